@@ -46,5 +46,6 @@ let package = Package(
       dependencies: [
         "Evaluation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
   ]
 )

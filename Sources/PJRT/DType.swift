@@ -1,3 +1,5 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 /// The type of one element of a tensor or buffer.
 ///
 /// The raw value is the name that StableHLO uses for it.

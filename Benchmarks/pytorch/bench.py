@@ -1,0 +1,136 @@
+"""Times PyTorch at one piece of work; prints one JSON line for each thing measured."""
+
+import argparse
+import json
+import sys
+import time
+
+sys.dont_write_bytecode = True
+
+import torch
+
+import networks
+import steps
+
+WORKS = ("unet-step", "dit-step", "unet-sample", "dit-sample")
+
+
+def emit(**facts):
+    print(json.dumps(facts), flush=True)
+
+
+def batch_of(count):
+    """Images that can be learned: a bright disc whose place tells the class, with noise."""
+    label = torch.randint(0, 10, (count,))
+    angle = 2 * torch.pi * label / 10
+    row = (14 + 7 * angle.sin()).reshape(-1, 1, 1)
+    column = (14 + 7 * angle.cos()).reshape(-1, 1, 1)
+    line = torch.arange(28.0)
+    distance = (line[:, None] - row).square() + (line[None, :] - column).square()
+    image = 2 * torch.exp(-distance / 12) - 1 + 0.05 * torch.randn(count, 28, 28)
+    return image.clamp(-1, 1).unsqueeze(1), label
+
+
+def gemm_peak():
+    """The best rate of f32 matrix products, in GFLOP/s, by size."""
+    rates = {}
+    for size in (1024, 2048):
+        a, b = torch.randn(size, size), torch.randn(size, size)
+        out = torch.empty(size, size)
+        best = float("inf")
+        for _ in range(8):
+            start = time.perf_counter()
+            torch.mm(a, b, out=out)
+            best = min(best, time.perf_counter() - start)
+        rates[str(size)] = round(2 * size**3 / best / 1e9, 1)
+    return rates
+
+
+def count_flop(work):
+    """The FLOP of the products, convolutions and attentions of one run."""
+    from torch.utils import flop_counter
+
+    aten = torch.ops.aten
+    formulas = {
+        aten._scaled_dot_product_flash_attention_for_cpu:
+            lambda q, k, v, *_, out_shape=None, **__: flop_counter.sdpa_flop_count(q, k, v),
+        aten._scaled_dot_product_flash_attention_for_cpu_backward:
+            lambda g, q, k, v, *_, out_shape=None, **__:
+                flop_counter.sdpa_backward_flop_count(g, q, k, v),
+    }
+    missing = {op: f for op, f in formulas.items() if op not in flop_counter.flop_registry}
+    with flop_counter.FlopCounterMode(display=False, custom_mapping=missing) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def sampler(network, count=100):
+    label = torch.arange(count) % 10
+    one, zero = torch.ones(count, 1, 1, 1), torch.zeros(count, 1, 1, 1)
+
+    @torch.no_grad()
+    def sample():
+        noise = torch.randn(count, 1, 28, 28)
+        return (noise - network(noise, one, zero, label)).mean().item()
+
+    return sample
+
+
+def prepared(options):
+    """The work as a function that gives a number, and that number's name."""
+    is_unet = options.work.startswith("unet")
+    network = networks.TutorialUNet() if is_unet else networks.DiT(heads=options.heads)
+    if options.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    if options.work.endswith("sample"):
+        run = sampler(network.eval())
+        name = "mean"
+    else:
+        step = steps.TutorialStep(network) if is_unet else steps.SplitStep(network)
+        if options.compile:
+            step.network = torch.compile(step.network)
+            step.average.network = torch.compile(step.average.network)
+        size = 128 if is_unet else 64
+        run = lambda: step(*batch_of(size))
+        name = "loss"
+    return run, name
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", choices=WORKS, required=True)
+    parser.add_argument("--steps", type=int, default=5, help="measured runs")
+    parser.add_argument("--warmup", type=int, default=1, help="runs before the measured ones")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--heads", type=int, default=3, help="attention heads of the transformer")
+    parser.add_argument("--gemm", action="store_true", help="measure the f32 GEMM peak")
+    parser.add_argument("--flop", action="store_true", help="count the FLOP of one run")
+    parser.add_argument("--compile", action="store_true", help="compile the networks of a step")
+    parser.add_argument("--channels-last", action="store_true", help="lay images out by pixel")
+    parser.add_argument("--parameters", action="store_true", help="list the weights and stop")
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    if options.parameters:
+        network = networks.DiT() if options.work.startswith("dit") else networks.TutorialUNet()
+        for name, weight in network.named_parameters():
+            emit(name=name, shape=list(weight.shape))
+        return
+    if options.gemm:
+        emit(peer="pytorch", gemm_gflops=gemm_peak())
+    run, name = prepared(options)
+    if options.flop:
+        emit(work=options.work, flop=count_flop(run))
+    for _ in range(options.warmup):
+        run()
+    for index in range(options.steps):
+        start = time.perf_counter()
+        value = run()
+        seconds = time.perf_counter() - start
+        emit(work=options.work, peer="pytorch", step=index, seconds=seconds, **{name: value})
+
+
+if __name__ == "__main__":
+    main()

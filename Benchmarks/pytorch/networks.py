@@ -1,0 +1,148 @@
+"""The two networks of the comparison: the tutorial's U-Net and a small diffusion transformer."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def time_layers(width):
+    return nn.Sequential(nn.Linear(1, width), nn.ReLU(), nn.Linear(width, width))
+
+
+class TutorialUNet(nn.Module):
+    """The published tutorial's U-Net for 28 x 28 grey images, conditioned once at its bottom."""
+
+    def __init__(self, hidden=64, time_width=64, label_width=64, classes=10):
+        super().__init__()
+        self.time = time_layers(time_width)
+        self.target_time = time_layers(time_width)
+        self.label = nn.Embedding(classes, label_width)
+        self.condition = nn.Linear(2 * time_width + label_width, 4 * hidden)
+
+        self.down1 = nn.Conv2d(1, hidden, 3, padding=1)
+        self.down1_half = nn.Conv2d(hidden, hidden, 4, stride=2, padding=1)
+        self.down2 = nn.Conv2d(hidden, 2 * hidden, 3, padding=1)
+        self.down2_half = nn.Conv2d(2 * hidden, 2 * hidden, 4, stride=2, padding=1)
+        self.bottom = nn.Conv2d(2 * hidden, 4 * hidden, 3, padding=1)
+        self.up1_double = nn.ConvTranspose2d(6 * hidden, 2 * hidden, 4, stride=2, padding=1)
+        self.up1 = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1)
+        self.up2_double = nn.ConvTranspose2d(3 * hidden, hidden, 4, stride=2, padding=1)
+        self.up2 = nn.Conv2d(hidden, hidden, 3, padding=1)
+        self.output = nn.Conv2d(hidden, 1, 3, padding=1)
+
+    def forward(self, x, t, tt, label):
+        times = [self.time(t.reshape(-1, 1)), self.target_time(tt.reshape(-1, 1))]
+        condition = self.condition(torch.cat([*times, self.label(label)], dim=1))
+
+        half = self.down1_half(F.relu(self.down1(x)))
+        quarter = self.down2_half(F.relu(self.down2(F.relu(half))))
+        bottom = self.bottom(F.relu(quarter)) + condition[:, :, None, None]
+
+        up = self.up1(F.relu(self.up1_double(torch.cat([bottom, quarter], dim=1))))
+        up = self.up2(F.relu(self.up2_double(F.relu(torch.cat([up, half], dim=1)))))
+        return x - self.output(up)
+
+
+def sinusoids(t, width=256, scale=1000.0):
+    """Cosines, then sines, of a batch of times at width / 2 frequencies from 1 down to 1e-4."""
+    half = width // 2
+    frequency = torch.exp(-math.log(10000.0) * torch.arange(half, device=t.device) / half)
+    angle = scale * t.reshape(-1, 1) * frequency
+    return torch.cat([angle.cos(), angle.sin()], dim=1)
+
+
+def grid_positions(side, width):
+    """The fixed embedding of a square grid: sines and cosines of the row, then of the column."""
+    frequency = 10000.0 ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
+    angle = torch.arange(side, dtype=torch.float64)[:, None] * frequency
+    line = torch.cat([angle.sin(), angle.cos()], dim=1)
+    rows = line[:, None, :].expand(side, side, -1)
+    columns = line[None, :, :].expand(side, side, -1)
+    return torch.cat([rows, columns], dim=2).reshape(side * side, width).float()
+
+
+class TimeEmbedder(nn.Module):
+    def __init__(self, width, frequencies=256):
+        super().__init__()
+        self.first = nn.Linear(frequencies, width)
+        self.second = nn.Linear(width, width)
+
+    def forward(self, t):
+        return self.second(F.silu(self.first(sinusoids(t, self.first.in_features))))
+
+
+def modulated(x, shift, scale):
+    normal = F.layer_norm(x, x.shape[-1:], eps=1e-6)
+    return normal * (1 + scale[:, None]) + shift[:, None]
+
+
+def zero_linear(inputs, outputs):
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, ratio):
+        super().__init__()
+        self.heads = heads
+        self.modulation = zero_linear(width, 6 * width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.projection = nn.Linear(width, width)
+        self.mlp_in = nn.Linear(width, ratio * width)
+        self.mlp_out = nn.Linear(ratio * width, width)
+
+    def attention(self, x):
+        batch, tokens, width = x.shape
+        q, k, v = self.qkv(x).reshape(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.projection(mixed.transpose(1, 2).reshape(batch, tokens, width))
+
+    def forward(self, x, condition):
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition).chunk(6, dim=1)
+        x = x + gate1[:, None] * self.attention(modulated(x, shift1, scale1))
+        hidden = F.gelu(self.mlp_in(modulated(x, shift2, scale2)), approximate="tanh")
+        return x + gate2[:, None] * self.mlp_out(hidden)
+
+
+class DiT(nn.Module):
+    """A class-conditional diffusion transformer with a second embedder for the target time.
+
+    The class after the last one is "no class".
+    """
+
+    def __init__(self, side=28, patch=2, width=192, depth=6, heads=3, ratio=4, classes=10):
+        super().__init__()
+        self.patch = patch
+        self.grid = side // patch
+        self.embed = nn.Linear(patch * patch, width)
+        self.time = TimeEmbedder(width)
+        self.target_time = TimeEmbedder(width)
+        self.label = nn.Embedding(classes + 1, width)
+        self.blocks = nn.ModuleList(Block(width, heads, ratio) for _ in range(depth))
+        self.final_modulation = zero_linear(width, 2 * width)
+        self.output = zero_linear(width, patch * patch)
+        self.register_buffer("positions", grid_positions(self.grid, width), persistent=False)
+        for embedding in (self.time.first, self.time.second, self.label):
+            nn.init.normal_(embedding.weight, std=0.02)
+
+    def tokens(self, x):
+        g, p = self.grid, self.patch
+        return x.reshape(-1, g, p, g, p).transpose(2, 3).reshape(-1, g * g, p * p)
+
+    def image(self, tokens):
+        g, p = self.grid, self.patch
+        return tokens.reshape(-1, g, g, p, p).transpose(2, 3).reshape(-1, 1, g * p, g * p)
+
+    def forward(self, x, t, tt, label):
+        t, tt = t.reshape(-1), tt.reshape(-1)
+        times = self.time(t) + self.target_time(tt) * (t - tt)[:, None]
+        condition = F.silu(times + self.label(label))
+        x = self.embed(self.tokens(x)) + self.positions
+        for block in self.blocks:
+            x = block(x, condition)
+        shift, scale = self.final_modulation(condition).chunk(2, dim=1)
+        return self.image(self.output(modulated(x, shift, scale)))

@@ -1,0 +1,80 @@
+import Tensors
+
+/// What a network is trained to do: from its evaluations on a batch to a loss.
+public protocol Objective: Sendable {
+  /// The loss of a batch and what is worth knowing of it.
+  func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss
+
+  /// The rate of the target network's average: 0 is the live network, 1 the initial one.
+  var averageRate: Double { get }
+}
+
+/// The bindings of one architecture that an objective evaluates.
+public struct Networks {
+  /// The network that is trained.
+  public let live: any VelocityModel
+  /// The target network: the average, the initial network or the live one; it gets no gradient.
+  public let target: any VelocityModel
+
+  /// Makes a pair.
+  public init(live: any VelocityModel, target: any VelocityModel) {
+    self.live = live
+    self.target = target
+  }
+}
+
+/// A batch as objectives see it.
+public struct Samples {
+  /// The data `[batch, …]`.
+  public let data: Tensor
+  /// What each sample is conditioned on, batch first.
+  public let condition: Named<Tensor>
+  /// The condition that says nothing, of the same shapes.
+  public let unconditional: Named<Tensor>
+
+  /// Makes a batch.
+  public init(data: Tensor, condition: Named<Tensor>, unconditional: Named<Tensor>) {
+    self.data = data
+    self.condition = condition
+    self.unconditional = unconditional
+  }
+}
+
+/// A loss with what is worth knowing of it.
+public struct Loss {
+  /// The scalar that is minimised.
+  public let total: Tensor
+  /// Scalars to be logged, by name.
+  public let metrics: Named<Tensor>
+  /// Values on the way, for tests: only those that are asked for are computed.
+  public let details: Named<Tensor>
+
+  /// Makes a loss.
+  public init(total: Tensor, metrics: Named<Tensor>, details: Named<Tensor> = Named()) {
+    self.total = total
+    self.metrics = metrics
+    self.details = details
+  }
+}
+
+/// How far a prediction is from its target, one number a sample.
+public enum Distance: Hashable, Sendable {
+  /// The mean square.
+  case l2
+  /// The mean square, reweighted by a constant that falls with it: Barron, "A general and adaptive
+  /// robust loss function", 2019. α = 2 is the mean square over c.
+  case barron(alpha: Double = 1, c: Double = 1e-3)
+
+  /// The distances of `[batch, …]`, in f32 at least.
+  public func callAsFunction(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    let square = (prediction.wide - target.wide).squared().meanPerSample()
+    switch self {
+    case .l2: return square
+    case .barron(let alpha, let c):
+      guard Swift.abs(alpha - 2) >= 1e-5 else { return square / c }
+      let scaled = square / (c * c + 1e-8)
+      let weight = (scaled / Swift.abs(alpha - 2) + 1).power((alpha - 2) / 2)
+      return square * weight.stopGradient() / c
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Tensors
+
+/// The regression target of recursive consistent velocity fields: "Any-step generation via N-th
+/// order recursive consistent velocity field estimation".
+struct RCGM {
+  /// The length of the first, small step along the path.
+  static let gap = 0.01
+
+  /// The number of steps that the target network takes from there to the target time.
+  let order: Int
+
+  /// `stopgrad(F − r)` with the residual r of the student's velocity F within ±1.
+  ///
+  /// - Parameters:
+  ///   - velocity: the student's F at (x_t, t, tt).
+  ///   - flow: the velocity of the path, `z − x`, enhanced or not.
+  func target(
+    _ velocity: Tensor, flow: Tensor, x: Tensor, time: Tensor, target: Tensor,
+    condition: Named<Tensor>, network: any VelocityModel
+  ) -> Tensor {
+    let wide = { (t: Tensor) in t.expanded(toRank: x.rank).cast(to: x.dtype) }
+    let start = (time - Self.gap).maximum(target)
+    var point = x - flow * Self.gap
+    var sum = flow.zerosLike
+    let times = (0...order).map { i -> Tensor in
+      let part = Double(i) / Double(order)
+      return start * (1 - part) + target * part
+    }
+    for (now, next) in zip(times, times.dropFirst()) {
+      let step = network.evaluate(point, time: now, target: next, condition: condition)
+      point = interpolate(data: step.data, noise: step.noise, time: next)
+      sum = sum + step.velocity * wide(now - next)
+    }
+    // Where t = tt nothing is left to integrate, and any finite factor does.
+    let span = time - target
+    let near = time.less(target + Self.gap)
+    let one = span.zerosLike + 1
+    let safe = span.greater(0).select(span, one)
+    let left = near.select(one, span / Self.gap)
+    let right = near.select(1 / safe, one / Self.gap)
+    let residual = (velocity * wide(left) - sum * wide(right) - flow).clamped(-1...1)
+    return (velocity - residual).stopGradient()
+  }
+}

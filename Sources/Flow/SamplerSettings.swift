@@ -1,0 +1,178 @@
+import Foundation
+import Recipe
+
+/// The knobs of the any-step sampler.
+public struct SamplerSettings: Codable, Hashable, Sendable {
+  /// Which target time the network is asked for.
+  public enum Style: String, Codable, Sendable, Hashable, CaseIterable {
+    /// Always 0: each evaluation goes all the way to the data.
+    case few
+    /// The current time: the velocity of the flow itself.
+    case multi
+    /// The next time of the grid.
+    case any
+  }
+
+  /// How much fresh noise replaces the estimated one in each step.
+  public enum Stochasticity: Hashable, Sendable {
+    /// A fixed part within [0, 1].
+    case ratio(Double)
+    /// As a stochastic differential equation would: `clamp(|Δt|·2t/t'², 0, 1)`.
+    case sde
+  }
+
+  /// The number of steps; with order 2 each takes two evaluations, and half as many are made.
+  public var count = 1
+  /// Which target time the network is asked for.
+  public var style = Style.few
+  /// Fresh noise in each step.
+  public var stochasticity = Stochasticity.ratio(0)
+  /// How far predictions are extrapolated against the step before, from the third step on.
+  public var extrapolation = 0.0
+  /// 1, or 2 for Heun's correction.
+  public var order = 1
+  /// The exponents of the grid's transformation `1 − (1 − (1 − uᵃ)ᵇ)ᶜ` (Kumaraswamy, 1980).
+  public var grid = [1.0, 1.0, 1.0]
+  /// How far the grid stays away from noise and from data.
+  public var gaps = [0.0, 0.0]
+
+  /// Makes the settings of one step.
+  public init() {}
+
+  /// The published preset for a number of steps.
+  public static func preset(_ count: Int) -> SamplerSettings {
+    var settings = SamplerSettings()
+    settings.count = count
+    switch count {
+    case ...1: settings.stochasticity = .ratio(1)
+    case 2: (settings.stochasticity, settings.gaps) = (.ratio(1), [0.001, 0.6])
+    case 3...4: (settings.stochasticity, settings.gaps) = (.ratio(1), [0.001, 0.5])
+    case 5...8: (settings.style, settings.gaps) = (.any, [0.001, 0.5])
+    default:
+      (settings.style, settings.gaps, settings.grid) = (.multi, [0.001, 0], [1.17, 0.8, 1.1])
+    }
+    return settings
+  }
+
+  /// Plain Euler steps along the flow, from noise to data.
+  public static func euler(_ count: Int) -> SamplerSettings {
+    var settings = SamplerSettings()
+    (settings.count, settings.style) = (count, .multi)
+    return settings
+  }
+
+  /// The numbers of one step.
+  struct Step<Number> {
+    let time: Number
+    let target: Number
+    let next: Number
+    let stochastic: Number
+    /// 1 where Heun's correction applies, else 0.
+    let correct: Number
+
+    func map<Other>(_ transform: (Number) -> Other) -> Step<Other> {
+      Step<Other>(
+        time: transform(time), target: transform(target), next: transform(next),
+        stochastic: transform(stochastic), correct: transform(correct))
+    }
+
+    static var fields: [(Step) -> Number] {
+      [{ $0.time }, { $0.target }, { $0.next }, { $0.stochastic }, { $0.correct }]
+    }
+  }
+
+  /// The times of the grid, from noise to data, the last one 0.
+  public var times: [Double] {
+    let number = order == 2 ? (count + 1) / 2 : count
+    let open = gaps[1] == 0
+    let points = open ? number + 1 : number
+    let (from, to) = (gaps[0], 1 - gaps[1])
+    let line = (0..<points).map { i in
+      points == 1 ? from : from + (to - from) * Double(i) / Double(points - 1)
+    }
+    return (open ? Array(line.dropLast()) : line).map { u in
+      1 - pow(1 - pow(1 - pow(u, grid[0]), grid[1]), grid[2])
+    } + [0]
+  }
+
+  /// All steps.
+  var steps: [Step<Double>] {
+    let times = times
+    return zip(times, times.dropFirst()).enumerated().map { i, pair in
+      let (time, next) = pair
+      let target =
+        switch style {
+        case .few: 0.0
+        case .multi: time
+        case .any: next
+        }
+      let stochastic =
+        switch stochasticity {
+        case .ratio(let ratio): ratio
+        case .sde:
+          next > 0 ? min(1, max(0, abs(next - time) * 2 * time / (next * next))) : 1
+        }
+      let last = gaps[1] != 0 && i == times.count - 2
+      return Step(
+        time: time, target: target, next: next, stochastic: stochastic,
+        correct: order == 2 && !last && time < 1 ? 1 : 0)
+    }
+  }
+}
+
+extension SamplerSettings.Step where Number == Double {
+  /// Whether fresh noise has any weight in this step.
+  var needsNoise: Bool { stochastic > 0 && next > 0 }
+}
+
+extension SamplerSettings {
+  enum CodingKeys: String, CodingKey {
+    case count = "steps"
+    case style, stochasticity, extrapolation, order, grid, gaps
+  }
+
+  /// Reads the settings; what is absent comes from the preset of the number of steps.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    self = .preset(try keys.value(.count, in: 1...))
+    style = try keys.value(.style, default: style)
+    stochasticity = try keys.value(.stochasticity, default: stochasticity)
+    extrapolation = try keys.value(.extrapolation, default: extrapolation, in: 0...)
+    order = try keys.value(.order, default: order, in: 1...2)
+    grid = try keys.value(
+      .grid, default: grid, where: { $0.count == 3 && $0.allSatisfy { $0 > 0 } },
+      "it must be three exponents above 0, as in [1, 1, 1]")
+    gaps = try keys.value(
+      .gaps, default: gaps,
+      where: { $0.count == 2 && $0.allSatisfy { (0..<1).contains($0) } && $0.reduce(0, +) < 1 },
+      "it must be two gaps of at least 0 whose sum is below 1, as in [0.001, 0.5]")
+  }
+}
+
+extension SamplerSettings.Stochasticity: Codable {
+  /// Reads a number within [0, 1], or `sde`.
+  public init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if let name = try? value.decode(String.self) {
+      guard name == "sde" else {
+        throw InvalidRecipeValue(name, "it must be a number from 0 to 1, or sde")
+      }
+      self = .sde
+    } else {
+      let ratio = try value.decode(Double.self)
+      guard (0...1).contains(ratio) else {
+        throw InvalidRecipeValue(ratio, "it must be a number from 0 to 1, or sde")
+      }
+      self = .ratio(ratio)
+    }
+  }
+
+  /// Writes the form that is read.
+  public func encode(to encoder: any Encoder) throws {
+    var value = encoder.singleValueContainer()
+    switch self {
+    case .ratio(let ratio): try value.encode(ratio)
+    case .sde: try value.encode("sde")
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import Tensors
+
+/// A network that predicts the velocity of the linear flow between data and noise.
+///
+/// `x_t = t·z + (1 − t)·x`: t = 1 is noise z, t = 0 is data x, and the velocity is `z − x`. Times lie
+/// in [−1, 1]; negative ones are the twin trajectory, on which the network learns its own fakes.
+public protocol VelocityModel {
+  /// The predicted velocity, of `x`'s type.
+  ///
+  /// - Parameters:
+  ///   - x: the noised samples `[batch, …]`.
+  ///   - time: the signed current times `[batch]`.
+  ///   - target: the signed target times `[batch]`.
+  ///   - condition: what each sample is conditioned on, batch first.
+  func callAsFunction(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Tensor
+}
+
+/// One evaluation of a network, with what its velocity says of both ends of the path.
+public struct Evaluation {
+  /// The predicted velocity F.
+  public let velocity: Tensor
+  /// The data that it points to, `x̂ = x_t − |t|·F`.
+  public let data: Tensor
+  /// The noise that it comes from, `ẑ = x_t + (1 − |t|)·F`.
+  public let noise: Tensor
+}
+
+extension VelocityModel {
+  /// Evaluates the network and both ends of its path.
+  public func evaluate(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Evaluation {
+    let velocity = self(x, time: time, target: target, condition: condition)
+    let size = time.abs().expanded(toRank: x.rank).cast(to: x.dtype)
+    return Evaluation(
+      velocity: velocity, data: x - size * velocity, noise: x + (1 - size) * velocity)
+  }
+}
+
+/// The point of the path between data and noise at times `[batch]`, `t·z + (1 − t)·x`.
+public func interpolate(data: Tensor, noise: Tensor, time: Tensor) -> Tensor {
+  let t = time.expanded(toRank: data.rank).cast(to: data.dtype)
+  return t * noise + (1 - t) * data
+}
+
+extension Named<Tensor> {
+  /// Rows of every tensor's first axis.
+  public func rows(_ range: Range<Int>) -> Named { mapValues { $0[range] } }
+
+  /// These rows followed by those of another collection of the same names.
+  public func appending(_ other: Named) -> Named {
+    map { name, value in .concatenate([value, other[name]!]) }
+  }
+}

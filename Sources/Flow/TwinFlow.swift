@@ -1,0 +1,222 @@
+import Tensors
+
+/// The TwinFlow objective for large models: every row of the batch serves one of its losses.
+///
+/// "TwinFlow: Realizing one-step generation on large models with self-adversarial flows", arXiv
+/// 2512.05150. Flow matching and RCGM are settings of it.
+public struct TwinFlow: Objective {
+  /// The knobs.
+  public let settings: TwinFlowSettings
+  /// The rows of each part of the batch.
+  public let partition: Partition
+
+  /// Makes the objective for a batch size.
+  ///
+  /// - Throws: `FlowError.batchTooSmall`.
+  public init(_ settings: TwinFlowSettings, batch: Int) throws {
+    self.settings = settings
+    partition = try Partition(batch: batch, weights: settings.groups)
+  }
+
+  /// Makes the objective for a given split of the batch.
+  public init(_ settings: TwinFlowSettings, partition: Partition) {
+    self.settings = settings
+    self.partition = partition
+  }
+
+  public var averageRate: Double { settings.averageRate }
+
+  public func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss {
+    self(networks, batch, draws(key, batch.data.type))
+  }
+
+  /// Everything random in a step on data of a type.
+  public func draws(_ key: Key, _ type: TensorType) -> Draws {
+    let keys = key.split(8)
+    let row = Shape([type.shape[0]])
+    let part = { (rows: Int) in type.shape.replacing(0, with: rows) }
+    return Draws(
+      time: keys[0].beta(settings.timeDistribution.a, settings.timeDistribution.b, row),
+      target: keys[1].uniform(row), near: keys[2].uniform(row),
+      fakeNoise: keys[3].normal(part(partition.adversarial), type.dtype),
+      noise: keys[4].normal(type.shape, type.dtype),
+      rectificationNoise: keys[5].normal(part(partition.endToEnd), type.dtype),
+      rectificationTime: keys[6].uniform([partition.endToEnd]),
+      dataNoise: keys[7].normal(type.shape, type.dtype))
+  }
+
+  /// The loss with given draws.
+  public func callAsFunction(_ networks: Networks, _ batch: Samples, _ draws: Draws) -> Loss {
+    precondition(
+      batch.data.shape[0] == partition.batch,
+      "a partition of \(partition.batch) rows got \(batch.data.type)")
+    let path = path(networks.live, batch, draws)
+    let student = networks.live.evaluate(
+      path.point, time: path.time, target: path.target, condition: batch.condition)
+
+    let enhanced = enhance(path, batch, networks.target)
+    let regression = regressionTarget(student.velocity, enhanced, path, batch, networks)
+    let each = settings.distance(student.velocity, regression)
+    let weights = weights(path)
+    let weighted = each * weights
+    let used = settings.order == 0 ? [partition.multiStep, partition.adversarial] : nil
+    let base: Tensor
+    if let used {
+      let rows = Tensor.concatenate([
+        weighted[partition.endToEnd..<partition.endToEnd + partition.multiStep],
+        weighted[partition.real..<partition.batch],
+      ])
+      base = used.reduce(0, +) > 0 ? rows.mean() : .constant(0.0, weighted.dtype)
+    } else {
+      base = weighted.mean()
+    }
+
+    var details = Named<Tensor>([
+      ("x_t", path.point), ("t", path.time), ("tt", path.target), ("data", path.data),
+      ("flow", path.flow), ("velocity", student.velocity), ("enhanced", enhanced),
+      ("regression", regression), ("per_sample", each), ("weights", weights),
+    ])
+    var metrics = Named<Tensor>()
+    for (name, rows) in groups where !rows.isEmpty { metrics[name] = weighted[rows].mean() }
+    var total = base
+    if settings.consistencyRatio == 1, settings.rectification > 0, partition.endToEnd > 0 {
+      let (loss, difference) = rectify(student, batch.condition, draws, networks.live)
+      details["difference"] = difference
+      metrics["rectification"] = loss
+      total = total + loss * settings.rectification
+    }
+    metrics["loss"] = total
+    return Loss(total: total, metrics: metrics, details: details)
+  }
+
+  private var groups: [(String, Range<Int>)] {
+    let ends = [
+      partition.endToEnd, partition.endToEnd + partition.multiStep, partition.real, partition.batch,
+    ]
+    return [
+      ("end_to_end", 0..<ends[0]), ("multi_step", ends[0]..<ends[1]),
+      ("any_step", ends[1]..<ends[2]), ("adversarial", ends[2]..<ends[3]),
+    ]
+  }
+
+  /// A batch of points on paths, with signed times.
+  private struct Path {
+    let data: Tensor
+    let point: Tensor
+    let time: Tensor
+    let target: Tensor
+    /// The velocity of the path, z − x.
+    let flow: Tensor
+  }
+
+  private func path(_ live: any VelocityModel, _ batch: Samples, _ draws: Draws) -> Path {
+    let p = partition
+    let drawn = draws.time.clamped(0...1) * settings.timeDistribution.scale
+    let far = drawn - draws.target * drawn * settings.consistencyRatio
+    let near = drawn - draws.near * drawn * Swift.min(0.05, settings.consistencyRatio)
+    let ones = Tensor.ones([p.endToEnd], drawn.dtype)
+    let multi = p.endToEnd..<p.endToEnd + p.multiStep
+    let any = p.endToEnd + p.multiStep..<p.real
+    let fake = p.real..<p.batch
+
+    var data = batch.data
+    if settings.dataFree {
+      data = oneStep(live, draws.dataNoise, batch.condition)
+    }
+    if p.adversarial > 0 {
+      let fakes = oneStep(live, draws.fakeNoise, batch.condition.rows(fake))
+      data = .concatenate([data[0..<p.real], fakes])
+    }
+    let distance = Tensor.concatenate([ones, drawn[p.endToEnd..<p.batch]])
+    return Path(
+      data: data,
+      point: interpolate(data: data, noise: draws.noise, time: distance),
+      time: .concatenate([ones, drawn[p.endToEnd..<p.real], -drawn[fake]]),
+      target: .concatenate([ones.zerosLike, near[multi], far[any], -drawn[fake]]),
+      flow: draws.noise - data)
+  }
+
+  /// One-step samples that no gradient passes.
+  private func oneStep(
+    _ network: any VelocityModel, _ noise: Tensor, _ condition: Named<Tensor>
+  ) -> Tensor {
+    let one = Tensor.ones([noise.shape[0]], .float32)
+    return network.evaluate(noise, time: one, target: one.zerosLike, condition: condition)
+      .data.stopGradient()
+  }
+
+  /// The path's velocity with guidance folded in, on rows whose time lies within the range.
+  private func enhance(_ path: Path, _ batch: Samples, _ network: any VelocityModel) -> Tensor {
+    guard settings.enhancedRatio != 0 else { return path.flow }
+    let range = settings.enhancedRange
+    // End-to-end rows have t = 1: below an upper end of 1 they need no evaluation.
+    let first = range.upper > 1 ? 0 : partition.endToEnd
+    let rows = first..<partition.real
+    guard !rows.isEmpty else { return path.flow }
+    let (x, t) = (path.point[rows], path.time[rows])
+    let both = network(
+      .concatenate([x, x]), time: .concatenate([t, t]), target: .concatenate([t, t]),
+      condition: batch.condition.rows(rows).appending(batch.unconditional.rows(rows))
+    ).stopGradient().split(2)
+    let flow = path.flow[rows]
+    let guidance = (both[0] - both[1]) * settings.enhancedRatio
+    let start = settings.dataFree && settings.averageRate == 1 ? both[1] : flow
+    let inside = (t.greater(range.lower) & t.less(range.upper)).expanded(toRank: x.rank)
+    let enhanced = inside.select(start + guidance, flow)
+    return .concatenate([
+      path.flow[0..<first], enhanced, path.flow[partition.real..<partition.batch],
+    ])
+  }
+
+  private func regressionTarget(
+    _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Samples, _ networks: Networks
+  ) -> Tensor {
+    let p = partition
+    guard settings.order >= 1, settings.consistencyRatio != 0, p.endToEnd + p.anyStep > 0 else {
+      return flow.stopGradient()
+    }
+    let rows = 0..<p.real
+    let network = settings.averageRate == 1 ? networks.live : networks.target
+    let consistent = RCGM(order: settings.order).target(
+      velocity[rows].stopGradient(), flow: flow[rows], x: path.point[rows],
+      time: path.time[rows], target: path.target[rows], condition: batch.condition.rows(rows),
+      network: network)
+    return Tensor.concatenate([consistent, flow[p.real..<p.batch]]).stopGradient()
+  }
+
+  /// `tan((1 − (|t| − |tt|))·π/2.5) + 1`, and 1 on adversarial rows.
+  private func weights(_ path: Path) -> Tensor {
+    let gap = path.time.abs() - path.target.abs()
+    let weight = ((1 - gap) * (Double.pi / 2.5)).tan() + 1
+    return .concatenate([
+      weight[0..<partition.real], .ones([partition.adversarial], weight.dtype),
+    ])
+  }
+
+  /// The rectification loss, and the difference of the twin velocities that it follows.
+  private func rectify(
+    _ student: Evaluation, _ condition: Named<Tensor>, _ draws: Draws, _ live: any VelocityModel
+  ) -> (loss: Tensor, difference: Tensor) {
+    let rows = 0..<partition.endToEnd
+    let difference = twinDifference(
+      live, data: student.data[rows].stopGradient(), condition: condition.rows(rows),
+      noise: draws.rectificationNoise, time: draws.rectificationTime
+    ).clamped(-1...1)
+    let velocity = student.velocity[rows]
+    let target = (velocity - difference.cast(to: velocity.dtype)).stopGradient()
+    return (settings.distance(velocity, target).mean(), difference)
+  }
+}
+
+/// `F(x_t, −t, −t) − F(x_t, t, t)` on paths to given data, without gradient, in f32 at least.
+func twinDifference(
+  _ live: any VelocityModel, data: Tensor, condition: Named<Tensor>, noise: Tensor, time: Tensor
+) -> Tensor {
+  let point = interpolate(data: data, noise: noise, time: time)
+  let times = Tensor.concatenate([-time, time])
+  let both = live(
+    .concatenate([point, point]), time: times, target: times,
+    condition: condition.appending(condition)
+  ).stopGradient().wide.split(2)
+  return both[0] - both[1]
+}

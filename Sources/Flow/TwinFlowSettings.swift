@@ -1,0 +1,206 @@
+import Recipe
+
+/// The knobs of the TwinFlow objective for large models.
+public struct TwinFlowSettings: Codable, Hashable, Sendable {
+  /// The relative sizes of the parts of the batch.
+  public var groups = GroupWeights()
+  /// N of RCGM: how many steps the target network takes; 0 leaves RCGM out.
+  public var order = 2
+  /// How far the target time may lie from the current one, as a part of it: 1 is all the way.
+  public var consistencyRatio = 1.0
+  /// Guidance that is folded into the training target.
+  public var enhancedRatio = 0.8
+  /// The times, both ends excluded, at which the target is enhanced.
+  public var enhancedRange = TimeRange()
+  /// How current times are drawn.
+  public var timeDistribution = TimeDistribution()
+  /// How far a prediction is from its target.
+  public var distance = Distance.barron()
+  /// The weight of the rectification loss; 0 leaves it out.
+  public var rectification = 0.5
+  /// The rate of the target network's average: 0 is the live network, 1 the initial one.
+  public var averageRate = 0.99
+  /// Whether the network's own one-step samples stand in for data.
+  public var dataFree = false
+
+  /// Makes the settings of the published recipe for large models.
+  public init() {}
+
+  /// Where guidance is folded in.
+  public struct TimeRange: Codable, Hashable, Sendable {
+    /// Times above this one.
+    public var lower = 0.0
+    /// Times below this one.
+    public var upper = 1.0
+
+    /// Makes a range.
+    public init(lower: Double = 0, upper: Double = 1) {
+      self.lower = lower
+      self.upper = upper
+    }
+
+    /// Reads `[lower, upper]`.
+    public init(from decoder: any Decoder) throws {
+      let ends = try [Double](from: decoder)
+      guard ends.count == 2, ends[0] <= ends[1] else {
+        throw InvalidRecipeValue(ends, "it must be two times, the lower one first, as in [0, 1]")
+      }
+      self.init(lower: ends[0], upper: ends[1])
+    }
+
+    /// Writes `[lower, upper]`.
+    public func encode(to encoder: any Encoder) throws { try [lower, upper].encode(to: encoder) }
+  }
+
+  /// A beta distribution, clamped to [0, 1] and scaled.
+  public struct TimeDistribution: Codable, Hashable, Sendable {
+    /// The first parameter of the beta distribution.
+    public var a = 1.0
+    /// The second parameter of the beta distribution.
+    public var b = 1.0
+    /// What the draws are multiplied with.
+    public var scale = 1.0
+
+    /// Makes a distribution, by default the uniform one.
+    public init(a: Double = 1, b: Double = 1, scale: Double = 1) {
+      self.a = a
+      self.b = b
+      self.scale = scale
+    }
+
+    /// Reads `[a, b, scale]`.
+    public init(from decoder: any Decoder) throws {
+      let values = try [Double](from: decoder)
+      guard values.count == 3, values[0] > 0, values[1] > 0, values[2] > 0, values[2] <= 1 else {
+        throw InvalidRecipeValue(
+          values, "it must be [a, b, scale] with a and b above 0 and a scale above 0, at most 1")
+      }
+      self.init(a: values[0], b: values[1], scale: values[2])
+    }
+
+    /// Writes `[a, b, scale]`.
+    public func encode(to encoder: any Encoder) throws { try [a, b, scale].encode(to: encoder) }
+  }
+}
+
+extension TwinFlowSettings {
+  enum CodingKeys: String, CodingKey {
+    case groups, order
+    case consistencyRatio = "consistency_ratio"
+    case enhancedRatio = "enhanced_ratio"
+    case enhancedRange = "enhanced_range"
+    case timeDistribution = "time_distribution"
+    case distance, rectification
+    case averageRate = "average_rate"
+    case dataFree = "data_free"
+  }
+
+  /// Reads the settings; keys that are absent keep their defaults.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    groups = try keys.value(.groups, default: groups)
+    order = try keys.value(.order, default: order, in: 0...16)
+    consistencyRatio = try keys.value(.consistencyRatio, default: consistencyRatio, in: 0...1)
+    enhancedRatio = try keys.value(.enhancedRatio, default: enhancedRatio, in: 0...)
+    enhancedRange = try keys.value(.enhancedRange, default: enhancedRange)
+    timeDistribution = try keys.value(.timeDistribution, default: timeDistribution)
+    distance = try keys.value(.distance, default: distance)
+    rectification = try keys.value(.rectification, default: rectification, in: 0...)
+    averageRate = try keys.value(.averageRate, default: averageRate, in: 0...1)
+    dataFree = try keys.value(.dataFree, default: dataFree)
+    if dataFree, averageRate != 1 {
+      throw InvalidRecipeValue(
+        CodingKeys.dataFree, dataFree,
+        "without data the target network must be the initial one: set average_rate to 1")
+    }
+    if order == 0, groups.multiStep == 0, groups.adversarial == 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.order, order,
+        "order 0 trains the multi_step and adversarial groups alone, and both weights are 0")
+    }
+  }
+}
+
+extension GroupWeights {
+  enum CodingKeys: String, CodingKey {
+    case endToEnd = "end_to_end"
+    case multiStep = "multi_step"
+    case anyStep = "any_step"
+    case adversarial
+  }
+
+  /// Reads the weights; groups that are absent get none.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      endToEnd: try keys.value(.endToEnd, default: 0, in: 0...),
+      multiStep: try keys.value(.multiStep, default: 0, in: 0...),
+      anyStep: try keys.value(.anyStep, default: 0, in: 0...),
+      adversarial: try keys.value(.adversarial, default: 0, in: 0...))
+    guard list.contains(where: { $0 > 0 }) else {
+      throw InvalidRecipeValue("all 0", "one group at least needs a weight above 0")
+    }
+  }
+}
+
+extension Distance: Codable {
+  enum CodingKeys: String, CodingKey { case kind, alpha, c }
+  private enum Kind: String, Codable { case l2, barron }
+
+  /// Reads `{kind: l2}` or `{kind: barron, alpha: 1, c: 0.001}`.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    switch try keys.value(.kind) as Kind {
+    case .l2: self = .l2
+    case .barron:
+      self = .barron(
+        alpha: try keys.value(.alpha, default: 1, in: -100...2),
+        c: try keys.value(.c, default: 1e-3, where: { $0 > 0 }, "it must be above 0"))
+    }
+  }
+
+  /// Writes the form that is read.
+  public func encode(to encoder: any Encoder) throws {
+    var keys = encoder.container(keyedBy: CodingKeys.self)
+    switch self {
+    case .l2: try keys.encode(Kind.l2, forKey: .kind)
+    case .barron(let alpha, let c):
+      try keys.encode(Kind.barron, forKey: .kind)
+      try keys.encode(alpha, forKey: .alpha)
+      try keys.encode(c, forKey: .c)
+    }
+  }
+}
+
+/// The knobs of the TwinFlow objective for small networks.
+public struct TutorialSettings: Codable, Hashable, Sendable {
+  /// N of RCGM: how many steps the target network takes.
+  public var order = 2
+  /// Guidance that is folded into the training target.
+  public var enhancedRatio = 0.5
+  /// The rate of the target network's average: 0 is the live network, 1 the initial one.
+  public var averageRate = 0.99
+  /// Whether the twin trajectory's losses are added to RCGM's.
+  public var twin = true
+
+  /// Makes the settings of the published tutorial.
+  public init() {}
+
+  enum CodingKeys: String, CodingKey {
+    case order
+    case enhancedRatio = "enhanced_ratio"
+    case averageRate = "average_rate"
+    case twin
+  }
+
+  /// Reads the settings; keys that are absent keep their defaults.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    order = try keys.value(.order, default: order, in: 1...16)
+    enhancedRatio = try keys.value(.enhancedRatio, default: enhancedRatio, in: 0...)
+    averageRate = try keys.value(.averageRate, default: averageRate, in: 0...1)
+    twin = try keys.value(.twin, default: twin)
+  }
+}

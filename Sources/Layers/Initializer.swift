@@ -1,0 +1,53 @@
+import Tensors
+
+/// The values of a weight before training.
+public indirect enum Initializer: Sendable, Hashable {
+  /// All 0.
+  case zeros
+  /// All 1.
+  case ones
+  /// Normal with a standard deviation.
+  case normal(Double)
+  /// Uniform within ± a bound.
+  case uniform(Double)
+  /// Another initializer for each element of the first axis, with numbers of its own.
+  case stacked(Initializer)
+
+  /// Uniform within ± √(6 / (fan in + fan out)): Glorot and Bengio, 2010.
+  public static func xavier(_ fanIn: Int, _ fanOut: Int) -> Initializer {
+    .uniform((6 / Double(fanIn + fanOut)).squareRoot())
+  }
+
+  /// Uniform within ± 1/√(fan in), as PyTorch does by default.
+  public static func fanIn(_ count: Int) -> Initializer {
+    .uniform(1 / Double(count).squareRoot())
+  }
+
+  /// Fresh values.
+  public func callAsFunction(_ key: Key, _ type: TensorType) -> Tensor {
+    switch self {
+    case .zeros: .zeros(type.shape, type.dtype)
+    case .ones: .ones(type.shape, type.dtype)
+    case .normal(let deviation): key.normal(type.shape, type.dtype) * deviation
+    case .uniform(let bound): (key.uniform(type.shape, type.dtype) * 2 - 1) * bound
+    case .stacked(let inner): inner(key, type)
+    }
+  }
+}
+
+extension Named<Weight> {
+  /// Fresh values for every weight. A weight's values depend on the key and its name alone.
+  public func initialized(_ key: Key) -> Named<Tensor> {
+    map { name, weight in
+      weight.initializer(
+        key.folded(.constant(integer: Int64(bitPattern: name.stableHash), .int64)), weight.type)
+    }
+  }
+}
+
+extension String {
+  /// A hash that is the same in every process: 64-bit FNV-1a of the UTF-8 bytes.
+  var stableHash: UInt64 {
+    utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  }
+}

@@ -1,0 +1,58 @@
+import Tensors
+
+/// Layer normalisation of the last axis: Ba, Kiros and Hinton, 2016.
+public struct LayerNorm {
+  let weight: Tensor?
+  let bias: Tensor?
+  let epsilon: Double
+
+  /// Makes a norm; without `affine` it has no weights.
+  public init(_ scope: Scope, _ width: Int, affine: Bool = true, epsilon: Double = 1e-6) {
+    weight = affine ? scope.weight("weight", [width], .ones) : nil
+    bias = affine ? scope.weight("bias", [width], .zeros) : nil
+    self.epsilon = epsilon
+  }
+
+  /// Normalises the last axis.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let y = x.normalized([-1], epsilon: epsilon)
+    guard let weight, let bias else { return y }
+    return y * weight.cast(to: x.dtype) + bias.cast(to: x.dtype)
+  }
+}
+
+/// Root-mean-square normalisation of the last axis: Zhang and Sennrich, 2019.
+public struct RMSNorm {
+  let weight: Tensor
+  let epsilon: Double
+
+  /// Makes a norm with a weight for each of `width` features.
+  public init(_ scope: Scope, _ width: Int, epsilon: Double = 1e-6) {
+    weight = scope.weight("weight", [width], .ones)
+    self.epsilon = epsilon
+  }
+
+  /// Normalises the last axis.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.rmsNormalized(epsilon: epsilon) * weight.cast(to: x.dtype)
+  }
+}
+
+/// Group normalisation of `[batch, spatial…, channels]`: Wu and He, 2018.
+public struct GroupNorm {
+  let weight: Tensor
+  let bias: Tensor
+  let groups: Int
+
+  /// Makes a norm of `channels` in `groups`.
+  public init(_ scope: Scope, groups: Int, channels: Int) {
+    weight = scope.weight("weight", [channels], .ones)
+    bias = scope.weight("bias", [channels], .zeros)
+    self.groups = groups
+  }
+
+  /// Normalises within groups.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.groupNormalized(groups) * weight.cast(to: x.dtype) + bias.cast(to: x.dtype)
+  }
+}

@@ -1,0 +1,108 @@
+import Tensors
+
+/// A place in the tree of a network's weights, and where they come from.
+///
+/// A layer asks its scope for weights by name. The same code declares them (`Scope.declare`) and
+/// binds them to tensors; student, average and frozen teacher are three bindings in one graph.
+public struct Scope {
+  /// The names from the root, joined by dots; empty at the root.
+  public let path: String
+  private let source: Source
+
+  /// Where weights come from.
+  private final class Source {
+    enum Mode {
+      case declaring
+      case bound(Named<Tensor>)
+    }
+    let mode: Mode
+    var declared = Named<Weight>()
+    var used: Set<String> = []
+
+    init(_ mode: Mode) { self.mode = mode }
+  }
+
+  private init(path: String, source: Source) {
+    self.path = path
+    self.source = source
+  }
+
+  /// A scope whose weights are these tensors.
+  public init(_ weights: Named<Tensor>) {
+    self.init(path: "", source: Source(.bound(weights)))
+  }
+
+  /// The scope of a part.
+  public static func / (scope: Scope, name: String) -> Scope {
+    Scope(path: scope.path.isEmpty ? name : "\(scope.path).\(name)", source: scope.source)
+  }
+
+  /// The scope of a numbered part.
+  public static func / (scope: Scope, number: Int) -> Scope { scope / "\(number)" }
+
+  /// Every weight that a network asks for: the one source for initial values, checks of files and
+  /// optimiser state.
+  public static func declare(_ build: (Scope) -> some Any) -> Named<Weight> {
+    let source = Source(.declaring)
+    _ = build(Scope(path: "", source: source))
+    return source.declared
+  }
+
+  /// Builds a network on weights of which it must use every one.
+  public static func bind<Network>(
+    _ weights: Named<Tensor>, _ build: (Scope) -> Network
+  ) -> Network {
+    let scope = Scope(weights)
+    let network = build(scope)
+    let unused = weights.names.filter { !scope.source.used.contains($0) }
+    precondition(unused.isEmpty, "weights that the network does not use: \(unused)")
+    return network
+  }
+
+  /// The weight of a name in this scope.
+  ///
+  /// Traps when it is asked for twice, is missing or has another shape: weights from files are
+  /// checked against the declaration before they get here.
+  public func weight(
+    _ name: String, _ shape: Shape, _ initializer: Initializer, dtype: DType = .float32
+  ) -> Tensor {
+    let full = (self / name).path
+    precondition(source.used.insert(full).inserted, "the weight \(full) is asked for twice")
+    switch source.mode {
+    case .declaring:
+      let weight = Weight(type: TensorType(shape, dtype), initializer: initializer)
+      source.declared[full] = weight
+      return .placeholder(weight.type)
+    case .bound(let weights):
+      guard let tensor = weights[full] else {
+        preconditionFailure("the weight \(full) is missing")
+      }
+      precondition(
+        tensor.shape == shape, "the weight \(full) has the shape \(tensor.shape), not \(shape)")
+      return tensor
+    }
+  }
+
+  /// The weights of `count` equal parts, each with a leading axis over the parts.
+  func stacked(count: Int, _ build: (Scope) -> some Any) -> Named<Tensor> {
+    Scope.declare(build).map { name, weight in
+      self.weight(
+        name, Shape([count] + weight.type.shape.sizes), .stacked(weight.initializer),
+        dtype: weight.type.dtype)
+    }
+  }
+}
+
+/// What a network declares of one weight.
+public struct Weight: Sendable, Hashable {
+  /// Its shape and element type.
+  public let type: TensorType
+  /// Its values before training.
+  public let initializer: Initializer
+
+  /// Makes a declaration.
+  public init(type: TensorType, initializer: Initializer) {
+    self.type = type
+    self.initializer = initializer
+  }
+}

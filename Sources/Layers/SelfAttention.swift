@@ -1,0 +1,25 @@
+import Tensors
+
+/// Multi-head self-attention with one projection for queries, keys and values.
+public struct SelfAttention {
+  let qkv: Linear
+  let output: Linear
+  let heads: Int
+
+  /// Makes attention over `width` features in `heads` heads.
+  public init(_ scope: Scope, width: Int, heads: Int) {
+    precondition(width % heads == 0, "\(width) features do not make \(heads) heads")
+    qkv = Linear(scope / "qkv", width, 3 * width)
+    output = Linear(scope / "output", width, width)
+    self.heads = heads
+  }
+
+  /// `[batch, tokens, width]` to the same shape.
+  public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
+    let parts = qkv(x).split(3, axis: -1).map {
+      $0.reshape([x.shape[0], x.shape[1], heads, x.shape[2] / heads])
+    }
+    let mixed = parts[0].attention(keys: parts[1], values: parts[2], mask: mask)
+    return output(mixed.reshape(x.shape))
+  }
+}

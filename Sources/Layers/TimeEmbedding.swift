@@ -1,0 +1,34 @@
+import Tensors
+
+extension Tensor {
+  /// Sinusoidal features of times `[batch]`: cosines, then sines, `[batch, width]` in f32.
+  ///
+  /// Frequencies fall from 1 to 1/`period` as `exp(−ln(period)·k/half)`; a negative time flips the
+  /// signs of the sines.
+  public func sinusoidal(_ width: Int, period: Double = 10_000) -> Tensor {
+    precondition(width % 2 == 0, "sinusoidal features come in pairs, not \(width)")
+    let half = width / 2
+    let exponent = Tensor.iota([half], .float32) * (1 / Double(half))
+    let frequencies = Tensor.constant(1 / period, .float32).power(exponent)
+    let angles = cast(to: .float32).expanded([1]) * frequencies
+    return .concatenate([angles.cos(), angles.sin()], axis: 1)
+  }
+
+  /// Fixed two-dimensional position features `[height · width, features]` in f32.
+  ///
+  /// The first half of the features encodes the column, the second the row; each is sines, then
+  /// cosines, with frequencies as in `sinusoidal`: Dosovitskiy and others, 2021; Peebles and Xie,
+  /// 2023.
+  public static func positions(height: Int, width: Int, features: Int) -> Tensor {
+    precondition(features % 4 == 0, "position features come in fours, not \(features)")
+    let quarter = features / 4
+    let exponent = Tensor.iota([quarter], .float32) * (1 / Double(quarter))
+    let frequencies = Tensor.constant(1e-4, .float32).power(exponent)
+    let encode = { (axis: Int) -> Tensor in
+      let place = Tensor.iota([height, width], axis: axis, .float32).expanded([2])
+      let angles = place * frequencies
+      return .concatenate([angles.sin(), angles.cos()], axis: -1)
+    }
+    return Tensor.concatenate([encode(1), encode(0)], axis: -1).reshape([-1, features])
+  }
+}

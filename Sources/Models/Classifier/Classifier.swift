@@ -1,0 +1,69 @@
+import Layers
+import Recipe
+import Tensors
+
+/// A small convolutional classifier of images, whose last hidden features also measure distances
+/// between sets of images.
+public struct Classifier {
+  let config: ClassifierConfig
+  let convolutions: [(Convolution2D, GroupNorm)]
+  let hidden: Linear
+  let output: Linear
+
+  /// Binds the network's weights.
+  public init(_ scope: Scope, _ config: ClassifierConfig) {
+    self.config = config
+    let widths = [config.channels, config.width, 2 * config.width, 2 * config.width]
+    convolutions = (0..<3).map { i in
+      let part = scope / "convolutions" / i
+      return (
+        Convolution2D(
+          part / "convolution", widths[i], widths[i + 1], kernel: 3, padding: 1),
+        GroupNorm(part / "norm", groups: 8, channels: widths[i + 1])
+      )
+    }
+    let side = config.size / 4
+    hidden = Linear(scope / "hidden", side * side * widths[3], config.features)
+    output = Linear(scope / "output", config.features, config.classes)
+  }
+
+  /// Features `[batch, features]` and logits `[batch, classes]` of images within ±1.
+  public func callAsFunction(_ x: Tensor) -> (features: Tensor, logits: Tensor) {
+    var h = x
+    for (i, (convolution, norm)) in convolutions.enumerated() {
+      h = norm(convolution(h)).silu()
+      if i < 2 { h = h.maxPool(2) }
+    }
+    let features = hidden(h.reshape([x.shape[0], -1])).silu()
+    return (features, output(features))
+  }
+}
+
+/// The sizes of the classifier.
+public struct ClassifierConfig: Codable, Hashable, Sendable {
+  /// The height and width of the images, a multiple of 4.
+  public var size = 28
+  /// The channels of the images.
+  public var channels = 1
+  /// The features after the first convolution, a multiple of 8.
+  public var width = 32
+  /// The number of features that images are compared by.
+  public var features = 128
+  /// The number of classes.
+  public var classes = 10
+
+  /// Makes the sizes for Fashion-MNIST.
+  public init() {}
+
+  /// Reads the sizes; those that are absent keep their defaults.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    size = try keys.value(
+      .size, default: size, where: { $0 > 0 && $0 % 4 == 0 }, "it must be a multiple of 4")
+    channels = try keys.value(.channels, default: channels, in: 1...)
+    width = try keys.value(
+      .width, default: width, where: { $0 > 0 && $0 % 8 == 0 }, "it must be a multiple of 8")
+    features = try keys.value(.features, default: features, in: 1...)
+    classes = try keys.value(.classes, default: classes, in: 2...)
+  }
+}

@@ -1,0 +1,90 @@
+import Flow
+import Layers
+import Tensors
+
+/// A class-conditional diffusion transformer: Peebles and Xie, "Scalable diffusion models with
+/// transformers", 2023; with a second time embedder for the target time.
+///
+/// The time's features are `E₁(t) + E₂(tt)·(t − tt)`: where tt = t it is the ordinary network.
+public struct DiT: VelocityModel {
+  let config: DiTConfig
+  let patches: Linear
+  let time: MLP
+  let target: MLP
+  let label: Embedding
+  let blocks: Stack<DiTBlock>
+  let modulation: Linear
+  let norm: LayerNorm
+  let output: Linear
+
+  /// Binds the network's weights.
+  public init(_ scope: Scope, _ config: DiTConfig) {
+    self.config = config
+    let (width, pixels) = (config.width, config.patch * config.patch * config.channels)
+    patches = Linear(scope / "patches", pixels, width)
+    time = MLP(scope / "time", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
+    target = MLP(scope / "target", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
+    label = Embedding(scope / "label", count: config.classes + 1, width: width)
+    blocks = Stack(scope / "blocks", count: config.depth, execution: config.execution) {
+      DiTBlock($0, config)
+    }
+    modulation = Linear(scope / "modulation", width, 2 * width, initial: .zeros)
+    norm = LayerNorm(scope / "norm", width, affine: false)
+    output = Linear(scope / "output", width, pixels, initial: .zeros)
+  }
+
+  /// - Parameters:
+  ///   - x: images `[batch, height, width, channels]`.
+  ///   - condition: `label`, whole numbers `[batch]`; the number of classes itself says nothing.
+  public func callAsFunction(
+    _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
+  ) -> Tensor {
+    precondition(
+      x.shape.sizes.dropFirst() == [config.size, config.size, config.channels],
+      "the network takes images of \(config.size)² × \(config.channels), not \(x.type)")
+    guard let labels = condition["label"] else { preconditionFailure("the label is missing") }
+    let (batch, grid, patch) = (x.shape[0], config.size / config.patch, config.patch)
+    let embed = { (mlp: MLP, time: Tensor) in
+      mlp((time.cast(to: .float32) * config.timeScale).sinusoidal(256))
+    }
+    let gap = (t - tt).cast(to: .float32).expanded([1])
+    let context = embed(time, t) + embed(target, tt) * gap + label(labels)
+    let signal = context.silu().cast(to: x.dtype)
+
+    let tokens = x.reshape([batch, grid, patch, grid, patch, config.channels])
+      .transpose([0, 1, 3, 2, 4, 5]).reshape([batch, grid * grid, -1])
+    let positions = Tensor.positions(height: grid, width: grid, features: config.width)
+    var h = patches(tokens) + positions.cast(to: x.dtype)
+    h = blocks(h) { block, h in block(h, signal) }
+
+    let m = modulation(signal).expanded([1]).split(2, axis: -1)
+    let y = output(norm(h) * (1 + m[1]) + m[0])
+    return y.reshape([batch, grid, grid, patch, patch, config.channels])
+      .transpose([0, 1, 3, 2, 4, 5]).reshape(x.shape)
+  }
+}
+
+/// One transformer block whose norms are shifted, scaled and gated by time and class.
+struct DiTBlock {
+  let modulation: Linear
+  let norm: LayerNorm
+  let attention: SelfAttention
+  let mlp: MLP
+
+  init(_ scope: Scope, _ config: DiTConfig) {
+    let width = config.width
+    modulation = Linear(scope / "modulation", width, 6 * width, initial: .zeros)
+    norm = LayerNorm(scope / "norm", width, affine: false)
+    attention = SelfAttention(scope / "attention", width: width, heads: config.heads)
+    mlp = MLP(scope / "mlp", width, hidden: config.mlpRatio * width, width) {
+      $0.gelu(approximate: true)
+    }
+  }
+
+  /// `[batch, tokens, width]` with the signal `[batch, width]`.
+  func callAsFunction(_ x: Tensor, _ signal: Tensor) -> Tensor {
+    let m = modulation(signal).expanded([1]).split(6, axis: -1)
+    let h = x + m[2] * attention(norm(x) * (1 + m[1]) + m[0])
+    return h + m[5] * mlp(norm(h) * (1 + m[4]) + m[3])
+  }
+}

@@ -1,0 +1,62 @@
+import Layers
+import Recipe
+
+/// The sizes of a class-conditional diffusion transformer.
+public struct DiTConfig: Codable, Hashable, Sendable {
+  /// The height and width of the images.
+  public var size = 28
+  /// The channels of the images.
+  public var channels = 1
+  /// The height and width of the patches that become tokens.
+  public var patch = 4
+  /// The features of a token.
+  public var width = 192
+  /// The number of blocks.
+  public var depth = 6
+  /// The heads of attention.
+  public var heads = 3
+  /// The hidden features of a block's perceptron as a multiple of the width.
+  public var mlpRatio = 4
+  /// The number of classes; one more stands for no class.
+  public var classes = 10
+  /// What times are multiplied with before their sinusoidal features.
+  public var timeScale = 1000.0
+  /// How the stack of blocks is run.
+  public var execution = StackExecution.unrolled
+
+  /// Makes the sizes of the demonstration.
+  public init() {}
+
+  enum CodingKeys: String, CodingKey {
+    case size, channels, patch, width, depth, heads
+    case mlpRatio = "mlp_ratio"
+    case classes
+    case timeScale = "time_scale"
+    case execution
+  }
+
+  /// Reads the sizes; those that are absent keep their defaults.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    size = try keys.value(.size, default: size, in: 1...)
+    channels = try keys.value(.channels, default: channels, in: 1...)
+    patch = try keys.value(.patch, default: patch, in: 1...)
+    width = try keys.value(
+      .width, default: width, where: { $0 > 0 && $0 % 4 == 0 }, "it must be a multiple of 4")
+    depth = try keys.value(.depth, default: depth, in: 1...)
+    heads = try keys.value(.heads, default: heads, in: 1...)
+    mlpRatio = try keys.value(.mlpRatio, default: mlpRatio, in: 1...)
+    classes = try keys.value(.classes, default: classes, in: 1...)
+    timeScale = try keys.value(
+      .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
+    execution = try keys.value(.execution, default: execution)
+    guard size % patch == 0 else {
+      throw InvalidRecipeValue(CodingKeys.patch, patch, "it must divide the size, \(size)")
+    }
+    guard width % heads == 0 else {
+      throw InvalidRecipeValue(CodingKeys.heads, heads, "it must divide the width, \(width)")
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import Flow
+import Layers
+import Recipe
+import Tensors
+
+/// A network by its kind and sizes, as recipes and weight files name it.
+public enum ModelConfig: Hashable, Sendable {
+  /// A class-conditional diffusion transformer.
+  case dit(DiTConfig)
+  /// The tutorial's U-Net.
+  case tutorialUNet(TutorialUNetConfig)
+  /// A classifier of images.
+  case classifier(ClassifierConfig)
+
+  /// Every weight of the network.
+  public var weights: Named<Weight> {
+    switch self {
+    case .dit(let config): Scope.declare { DiT($0, config) }
+    case .tutorialUNet(let config): Scope.declare { TutorialUNet($0, config) }
+    case .classifier(let config): Scope.declare { Classifier($0, config) }
+    }
+  }
+
+  /// The network as a velocity model bound to weights, nil for a classifier.
+  public func velocityModel(_ weights: Named<Tensor>) -> (any VelocityModel)? {
+    switch self {
+    case .dit(let config): Scope.bind(weights) { DiT($0, config) }
+    case .tutorialUNet(let config): Scope.bind(weights) { TutorialUNet($0, config) }
+    case .classifier: nil
+    }
+  }
+
+  /// The shape of one image, `[height, width, channels]`, and the number of classes.
+  public var image: (shape: Shape, classes: Int) {
+    switch self {
+    case .dit(let config): ([config.size, config.size, config.channels], config.classes)
+    case .tutorialUNet(let config): ([config.size, config.size, config.channels], config.classes)
+    case .classifier(let config): ([config.size, config.size, config.channels], config.classes)
+    }
+  }
+}
+
+extension ModelConfig: Codable {
+  private enum Kind: String, Codable, CaseIterable {
+    case dit
+    case tutorialUNet = "tutorial-unet"
+    case classifier
+  }
+  private enum CodingKeys: String, CodingKey { case kind }
+
+  /// Reads `kind` and the sizes beside it.
+  public init(from decoder: any Decoder) throws {
+    switch try decoder.container(keyedBy: CodingKeys.self).value(.kind) as Kind {
+    case .dit: self = .dit(try DiTConfig(from: decoder))
+    case .tutorialUNet: self = .tutorialUNet(try TutorialUNetConfig(from: decoder))
+    case .classifier: self = .classifier(try ClassifierConfig(from: decoder))
+    }
+  }
+
+  /// Writes the form that is read.
+  public func encode(to encoder: any Encoder) throws {
+    var keys = encoder.container(keyedBy: CodingKeys.self)
+    switch self {
+    case .dit(let config):
+      try keys.encode(Kind.dit, forKey: .kind)
+      try config.encode(to: encoder)
+    case .tutorialUNet(let config):
+      try keys.encode(Kind.tutorialUNet, forKey: .kind)
+      try config.encode(to: encoder)
+    case .classifier(let config):
+      try keys.encode(Kind.classifier, forKey: .kind)
+      try config.encode(to: encoder)
+    }
+  }
+}

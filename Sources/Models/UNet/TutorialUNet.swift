@@ -1,0 +1,100 @@
+import Flow
+import Layers
+import Recipe
+import Tensors
+
+/// The small U-Net of the published tutorial: two levels, no norms, conditions added at the bottom.
+public struct TutorialUNet: VelocityModel {
+  let config: TutorialUNetConfig
+  let time: MLP
+  let target: MLP
+  let label: Embedding
+  let down1: (Convolution2D, Convolution2D)
+  let down2: (Convolution2D, Convolution2D)
+  let bottom: Convolution2D
+  let condition: Linear
+  let up1: (TransposedConvolution2D, Convolution2D)
+  let up2: (TransposedConvolution2D, Convolution2D)
+  let output: Convolution2D
+
+  /// Binds the network's weights.
+  public init(_ scope: Scope, _ config: TutorialUNetConfig) {
+    self.config = config
+    let (width, features) = (config.width, config.features)
+    func level(_ name: String, _ input: Int, _ output: Int) -> (Convolution2D, Convolution2D) {
+      let part = scope / name
+      return (
+        Convolution2D(part / "convolution", input, output, kernel: 3, padding: 1),
+        Convolution2D(part / "down", output, output, kernel: 4, stride: 2, padding: 1)
+      )
+    }
+    func rise(
+      _ name: String, _ input: Int, _ output: Int
+    ) -> (TransposedConvolution2D, Convolution2D) {
+      let part = scope / name
+      return (
+        TransposedConvolution2D(part / "up", input, output, kernel: 4, stride: 2, padding: 1),
+        Convolution2D(part / "convolution", output, output, kernel: 3, padding: 1)
+      )
+    }
+    time = MLP(scope / "time", 1, hidden: features, features) { $0.relu() }
+    target = MLP(scope / "target", 1, hidden: features, features) { $0.relu() }
+    label = Embedding(
+      scope / "label", count: config.classes + 1, width: features, initial: .normal(1))
+    down1 = level("down1", config.channels, width)
+    down2 = level("down2", width, 2 * width)
+    bottom = Convolution2D(scope / "bottom", 2 * width, 4 * width, kernel: 3, padding: 1)
+    condition = Linear(scope / "condition", 3 * features, 4 * width)
+    up1 = rise("up1", 6 * width, 2 * width)
+    up2 = rise("up2", 3 * width, width)
+    output = Convolution2D(scope / "output", width, config.channels, kernel: 3, padding: 1)
+  }
+
+  /// - Parameters:
+  ///   - x: images `[batch, height, width, channels]`.
+  ///   - condition: `label`, whole numbers `[batch]`; the number of classes itself says nothing.
+  public func callAsFunction(
+    _ x: Tensor, time t: Tensor, target tt: Tensor, condition labels: Named<Tensor>
+  ) -> Tensor {
+    guard let labels = labels["label"] else { preconditionFailure("the label is missing") }
+    let column = { (t: Tensor) in t.cast(to: x.dtype).expanded([1]) }
+    let features = Tensor.concatenate(
+      [time(column(t)), target(column(tt)), label(labels).cast(to: x.dtype)], axis: 1)
+
+    let skip1 = down1.1(down1.0(x).relu())
+    let skip2 = down2.1(down2.0(skip1.relu()).relu())
+    let signal = condition(features).expanded([1, 2])
+    let low = bottom(skip2.relu()) + signal
+    let rise1 = up1.1(up1.0(.concatenate([low, skip2], axis: -1)).relu())
+    let rise2 = up2.1(up2.0(Tensor.concatenate([rise1, skip1], axis: -1).relu()).relu())
+    return x - output(rise2)
+  }
+}
+
+/// The sizes of the tutorial's U-Net.
+public struct TutorialUNetConfig: Codable, Hashable, Sendable {
+  /// The height and width of the images, a multiple of 4.
+  public var size = 28
+  /// The channels of the images.
+  public var channels = 1
+  /// The features of the first level; each one below has twice as many.
+  public var width = 64
+  /// The features of times and labels.
+  public var features = 64
+  /// The number of classes; one more stands for no class.
+  public var classes = 10
+
+  /// Makes the tutorial's sizes.
+  public init() {}
+
+  /// Reads the sizes; those that are absent keep their defaults.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    size = try keys.value(
+      .size, default: size, where: { $0 > 0 && $0 % 4 == 0 }, "it must be a multiple of 4")
+    channels = try keys.value(.channels, default: channels, in: 1...)
+    width = try keys.value(.width, default: width, in: 1...)
+    features = try keys.value(.features, default: features, in: 1...)
+    classes = try keys.value(.classes, default: classes, in: 1...)
+  }
+}

@@ -1,0 +1,112 @@
+import Tensors
+
+/// Adam with decoupled weight decay: Kingma and Ba, 2015; Loshchilov and Hutter, 2019.
+public struct AdamW: Optimizer {
+  /// The rate of the gradients' average.
+  public var beta1: Double
+  /// The rate of the squared gradients' average.
+  public var beta2: Double
+  /// Added to the root of the squares.
+  public var epsilon: Double
+  /// The part of a weight that is taken off per unit of learning rate; 0 makes it Adam.
+  public var weightDecay: Double
+
+  /// Makes the rule.
+  public init(
+    beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0
+  ) {
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+  }
+
+  public func state(for weights: Named<TensorType>) -> Named<TensorType> {
+    moments(of: weights)
+  }
+
+  public func update(
+    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
+    step: Tensor
+  ) -> (weights: Named<Tensor>, state: Named<Tensor>) {
+    let count = step + 1
+    let correction1 = 1 - Tensor.constant(beta1, .float32).power(count)
+    let correction2 = 1 - Tensor.constant(beta2, .float32).power(count)
+    var (newWeights, newState) = (weights, state)
+    for (name, weight) in weights.pairs {
+      let gradient = gradients[name]!.cast(to: .float32)
+      let (first, second) = momentUpdate(name, gradient, state, beta1, beta2)
+      let direction = (first / correction1) / ((second / correction2).sqrt() + epsilon)
+      newWeights[name] = weight * (1 - rate * weightDecay) - rate * direction
+      newState["first.\(name)"] = first
+      newState["second.\(name)"] = second
+    }
+    return (newWeights, newState)
+  }
+}
+
+/// Adam whose step is rectified while the squares' average is young: Liu and others, 2020.
+public struct RAdam: Optimizer {
+  /// The rate of the gradients' average.
+  public var beta1: Double
+  /// The rate of the squared gradients' average.
+  public var beta2: Double
+  /// Added to the root of the squares.
+  public var epsilon: Double
+  /// The part of a weight that is taken off per unit of learning rate, decoupled.
+  public var weightDecay: Double
+
+  /// Makes the rule.
+  public init(
+    beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0
+  ) {
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+  }
+
+  public func state(for weights: Named<TensorType>) -> Named<TensorType> {
+    moments(of: weights)
+  }
+
+  public func update(
+    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
+    step: Tensor
+  ) -> (weights: Named<Tensor>, state: Named<Tensor>) {
+    let count = step + 1
+    let power2 = Tensor.constant(beta2, .float32).power(count)
+    let correction1 = 1 - Tensor.constant(beta1, .float32).power(count)
+    let correction2 = 1 - power2
+    let longest = 2 / (1 - beta2) - 1
+    let length = longest - 2 * count * power2 / correction2
+    let ready = length.greater(5)
+    let safe = length.maximum(5)
+    let rectification =
+      ((safe - 4) * (safe - 2) * longest / ((longest - 4) * (longest - 2) * safe)).sqrt()
+    var (newWeights, newState) = (weights, state)
+    for (name, weight) in weights.pairs {
+      let gradient = gradients[name]!.cast(to: .float32)
+      let (first, second) = momentUpdate(name, gradient, state, beta1, beta2)
+      let mean = first / correction1
+      let adaptive = rectification * correction2.sqrt() * mean / (second.sqrt() + epsilon)
+      newWeights[name] = weight * (1 - rate * weightDecay) - rate * ready.select(adaptive, mean)
+      newState["first.\(name)"] = first
+      newState["second.\(name)"] = second
+    }
+    return (newWeights, newState)
+  }
+}
+
+private func moments(of weights: Named<TensorType>) -> Named<TensorType> {
+  let types = weights.mapValues { TensorType($0.shape, .float32) }
+  return types.prefixed("first").merging(types.prefixed("second"))
+}
+
+private func momentUpdate(
+  _ name: String, _ gradient: Tensor, _ state: Named<Tensor>, _ beta1: Double, _ beta2: Double
+) -> (first: Tensor, second: Tensor) {
+  let first = state["first.\(name)"]! * beta1 + gradient * (1 - beta1)
+  let second = state["second.\(name)"]! * beta2 + gradient.squared() * (1 - beta2)
+  return (first, second)
+}

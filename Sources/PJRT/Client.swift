@@ -1,0 +1,108 @@
+import CPJRT
+
+/// A plugin at work: its devices, and what makes buffers and programs on them.
+///
+/// ```swift
+/// let client = try Client(Plugin.load(), options: ["cpu_device_count": 1])
+/// let x = try client.buffer([1, 2, 3] as [Float], shape: [3])
+/// let double = try client.compile(
+///   """
+///   func.func @main(%x: tensor<3xf32>) -> tensor<3xf32> {
+///     %y = stablehlo.add %x, %x : tensor<3xf32>
+///     return %y : tensor<3xf32>
+///   }
+///   """, Signature([x.type]))
+/// print(try double.execute([x])[0].array(of: Float.self))  // [2, 4, 6]
+/// ```
+public final class Client: Sendable {
+  /// The plugin that the client runs on.
+  public let plugin: Plugin
+  /// The platform's name, such as `cpu` or `cuda`.
+  public let platformName: String
+  /// The plugin's text on its version.
+  public let platformVersion: String
+  /// All devices, also those of other processes.
+  public let devices: [Device]
+  /// The devices that this process can place buffers on; there is at least one.
+  public let addressableDevices: [Device]
+
+  let handle: Handle
+  var api: API { plugin.api }
+
+  /// Makes a client.
+  ///
+  /// The CPU plugin takes the option `cpu_device_count`, the number of virtual devices. On Linux the
+  /// process keeps the memory of large temporaries from then on, see `HostMemory`. Throws what the
+  /// plugin says.
+  public init(_ plugin: Plugin, options: [String: NamedValue] = [:]) throws {
+    HostMemory.keepTemporaries()
+    let api = plugin.api
+    let operation = "making a client"
+    let handle = try NamedValue.withValues(options) { values in
+      var arguments = PJRT_Client_Create_Args()
+      arguments.create_options = values.baseAddress
+      arguments.num_options = values.count
+      try api.call(\.Client_Create, &arguments, operation)
+      return try Handle(arguments.client, operation)
+    }
+    do {
+      platformName = try Self.text(\.Client_PlatformName, handle, api)
+      platformVersion = try Self.text(\.Client_PlatformVersion, handle, api)
+      devices = try Self.devices(\.Client_Devices, handle, api)
+      addressableDevices = try Self.devices(\.Client_AddressableDevices, handle, api)
+      guard !addressableDevices.isEmpty else { throw PJRTError.noDevice }
+    } catch {
+      Self.destroy(handle, api)
+      throw error
+    }
+    self.plugin = plugin
+    self.handle = handle
+  }
+
+  deinit { Self.destroy(handle, api) }
+
+  /// The memory in use on a device, or nil where the plugin does not count it.
+  public func memory(of device: Device) throws -> DeviceMemory? {
+    var arguments = PJRT_Device_MemoryStats_Args()
+    arguments.device = device.handle.pointer
+    do {
+      try api.call(\.Device_MemoryStats, &arguments, "asking for a device's memory")
+    } catch PJRTError.failure(.unimplemented, _, _) {
+      return nil
+    }
+    return DeviceMemory(
+      inUse: Int(arguments.bytes_in_use),
+      peak: arguments.peak_bytes_in_use_is_set ? Int(arguments.peak_bytes_in_use) : nil,
+      limit: arguments.bytes_limit_is_set ? Int(arguments.bytes_limit) : nil)
+  }
+
+  /// The device at an address that the plugin gave.
+  func device(_ pointer: OpaquePointer?) -> Device? {
+    devices.first { $0.handle.pointer == pointer }
+  }
+
+  private static func text(
+    _ function: KeyPath<PJRT_Api, PJRT_Function?>, _ handle: Handle, _ api: API
+  ) throws -> String {
+    var arguments = PJRT_Client_Text_Args()
+    arguments.client = handle.pointer
+    try api.call(function, &arguments, "asking for the platform")
+    return PJRT.text(arguments.text, arguments.text_size)
+  }
+
+  private static func devices(
+    _ function: KeyPath<PJRT_Api, PJRT_Function?>, _ handle: Handle, _ api: API
+  ) throws -> [Device] {
+    var arguments = PJRT_Client_Devices_Args()
+    arguments.client = handle.pointer
+    try api.call(function, &arguments, "asking for the devices")
+    return try UnsafeBufferPointer(start: arguments.devices, count: arguments.num_devices)
+      .map { try Device($0, api) }
+  }
+
+  private static func destroy(_ handle: Handle, _ api: API) {
+    var arguments = PJRT_Client_Destroy_Args()
+    arguments.client = handle.pointer
+    api.release(\.Client_Destroy, &arguments)
+  }
+}

@@ -1,0 +1,140 @@
+import CXXHash
+import Foundation
+
+/// Compiled programs on disk, so that a program is compiled once and loaded afterwards.
+///
+/// An entry is found again by the program's text, its options, the devices, the plugin's file and
+/// the kind of processor. An entry that is damaged, or that the plugin refuses, is replaced. Any
+/// number of processes may share one folder.
+public struct ExecutableCache: Sendable {
+  /// How a program was come by.
+  public struct Report: Hashable, Sendable {
+    /// Whether it was loaded and not compiled.
+    public let wasCached: Bool
+    /// How long loading or compiling took.
+    public let seconds: Double
+    /// The file that holds it.
+    public let path: String
+  }
+
+  /// The folder of the entries.
+  public let directory: String
+  /// The bytes that all entries may take together; the ones unused for longest go first.
+  public let limit: Int
+
+  /// Makes a cache in a folder, which is made when it is needed; `executables` in the program's cache
+  /// for nil.
+  public init(directory: String? = nil, limit: Int = 4 << 30) {
+    self.directory = directory ?? cacheDirectory() + "/executables"
+    self.limit = limit
+  }
+
+  /// Loads a program, or compiles and keeps it.
+  ///
+  /// Throws the plugin's error where the program does not compile. A folder that cannot be written
+  /// is an error only of `store`: the program still runs, and is compiled again the next time.
+  public func executable(
+    for program: String, _ signature: Signature, on client: Client,
+    options: CompileOptions = CompileOptions()
+  ) throws -> (executable: Executable, report: Report) {
+    try options.check(client)
+    let clock = ContinuousClock()
+    let start = clock.now
+    let path = path(for: program, client, options)
+    func report(_ wasCached: Bool) -> Report {
+      Report(wasCached: wasCached, seconds: (clock.now - start) / .seconds(1), path: path)
+    }
+    if let bytes = Self.read(path), let executable = try? client.load(bytes, signature) {
+      try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
+      return (executable, report(true))
+    }
+    let executable = try client.compile(program, signature, options: options)
+    try? store(executable, at: path)
+    return (executable, report(false))
+  }
+
+  /// Writes a program's entry, whole or not at all, and deletes old ones beyond the limit.
+  ///
+  /// Throws `PJRTError.cacheUnwritable`, or the plugin's error where it cannot serialise.
+  func store(_ executable: Executable, at path: String) throws {
+    let bytes = try executable.serialized()
+    let file = Self.magic + Self.hash(bytes).bytes + bytes
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+      try Data(file).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw PJRTError.cacheUnwritable(path: path, reason: error.localizedDescription)
+    }
+    prune()
+  }
+
+  private func prune() {
+    let keys: Set<URLResourceKey> = [.fileSizeKey, .contentModificationDateKey]
+    let files =
+      (try? FileManager.default.contentsOfDirectory(
+        at: URL(fileURLWithPath: directory), includingPropertiesForKeys: Array(keys))) ?? []
+    let entries = files.filter { $0.pathExtension == "xla" }.compactMap { file in
+      (try? file.resourceValues(forKeys: keys)).map {
+        (file, size: $0.fileSize ?? 0, date: $0.contentModificationDate ?? .distantPast)
+      }
+    }
+    var total = 0
+    for (file, size, _) in entries.sorted(by: { $0.date > $1.date }) {
+      total += size
+      if total > limit { try? FileManager.default.removeItem(at: file) }
+    }
+  }
+
+  private func path(for program: String, _ client: Client, _ options: CompileOptions) -> String {
+    let plugin = try? FileManager.default.attributesOfItem(atPath: client.plugin.path)
+    let modified = (plugin?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+    let facts =
+      [
+        client.plugin.path, "\(plugin?[.size] ?? 0)", "\(modified)",
+        client.plugin.version.description, client.platformName, client.platformVersion,
+        Self.processor,
+        ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? "",
+      ] + client.devices.map { "\($0.id) \($0.kind)" }
+    var key = options.serialized()
+    for fact in facts + [program] {
+      key += withUnsafeBytes(of: fact.utf8.count.littleEndian, Array.init)
+      key += fact.utf8
+    }
+    return directory + "/" + Self.hash(key).text + ".xla"
+  }
+
+  private static let magic = Array("XLA program 1\n".utf8)
+
+  /// The bytes of an entry, or nil where it is missing or not as it was written.
+  private static func read(_ path: String) -> [UInt8]? {
+    guard let file = FileManager.default.contents(atPath: path) else { return nil }
+    let start = magic.count + 16
+    guard file.count > start, file.starts(with: magic) else { return nil }
+    let bytes = [UInt8](file.dropFirst(start))
+    return hash(bytes).bytes.elementsEqual(file[magic.count..<start]) ? bytes : nil
+  }
+
+  private static func hash(_ bytes: [UInt8]) -> (text: String, bytes: [UInt8]) {
+    let hash = bytes.withUnsafeBytes { XXH3_128bits($0.baseAddress, $0.count) }
+    let halves = [hash.high64, hash.low64]
+    let digits = halves.map { half in
+      let text = String(half, radix: 16)
+      return String(repeating: "0", count: 16 - text.count) + text
+    }
+    return (
+      digits.joined(), halves.flatMap { withUnsafeBytes(of: $0.bigEndian, Array.init) }
+    )
+  }
+
+  /// The processor's name and abilities: machine code for one may not run on another.
+  private static let processor: String = {
+    let description = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let end = description.range(of: "\n\n")?.lowerBound ?? description.endIndex
+    return description[..<end].split(separator: "\n")
+      .filter { line in
+        ["model name", "flags", "Features", "CPU part"].contains(where: line.hasPrefix)
+      }
+      .joined(separator: "\n")
+  }()
+}

@@ -1,0 +1,175 @@
+import CPJRT
+
+extension Executable {
+  /// Runs the program on its one device, waits, and gives the results in the program's order.
+  ///
+  /// Throws `PJRTError` where number, type or device of an argument is wrong, before anything runs.
+  /// The donated arguments cannot be used afterwards.
+  public func execute(_ arguments: [Buffer]) throws -> [Buffer] {
+    try execute([arguments])[0]
+  }
+
+  /// Runs the program on all its devices, waits, and gives each device's results.
+  ///
+  /// `arguments` are `[device][argument]` in the order of `devices`; each device gets its own part.
+  /// Throws `PJRTError` where number, type or device of an argument is wrong, before anything runs.
+  /// The donated arguments cannot be used afterwards.
+  @_disfavoredOverload
+  public func execute(_ arguments: [[Buffer]]) throws -> [[Buffer]] {
+    try check(arguments)
+    let taken = try take(arguments)
+    do {
+      // Donated buffers are in nobody's hands but ours now; all others are held by `arguments`.
+      let handles = try arguments.map { row in
+        try row.enumerated().map { index, buffer in
+          signature.donated.contains(index) ? taken[ObjectIdentifier(buffer)]! : try buffer.live()
+        }
+      }
+      let results = try run(handles)
+      for handle in taken.values { Buffer.destroy(handle, client.api) }
+      return results
+    } catch {
+      for buffer in arguments.joined() {
+        guard let handle = taken[ObjectIdentifier(buffer)] else { continue }
+        if isDeleted(handle) {
+          Buffer.destroy(handle, client.api)
+        } else {
+          buffer.restore(handle)
+        }
+      }
+      throw error
+    }
+  }
+
+  private static var operation: String { "running a program" }
+
+  private func check(_ arguments: [[Buffer]]) throws {
+    guard arguments.count == devices.count else {
+      throw PJRTError.wrongDeviceCount(expected: devices.count, found: arguments.count)
+    }
+    for (device, row) in zip(devices, arguments) {
+      guard row.count == signature.arguments.count else {
+        throw PJRTError.wrongArgumentCount(
+          device: device.id, expected: signature.arguments.count, found: row.count)
+      }
+      for (index, (argument, buffer)) in zip(signature.arguments, row).enumerated() {
+        guard buffer.type == argument.type else {
+          throw PJRTError.wrongArgument(
+            index: index, name: argument.name, expected: argument.type, found: buffer.type)
+        }
+        guard buffer.device == device else {
+          throw PJRTError.wrongArgumentDevice(
+            index: index, name: argument.name, expected: device.id, found: buffer.device.id)
+        }
+      }
+    }
+  }
+
+  /// Takes the donated buffers out of their owners' hands; all or none.
+  private func take(_ arguments: [[Buffer]]) throws -> [ObjectIdentifier: Handle] {
+    var taken: [ObjectIdentifier: Handle] = [:]
+    for row in arguments {
+      for index in signature.donated {
+        do {
+          taken[ObjectIdentifier(row[index])] = try row[index].take(by: Self.operation)
+        } catch {
+          for buffer in arguments.joined() {
+            if let handle = taken[ObjectIdentifier(buffer)] { buffer.restore(handle) }
+          }
+          throw error
+        }
+      }
+    }
+    return taken
+  }
+
+  private func run(_ arguments: [[Handle]]) throws -> [[Buffer]] {
+    let inputs = PointerTable(arguments.map { $0.map(\.pointer) })
+    let outputs = PointerTable(
+      [[OpaquePointer?]](
+        repeating: [OpaquePointer?](repeating: nil, count: resultCount), count: devices.count))
+    let events = PointerTable([[OpaquePointer?](repeating: nil, count: devices.count)])
+    try withExtendedLifetime((inputs, outputs, events)) {
+      var call = PJRT_LoadedExecutable_Execute_Args()
+      call.executable = handle.pointer
+      call.argument_lists = inputs.constantRows
+      call.num_devices = devices.count
+      call.num_args = signature.arguments.count
+      call.output_lists = outputs.rows
+      call.device_complete_events = events.rows[0]
+      var options = sized(PJRT_ExecuteOptions())
+      try withUnsafeMutablePointer(to: &options) { options in
+        call.options = options
+        try client.api.call(\.LoadedExecutable_Execute, &call, Self.operation)
+      }
+    }
+    // Every event and every result is taken over before the first error is thrown.
+    let failures = events.content[0].compactMap { event -> (any Error)? in
+      do { try client.api.wait(event, Self.operation) } catch { return error }
+      return nil
+    }
+    let results = zip(devices, outputs.content).map { device, row in
+      row.map { pointer in
+        Result {
+          try Buffer.adopt(
+            Handle(pointer, Self.operation), on: device, client, Self.operation)
+        }
+      }
+    }
+    if let failure = failures.first { throw failure }
+    return try results.map { try $0.map { try $0.get() } }
+  }
+
+  private func isDeleted(_ handle: Handle) -> Bool {
+    var arguments = PJRT_Buffer_IsDeleted_Args()
+    arguments.buffer = handle.pointer
+    do {
+      try client.api.call(\.Buffer_IsDeleted, &arguments, Self.operation)
+    } catch {
+      return true
+    }
+    return arguments.is_deleted
+  }
+}
+
+/// Rows of pointers in memory that stays where it is while a plugin works on it.
+private final class PointerTable {
+  typealias Row = UnsafeMutablePointer<OpaquePointer?>
+
+  private let cells: Row
+  private let starts: UnsafeMutablePointer<Row?>
+  private let counts: [Int]
+
+  init(_ content: [[OpaquePointer?]]) {
+    counts = content.map(\.count)
+    cells = .allocate(capacity: max(counts.reduce(0, +), 1))
+    starts = .allocate(capacity: max(counts.count, 1))
+    var start = cells
+    for (index, row) in content.enumerated() {
+      start.initialize(from: row, count: row.count)
+      (starts + index).initialize(to: start)
+      start += row.count
+    }
+  }
+
+  /// The rows, to be filled in.
+  var rows: UnsafePointer<Row?> { UnsafePointer(starts) }
+
+  /// The rows, to be read.
+  var constantRows: UnsafePointer<UnsafePointer<OpaquePointer?>?> {
+    // The two pointer types differ only in what may be done through them.
+    UnsafeRawPointer(starts).assumingMemoryBound(to: UnsafePointer<OpaquePointer?>?.self)
+  }
+
+  /// The cells as they are now.
+  var content: [[OpaquePointer?]] {
+    counts.enumerated().map { row, count in
+      Array(UnsafeBufferPointer(start: starts[row], count: count))
+    }
+  }
+
+  deinit {
+    cells.deallocate()
+    starts.deallocate()
+  }
+}

@@ -1,0 +1,134 @@
+/// What can go wrong between this program and a PJRT plugin, as facts.
+public enum PJRTError: Error, Equatable, Sendable {
+  /// No plugin was named and none is installed; `searched` lists the files looked for.
+  case noPlugin(searched: [String])
+  /// The file at `path` cannot be used as a plugin.
+  case notAPlugin(path: String, reason: NotAPlugin)
+  /// The plugin speaks a version of the interface that this program does not understand.
+  case versionMismatch(path: String, found: Plugin.Version, reason: String)
+  /// The plugin reported an error; `operation` says what it was asked for.
+  case failure(code: Code, message: String, operation: String)
+  /// The client has no device that this process can use.
+  case noDevice
+  /// The plugin left out a function or a result that was asked for.
+  case missing(what: String, operation: String)
+  /// The plugin returned a buffer whose elements have no counterpart here.
+  case unknownElementType(code: Int, operation: String)
+  /// The options name devices that do not fit the program or the client.
+  case wrongDeviceAssignment(reason: String)
+  /// A program that runs on `expected` devices got arguments for another number of them.
+  case wrongDeviceCount(expected: Int, found: Int)
+  /// A program got another number of arguments than it takes.
+  case wrongArgumentCount(device: Int, expected: Int, found: Int)
+  /// An argument's element type or shape is not what the program takes.
+  case wrongArgument(index: Int, name: String?, expected: BufferType, found: BufferType)
+  /// An argument lies on another device than the one that needs it.
+  case wrongArgumentDevice(index: Int, name: String?, expected: Int, found: Int)
+  /// A buffer was used after a program had taken its memory.
+  case consumed(type: BufferType, by: String)
+  /// A buffer was read as elements of another type than it holds.
+  case wrongElementType(expected: DType, found: DType)
+  /// A file of the cache could not be written.
+  case cacheUnwritable(path: String, reason: String)
+
+  /// Why a file is not a plugin.
+  public enum NotAPlugin: Equatable, Sendable {
+    /// There is no such file.
+    case missing
+    /// The system could not load it as a shared library; the text is the system's.
+    case notALibrary(String)
+    /// It is a shared library without the function `GetPjrtApi`.
+    case noEntryPoint
+    /// Its `GetPjrtApi` returned nothing.
+    case noTable
+  }
+
+  /// The kind of a plugin's error.
+  public enum Code: Int32, Sendable {
+    case cancelled = 1
+    case unknown
+    case invalidArgument
+    case deadlineExceeded
+    case notFound
+    case alreadyExists
+    case permissionDenied
+    case resourceExhausted
+    case failedPrecondition
+    case aborted
+    case outOfRange
+    case unimplemented
+    case `internal`
+    case unavailable
+    case dataLoss
+    case unauthenticated
+  }
+}
+
+extension PJRTError: CustomStringConvertible {
+  /// What was found, what was expected and what to do.
+  public var description: String {
+    switch self {
+    case .noPlugin(let searched):
+      """
+      No PJRT plugin is installed (looked for \(searched.joined(separator: ", "))). Run \
+      `scripts/setup` to install the one for the CPU, or name one with --plugin or in the \
+      environment variable TWINFLOW_PLUGIN.
+      """
+    case .notAPlugin(let path, let reason):
+      """
+      \(path) is not a PJRT plugin: \(reason.text). Name a plugin's shared library with --plugin or \
+      in TWINFLOW_PLUGIN, or run `scripts/setup` and name none.
+      """
+    case .versionMismatch(let path, let found, let reason):
+      """
+      The plugin \(path) speaks version \(found) of the PJRT interface, which this program does not \
+      understand: \(reason). Run `scripts/setup` to install one that fits.
+      """
+    case .failure(let code, let message, let operation):
+      "The plugin failed at \(operation) (\(code)): \(message)"
+    case .noDevice:
+      "The plugin has no device that this process can use; ask for at least one."
+    case .missing(let what, let operation):
+      "The plugin gave no \(what) at \(operation); use a newer plugin."
+    case .unknownElementType(let code, let operation):
+      """
+      The plugin returned elements of type \(code) at \(operation), which have no counterpart here; \
+      convert them in the program.
+      """
+    case .wrongDeviceAssignment(let reason):
+      "The device assignment does not fit: \(reason)."
+    case .wrongDeviceCount(let expected, let found):
+      "The program runs on \(expected) devices and got arguments for \(found)."
+    case .wrongArgumentCount(let device, let expected, let found):
+      "The program takes \(expected) arguments and got \(found) for device \(device)."
+    case .wrongArgument(let index, let name, let expected, let found):
+      "\(Self.argument(index, name)) must be \(expected) and is \(found)."
+    case .wrongArgumentDevice(let index, let name, let expected, let found):
+      "\(Self.argument(index, name)) must lie on device \(expected) and lies on device \(found)."
+    case .consumed(let type, let operation):
+      """
+      A buffer of \(type) was used after \(operation) had taken its memory; use that program's \
+      result instead, or do not donate the buffer.
+      """
+    case .wrongElementType(let expected, let found):
+      "A buffer of \(found.rawValue) was read as \(expected.rawValue)."
+    case .cacheUnwritable(let path, let reason):
+      "\(path) could not be written: \(reason). Check the disk's space and rights."
+    }
+  }
+
+  private static func argument(_ index: Int, _ name: String?) -> String {
+    name.map { "Argument \(index), \($0)," } ?? "Argument \(index)"
+  }
+}
+
+extension PJRTError.NotAPlugin {
+  fileprivate var text: String {
+    switch self {
+    case .missing: "there is no such file"
+    case .notALibrary(let reason): "it cannot be loaded as a shared library (\(reason))"
+    case .noEntryPoint: "it has no function GetPjrtApi"
+    case .noTable: "its GetPjrtApi returned nothing"
+    }
+  }
+}

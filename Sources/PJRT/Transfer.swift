@@ -1,0 +1,168 @@
+import CPJRT
+
+extension Client {
+  /// Copies an array to a device.
+  ///
+  /// `values` are row-major and as many as `shape` has elements; the first device is taken for nil.
+  public func buffer<T: Element>(
+    _ values: [T], shape: [Int], on device: Device? = nil
+  ) throws -> Buffer {
+    try values.withUnsafeBytes {
+      try buffer(bytes: $0, BufferType(T.dtype, shape), on: device)
+    }
+  }
+
+  /// Copies a scalar to a device.
+  public func buffer<T: Element>(_ value: T, on device: Device? = nil) throws -> Buffer {
+    try buffer([value], shape: [], on: device)
+  }
+
+  /// Copies the bytes of an array to a device during the call.
+  ///
+  /// They are row-major and dense, `type.byteCount` of them.
+  public func buffer(
+    bytes: UnsafeRawBufferPointer, _ type: BufferType, on device: Device? = nil
+  ) throws -> Buffer {
+    let (buffer, done) = try transfer(
+      bytes, type, on: device, semantics: PJRT_HOST_COPIED_DURING_CALL)
+    try api.wait(done, "copying to a device")
+    return buffer
+  }
+
+  /// Makes a buffer of memory that stays as it is for as long as `owner` lives, such as a mapped
+  /// file; `owner` is held until the plugin is done with the memory.
+  ///
+  /// On the CPU nothing is copied where the memory is aligned to 64 bytes; elsewhere, and on other
+  /// devices, the plugin copies.
+  public func buffer(
+    sharing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable, _ type: BufferType,
+    on device: Device? = nil
+  ) throws -> Buffer {
+    let (buffer, done) = try transfer(
+      bytes, type, on: device, semantics: PJRT_HOST_IMMUTABLE_ZERO_COPY)
+    let guardian = Unmanaged.passRetained(Guardian(owner: owner, api: api))
+    var arguments = PJRT_Event_OnReady_Args()
+    arguments.event = done
+    arguments.user_arg = guardian.toOpaque()
+    arguments.callback = { error, guardian in
+      let guardian = Unmanaged<Guardian>.fromOpaque(guardian!).takeRetainedValue()
+      guardian.api.free(error)
+    }
+    do {
+      try api.call(\.Event_OnReady, &arguments, "sharing memory with a device")
+    } catch {
+      // The memory is still in use, so its owner must stay: better a leak than a read of freed
+      // memory.
+      api.destroy(event: done)
+      throw error
+    }
+    api.destroy(event: done)
+    return buffer
+  }
+
+  /// Holds the owner of shared memory until the plugin is done with it.
+  private final class Guardian: Sendable {
+    let owner: any AnyObject & Sendable
+    let api: API
+
+    init(owner: any AnyObject & Sendable, api: API) {
+      self.owner = owner
+      self.api = api
+    }
+  }
+
+  private func transfer(
+    _ bytes: UnsafeRawBufferPointer, _ type: BufferType, on device: Device?, semantics: Int
+  ) throws -> (Buffer, done: OpaquePointer?) {
+    precondition(
+      bytes.count == type.byteCount,
+      "\(type) takes \(type.byteCount) bytes and \(bytes.count) were given")
+    let device = device ?? addressableDevices[0]
+    precondition(addressableDevices.contains(device), "device \(device) is not this client's")
+    let operation = "copying to a device"
+    let sizes = type.shape.map(Int64.init)
+    // An empty array has no address of its own, and the plugin wants one.
+    return try withUnsafeBytes(of: 0) { empty in
+      try sizes.withUnsafeBufferPointer { sizes in
+        var arguments = PJRT_Client_BufferFromHostBuffer_Args()
+        arguments.client = handle.pointer
+        arguments.data = bytes.isEmpty ? empty.baseAddress : bytes.baseAddress
+        arguments.type = type.dtype.code
+        arguments.dims = sizes.baseAddress
+        arguments.num_dims = sizes.count
+        arguments.host_buffer_semantics = Int32(semantics)
+        arguments.device = device.handle.pointer
+        try api.call(\.Client_BufferFromHostBuffer, &arguments, operation)
+        let handle = try Handle(arguments.buffer, operation)
+        return (Buffer(handle, type, device, self), arguments.done_with_host_buffer)
+      }
+    }
+  }
+}
+
+extension Buffer {
+  /// Copies the elements to an array, row-major.
+  ///
+  /// Waits for the buffer. Throws `PJRTError.wrongElementType` where they are of another type.
+  public func array<T: Element>(of type: T.Type = T.self) throws -> [T] {
+    guard T.dtype == dtype else {
+      throw PJRTError.wrongElementType(expected: T.dtype, found: dtype)
+    }
+    return try [T](unsafeUninitializedCapacity: self.type.count) { memory, count in
+      try read(into: UnsafeMutableRawBufferPointer(memory))
+      count = self.type.count
+    }
+  }
+
+  /// Copies the bytes to an array: dense and row-major.
+  public func bytes() throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: type.byteCount) { memory, count in
+      try read(into: UnsafeMutableRawBufferPointer(memory))
+      count = type.byteCount
+    }
+  }
+
+  /// Copies the bytes, dense and row-major, to memory of at least `type.byteCount` bytes.
+  public func read(into memory: UnsafeMutableRawBufferPointer) throws {
+    precondition(memory.count >= type.byteCount, "\(type) needs \(type.byteCount) bytes")
+    let operation = "copying from a device"
+    let source = try live()
+    guard type.byteCount > 0 else { return }
+    let minorToMajor = (0..<Int64(shape.count)).reversed().map { $0 }
+    try minorToMajor.withUnsafeBufferPointer { order in
+      var layout = sized(PJRT_Layout())
+      layout.tiled = sized(PJRT_Layout_Tiled())
+      layout.tiled.minor_to_major = order.baseAddress
+      layout.tiled.minor_to_major_size = order.count
+      layout.type = Int32(PJRT_LAYOUT_TILED)
+      try withUnsafeMutablePointer(to: &layout) { layout in
+        var arguments = PJRT_Buffer_ToHostBuffer_Args()
+        arguments.src = source.pointer
+        arguments.host_layout = layout
+        arguments.dst = memory.baseAddress
+        arguments.dst_size = type.byteCount
+        try client.api.call(\.Buffer_ToHostBuffer, &arguments, operation)
+        try client.api.wait(arguments.event, operation)
+      }
+    }
+  }
+
+  /// A copy on another device of the same client.
+  public func copied(to device: Device) throws -> Buffer {
+    precondition(client.addressableDevices.contains(device), "device \(device) is not the client's")
+    let operation = "copying between devices"
+    var arguments = PJRT_Buffer_CopyToDevice_Args()
+    arguments.buffer = try live().pointer
+    arguments.dst_device = device.handle.pointer
+    try client.api.call(\.Buffer_CopyToDevice, &arguments, operation)
+    return Buffer(try Handle(arguments.dst_buffer, operation), type, device, client)
+  }
+
+  /// The address of the memory on the device, for tests and for sharing with other libraries.
+  public func address() throws -> UInt {
+    var arguments = PJRT_Buffer_UnsafePointer_Args()
+    arguments.buffer = try live().pointer
+    try client.api.call(\.Buffer_UnsafePointer, &arguments, "asking for a buffer's address")
+    return arguments.pointer
+  }
+}

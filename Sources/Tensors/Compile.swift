@@ -1,0 +1,116 @@
+/// A graph as a program: StableHLO text with named arguments and results.
+public struct Program: Sendable {
+  /// The arguments' types in the program's order.
+  public let arguments: Named<TensorType>
+  /// The results' types in the program's order.
+  public let results: Named<TensorType>
+  /// The names of the arguments whose memory the program takes.
+  public let donated: Set<String>
+  /// The text.
+  public let text: String
+
+  /// Traces a function of named tensors and prints it.
+  ///
+  /// - Parameters:
+  ///   - arguments: the arguments' types.
+  ///   - donated: which arguments the program may overwrite. A result of the same name and type
+  ///     takes the argument's memory.
+  ///   - platform: what the program will run on.
+  ///   - body: from the arguments to the results.
+  public init(
+    _ arguments: Named<TensorType>, donating donated: (String) -> Bool = { _ in false },
+    platform: Platform = .cpu, _ body: (Named<Tensor>) throws -> Named<Tensor>
+  ) rethrows {
+    let parameters = arguments.mapValues { Tensor.parameter($0) }
+    let values = try body(parameters)
+    let results = values.mapValues(\.type)
+    var aliases: [Int: Int?] = [:]
+    for (i, name) in arguments.names.enumerated() where donated(name) {
+      let place = results.names.firstIndex(of: name)
+      aliases[i] = .some(results[name] == arguments[name] ? place : nil)
+    }
+    self.arguments = arguments
+    self.results = results
+    self.donated = Set(aliases.keys.map { arguments.names[$0] })
+    text = Emitter.module(
+      Subgraph(parameters.values, values.values), aliases: aliases, platform: platform)
+  }
+}
+
+/// A compiled program with named arguments and results.
+public final class CompiledFunction: Sendable {
+  /// The program it was compiled from.
+  public let program: Program
+  /// The plugin's form of it.
+  public let executable: Executable
+  /// How it was made.
+  public let compilation: Compilation
+
+  /// How a program came to be compiled.
+  public struct Compilation: Sendable {
+    /// The seconds that tracing and printing took.
+    public let tracing: Double
+    /// The seconds that compiling, or loading from the cache, took.
+    public let compiling: Double
+    /// Whether it came from the cache.
+    public let cached: Bool
+  }
+
+  /// Traces and compiles a function of named tensors, see `Program.init`.
+  ///
+  /// - Parameter cache: where compiled programs are kept; nil compiles anew.
+  /// - Throws: what the body throws, and the plugin's errors.
+  public init(
+    _ client: Client, cache: ExecutableCache? = nil, _ arguments: Named<TensorType>,
+    donating donated: (String) -> Bool = { _ in false },
+    _ body: (Named<Tensor>) throws -> Named<Tensor>
+  ) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let program = try Program(
+      arguments, donating: donated, platform: Platform(clientPlatform: client.platformName), body)
+    let traced = clock.now
+    let signature = Signature(
+      program.arguments.pairs.map { .init($0.value.bufferType, name: $0.name) },
+      donated: Set(arguments.names.indices.filter { program.donated.contains(arguments.names[$0]) }))
+    self.program = program
+    if let cache {
+      let found = try cache.compile(program.text, signature, on: client)
+      executable = found.executable
+      compilation = Compilation(
+        tracing: (traced - start).seconds, compiling: found.seconds, cached: found.wasCached)
+    } else {
+      executable = try client.compile(program.text, signature)
+      compilation = Compilation(
+        tracing: (traced - start).seconds, compiling: (clock.now - traced).seconds, cached: false)
+    }
+  }
+
+  /// Runs the program and waits for its results.
+  ///
+  /// Arguments are taken by name; others may be present and are ignored.
+  ///
+  /// - Throws: `PJRTError` where an argument is missing or of another type, before anything runs.
+  public func callAsFunction(_ arguments: Named<Buffer>) throws -> Named<Buffer> {
+    let given = try program.arguments.names.map { name in
+      guard let buffer = arguments[name] else { throw PJRTError.missingArgument(name: name) }
+      return buffer
+    }
+    return Named(zip(program.results.names, try executable.execute(given)))
+  }
+}
+
+extension TensorType {
+  /// The same type as the engine writes it.
+  public var bufferType: BufferType { BufferType(dtype, shape.sizes) }
+
+  /// The type of a buffer.
+  public init(_ type: BufferType) { self.init(Shape(type.shape), type.dtype) }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  public var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

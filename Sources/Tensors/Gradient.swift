@@ -1,0 +1,70 @@
+/// The gradients of a scalar with respect to other tensors, by reverse-mode differentiation.
+///
+/// - Returns: one tensor for each in `sources`, of its type; zeros where the scalar does not
+///   depend on it.
+public func gradients(of scalar: Tensor, for sources: [Tensor]) -> [Tensor] {
+  precondition(
+    scalar.rank == 0 && scalar.dtype.isFloat, "a gradient needs a scalar, not \(scalar.type)")
+  let one = Tensor.constant(1, scalar.dtype)
+  let found = pullback([scalar], [one], to: sources)
+  return zip(found, sources).map { $0 ?? .zeros($1.shape, $1.dtype) }
+}
+
+extension Tensor {
+  /// The gradients of this scalar with respect to other tensors.
+  public func gradients(for sources: [Tensor]) -> [Tensor] {
+    Tensors.gradients(of: self, for: sources)
+  }
+
+  /// The gradients of this scalar with respect to named tensors, under the same names.
+  public func gradients(for sources: Named<Tensor>) -> Named<Tensor> {
+    let values = gradients(for: sources.values)
+    return Named(zip(sources.names, values))
+  }
+}
+
+/// The vector-Jacobian product: what cotangents of `results` make of `sources`.
+///
+/// - Returns: for each source its cotangent, or nil where no result depends on it.
+func pullback(
+  _ results: [Tensor], _ cotangents: [Tensor?], to sources: [Tensor]
+) -> [Tensor?] {
+  let order = Graph.nodes(reaching: results)
+  let wanted = Set(sources.map(\.id))
+  var depends: Set<Tensor.ID> = wanted
+  for node in order where node.operands.contains(where: { depends.contains($0.id) }) {
+    for tensor in node.tensors { depends.insert(tensor.id) }
+  }
+
+  var found: [Tensor.ID: Tensor] = [:]
+  func add(_ cotangent: Tensor, to tensor: Tensor) {
+    guard depends.contains(tensor.id) else { return }
+    precondition(
+      cotangent.type == tensor.type,
+      "\(tensor.node.operation.opcode) of type \(tensor.type) got a cotangent \(cotangent.type)")
+    found[tensor.id] = found[tensor.id].map { $0 + cotangent } ?? cotangent
+  }
+  for (result, cotangent) in zip(results, cotangents) {
+    if let cotangent { add(cotangent, to: result) }
+  }
+
+  for node in order.reversed() {
+    let results = node.tensors
+    guard node.operands.contains(where: { depends.contains($0.id) && $0.dtype.isFloat }) else {
+      continue
+    }
+    let cotangents = results.map { found[$0.id] }
+    guard cotangents.contains(where: { $0 != nil }) else { continue }
+    let application = Application(
+      operands: node.operands, results: results, cotangents: cotangents)
+    let incoming = node.operation.pullback(application)
+    precondition(
+      incoming.count == node.operands.count,
+      "\(node.operation.opcode) has \(node.operands.count) operands, \(incoming.count) cotangents")
+    for (operand, cotangent) in zip(node.operands, incoming) {
+      if let cotangent { add(cotangent, to: operand) }
+    }
+    for result in results where !wanted.contains(result.id) { found[result.id] = nil }
+  }
+  return sources.map { found[$0.id] }
+}

@@ -1,0 +1,69 @@
+/// One kind of operation with everything that is true of it: its shape rule, its StableHLO text
+/// and its vector-Jacobian product.
+///
+/// An operation is a value. Equal operations on equal operands are emitted once.
+protocol Operation: Hashable, Sendable {
+  /// The operation's name in StableHLO or CHLO, with its dialect.
+  var opcode: String { get }
+
+  /// The attributes in MLIR's generic syntax, without braces.
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String
+
+  /// The types of the results; traps on operands that do not fit.
+  func results(_ operands: [TensorType]) -> [TensorType]
+
+  /// The regions' text, for operations that have any.
+  func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String]
+
+  /// The cotangents of the operands, nil where there are none.
+  func pullback(_ at: Application) -> [Tensor?]
+
+  /// What to emit in this operation's place on a platform, nil for the operation itself.
+  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]?
+}
+
+extension Operation {
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "" }
+  func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] { [] }
+  func pullback(_ at: Application) -> [Tensor?] { at.operands.map { _ in nil } }
+  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? { nil }
+}
+
+/// An operation applied during differentiation: what went in, what came out, and the cotangents of
+/// what came out.
+struct Application {
+  let operands: [Tensor]
+  let results: [Tensor]
+  let cotangents: [Tensor?]
+
+  /// The only operand.
+  var x: Tensor { operands[0] }
+  /// The only result.
+  var y: Tensor { results[0] }
+  /// The first result's cotangent, which is there when there is only one result.
+  var dy: Tensor { cotangents[0]! }
+
+  /// A result's cotangent, or zeros where nothing depends on it.
+  func cotangent(_ index: Int) -> Tensor {
+    cotangents[index] ?? .zeros(results[index].shape, results[index].dtype)
+  }
+}
+
+/// The kind of device that a program is emitted for; some operations are spelled otherwise there.
+public enum Platform: String, Sendable, Hashable, Codable {
+  /// The host's processor.
+  case cpu
+  /// An NVIDIA or AMD device.
+  case gpu
+  /// Any other accelerator.
+  case other
+
+  /// The platform of a PJRT client by its name.
+  public init(clientPlatform name: String) {
+    switch name.lowercased() {
+    case "cpu", "host": self = .cpu
+    case "cuda", "rocm", "gpu": self = .gpu
+    default: self = .other
+    }
+  }
+}

@@ -1,0 +1,313 @@
+/// How a kernel moves over the spatial axes.
+///
+/// Layouts are fixed: inputs and outputs `[batch, spatial…, channels]`, kernels
+/// `[spatial…, channels in / groups, channels out]`.
+public struct ConvolutionWindow: Hashable, Sendable {
+  /// Elements from one place of the kernel to the next, one number a spatial axis.
+  public var strides: [Int]
+  /// Zeros before and after the input, for each spatial axis.
+  public var padding: [Range]
+  /// Elements from one tap of the kernel to the next.
+  public var dilation: [Int]
+  /// Parts of the channels that see nothing of each other.
+  public var groups: Int
+
+  /// Zeros at both ends of an axis.
+  public struct Range: Hashable, Sendable {
+    /// Zeros before the first element.
+    public var low: Int
+    /// Zeros after the last element.
+    public var high: Int
+
+    /// Makes a pair.
+    public init(_ low: Int, _ high: Int) { (self.low, self.high) = (low, high) }
+  }
+
+  /// Makes a window over `rank` spatial axes with the same numbers for each.
+  public init(rank: Int = 2, stride: Int = 1, padding: Int = 0, dilation: Int = 1, groups: Int = 1) {
+    strides = [Int](repeating: stride, count: rank)
+    self.padding = [Range](repeating: Range(padding, padding), count: rank)
+    self.dilation = [Int](repeating: dilation, count: rank)
+    self.groups = groups
+  }
+
+  /// How far the taps of a kernel reach along an axis.
+  func extent(_ axis: Int, _ kernel: Int) -> Int { (kernel - 1) * dilation[axis] + 1 }
+
+  /// The spatial sizes that come out of an input's.
+  func output(_ input: [Int], kernel: [Int]) -> [Int] {
+    input.indices.map { i in
+      let room = input[i] + padding[i].low + padding[i].high - extent(i, kernel[i])
+      precondition(room >= 0, "a kernel of \(kernel) does not fit in an input of \(input)")
+      return room / strides[i] + 1
+    }
+  }
+
+  var isPlain: Bool { strides.allSatisfy { $0 == 1 } }
+
+  /// The attribute that names the layouts and the window.
+  func attributes(inputDilation: [Int], padding: [Range]? = nil, strides: [Int]? = nil) -> String {
+    let axes = self.strides.indices.map { "\($0)" }.joined(separator: ", ")
+    let pads = (padding ?? self.padding).map { "[\($0.low), \($0.high)]" }.joined(separator: ", ")
+    let rank = self.strides.count
+    return "dimension_numbers = #stablehlo.conv<[b, \(axes), f]x[\(axes), i, o]->[b, \(axes), f]>, "
+      + "window_strides = array<i64: \(list(strides ?? self.strides))>, "
+      + "padding = dense<[\(pads)]> : tensor<\(rank)x2xi64>, "
+      + "lhs_dilation = array<i64: \(list(inputDilation))>, "
+      + "rhs_dilation = array<i64: \(list(dilation))>, "
+      + "feature_group_count = \(groups) : i64, batch_group_count = 1 : i64"
+  }
+}
+
+/// The convolution (without flipping, as in deep learning) of an input with a kernel.
+struct Convolution: Operation {
+  let window: ConvolutionWindow
+
+  var opcode: String { "stablehlo.convolution" }
+
+  func results(_ operands: [TensorType]) -> [TensorType] {
+    let (input, kernel) = (operands[0], operands[1])
+    let rank = window.strides.count
+    precondition(
+      input.shape.rank == rank + 2 && kernel.shape.rank == rank + 2 && input.dtype == kernel.dtype
+        && input.shape[-1] == kernel.shape[-2] * window.groups
+        && kernel.shape[-1] % window.groups == 0,
+      "a convolution of \(input) with a kernel \(kernel) in \(window.groups) groups does not fit")
+    let spatial = window.output(
+      Array(input.shape.sizes[1...rank]), kernel: Array(kernel.shape.sizes[..<rank]))
+    return [TensorType(Shape([input.shape[0]] + spatial + [kernel.shape[-1]]), input.dtype)]
+  }
+
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    window.attributes(inputDilation: window.strides.map { _ in 1 })
+  }
+
+  func pullback(_ at: Application) -> [Tensor?] {
+    let (x, kernel) = (at.operands[0], at.operands[1])
+    return [
+      Tensor(ConvolutionInputGradient(window: window, input: x.shape), [at.dy, kernel]),
+      Tensor(ConvolutionKernelGradient(window: window, kernel: kernel.shape), [x, at.dy]),
+    ]
+  }
+}
+
+/// What a convolution's output cotangent makes of its input: the transposed convolution.
+struct ConvolutionInputGradient: Operation {
+  let window: ConvolutionWindow
+  let input: Shape
+
+  var opcode: String { "convolution_input_gradient" }
+
+  func results(_ operands: [TensorType]) -> [TensorType] {
+    let type = TensorType(input, operands[0].dtype)
+    let forward = Convolution(window: window).results([type, operands[1]])
+    precondition(forward == [operands[0]], "\(operands[0]) does not come from \(type)")
+    return [type]
+  }
+
+  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? {
+    let (dy, kernel) = (operands[0], transposed(operands[1]))
+    if window.isPlain || platform == .cpu { return [polyphase(dy, kernel)] }
+    return [Tensor(ConvolutionDilated(window: window, input: input), [dy, kernel])]
+  }
+
+  /// The kernel with its taps in opposite order and its channels exchanged within each group.
+  private func transposed(_ kernel: Tensor) -> Tensor {
+    let rank = window.strides.count
+    let flipped = kernel.reversed(Array(0..<rank))
+    if window.groups == 1 { return flipped.swapAxes() }
+    let (i, o) = (kernel.shape[-2], kernel.shape[-1] / window.groups)
+    let spatial = Array(kernel.shape.sizes[..<rank])
+    let parts = flipped.reshape(spatial + [i, window.groups, o])
+    return parts.swapAxes(-3, -1).reshape(spatial + [o, window.groups * i])
+  }
+
+  /// One plain convolution for each place of the output relative to the stride, interleaved.
+  ///
+  /// Along an axis with stride s, kernel taps k and padding p, output element s·n + φ takes the
+  /// taps r, r + s, r + 2s … with r = (φ + p) mod s, from the elements n + ⌊(φ + p)/s⌋ downwards.
+  private func polyphase(_ dy: Tensor, _ flipped: Tensor) -> Tensor {
+    let rank = window.strides.count
+    if window.isPlain {
+      var plain = window
+      for i in 0..<rank {
+        let reach = window.extent(i, flipped.shape.sizes[i]) - 1
+        let low = reach - window.padding[i].low
+        plain.padding[i] = .init(
+          low, input.sizes[i + 1] + reach - dy.shape.sizes[i + 1] - low)
+      }
+      return dy.croppedConvolution(flipped, plain)
+    }
+    precondition(
+      window.dilation.allSatisfy { $0 == 1 },
+      "a strided convolution with a dilated kernel has no gradient here")
+    return interleave(dy, flipped, axis: 0, phases: [])
+  }
+
+  private func interleave(
+    _ dy: Tensor, _ flipped: Tensor, axis: Int, phases: [Int]
+  ) -> Tensor {
+    let rank = window.strides.count
+    guard axis < rank else { return phase(dy, flipped, phases) }
+    let s = window.strides[axis]
+    let parts = (0..<s).map { interleave(dy, flipped, axis: axis + 1, phases: phases + [$0]) }
+    guard s > 1 else { return parts[0] }
+    var sizes = parts[0].shape.sizes
+    sizes[axis + 1] *= s
+    return Tensor.stack(parts, axis: axis + 2).reshape(sizes)
+      .slice(axis + 1, 0..<input.sizes[axis + 1])
+  }
+
+  private func phase(_ dy: Tensor, _ flipped: Tensor, _ phases: [Int]) -> Tensor {
+    let rank = window.strides.count
+    var kernel = flipped
+    var plain = ConvolutionWindow(rank: rank, groups: window.groups)
+    for i in 0..<rank {
+      let (s, p) = (window.strides[i], window.padding[i].low)
+      let (taps, size) = (flipped.shape.sizes[i], dy.shape.sizes[i + 1])
+      let (r, shift) = ((phases[i] + p) % s, (phases[i] + p) / s)
+      let count = (input.sizes[i + 1] + s - 1) / s
+      let used = taps > r ? (taps - r + s - 1) / s : 0
+      if used == 0 {
+        var sizes = [input.sizes[0]]
+        for j in 0..<rank {
+          sizes.append((input.sizes[j + 1] + window.strides[j] - 1) / window.strides[j])
+        }
+        return .zeros(Shape(sizes + [input.sizes.last!]), dy.dtype)
+      }
+      // In the flipped kernel tap r + s·j lies at taps − 1 − r − s·j.
+      let last = taps - 1 - r
+      kernel = kernel.slice(i, (last - s * (used - 1))..<(last + 1), stride: s)
+      let low = used - 1 - shift
+      plain.padding[i] = .init(low, count - size - low + used - 1)
+    }
+    return dy.croppedConvolution(kernel, plain)
+  }
+}
+
+/// The transposed convolution as one operation with a dilated input, for devices that like it.
+struct ConvolutionDilated: Operation {
+  let window: ConvolutionWindow
+  let input: Shape
+
+  var opcode: String { "stablehlo.convolution" }
+  func results(_ operands: [TensorType]) -> [TensorType] { [TensorType(input, operands[0].dtype)] }
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    let padding = window.strides.indices.map { i in
+      let reach = window.extent(i, operands[1].shape.sizes[i]) - 1
+      let low = reach - window.padding[i].low
+      let size = (operands[0].shape.sizes[i + 1] - 1) * window.strides[i] + 1
+      return ConvolutionWindow.Range(low, input.sizes[i + 1] + reach - size - low)
+    }
+    return window.attributes(
+      inputDilation: window.strides, padding: padding, strides: window.strides.map { _ in 1 })
+  }
+}
+
+extension ConvolutionInputGradient {
+  func pullback(_ at: Application) -> [Tensor?] {
+    let (dy, kernel) = (at.operands[0], at.operands[1])
+    return [
+      Tensor(Convolution(window: window), [at.dy, kernel]),
+      Tensor(ConvolutionKernelGradient(window: window, kernel: kernel.shape), [at.dy, dy]),
+    ]
+  }
+}
+
+/// What a convolution's output cotangent makes of its kernel.
+struct ConvolutionKernelGradient: Operation {
+  let window: ConvolutionWindow
+  let kernel: Shape
+
+  var opcode: String { "convolution_kernel_gradient" }
+
+  func results(_ operands: [TensorType]) -> [TensorType] {
+    let type = TensorType(kernel, operands[0].dtype)
+    let forward = Convolution(window: window).results([operands[0], type])
+    precondition(forward == [operands[1]], "\(operands[1]) does not come from a kernel \(type)")
+    return [type]
+  }
+
+  /// One product for each tap: the input's elements that the tap meets with the cotangent.
+  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? {
+    let (x, dy) = (operands[0], operands[1])
+    let rank = window.strides.count
+    let border = window.padding.map { Pad.Amount(low: $0.low, high: $0.high) }
+    let padded = x.pad([Pad.Amount()] + border + [Pad.Amount()])
+    let taps = kernel.sizes[..<rank].reduce([[Int]]([[]])) { paths, size in
+      paths.flatMap { path in (0..<size).map { path + [$0] } }
+    }
+    let (groups, i, o) = (window.groups, kernel[-2], kernel[-1])
+    let positions = dy.shape.count / o
+    let seen = taps.map { tap in
+      var part = padded
+      for (axis, place) in tap.enumerated() {
+        let start = place * window.dilation[axis]
+        let reach = (dy.shape.sizes[axis + 1] - 1) * window.strides[axis] + 1
+        part = part.slice(axis + 1, start..<(start + reach), stride: window.strides[axis])
+      }
+      return part.reshape([positions, groups * i])
+    }
+    let cotangent = dy.reshape([positions, o])
+    if groups == 1 {
+      // A few channels make thin products; they are joined to one.
+      if i * taps.count <= 64 {
+        let all = Tensor.concatenate(seen, axis: 1)
+        return [all.dot(cotangent, contracting: ([0], [0])).reshape(kernel)]
+      }
+      let parts = seen.map { $0.dot(cotangent, contracting: ([0], [0])) }
+      return [Tensor.stack(parts).reshape(kernel)]
+    }
+    let split = cotangent.reshape([positions, groups, o / groups])
+    let parts = seen.map { part -> Tensor in
+      let product = part.reshape([positions, groups, i])
+        .dot(split, contracting: ([0], [0]), batch: ([1], [1]))
+      return product.transpose([1, 0, 2]).reshape([i, o])
+    }
+    return [Tensor.stack(parts).reshape(kernel)]
+  }
+
+  func pullback(_ at: Application) -> [Tensor?] {
+    let (x, dy) = (at.operands[0], at.operands[1])
+    return [
+      Tensor(ConvolutionInputGradient(window: window, input: x.shape), [dy, at.dy]),
+      Tensor(Convolution(window: window), [x, at.dy]),
+    ]
+  }
+}
+
+extension Tensor {
+  /// The convolution of `[batch, spatial…, channels]` with `[spatial…, channels in / groups, out]`.
+  public func convolution(_ kernel: Tensor, _ window: ConvolutionWindow) -> Tensor {
+    Tensor(Convolution(window: window), [self, kernel])
+  }
+
+  /// The transposed convolution, whose window is that of the convolution that it transposes.
+  ///
+  /// - Parameters:
+  ///   - kernel: `[spatial…, channels out / groups, channels in]`, the layout of that convolution.
+  ///   - outputPadding: elements added after the output where several sizes would fit.
+  public func transposedConvolution(
+    _ kernel: Tensor, _ window: ConvolutionWindow, outputPadding: Int = 0
+  ) -> Tensor {
+    let sizes = window.strides.indices.map { i in
+      (shape.sizes[i + 1] - 1) * window.strides[i] + window.extent(i, kernel.shape.sizes[i])
+        - window.padding[i].low - window.padding[i].high + outputPadding
+    }
+    let output = Shape([shape[0]] + sizes + [kernel.shape[-2] * window.groups])
+    return Tensor(ConvolutionInputGradient(window: window, input: output), [self, kernel])
+  }
+
+  /// A convolution whose padding may be negative, which cuts the input instead.
+  fileprivate func croppedConvolution(_ kernel: Tensor, _ window: ConvolutionWindow) -> Tensor {
+    var window = window
+    var input = self
+    for i in window.padding.indices {
+      let (low, high) = (window.padding[i].low, window.padding[i].high)
+      let size = shape.sizes[i + 1]
+      input = input.slice(i + 1, Swift.max(0, -low)..<(size - Swift.max(0, -high)))
+      window.padding[i] = .init(Swift.max(0, low), Swift.max(0, high))
+    }
+    return input.convolution(kernel, window)
+  }
+}

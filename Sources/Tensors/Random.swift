@@ -1,0 +1,121 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// A key to random numbers: the same key gives the same numbers on every run and device.
+///
+/// Use a key once; `split` it for more.
+public struct Key: Sendable {
+  /// Two 64-bit words.
+  public let state: Tensor
+
+  /// Makes a key from a tensor of type ui64[2].
+  public init(_ state: Tensor) {
+    precondition(state.type == Key.type, "a key is \(Key.type), not \(state.type)")
+    self.state = state
+  }
+
+  /// Makes a key that is part of the program.
+  public init(seed: UInt64) { self.init(.constant([seed, 0], shape: [2])) }
+
+  /// The type of a key's tensor.
+  public static let type = TensorType([2], .uint64)
+
+  /// Independent keys.
+  public func split(_ count: Int) -> [Key] {
+    let tag = Tensor.constant([UInt64(0x5851_F42D_4C95_7F2D), 0x1405_7B7E_F767_814F], shape: [2])
+    return Key(state ^ tag).bits(Shape([count, 2]), .uint64).unstack().map { Key($0) }
+  }
+
+  /// A key for one round of many, such as a step's number (any integer scalar).
+  public func folded(_ number: Tensor) -> Key {
+    let word = number.cast(to: .uint64).reshape([1])
+    let zero = Tensor.zeros([1], .uint64)
+    return Key(state ^ Tensor.concatenate([zero, word])).split(1)[0]
+  }
+
+  /// Uniformly random bits.
+  public func bits(_ shape: Shape, _ dtype: DType = .uint32) -> Tensor {
+    Node(RandomBits(type: TensorType(shape, dtype)), [state]).tensors[1]
+  }
+
+  /// Uniform numbers strictly between 0 and 1.
+  public func uniform(_ shape: Shape, _ dtype: DType = .float32) -> Tensor {
+    if dtype == .float64 {
+      return ((bits(shape, .uint64) >> 12).cast(to: .float64) + 0.5) * 0x1p-52
+    }
+    let value = ((bits(shape) >> 9).cast(to: .float32) + 0.5) * 0x1p-23
+    // In half precision the top values would round to 1.
+    return dtype == .float32
+      ? value : value.cast(to: dtype).minimum(dtype == .bfloat16 ? 1 - 0x1p-8 : 1 - 0x1p-11)
+  }
+
+  /// Numbers of the standard normal distribution.
+  public func normal(_ shape: Shape, _ dtype: DType = .float32) -> Tensor {
+    let wide: DType = dtype == .float64 ? .float64 : .float32
+    let value = (uniform(shape, wide) * 2 - 1).erfInverse() * 2.0.squareRoot()
+    return value.cast(to: dtype)
+  }
+
+  /// Logarithms of numbers of the gamma distribution with shape `a` > 0 and scale 1.
+  ///
+  /// Marsaglia and Tsang, "A simple method for generating gamma variables", 2000. Sixteen proposals
+  /// are drawn for each number and the first accepted is taken; the chance that none of them is
+  /// accepted is below 1e−20, and the last one is taken then. Logarithms, because for a small `a`
+  /// most numbers are too small for a float.
+  func logGamma(_ a: Double, _ shape: Shape, _ dtype: DType) -> Tensor {
+    precondition(a > 0 && a.isFinite, "the gamma distribution's shape must be positive, not \(a)")
+    let proposals = 16
+    let keys = split(3)
+    let d = (a < 1 ? a + 1 : a) - 1.0 / 3
+    let c = 1 / (9 * d).squareRoot()
+    let all = Shape([proposals] + shape.sizes)
+    let normal = keys[0].normal(all, dtype)
+    let uniform = keys[1].uniform(all, dtype)
+    let base = 1 + normal * c
+    let cube = base * base * base
+    let logCube = 3 * base.maximum(1e-30).log()
+    let bound = 0.5 * normal * normal + d - d * cube + d * logCube
+    let accepted = base.greater(0) & uniform.log().less(bound)
+    let parts = zip(accepted.unstack(), (logCube + log(d)).unstack()).reversed()
+    let last = parts.first!.1
+    var result = parts.reduce(last) { later, part in part.0.select(part.1, later) }
+    if a < 1 { result = result + keys[2].uniform(shape, dtype).log() / a }
+    return result
+  }
+
+  /// Numbers of the gamma distribution with shape `a` > 0 and scale 1.
+  public func gamma(_ a: Double, _ shape: Shape, _ dtype: DType = .float32) -> Tensor {
+    logGamma(a, shape, dtype).exp()
+  }
+
+  /// Numbers of the beta distribution with any positive parameters.
+  public func beta(
+    _ a: Double, _ b: Double, _ shape: Shape, _ dtype: DType = .float32
+  ) -> Tensor {
+    if a == 1, b == 1 { return uniform(shape, dtype) }
+    let keys = split(2)
+    return (keys[0].logGamma(a, shape, dtype) - keys[1].logGamma(b, shape, dtype)).sigmoid()
+  }
+
+  /// The numbers from 0 up to a count in random order; s32.
+  public func permutation(_ count: Int) -> Tensor {
+    // Signed 64-bit values are sorted; ties have a chance of count²/2⁶⁴.
+    bits([count], .uint64).bitcast(to: .int64).argsort()
+  }
+
+  /// Whole numbers from 0 up to a bound, equally likely; s32.
+  public func integers(below bound: Int, _ shape: Shape) -> Tensor {
+    let scaled = uniform(shape, .float64) * Double(bound)
+    return scaled.floor().cast(to: .int32)
+  }
+
+  /// True with a probability.
+  public func bernoulli(_ probability: Double, _ shape: Shape) -> Tensor {
+    uniform(shape).less(probability)
+  }
+}

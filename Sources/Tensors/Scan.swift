@@ -1,0 +1,176 @@
+/// A loop of fixed length over the first axes of its inputs, with a carried state.
+///
+/// Operands: the carried values, the inputs with a leading axis, what the body captured. Results:
+/// the last carried values, then the body's outputs with a leading axis.
+struct Scan: Operation {
+  let body: Subgraph
+  let carried: Int
+  let inputs: Int
+  let length: Int
+  let reversed: Bool
+  let recomputed: Bool
+  /// The loop that this one extends by what a gradient needs, else its own body.
+  let origin: Subgraph
+
+  var opcode: String { "scan" }
+
+  /// What two loops have in common when one is the other with further results.
+  struct Identity: Hashable {
+    let origin: Subgraph
+    let operands: [Tensor.ID]
+  }
+
+  func identity(_ node: Node) -> Identity {
+    Identity(origin: origin, operands: node.operands.map(\.id))
+  }
+
+  func results(_ operands: [TensorType]) -> [TensorType] {
+    body.results.enumerated().map { i, result in
+      i < carried ? result.type : TensorType(Shape([length] + result.shape.sizes), result.dtype)
+    }
+  }
+
+  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? {
+    let outputs = body.results.dropFirst(carried).map { result in
+      Tensor.zeros(Shape([length] + result.shape.sizes), result.dtype)
+    }
+    let state = [Tensor.constant(0.0, .int32)] + operands.prefix(carried) + outputs
+    let (sources, captured) = (
+      Array(operands[carried..<carried + inputs]), Array(operands[(carried + inputs)...])
+    )
+    let end = loop(state) { state in
+      state[0].less(.constant(Double(length), .int32))
+    } _: { state in
+      let row = reversed ? Double(length - 1) - state[0] : state[0]
+      let values = Array(state[1...carried])
+      let results = body(values + sources.map { $0.at(row) } + captured)
+      let written = zip(state[(1 + carried)...], results[carried...]).map {
+        $0.updating(row, with: $1)
+      }
+      return [state[0] + 1] + results[..<carried] + written
+    }
+    return Array(end.dropFirst())
+  }
+
+  func pullback(_ at: Application) -> [Tensor?] {
+    let captured = at.operands.count - carried - inputs
+    let floats = body.parameters.indices.filter { body.parameters[$0].dtype.isFloat }
+    let outputs = body.results.indices.filter { body.results[$0].dtype.isFloat }
+
+    // The gradient of one round, in terms of the body's own parameters and values.
+    let cotangents = outputs.map { Tensor.parameter(body.results[$0].type) }
+    let gradients = Tensors.pullback(
+      outputs.map { body.results[$0] }, cotangents, to: floats.map { body.parameters[$0] })
+    let products = zip(floats, gradients).map { $1 ?? body.parameters[$0].zerosLike }
+
+    // What that gradient takes from the forward round: all of it is kept, or only the carried
+    // values, from which the round is computed again.
+    let forward = Set(Graph.nodes(reaching: body.results).map(ObjectIdentifier.init))
+    let parameterIDs = Set(body.parameters.map(\.id))
+    var kept: [Tensor] = []
+    if !recomputed {
+      var seen: Set<Tensor.ID> = []
+      let uses = Graph.nodes(reaching: products).filter { !forward.contains(ObjectIdentifier($0)) }
+        .flatMap(\.operands)
+      for tensor in uses + products
+      where forward.contains(tensor.id.node) && !parameterIDs.contains(tensor.id)
+        && !tensor.isConstant && seen.insert(tensor.id).inserted
+      { kept.append(tensor) }
+    }
+    let states = Array(body.parameters.prefix(carried))
+    let extended = Node(
+      Scan(
+        body: Subgraph(body.parameters, body.results + states + kept), carried: carried,
+        inputs: inputs, length: length, reversed: reversed, recomputed: recomputed, origin: origin),
+      at.operands)
+    let residuals = Array(extended.tensors.dropFirst(body.results.count))
+
+    // The loop backwards: carried are the cotangents of the state and the sums for the captured.
+    let floatStates = floats.filter { $0 < carried }
+    let floatInputs = floats.filter { (carried..<carried + inputs).contains($0) }
+    let floatCaptured = floats.filter { $0 >= carried + inputs }
+    let dOutputs = outputs.filter { $0 >= carried }
+    var replaced: [Tensor.ID: Int] = [:]
+    for (i, tensor) in (states + kept).enumerated() { replaced[tensor.id] = i }
+
+    let initial =
+      floatStates.map { at.cotangent($0) } + floatCaptured.map { at.operands[$0].zerosLike }
+    let sources = Array(at.operands[carried..<carried + inputs])
+    let perRound = residuals + sources + dOutputs.map { at.cotangent($0) }
+    let result = scanning(
+      initial, perRound, length: length, reversed: !reversed, recomputed: false
+    ) { state, round in
+      var substitutes: [Tensor.ID: Tensor] = [:]
+      for (id, i) in replaced { substitutes[id] = round[i] }
+      for i in 0..<inputs {
+        substitutes[body.parameters[carried + i].id] = round[residuals.count + i]
+      }
+      for i in 0..<captured {
+        substitutes[body.parameters[carried + inputs + i].id] = at.operands[carried + inputs + i]
+      }
+      for (i, output) in outputs.enumerated() {
+        let value: Tensor
+        if let place = floatStates.firstIndex(of: output), output < carried {
+          value = state[place]
+        } else {
+          value = round[residuals.count + inputs + dOutputs.firstIndex(of: output)!]
+        }
+        substitutes[cotangents[i].id] = value
+      }
+      let values = Graph.substitute(products, substitutes)
+      let by = Dictionary(uniqueKeysWithValues: zip(floats, values))
+      let sums = floatCaptured.enumerated().map { i, place in
+        state[floatStates.count + i] + by[place]!
+      }
+      return (floatStates.map { by[$0]! } + sums, floatInputs.map { by[$0]! })
+    }
+    var all = [Tensor?](repeating: nil, count: at.operands.count)
+    for (place, value) in zip(floatStates + floatCaptured, result.carry) { all[place] = value }
+    for (place, value) in zip(floatInputs, result.outputs) { all[place] = value }
+    return all
+  }
+}
+
+/// Repeats a body over the first axis of its inputs, carrying values from round to round.
+///
+/// - Parameters:
+///   - carry: the first round's carried values; the body must return the same types.
+///   - inputs: tensors with a leading axis of `length`; each round gets one element.
+///   - length: how many rounds; by default the inputs' first axis.
+///   - reversed: from the last element to the first; outputs keep their places.
+///   - recomputed: keep only carried values for the gradient and compute each round again.
+/// - Returns: the last carried values, and the outputs of all rounds with a leading axis.
+public func scan(
+  _ carry: [Tensor], _ inputs: [Tensor] = [], length: Int? = nil, reversed: Bool = false,
+  recomputed: Bool = false, _ body: ([Tensor], [Tensor]) -> (carry: [Tensor], outputs: [Tensor])
+) -> (carry: [Tensor], outputs: [Tensor]) {
+  guard let length = length ?? inputs.first?.shape[0] else {
+    preconditionFailure("a scan without inputs needs its length")
+  }
+  precondition(
+    inputs.allSatisfy { $0.shape[0] == length }, "a scan of \(length) rounds got \(inputs.map(\.type))")
+  return scanning(
+    carry, inputs, length: length, reversed: reversed, recomputed: recomputed, body)
+}
+
+private func scanning(
+  _ carry: [Tensor], _ inputs: [Tensor], length: Int, reversed: Bool, recomputed: Bool,
+  _ body: ([Tensor], [Tensor]) -> (carry: [Tensor], outputs: [Tensor])
+) -> (carry: [Tensor], outputs: [Tensor]) {
+  let types =
+    carry.map(\.type)
+    + inputs.map { TensorType(Shape(Array($0.shape.sizes.dropFirst())), $0.dtype) }
+  let (subgraph, captured) = Subgraph.trace(types) { parameters in
+    let results = body(
+      Array(parameters.prefix(carry.count)), Array(parameters.dropFirst(carry.count)))
+    precondition(
+      results.carry.map(\.type) == carry.map(\.type),
+      "a scan's body turned \(carry.map(\.type)) into \(results.carry.map(\.type))")
+    return results.carry + results.outputs
+  }
+  let operation = Scan(
+    body: subgraph, carried: carry.count, inputs: inputs.count, length: length,
+    reversed: reversed, recomputed: recomputed, origin: subgraph)
+  let results = Node(operation, carry + inputs + captured).tensors
+  return (Array(results.prefix(carry.count)), Array(results.dropFirst(carry.count)))
+}

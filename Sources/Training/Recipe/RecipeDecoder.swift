@@ -1,0 +1,173 @@
+import Foundation
+import Yams
+
+/// Reads a recipe, a YAML file, into any `Decodable` type, and says precisely what is wrong.
+///
+/// A key that the type does not ask for is an error, and so is a value of another kind: whole
+/// numbers take no fraction and no quotes, truth values are `true` or `false`, numbers are finite.
+/// Enumerations of strings should be `CaseIterable`, so that a message can list them.
+/// ```swift
+/// let recipe = try RecipeDecoder.decode(
+///   Recipe.self, contentsOf: "Recipes/mnist.yaml", settings: [RecipeSetting("method.order=1")])
+/// ```
+public enum RecipeDecoder {
+  /// Reads a file.
+  ///
+  /// - Parameter settings: Overrides, each applied to the tree before it is decoded.
+  /// - Throws: `RecipeError` with the place of the first thing that is wrong.
+  public static func decode<Value: Decodable>(
+    _ type: Value.Type = Value.self, contentsOf file: String, settings: [RecipeSetting] = []
+  ) throws(RecipeError) -> Value {
+    let yaml: String
+    do {
+      yaml = try String(contentsOfFile: file, encoding: .utf8)
+    } catch {
+      let exists = FileManager.default.fileExists(atPath: file)
+      throw .unreadable(
+        file: file, reason: exists ? "it is no UTF-8 text or may not be opened" : "no such file")
+    }
+    return try decode(type, yaml: yaml, file: file, settings: settings)
+  }
+
+  /// Reads a text; `file` is the name that messages give it.
+  ///
+  /// - Throws: `RecipeError` with the place of the first thing that is wrong.
+  public static func decode<Value: Decodable>(
+    _ type: Value.Type = Value.self, yaml: String, file: String, settings: [RecipeSetting] = []
+  ) throws(RecipeError) -> Value {
+    let document = try RecipeDocument(yaml: yaml, file: file, settings: settings)
+    return try RecipeNode(document, document.root, at: []).decode(type)
+  }
+}
+
+/// One node of a recipe while a type reads itself from it.
+final class RecipeNode: Decoder {
+  let document: RecipeDocument
+  let node: Node
+  let codingPath: [any CodingKey]
+  /// The keys that the type asked its keyed containers for, in order; nil before there is one.
+  private var asked: [String]?
+  /// How many elements were read of the list; nil before it was opened.
+  private var read: Int?
+  /// Containers that the type opened by hand inside this one.
+  private var inner: [RecipeNode] = []
+
+  var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+  init(_ document: RecipeDocument, _ node: Node, at path: [any CodingKey]) {
+    self.document = document
+    self.node = node
+    codingPath = path
+  }
+
+  func container<Key>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
+    KeyedDecodingContainer(try RecipeMapping(self))
+  }
+
+  func unkeyedContainer() throws -> any UnkeyedDecodingContainer { try RecipeList(self) }
+
+  func singleValueContainer() throws -> any SingleValueDecodingContainer {
+    RecipeValue(owner: self)
+  }
+
+  /// Reads a value from this node, and then looks for what the type left unread.
+  func decode<Value: Decodable>(_ type: Value.Type) throws(RecipeError) -> Value {
+    if let scalar = type as? any RecipeScalar.Type {
+      guard let value = read(scalar) as? Value else { throw wrongType(expected: scalar.expected) }
+      return value
+    }
+    let value: Value
+    do {
+      value = try Value(from: self)
+    } catch {
+      throw located(error, reading: type)
+    }
+    try checkAllRead()
+    return value
+  }
+
+  /// A node further in, whose unread parts count as this one's.
+  func opened(_ node: Node, _ key: any CodingKey) -> RecipeNode {
+    let child = RecipeNode(document, node, at: codingPath + [key])
+    inner.append(child)
+    return child
+  }
+
+  func ask(for key: String) {
+    if asked?.contains(key) != true { asked = (asked ?? []) + [key] }
+  }
+
+  func openMapping() { asked = asked ?? [] }
+
+  func readElements(_ count: Int) { read = max(read ?? 0, count) }
+
+  func wrongType(expected: String) -> RecipeError {
+    .wrongType(document.place(of: codingPath), found: node.inWords, expected: expected)
+  }
+
+  private func read<Scalar: RecipeScalar>(_ type: Scalar.Type) -> Scalar? {
+    node.scalar.flatMap(Scalar.read)
+  }
+
+  private func checkAllRead() throws(RecipeError) {
+    if let asked, case .mapping(let mapping) = node {
+      for (key, _) in mapping {
+        guard let name = key.scalar?.string else {
+          throw .wrongType(
+            document.place(of: codingPath, mark: key.mark),
+            found: "a mapping with \(key.inWords) as a key", expected: "a word as a key")
+        }
+        if asked.contains(name) { continue }
+        let path = codingPath + [RecipeKey(name)]
+        let own = document.place(of: path, mark: key.mark)
+        let around = document.place(of: codingPath).path
+        throw .unknownKey(
+          RecipePlace(source: own.source, line: own.line, column: own.column, path: around),
+          key: name, valid: asked)
+      }
+    }
+    if let read, case .sequence(let sequence) = node, sequence.count > read {
+      throw wrongType(expected: "a list of \(read)")
+    }
+    for child in inner { try child.checkAllRead() }
+  }
+
+  /// Gives an error of the type that was read the place where it arose.
+  private func located<Value>(_ error: any Error, reading type: Value.Type) -> RecipeError {
+    switch error {
+    case let error as RecipeError:
+      return error
+    case let error as InvalidRecipeValue:
+      let path = error.isAbsolute ? error.path : codingPath + error.path
+      return .invalid(document.place(of: path), found: error.found, reason: error.reason)
+    case DecodingError.dataCorrupted(let context):
+      if let scalar = node.scalar, let names = stringCases(of: type) {
+        return .unknownValue(document.place(of: codingPath), found: scalar.string, valid: names)
+      }
+      return invalid(context)
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+      return invalid(context)
+    case DecodingError.keyNotFound(let key, let context):
+      return .missingKey(
+        document.place(of: context.codingPath), key: key.stringValue, similar: nil)
+    default:
+      return .invalid(document.place(of: codingPath), found: node.inWords, reason: "\(error)")
+    }
+  }
+
+  private func invalid(_ context: DecodingError.Context) -> RecipeError {
+    let path = context.codingPath.count < codingPath.count ? codingPath : context.codingPath
+    let found = document.node(at: path)?.inWords ?? "empty"
+    return .invalid(document.place(of: path), found: found, reason: context.debugDescription)
+  }
+}
+
+/// The raw values of an enumeration of strings, or nil for all other types.
+private func stringCases<Value>(of type: Value.Type) -> [String]? {
+  func names<Cases: CaseIterable>(_: Cases.Type) -> [String] {
+    Cases.allCases.compactMap { ($0 as? any RawRepresentable)?.rawValue as? String }
+  }
+  guard let cases = type as? any CaseIterable.Type else { return nil }
+  let found = names(cases)
+  return found.isEmpty ? nil : found
+}

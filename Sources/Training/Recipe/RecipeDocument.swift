@@ -1,0 +1,112 @@
+import Yams
+
+/// The tree of a recipe with its overrides, and what it takes to name a place in it.
+struct RecipeDocument {
+  let file: String
+  let root: Node
+  private let origins: [(path: [String], text: String)]
+
+  init(yaml: String, file: String, settings: [RecipeSetting]) throws(RecipeError) {
+    var root: Node
+    do {
+      guard let node = try Yams.compose(yaml: yaml), node.scalar?.isNull != true else {
+        throw RecipeError.empty(file: file)
+      }
+      root = node
+    } catch let error as RecipeError {
+      throw error
+    } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
+      let place = RecipePlace(source: file, line: context.mark.line, column: context.mark.column)
+      throw .duplicateKey(place, key: keys.first ?? "")
+    } catch {
+      let problem = YAMLProblem(error)
+      let place = RecipePlace(source: file, line: problem.line, column: problem.column)
+      throw .malformed(place, problem: problem.text)
+    }
+    var origins: [(path: [String], text: String)] = []
+    for setting in settings {
+      origins.append((try setting.apply(to: &root), setting.text))
+    }
+    self.file = file
+    self.root = root
+    self.origins = origins
+  }
+
+  /// The node that a path of keys leads to, as far as it is there.
+  func node(at path: [any CodingKey]) -> Node? {
+    var node = root
+    for key in path {
+      switch node {
+      case .mapping(let mapping):
+        guard let pair = mapping.first(where: { $0.key.scalar?.string == key.stringValue }) else {
+          return nil
+        }
+        node = pair.value
+      case .sequence(let sequence):
+        guard let index = key.intValue, sequence.indices.contains(index) else { return nil }
+        node = sequence[index]
+      case .scalar, .alias: return nil
+      }
+    }
+    return node
+  }
+
+  /// The place of the value at a path; where nothing stands there, of the nearest thing around it.
+  func place(of path: [any CodingKey], mark: Mark? = nil) -> RecipePlace {
+    let text = path.reduce(into: "") { text, key in
+      if let index = key.intValue, key is RecipeIndex {
+        text += "[\(index)]"
+      } else {
+        text += (text.isEmpty ? "" : ".") + key.stringValue
+      }
+    }
+    let names = path.map { ($0 as? RecipeIndex).map { String($0.index) } ?? $0.stringValue }
+    if let origin = origins.last(where: { names.starts(with: $0.path) }) {
+      return RecipePlace(source: "--set \(origin.text)", path: text)
+    }
+    let around = (0...path.count).reversed().lazy
+      .compactMap { count in node(at: Array(path.prefix(count)))?.mark }.first
+    let found = mark ?? around
+    return RecipePlace(source: file, line: found?.line, column: found?.column, path: text)
+  }
+}
+
+/// The place of an element in a list, from 0.
+struct RecipeIndex: CodingKey {
+  let index: Int
+
+  init(_ index: Int) { self.index = index }
+  init?(intValue: Int) { index = intValue }
+  init?(stringValue: String) { nil }
+
+  var intValue: Int? { index }
+  var stringValue: String { "Index \(index)" }
+}
+
+/// What the YAML library says about a text, in one line, and where.
+struct YAMLProblem {
+  let text: String
+  var line: Int?
+  var column: Int?
+
+  init(_ error: any Error) {
+    switch error {
+    case YamlError.scanner(let context, let problem, let mark, _),
+      YamlError.parser(let context, let problem, let mark, _),
+      YamlError.composer(let context, let problem, let mark, _):
+      text = (context.map { "\($0.text) from line \($0.mark.line): " } ?? "") + problem
+      (line, column) = (mark.line, mark.column)
+    case YamlError.reader(let problem, let offset, _, let yaml):
+      text = problem
+      if let offset {
+        let lines = yaml.prefix(offset).split(separator: "\n", omittingEmptySubsequences: false)
+        (line, column) = (lines.count, (lines.last?.count ?? 0) + 1)
+      }
+    case YamlError.duplicatedKeysInMapping(let keys, let context):
+      text = "the key `\(keys.first ?? "")` is given more than once"
+      (line, column) = (context.mark.line, context.mark.column)
+    default:
+      text = "\(error)"
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/// Where in a recipe something stands.
+public struct RecipePlace: Equatable, Sendable {
+  /// The file's name, or the override of the command line that brought the value.
+  public let source: String
+  /// The line, from 1, where the source is a file.
+  public let line: Int?
+  /// The column, from 1, where the source is a file.
+  public let column: Int?
+  /// The path of keys, as in `method.order` or `layers[2].width`; empty at the top level.
+  public let path: String
+
+  /// Names a place by its facts.
+  public init(source: String, line: Int? = nil, column: Int? = nil, path: String = "") {
+    self.source = source
+    self.line = line
+    self.column = column
+    self.path = path
+  }
+}
+
+/// What is wrong with a recipe, a YAML file that was read into a Swift type.
+public enum RecipeError: Error, Equatable, Sendable {
+  /// The file could not be read as text.
+  case unreadable(file: String, reason: String)
+  /// The file holds no value at all.
+  case empty(file: String)
+  /// The text is not YAML.
+  case malformed(RecipePlace, problem: String)
+  /// One mapping holds a key more than once; the place is the first of them.
+  case duplicateKey(RecipePlace, key: String)
+  /// Nobody asked for this key; `valid` are the keys that were asked for here.
+  case unknownKey(RecipePlace, key: String, valid: [String])
+  /// A key without a default is absent; `similar` is a key of the file that nobody knows.
+  case missingKey(RecipePlace, key: String, similar: String?)
+  /// A value is of another kind than the one asked for.
+  case wrongType(RecipePlace, found: String, expected: String)
+  /// A text is none of those that are valid.
+  case unknownValue(RecipePlace, found: String, valid: [String])
+  /// A value of the right kind that cannot be used.
+  case invalid(RecipePlace, found: String, reason: String)
+  /// An override of the command line cannot be applied.
+  case badSetting(String, reason: String)
+}
+
+extension RecipePlace: CustomStringConvertible {
+  /// The source with line and column, in the form that editors follow: `recipe.yaml:12:8`.
+  public var description: String {
+    [source, line.map(String.init), column.map(String.init)].compactMap { $0 }
+      .joined(separator: ":")
+  }
+
+  var subject: String { path.isEmpty ? "the top level" : "`\(path)`" }
+  var scope: String { path.isEmpty ? "at the top level" : "in `\(path)`" }
+}
+
+extension RecipeError: CustomStringConvertible {
+  /// What was found, what was expected, and what to do.
+  public var description: String {
+    switch self {
+    case .unreadable(let file, let reason):
+      return "\(file): the recipe cannot be read: \(reason)"
+    case .empty(let file):
+      return "\(file): the recipe is empty: a mapping of keys to values was expected"
+    case .malformed(let place, let problem):
+      return "\(place): this is not valid YAML: \(problem)"
+    case .duplicateKey(let place, let key):
+      return "\(place): the key `\(key)` is given more than once: keep one"
+    case .unknownKey(let place, let key, let valid):
+      let hint = nearestName(to: key, among: valid).map { ": did you mean `\($0)`?" } ?? ":"
+      let names = valid.isEmpty ? "none" : valid.map { "`\($0)`" }.joined(separator: ", ")
+      return "\(place): unknown key `\(key)` \(place.scope)\(hint) Valid keys: \(names)"
+    case .missingKey(let place, let key, let similar):
+      let hint = similar.map { "; `\($0)` is no key here: did you mean `\(key)`?" } ?? ": add it"
+      return "\(place): the key `\(key)` is missing \(place.scope)\(hint)"
+    case .wrongType(let place, let found, let expected):
+      return "\(place): \(place.subject) is \(found): \(expected) was expected"
+    case .unknownValue(let place, let found, let valid):
+      let hint = nearestName(to: found, among: valid).map { ": did you mean \"\($0)\"?" } ?? ":"
+      let names = valid.map { "\"\($0)\"" }.joined(separator: ", ")
+      return "\(place): \(place.subject) is \"\(found)\"\(hint) Valid values: \(names)"
+    case .invalid(let place, let found, let reason):
+      return "\(place): \(place.subject) is \(found): \(reason)"
+    case .badSetting(let text, let reason):
+      return "--set \(text): \(reason)"
+    }
+  }
+}

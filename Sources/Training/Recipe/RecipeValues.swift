@@ -1,0 +1,102 @@
+/// A value of the right kind that cannot be used, thrown by a type while it reads itself.
+///
+/// The decoder turns it into `RecipeError.invalid`, with the file and the line.
+/// ```swift
+/// guard width % heads == 0 else {
+///   throw InvalidRecipeValue(CodingKeys.heads, heads, "it must divide the width, \(width)")
+/// }
+/// ```
+public struct InvalidRecipeValue: Error, CustomStringConvertible {
+  /// The keys that lead to the value.
+  public let path: [any CodingKey]
+  /// The value in words.
+  public let found: String
+  /// What is wrong with it, and what is valid.
+  public let reason: String
+  /// Whether the path starts at the file's top level, and not at the type that throws.
+  let isAbsolute: Bool
+
+  /// Names a value of the type that throws, by its key.
+  public init(_ key: any CodingKey, _ found: some Any, _ reason: String) {
+    self.init(path: [key], found: "\(found)", reason: reason, isAbsolute: false)
+  }
+
+  /// Names the whole value that the type that throws was reading.
+  public init(_ found: some Any, _ reason: String) {
+    self.init(path: [], found: "\(found)", reason: reason, isAbsolute: false)
+  }
+
+  init(path: [any CodingKey], found: String, reason: String, isAbsolute: Bool) {
+    self.path = path
+    self.found = found
+    self.reason = reason
+    self.isAbsolute = isAbsolute
+  }
+
+  /// The path, the value and what is wrong with it.
+  public var description: String {
+    "`\(path.map(\.stringValue).joined(separator: "."))` is \(found): \(reason)"
+  }
+}
+
+extension KeyedDecodingContainer {
+  /// The value of a key that must be there.
+  public func value<Value: Decodable>(_ key: Key) throws -> Value {
+    try decode(Value.self, forKey: key)
+  }
+
+  /// The value of a key, or the default where the key is absent; a key without a value is an error.
+  public func value<Value: Decodable>(
+    _ key: Key, default standard: @autoclosure () -> Value
+  ) throws -> Value {
+    contains(key) ? try decode(Value.self, forKey: key) : standard()
+  }
+
+  /// The value of a key that must lie in a range; without a default the key must be there.
+  ///
+  /// - Throws: `InvalidRecipeValue` for a value outside, which names the range.
+  public func value<Value: Decodable & Comparable>(
+    _ key: Key, default standard: Value? = nil, in range: ClosedRange<Value>
+  ) throws -> Value {
+    try value(
+      key, default: standard, where: range.contains,
+      "it must be from \(range.lowerBound) to \(range.upperBound)")
+  }
+
+  /// The value of a key that has a least value; without a default the key must be there.
+  ///
+  /// - Throws: `InvalidRecipeValue` for a value below, which names the least one.
+  public func value<Value: Decodable & Comparable>(
+    _ key: Key, default standard: Value? = nil, in range: PartialRangeFrom<Value>
+  ) throws -> Value {
+    try value(
+      key, default: standard, where: range.contains, "it must be \(range.lowerBound) or more")
+  }
+
+  /// The value of a key that must lie in a range without its upper end.
+  ///
+  /// - Throws: `InvalidRecipeValue` for a value outside, which names the range.
+  public func value<Value: Decodable & Comparable>(
+    _ key: Key, default standard: Value? = nil, in range: Range<Value>
+  ) throws -> Value {
+    try value(
+      key, default: standard, where: range.contains,
+      "it must be from \(range.lowerBound) to less than \(range.upperBound)")
+  }
+
+  /// The value of a key that must pass a test; without a default the key must be there.
+  ///
+  /// - Parameter reason: What is valid, as in "it must be a multiple of 8".
+  /// - Throws: `InvalidRecipeValue` for a value that does not pass.
+  public func value<Value: Decodable>(
+    _ key: Key, default standard: Value? = nil, where isValid: (Value) -> Bool, _ reason: String
+  ) throws -> Value {
+    if let standard, !contains(key) { return standard }
+    let value = try decode(Value.self, forKey: key)
+    guard isValid(value) else {
+      throw InvalidRecipeValue(
+        path: codingPath + [key], found: "\(value)", reason: reason, isAbsolute: true)
+    }
+    return value
+  }
+}

@@ -1,0 +1,221 @@
+import Flow
+import Models
+import Optimizers
+import Recipe
+
+/// Everything that a training run depends on, as a YAML file says it.
+public struct TrainingRecipe: Codable, Hashable, Sendable {
+  /// The network.
+  public var model: ModelConfig
+  /// What it is trained to do.
+  public var objective: ObjectiveConfig
+  /// The data.
+  public var data: DataConfig
+  /// How weights follow gradients.
+  public var optimizer: OptimizerConfig
+  /// Samples in a step.
+  public var batch: Int
+  /// Steps in the run.
+  public var steps: Int
+  /// The weights to start from, a path relative to the working directory; fresh ones if absent.
+  public var start: String?
+  /// The part of the samples whose condition is taken away.
+  public var conditionDropout: Double
+  /// The rate of the weights' average that is saved for generation; 0 saves the weights.
+  public var smoothing: Double
+  /// The seed of everything random.
+  public var seed: UInt64
+  /// The folder of the run.
+  public var output: String
+  /// Steps from one log line to the next.
+  public var logEvery: Int
+  /// Steps from one checkpoint to the next.
+  public var checkpointEvery: Int
+  /// Steps from one sheet of samples to the next; 0 makes none.
+  public var sampleEvery: Int
+
+  enum CodingKeys: String, CodingKey {
+    case model, objective, data, optimizer, batch, steps, start, smoothing, seed, output
+    case conditionDropout = "condition_dropout"
+    case logEvery = "log_every"
+    case checkpointEvery = "checkpoint_every"
+    case sampleEvery = "sample_every"
+  }
+
+  /// Reads a recipe; keys that have defaults may be absent.
+  ///
+  /// - Throws: an error that names the key, and what is valid.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    model = try keys.value(.model)
+    objective = try keys.value(.objective)
+    data = try keys.value(.data)
+    optimizer = try keys.value(.optimizer)
+    batch = try keys.value(.batch, in: 1...)
+    steps = try keys.value(.steps, in: 1...)
+    start = try keys.value(.start, default: nil)
+    conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
+    smoothing = try keys.value(.smoothing, default: 0, in: 0..<1)
+    seed = try keys.value(.seed, default: 0)
+    output = try keys.value(.output)
+    logEvery = try keys.value(.logEvery, default: 50, in: 1...)
+    checkpointEvery = try keys.value(.checkpointEvery, default: 500, in: 1...)
+    sampleEvery = try keys.value(.sampleEvery, default: 0, in: 0...)
+    switch (model, objective) {
+    case (.classifier, .classification): break
+    case (.classifier, _):
+      throw InvalidRecipeValue(
+        CodingKeys.objective, objective.kind, "a classifier is trained by classification")
+    case (_, .classification):
+      throw InvalidRecipeValue(
+        CodingKeys.objective, objective.kind,
+        "classification trains a classifier; this network is trained by twinflow or tutorial")
+    default: break
+    }
+    if case .twinFlow(let settings) = objective {
+      do {
+        _ = try Partition(batch: batch, weights: settings.groups)
+      } catch {
+        throw InvalidRecipeValue(CodingKeys.batch, batch, "\(error)")
+      }
+    }
+  }
+}
+
+/// What a network is trained to do.
+public enum ObjectiveConfig: Codable, Hashable, Sendable {
+  /// TwinFlow for large models; flow matching and RCGM are settings of it.
+  case twinFlow(TwinFlowSettings)
+  /// TwinFlow for small networks.
+  case tutorial(TutorialSettings)
+  /// Naming an image's class.
+  case classification
+
+  enum Kind: String, Codable, CaseIterable { case twinflow, tutorial, classification }
+  private enum CodingKeys: String, CodingKey { case kind }
+
+  var kind: Kind {
+    switch self {
+    case .twinFlow: .twinflow
+    case .tutorial: .tutorial
+    case .classification: .classification
+    }
+  }
+
+  /// Reads `kind` and the settings beside it.
+  public init(from decoder: any Decoder) throws {
+    switch try decoder.container(keyedBy: CodingKeys.self).value(.kind) as Kind {
+    case .twinflow: self = .twinFlow(try TwinFlowSettings(from: decoder))
+    case .tutorial: self = .tutorial(try TutorialSettings(from: decoder))
+    case .classification: self = .classification
+    }
+  }
+
+  /// Writes the form that is read.
+  public func encode(to encoder: any Encoder) throws {
+    var keys = encoder.container(keyedBy: CodingKeys.self)
+    try keys.encode(kind, forKey: .kind)
+    switch self {
+    case .twinFlow(let settings): try settings.encode(to: encoder)
+    case .tutorial(let settings): try settings.encode(to: encoder)
+    case .classification: break
+    }
+  }
+}
+
+/// Where samples come from.
+public struct DataConfig: Codable, Hashable, Sendable {
+  /// The sets that can be named.
+  public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
+    /// Fashion-MNIST: 28 × 28 grey pictures of clothes in ten classes.
+    case fashionMNIST = "fashion-mnist"
+  }
+
+  /// The set.
+  public var kind: Kind
+  /// Its folder; absent for where the Debian package puts it.
+  public var path: String?
+  /// Whether half of the pictures are mirrored.
+  public var flip: Bool
+
+  /// Names a set.
+  public init(kind: Kind, path: String? = nil, flip: Bool = false) {
+    self.kind = kind
+    self.path = path
+    self.flip = flip
+  }
+
+  /// Reads a set's name and options.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    kind = try keys.value(.kind)
+    path = try keys.value(.path, default: nil)
+    flip = try keys.value(.flip, default: false)
+  }
+}
+
+/// How weights follow gradients.
+public struct OptimizerConfig: Codable, Hashable, Sendable {
+  /// The rules that can be named.
+  public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
+    case adam, adamw, radam, sgd
+  }
+
+  /// The rule.
+  public var kind: Kind
+  /// The learning rate at its highest.
+  public var rate: Double
+  /// Steps in which the rate rises from 0.
+  public var warmup: Int
+  /// What follows the warm-up.
+  public var decay: Schedule.Decay
+  /// The rate at the end as a part of the highest.
+  public var finalRate: Double
+  /// Decoupled weight decay; for `sgd` added to the gradient.
+  public var weightDecay: Double
+  /// The rates of the two moments' averages; `sgd` takes the first as its momentum.
+  public var betas: [Double]
+  /// The global norm that gradients are scaled down to; 0 leaves them.
+  public var clip: Double
+
+  enum CodingKeys: String, CodingKey {
+    case kind, rate, warmup, decay, betas, clip
+    case finalRate = "final_rate"
+    case weightDecay = "weight_decay"
+  }
+
+  /// Reads a rule and its numbers.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    kind = try keys.value(.kind)
+    rate = try keys.value(.rate, where: { $0 > 0 }, "it must be above 0")
+    warmup = try keys.value(.warmup, default: 0, in: 0...)
+    decay = try keys.value(.decay, default: .constant)
+    finalRate = try keys.value(.finalRate, default: 0, in: 0...1)
+    weightDecay = try keys.value(.weightDecay, default: 0, in: 0...)
+    let usual = kind == .sgd ? [0] : [0.9, 0.999]
+    betas = try keys.value(
+      .betas, default: usual,
+      where: { $0.count == usual.count && $0.allSatisfy { (0..<1).contains($0) } },
+      "it must be \(usual.count == 1 ? "one momentum" : "two rates") below 1, as in \(usual)")
+    clip = try keys.value(.clip, default: 0, in: 0...)
+    if kind == .adam, weightDecay != 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.weightDecay, weightDecay, "adam has no weight decay here: use adamw")
+    }
+  }
+
+  /// The rule.
+  public var rule: any Optimizer {
+    switch kind {
+    case .adam, .adamw: AdamW(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)
+    case .radam: RAdam(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)
+    case .sgd: SGD(momentum: betas[0], weightDecay: weightDecay)
+    }
+  }
+
+  /// The learning rate over the steps.
+  public var schedule: Schedule {
+    Schedule(peak: rate, warmup: warmup, decay: decay, final: finalRate)
+  }
+}
