@@ -9,14 +9,14 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // Libraries of the system, and what C alone can say.
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CLAPACKE", providers: [.apt(["liblapacke-dev"])]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CPJRT"),
 
@@ -25,27 +25,40 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
     // Networks and how they are trained.
+    .target(name: "Recipe", dependencies: ["Yams"]),
     .target(name: "Layers", dependencies: ["Tensors"]),
     .target(name: "Optimizers", dependencies: ["Tensors"]),
     .target(name: "Weights", dependencies: ["Tensors"]),
-    .target(name: "Flow", dependencies: ["Tensors"]),
+    .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(name: "Models", dependencies: ["Layers", "Flow"]),
 
     // Data in, pictures and figures out.
     .target(name: "Datasets", dependencies: ["CZlib"]),
     .target(name: "Pictures", dependencies: ["CCairo", "CPNG"]),
-    .target(
-      name: "Training",
-      dependencies: [
-        "Models", "Optimizers", "Weights", "Datasets", "Pictures", "Yams",
-        .product(name: "Logging", package: "swift-log"),
-      ]),
-    .target(name: "Evaluation", dependencies: ["Training"]),
+    .target(name: "Training", dependencies: ["Models", "Optimizers", "Weights", "Datasets"]),
+    .target(name: "Evaluation", dependencies: ["Training", "CLAPACKE"]),
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "Evaluation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Evaluation", "Pictures",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .executableTarget(
+      name: "twinflow-bench",
+      dependencies: [
+        "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Steps"),
+
+    // What tests share, and the tests.
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/Support"),
+    .testTarget(name: "PJRTTests", dependencies: ["PJRT"]),
+    .testTarget(name: "WeightsTests", dependencies: ["Weights"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "CZlib"]),
+    .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),
+    .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
+    .testTarget(name: "OptimizersTests", dependencies: ["Optimizers", "TestSupport"]),
+    .testTarget(name: "RecipeTests", dependencies: ["Recipe"]),
   ]
 )

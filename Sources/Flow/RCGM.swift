@@ -22,10 +22,8 @@ struct RCGM {
     let start = (time - Self.gap).maximum(target)
     var point = x - flow * Self.gap
     var sum = flow.zerosLike
-    let times = (0...order).map { i -> Tensor in
-      let part = Double(i) / Double(order)
-      return start * (1 - part) + target * part
-    }
+    // Written so that no step has any length where start = target.
+    let times = (0...order).map { target + (start - target) * (1 - Double($0) / Double(order)) }
     for (now, next) in zip(times, times.dropFirst()) {
       let step = network.evaluate(point, time: now, target: next, condition: condition)
       point = interpolate(data: step.data, noise: step.noise, time: next)

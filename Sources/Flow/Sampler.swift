@@ -22,20 +22,28 @@ public struct Sampler: Sendable {
   public func callAsFunction(
     _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>, key: Key
   ) -> Tensor {
-    let steps = settings.steps
-    let fresh = steps.map { $0.needsNoise }
-    if steps.count <= 8 {
-      let keys = key.split(steps.count)
-      var state = State(x: noise.cast(to: .float64))
-      for (i, step) in steps.enumerated() {
-        let drawn = fresh[i] ? keys[i].normal(noise.shape, .float64) : nil
-        state = advance(
-          state, step.map { .constant($0, .float64) }, extrapolate: i >= 2 ? .constant(1, .float64) : nil,
-          noise: drawn, network, noise.dtype, condition)
-      }
-      return state.x.cast(to: noise.dtype)
+    let keys = key.split(settings.steps.count)
+    guard keys.count <= 8 else { return scanned(network, noise, condition, keys) }
+    return trajectory(network, noise: noise, condition: condition) {
+      keys[$0].normal(noise.shape, .float64)
+    }.last!
+  }
+
+  /// The data that each step's evaluation points to; the last is the sample.
+  ///
+  /// - Parameter fresh: the noise of a step by its number, asked for only where it has any weight.
+  func trajectory(
+    _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>,
+    fresh: (Int) -> Tensor
+  ) -> [Tensor] {
+    var state = State(x: noise.cast(to: .float64))
+    return settings.steps.enumerated().map { i, step in
+      state = advance(
+        state, step.map { .constant($0, .float64) },
+        extrapolate: i >= 2 ? .constant(1, .float64) : nil,
+        noise: step.needsNoise ? fresh(i) : nil, network, noise.dtype, condition)
+      return state.last!.data.cast(to: noise.dtype)
     }
-    return scanned(steps, network, noise, condition, key)
   }
 
   private struct State {
@@ -44,17 +52,17 @@ public struct Sampler: Sendable {
   }
 
   private func scanned(
-    _ steps: [SamplerSettings.Step<Double>], _ network: any VelocityModel, _ noise: Tensor,
-    _ condition: Named<Tensor>, _ key: Key
+    _ network: any VelocityModel, _ noise: Tensor, _ condition: Named<Tensor>, _ keys: [Key]
   ) -> Tensor {
+    let steps = settings.steps
     let columns = SamplerSettings.Step<Double>.fields.map { field in
       Tensor.constant(steps.map(field), shape: [steps.count])
     }
     let later = Tensor.constant(steps.indices.map { $0 >= 2 ? 1.0 : 0 }, shape: [steps.count])
-    let keys = key.bits([steps.count, 2], .uint64)
     let x = noise.cast(to: .float64)
     let anyNoise = steps.contains { $0.needsNoise }
-    let result = scan([x, x.zerosLike, x.zerosLike], columns + [later, keys]) { state, round in
+    let rounds = columns + [later, .stack(keys.map(\.state))]
+    let result = scan([x, x.zerosLike, x.zerosLike], rounds) { state, round in
       let step = SamplerSettings.Step(
         time: round[0], target: round[1], next: round[2], stochastic: round[3], correct: round[4])
       let drawn = anyNoise ? Key(round[6]).normal(noise.shape, .float64) : nil
@@ -63,7 +71,7 @@ public struct Sampler: Sendable {
         network, noise.dtype, condition)
       return ([next.x, next.last!.data, next.last!.noise], [])
     }
-    return result.carry[0].cast(to: noise.dtype)
+    return result.carry[1].cast(to: noise.dtype)
   }
 
   private func advance(

@@ -153,17 +153,17 @@ extension SamplerSettings.Stochasticity: Codable {
   /// Reads a number within [0, 1], or `sde`.
   public init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
-    if let name = try? value.decode(String.self) {
-      guard name == "sde" else {
-        throw InvalidRecipeValue(name, "it must be a number from 0 to 1, or sde")
-      }
-      self = .sde
-    } else {
-      let ratio = try value.decode(Double.self)
+    if let ratio = try? value.decode(Double.self) {
       guard (0...1).contains(ratio) else {
         throw InvalidRecipeValue(ratio, "it must be a number from 0 to 1, or sde")
       }
       self = .ratio(ratio)
+    } else {
+      let name = try value.decode(String.self)
+      guard name == "sde" else {
+        throw InvalidRecipeValue(name, "it must be a number from 0 to 1, or sde")
+      }
+      self = .sde
     }
   }
 

@@ -86,7 +86,8 @@ public struct TutorialTwinFlow: Objective {
     if settings.twin {
       let one = t.zerosLike + 1
       let zero = t.zerosLike
-      losses["multi_step"] = distance(live(point, time: t, target: t, condition: condition), flow)
+      let straight = live(point, time: t, target: t, condition: condition)
+      losses["multi_step"] = distance(straight, flow)
 
       let made = live.evaluate(noise, time: one, target: zero, condition: condition)
       let fake = made.data.stopGradient()
@@ -104,9 +105,12 @@ public struct TutorialTwinFlow: Objective {
         made.velocity.stopGradient(), flow: flow, x: noise, time: one, target: zero,
         condition: condition, network: networks.target)
       losses["end_to_end"] = distance(made.velocity, endToEnd)
-      details["fake"] = fake
-      details["difference"] = difference
-      details["end_to_end"] = endToEnd
+      details.merge(
+        Named([
+          ("velocity.multi_step", straight), ("velocity.adversarial", twin),
+          ("velocity.end_to_end", made.velocity), ("flow.adversarial", noise - fake),
+          ("difference", difference), ("rectified", rectified), ("end_to_end", endToEnd),
+        ]))
     }
     var metrics = losses.mapValues { $0.mean() }
     let total = metrics.values.reduce(.constant(0.0, .float32), +)

@@ -80,8 +80,10 @@ public struct TwinFlow: Objective {
     for (name, rows) in groups where !rows.isEmpty { metrics[name] = weighted[rows].mean() }
     var total = base
     if settings.consistencyRatio == 1, settings.rectification > 0, partition.endToEnd > 0 {
-      let (loss, difference) = rectify(student, batch.condition, draws, networks.live)
+      let (losses, difference) = rectify(student, batch.condition, draws, networks.live)
+      let loss = losses.mean()
       details["difference"] = difference
+      details["rectification"] = losses
       metrics["rectification"] = loss
       total = total + loss * settings.rectification
     }
@@ -193,10 +195,10 @@ public struct TwinFlow: Objective {
     ])
   }
 
-  /// The rectification loss, and the difference of the twin velocities that it follows.
+  /// The rectification losses, and the difference of the twin velocities that it follows.
   private func rectify(
     _ student: Evaluation, _ condition: Named<Tensor>, _ draws: Draws, _ live: any VelocityModel
-  ) -> (loss: Tensor, difference: Tensor) {
+  ) -> (losses: Tensor, difference: Tensor) {
     let rows = 0..<partition.endToEnd
     let difference = twinDifference(
       live, data: student.data[rows].stopGradient(), condition: condition.rows(rows),
@@ -204,7 +206,7 @@ public struct TwinFlow: Objective {
     ).clamped(-1...1)
     let velocity = student.velocity[rows]
     let target = (velocity - difference.cast(to: velocity.dtype)).stopGradient()
-    return (settings.distance(velocity, target).mean(), difference)
+    return (settings.distance(velocity, target), difference)
   }
 }
 

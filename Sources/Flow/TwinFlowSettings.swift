@@ -110,6 +110,10 @@ extension TwinFlowSettings {
     rectification = try keys.value(.rectification, default: rectification, in: 0...)
     averageRate = try keys.value(.averageRate, default: averageRate, in: 0...1)
     dataFree = try keys.value(.dataFree, default: dataFree)
+    guard groups.list.contains(where: { $0 > 0 }) else {
+      throw InvalidRecipeValue(
+        CodingKeys.groups, "all 0", "one group at least needs a weight above 0")
+    }
     if dataFree, averageRate != 1 {
       throw InvalidRecipeValue(
         CodingKeys.dataFree, dataFree,
@@ -139,9 +143,6 @@ extension GroupWeights {
       multiStep: try keys.value(.multiStep, default: 0, in: 0...),
       anyStep: try keys.value(.anyStep, default: 0, in: 0...),
       adversarial: try keys.value(.adversarial, default: 0, in: 0...))
-    guard list.contains(where: { $0 > 0 }) else {
-      throw InvalidRecipeValue("all 0", "one group at least needs a weight above 0")
-    }
   }
 }
 

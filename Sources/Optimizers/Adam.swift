@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// Adam with decoupled weight decay: Kingma and Ba, 2015; Loshchilov and Hutter, 2019.
@@ -21,17 +22,18 @@ public struct AdamW: Optimizer {
     self.weightDecay = weightDecay
   }
 
+  /// Both averages of every weight, `first.*` and `second.*`.
   public func state(for weights: Named<TensorType>) -> Named<TensorType> {
     moments(of: weights)
   }
 
+  /// One step, see `Optimizer.update`.
   public func update(
     _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
     step: Tensor
   ) -> (weights: Named<Tensor>, state: Named<Tensor>) {
     let count = step + 1
-    let correction1 = 1 - Tensor.constant(beta1, .float32).power(count)
-    let correction2 = 1 - Tensor.constant(beta2, .float32).power(count)
+    let (correction1, correction2) = (correction(beta1, count), correction(beta2, count))
     var (newWeights, newState) = (weights, state)
     for (name, weight) in weights.pairs {
       let gradient = gradients[name]!.cast(to: .float32)
@@ -66,20 +68,20 @@ public struct RAdam: Optimizer {
     self.weightDecay = weightDecay
   }
 
+  /// Both averages of every weight, `first.*` and `second.*`.
   public func state(for weights: Named<TensorType>) -> Named<TensorType> {
     moments(of: weights)
   }
 
+  /// One step, see `Optimizer.update`.
   public func update(
     _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
     step: Tensor
   ) -> (weights: Named<Tensor>, state: Named<Tensor>) {
     let count = step + 1
-    let power2 = Tensor.constant(beta2, .float32).power(count)
-    let correction1 = 1 - Tensor.constant(beta1, .float32).power(count)
-    let correction2 = 1 - power2
+    let (correction1, correction2) = (correction(beta1, count), correction(beta2, count))
     let longest = 2 / (1 - beta2) - 1
-    let length = longest - 2 * count * power2 / correction2
+    let length = longest - 2 * count * (1 - correction2) / correction2
     let ready = length.greater(5)
     let safe = length.maximum(5)
     let rectification =
@@ -96,6 +98,11 @@ public struct RAdam: Optimizer {
     }
     return (newWeights, newState)
   }
+}
+
+/// 1 − βⁿ, which for a young average is the small difference of two numbers near 1.
+private func correction(_ beta: Double, _ count: Tensor) -> Tensor {
+  beta == 0 ? count.zerosLike + 1 : -(count * log(beta)).expm1()
 }
 
 private func moments(of weights: Named<TensorType>) -> Named<TensorType> {

@@ -23,7 +23,8 @@ public protocol Optimizer: Sendable {
 extension Named<Tensor> {
   /// The root of the sum of all squares, in f32.
   public func globalNorm() -> Tensor {
-    values.map { $0.wide.squared().sum() }.reduce(.constant(0.0, .float32), +).sqrt()
+    values.map { $0.wide.squared().sum().cast(to: .float32) }.reduce(.constant(0.0, .float32), +)
+      .sqrt()
   }
 
   /// These values scaled down so that their global norm is at most `limit`, and the norm before.

@@ -13,11 +13,13 @@ public struct SGD: Optimizer {
     self.weightDecay = weightDecay
   }
 
+  /// The last direction of every weight, `first.*`; nothing without momentum.
   public func state(for weights: Named<TensorType>) -> Named<TensorType> {
     momentum == 0
       ? Named() : weights.mapValues { TensorType($0.shape, .float32) }.prefixed("first")
   }
 
+  /// One step, see `Optimizer.update`.
   public func update(
     _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
     step: Tensor

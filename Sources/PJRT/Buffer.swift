@@ -15,7 +15,7 @@ public final class Buffer: Sendable {
   private let state: Mutex<State>
 
   private enum State {
-    case live(Handle)
+    case live(BufferHandle)
     case consumed(by: String)
   }
 
@@ -29,28 +29,47 @@ public final class Buffer: Sendable {
     state.withLock { if case .consumed = $0 { true } else { false } }
   }
 
-  /// Takes over a buffer of the plugin's.
-  init(_ handle: Handle, _ type: BufferType, _ device: Device, _ client: Client) {
+  init(_ handle: BufferHandle, _ type: BufferType, _ device: Device, _ client: Client) {
     self.client = client
     self.type = type
     self.device = device
     state = Mutex(.live(handle))
   }
 
-  deinit {
-    if case .live(let handle) = state.withLock({ $0 }) { Self.destroy(handle, client.api) }
+  /// Takes over a buffer of the plugin's, and asks for its type.
+  convenience init(
+    _ handle: BufferHandle, on device: Device, _ client: Client, _ operation: String
+  ) throws {
+    var element = PJRT_Buffer_ElementType_Args()
+    element.buffer = handle.pointer
+    try client.api.call(\.Buffer_ElementType, &element, operation)
+    var dimensions = PJRT_Buffer_Dimensions_Args()
+    dimensions.buffer = handle.pointer
+    try client.api.call(\.Buffer_Dimensions, &dimensions, operation)
+    let shape = UnsafeBufferPointer(start: dimensions.dims, count: dimensions.num_dims)
+      .map { Int($0) }
+    let type = BufferType(try DType(code: element.type, operation), shape)
+    self.init(handle, type, device, client)
   }
 
-  /// The address in the plugin; throws `PJRTError.consumed` once a program has taken the memory.
-  func live() throws -> Handle {
+  /// Calls `body` with the address in the plugin, which stays good meanwhile.
+  ///
+  /// Throws `PJRTError.consumed` once a program has taken the memory.
+  func withPointer<Result>(_ body: (OpaquePointer) throws -> Result) throws -> Result {
+    let handle = try live()
+    return try withExtendedLifetime(handle) { try body(handle.pointer) }
+  }
+
+  /// The plugin's buffer; throws `PJRTError.consumed` once a program has taken the memory.
+  func live() throws -> BufferHandle {
     switch state.withLock({ $0 }) {
-    case .live(let handle): handle
+    case .live(let handle): return handle
     case .consumed(let operation): throw PJRTError.consumed(type: type, by: operation)
     }
   }
 
-  /// Hands the address over to the caller, who must `restore` or `destroy` it.
-  func take(by operation: String) throws -> Handle {
+  /// Hands the plugin's buffer over to the caller for good, or until it is restored.
+  func take(by operation: String) throws -> BufferHandle {
     try state.withLock { state in
       switch state {
       case .live(let handle):
@@ -61,34 +80,40 @@ public final class Buffer: Sendable {
     }
   }
 
-  /// Takes back an address that was handed over, where the plugin did not use the memory up.
-  func restore(_ handle: Handle) { state.withLock { $0 = .live(handle) } }
+  /// Takes back a plugin's buffer that was handed over and not used up.
+  func restore(_ handle: BufferHandle) { state.withLock { $0 = .live(handle) } }
+}
 
-  /// Frees a buffer of the plugin's.
-  static func destroy(_ handle: Handle, _ api: API) {
-    var arguments = PJRT_Buffer_Args()
-    arguments.buffer = handle.pointer
-    api.release(\.Buffer_Destroy, &arguments)
+/// A buffer of the plugin's, freed with the last reference.
+///
+/// Who works with the address holds a reference, so that a buffer may be read by one thread while
+/// another donates it.
+final class BufferHandle: Sendable {
+  private let handle: Handle
+  private let api: API
+
+  init(_ pointer: OpaquePointer?, _ api: API, _ operation: String) throws {
+    handle = try Handle(pointer, operation)
+    self.api = api
   }
 
-  /// Takes over a buffer of the plugin's, and asks for its type.
-  static func adopt(
-    _ handle: Handle, on device: Device, _ client: Client, _ operation: String
-  ) throws -> Buffer {
+  var pointer: OpaquePointer { handle.pointer }
+
+  /// Whether the plugin has given the memory up, by donation or by an error.
+  var isDeleted: Bool {
+    var arguments = PJRT_Buffer_IsDeleted_Args()
+    arguments.buffer = pointer
     do {
-      var element = PJRT_Buffer_ElementType_Args()
-      element.buffer = handle.pointer
-      try client.api.call(\.Buffer_ElementType, &element, operation)
-      var dimensions = PJRT_Buffer_Dimensions_Args()
-      dimensions.buffer = handle.pointer
-      try client.api.call(\.Buffer_Dimensions, &dimensions, operation)
-      let shape = UnsafeBufferPointer(start: dimensions.dims, count: dimensions.num_dims)
-        .map { Int($0) }
-      let type = BufferType(try DType(code: element.type, operation), shape)
-      return Buffer(handle, type, device, client)
+      try api.call(\.Buffer_IsDeleted, &arguments, "asking for a buffer's state")
     } catch {
-      destroy(handle, client.api)
-      throw error
+      return true
     }
+    return arguments.is_deleted
+  }
+
+  deinit {
+    var arguments = PJRT_Buffer_Args()
+    arguments.buffer = pointer
+    api.release(\.Buffer_Destroy, &arguments)
   }
 }

@@ -6,7 +6,7 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
   public let id: Int
   /// The maker's name for this kind of device, such as `cpu`.
   public let kind: String
-  /// The plugin's short text, such as `TFRT_CPU_0`.
+  /// The plugin's short text, such as `CpuDevice(id=0)`.
   public let description: String
   /// The number of the hardware on this machine, or nil where it has none.
   public let localHardwareID: Int?
@@ -14,6 +14,12 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
   public let isAddressable: Bool
 
   let handle: Handle
+
+  /// Whether two values are the same device of the same client.
+  public static func == (a: Device, b: Device) -> Bool { a.handle == b.handle }
+
+  /// Hashes the device's identity.
+  public func hash(into hasher: inout Hasher) { hasher.combine(handle) }
 
   init(_ pointer: OpaquePointer?, _ api: API) throws {
     let operation = "describing a device"

@@ -8,13 +8,17 @@ import Foundation
 /// number of processes may share one folder.
 public struct ExecutableCache: Sendable {
   /// How a program was come by.
-  public struct Report: Hashable, Sendable {
+  public struct Report: Equatable, Sendable {
     /// Whether it was loaded and not compiled.
     public let wasCached: Bool
     /// How long loading or compiling took.
     public let seconds: Double
     /// The file that holds it.
     public let path: String
+    /// Whether there was an entry that was damaged, or that the plugin refused.
+    public let wasDamaged: Bool
+    /// Why a program that was compiled could not be kept, or nil.
+    public let problem: PJRTError?
   }
 
   /// The folder of the entries.
@@ -31,8 +35,8 @@ public struct ExecutableCache: Sendable {
 
   /// Loads a program, or compiles and keeps it.
   ///
-  /// Throws the plugin's error where the program does not compile. A folder that cannot be written
-  /// is an error only of `store`: the program still runs, and is compiled again the next time.
+  /// Throws the plugin's error where the program does not compile. A program that cannot be kept is
+  /// no error: the report says why, and it is compiled again the next time.
   public func executable(
     for program: String, _ signature: Signature, on client: Client,
     options: CompileOptions = CompileOptions()
@@ -41,16 +45,25 @@ public struct ExecutableCache: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     let path = path(for: program, client, options)
-    func report(_ wasCached: Bool) -> Report {
-      Report(wasCached: wasCached, seconds: (clock.now - start) / .seconds(1), path: path)
+    let exists = FileManager.default.fileExists(atPath: path)
+    func report(_ wasCached: Bool, _ problem: PJRTError?) -> Report {
+      Report(
+        wasCached: wasCached, seconds: (clock.now - start) / .seconds(1), path: path,
+        wasDamaged: exists && !wasCached, problem: problem)
     }
     if let bytes = Self.read(path), let executable = try? client.load(bytes, signature) {
+      // What was used last is deleted last.
       try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
-      return (executable, report(true))
+      return (executable, report(true, nil))
     }
     let executable = try client.compile(program, signature, options: options)
-    try? store(executable, at: path)
-    return (executable, report(false))
+    var problem: PJRTError?
+    do {
+      try store(executable, at: path)
+    } catch let error as PJRTError {
+      problem = error
+    }
+    return (executable, report(false, problem))
   }
 
   /// Writes a program's entry, whole or not at all, and deletes old ones beyond the limit.

@@ -19,23 +19,16 @@ extension Executable {
     try check(arguments)
     let taken = try take(arguments)
     do {
-      // Donated buffers are in nobody's hands but ours now; all others are held by `arguments`.
       let handles = try arguments.map { row in
         try row.enumerated().map { index, buffer in
           signature.donated.contains(index) ? taken[ObjectIdentifier(buffer)]! : try buffer.live()
         }
       }
-      let results = try run(handles)
-      for handle in taken.values { Buffer.destroy(handle, client.api) }
-      return results
+      return try withExtendedLifetime(handles) { try run(handles) }
     } catch {
       for buffer in arguments.joined() {
-        guard let handle = taken[ObjectIdentifier(buffer)] else { continue }
-        if isDeleted(handle) {
-          Buffer.destroy(handle, client.api)
-        } else {
-          buffer.restore(handle)
-        }
+        guard let handle = taken[ObjectIdentifier(buffer)], !handle.isDeleted else { continue }
+        buffer.restore(handle)
       }
       throw error
     }
@@ -66,8 +59,8 @@ extension Executable {
   }
 
   /// Takes the donated buffers out of their owners' hands; all or none.
-  private func take(_ arguments: [[Buffer]]) throws -> [ObjectIdentifier: Handle] {
-    var taken: [ObjectIdentifier: Handle] = [:]
+  private func take(_ arguments: [[Buffer]]) throws -> [ObjectIdentifier: BufferHandle] {
+    var taken: [ObjectIdentifier: BufferHandle] = [:]
     for row in arguments {
       for index in signature.donated {
         do {
@@ -83,7 +76,7 @@ extension Executable {
     return taken
   }
 
-  private func run(_ arguments: [[Handle]]) throws -> [[Buffer]] {
+  private func run(_ arguments: [[BufferHandle]]) throws -> [[Buffer]] {
     let inputs = PointerTable(arguments.map { $0.map(\.pointer) })
     let outputs = PointerTable(
       [[OpaquePointer?]](
@@ -111,24 +104,13 @@ extension Executable {
     let results = zip(devices, outputs.content).map { device, row in
       row.map { pointer in
         Result {
-          try Buffer.adopt(
-            Handle(pointer, Self.operation), on: device, client, Self.operation)
+          try Buffer(
+            BufferHandle(pointer, client.api, Self.operation), on: device, client, Self.operation)
         }
       }
     }
     if let failure = failures.first { throw failure }
     return try results.map { try $0.map { try $0.get() } }
-  }
-
-  private func isDeleted(_ handle: Handle) -> Bool {
-    var arguments = PJRT_Buffer_IsDeleted_Args()
-    arguments.buffer = handle.pointer
-    do {
-      try client.api.call(\.Buffer_IsDeleted, &arguments, Self.operation)
-    } catch {
-      return true
-    }
-    return arguments.is_deleted
   }
 }
 

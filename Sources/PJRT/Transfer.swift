@@ -93,7 +93,7 @@ extension Client {
         arguments.host_buffer_semantics = Int32(semantics)
         arguments.device = device.handle.pointer
         try api.call(\.Client_BufferFromHostBuffer, &arguments, operation)
-        let handle = try Handle(arguments.buffer, operation)
+        let handle = try BufferHandle(arguments.buffer, api, operation)
         return (Buffer(handle, type, device, self), arguments.done_with_host_buffer)
       }
     }
@@ -125,25 +125,32 @@ extension Buffer {
   /// Copies the bytes, dense and row-major, to memory of at least `type.byteCount` bytes.
   public func read(into memory: UnsafeMutableRawBufferPointer) throws {
     precondition(memory.count >= type.byteCount, "\(type) needs \(type.byteCount) bytes")
-    let operation = "copying from a device"
-    let source = try live()
-    guard type.byteCount > 0 else { return }
     let minorToMajor = (0..<Int64(shape.count)).reversed().map { $0 }
-    try minorToMajor.withUnsafeBufferPointer { order in
-      var layout = sized(PJRT_Layout())
-      layout.tiled = sized(PJRT_Layout_Tiled())
-      layout.tiled.minor_to_major = order.baseAddress
-      layout.tiled.minor_to_major_size = order.count
-      layout.type = Int32(PJRT_LAYOUT_TILED)
-      try withUnsafeMutablePointer(to: &layout) { layout in
-        var arguments = PJRT_Buffer_ToHostBuffer_Args()
-        arguments.src = source.pointer
-        arguments.host_layout = layout
-        arguments.dst = memory.baseAddress
-        arguments.dst_size = type.byteCount
-        try client.api.call(\.Buffer_ToHostBuffer, &arguments, operation)
-        try client.api.wait(arguments.event, operation)
+    try withPointer { source in
+      guard type.byteCount > 0 else { return }
+      try minorToMajor.withUnsafeBufferPointer { order in
+        var layout = sized(PJRT_Layout())
+        layout.tiled = sized(PJRT_Layout_Tiled())
+        layout.tiled.minor_to_major = order.baseAddress
+        layout.tiled.minor_to_major_size = order.count
+        layout.type = Int32(PJRT_LAYOUT_TILED)
+        try copy(source, to: memory, &layout)
       }
+    }
+  }
+
+  private func copy(
+    _ source: OpaquePointer, to memory: UnsafeMutableRawBufferPointer, _ layout: inout PJRT_Layout
+  ) throws {
+    let operation = "copying from a device"
+    try withUnsafeMutablePointer(to: &layout) { layout in
+      var arguments = PJRT_Buffer_ToHostBuffer_Args()
+      arguments.src = source
+      arguments.host_layout = layout
+      arguments.dst = memory.baseAddress
+      arguments.dst_size = type.byteCount
+      try client.api.call(\.Buffer_ToHostBuffer, &arguments, operation)
+      try client.api.wait(arguments.event, operation)
     }
   }
 
@@ -151,18 +158,23 @@ extension Buffer {
   public func copied(to device: Device) throws -> Buffer {
     precondition(client.addressableDevices.contains(device), "device \(device) is not the client's")
     let operation = "copying between devices"
-    var arguments = PJRT_Buffer_CopyToDevice_Args()
-    arguments.buffer = try live().pointer
-    arguments.dst_device = device.handle.pointer
-    try client.api.call(\.Buffer_CopyToDevice, &arguments, operation)
-    return Buffer(try Handle(arguments.dst_buffer, operation), type, device, client)
+    return try withPointer { source in
+      var arguments = PJRT_Buffer_CopyToDevice_Args()
+      arguments.buffer = source
+      arguments.dst_device = device.handle.pointer
+      try client.api.call(\.Buffer_CopyToDevice, &arguments, operation)
+      return Buffer(
+        try BufferHandle(arguments.dst_buffer, client.api, operation), type, device, client)
+    }
   }
 
   /// The address of the memory on the device, for tests and for sharing with other libraries.
   public func address() throws -> UInt {
-    var arguments = PJRT_Buffer_UnsafePointer_Args()
-    arguments.buffer = try live().pointer
-    try client.api.call(\.Buffer_UnsafePointer, &arguments, "asking for a buffer's address")
-    return arguments.pointer
+    try withPointer { source in
+      var arguments = PJRT_Buffer_UnsafePointer_Args()
+      arguments.buffer = source
+      try client.api.call(\.Buffer_UnsafePointer, &arguments, "asking for a buffer's address")
+      return arguments.pointer
+    }
   }
 }

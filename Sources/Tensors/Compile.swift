@@ -72,13 +72,14 @@ public final class CompiledFunction: Sendable {
     let traced = clock.now
     let signature = Signature(
       program.arguments.pairs.map { .init($0.value.bufferType, name: $0.name) },
-      donated: Set(arguments.names.indices.filter { program.donated.contains(arguments.names[$0]) }))
+      donated: Set(arguments.names.indices.filter { program.donated.contains(arguments.names[$0]) })
+    )
     self.program = program
     if let cache {
-      let found = try cache.compile(program.text, signature, on: client)
-      executable = found.executable
+      let (executable, report) = try cache.executable(for: program.text, signature, on: client)
+      self.executable = executable
       compilation = Compilation(
-        tracing: (traced - start).seconds, compiling: found.seconds, cached: found.wasCached)
+        tracing: (traced - start).seconds, compiling: report.seconds, cached: report.wasCached)
     } else {
       executable = try client.compile(program.text, signature)
       compilation = Compilation(
@@ -93,7 +94,9 @@ public final class CompiledFunction: Sendable {
   /// - Throws: `PJRTError` where an argument is missing or of another type, before anything runs.
   public func callAsFunction(_ arguments: Named<Buffer>) throws -> Named<Buffer> {
     let given = try program.arguments.names.map { name in
-      guard let buffer = arguments[name] else { throw PJRTError.missingArgument(name: name) }
+      guard let buffer = arguments[name] else {
+        throw PJRTError.missing(what: "argument \(name)", operation: "running a program")
+      }
       return buffer
     }
     return Named(zip(program.results.names, try executable.execute(given)))

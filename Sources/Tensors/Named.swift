@@ -62,7 +62,9 @@ public struct Named<Leaf> {
   public func group(_ prefix: String) -> Named {
     let prefix = prefix + "."
     return Named(
-      names.filter { $0.hasPrefix(prefix) }.map { (String($0.dropFirst(prefix.count)), leaves[$0]!) })
+      names.filter { $0.hasPrefix(prefix) }.map {
+        (String($0.dropFirst(prefix.count)), leaves[$0]!)
+      })
   }
 
   /// The same values with a prefix before each name.

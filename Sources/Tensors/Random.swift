@@ -26,8 +26,11 @@ public struct Key: Sendable {
   public static let type = TensorType([2], .uint64)
 
   /// Independent keys.
-  public func split(_ count: Int) -> [Key] {
-    let tag = Tensor.constant([UInt64(0x5851_F42D_4C95_7F2D), 0x1405_7B7E_F767_814F], shape: [2])
+  public func split(_ count: Int) -> [Key] { derived(count, tag: 0x5851_F42D_4C95_7F2D) }
+
+  /// Keys from the stream of bits that a tag picks, so that no two purposes share one.
+  private func derived(_ count: Int, tag: UInt64) -> [Key] {
+    let tag = Tensor.constant([tag, 0x1405_7B7E_F767_814F], shape: [2])
     return Key(state ^ tag).bits(Shape([count, 2]), .uint64).unstack().map { Key($0) }
   }
 
@@ -35,7 +38,7 @@ public struct Key: Sendable {
   public func folded(_ number: Tensor) -> Key {
     let word = number.cast(to: .uint64).reshape([1])
     let zero = Tensor.zeros([1], .uint64)
-    return Key(state ^ Tensor.concatenate([zero, word])).split(1)[0]
+    return Key(state ^ Tensor.concatenate([zero, word])).derived(1, tag: 0xD134_2543_DE82_EF95)[0]
   }
 
   /// Uniformly random bits.
@@ -54,10 +57,12 @@ public struct Key: Sendable {
       ? value : value.cast(to: dtype).minimum(dtype == .bfloat16 ? 1 - 0x1p-8 : 1 - 0x1p-11)
   }
 
+  /// The type that half precision's numbers are computed in.
+  private func exact(_ dtype: DType) -> DType { dtype == .float64 ? .float64 : .float32 }
+
   /// Numbers of the standard normal distribution.
   public func normal(_ shape: Shape, _ dtype: DType = .float32) -> Tensor {
-    let wide: DType = dtype == .float64 ? .float64 : .float32
-    let value = (uniform(shape, wide) * 2 - 1).erfInverse() * 2.0.squareRoot()
+    let value = (uniform(shape, exact(dtype)) * 2 - 1).erfInverse() * 2.0.squareRoot()
     return value.cast(to: dtype)
   }
 
@@ -81,16 +86,18 @@ public struct Key: Sendable {
     let logCube = 3 * base.maximum(1e-30).log()
     let bound = 0.5 * normal * normal + d - d * cube + d * logCube
     let accepted = base.greater(0) & uniform.log().less(bound)
-    let parts = zip(accepted.unstack(), (logCube + log(d)).unstack()).reversed()
-    let last = parts.first!.1
-    var result = parts.reduce(last) { later, part in part.0.select(part.1, later) }
+    let place = Tensor.iota(all, axis: 0, .int32)
+    let last = Tensor.constant(Double(proposals - 1), .int32)
+    let first = accepted.select(place, last).min([0], keep: true)
+    let chosen = place.equal(first).select(logCube + log(d), .constant(0, dtype))
+    var result = chosen.sum([0])
     if a < 1 { result = result + keys[2].uniform(shape, dtype).log() / a }
     return result
   }
 
   /// Numbers of the gamma distribution with shape `a` > 0 and scale 1.
   public func gamma(_ a: Double, _ shape: Shape, _ dtype: DType = .float32) -> Tensor {
-    logGamma(a, shape, dtype).exp()
+    logGamma(a, shape, exact(dtype)).exp().cast(to: dtype)
   }
 
   /// Numbers of the beta distribution with any positive parameters.
@@ -99,7 +106,9 @@ public struct Key: Sendable {
   ) -> Tensor {
     if a == 1, b == 1 { return uniform(shape, dtype) }
     let keys = split(2)
-    return (keys[0].logGamma(a, shape, dtype) - keys[1].logGamma(b, shape, dtype)).sigmoid()
+    let wide = exact(dtype)
+    return (keys[0].logGamma(a, shape, wide) - keys[1].logGamma(b, shape, wide)).sigmoid()
+      .cast(to: dtype)
   }
 
   /// The numbers from 0 up to a count in random order; s32.

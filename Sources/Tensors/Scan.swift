@@ -42,7 +42,7 @@ struct Scan: Operation {
       state[0].less(.constant(Double(length), .int32))
     } _: { state in
       let row = reversed ? Double(length - 1) - state[0] : state[0]
-      let values = Array(state[1...carried])
+      let values = Array(state[1..<1 + carried])
       let results = body(values + sources.map { $0.at(row) } + captured)
       let written = zip(state[(1 + carried)...], results[carried...]).map {
         $0.updating(row, with: $1)
@@ -65,10 +65,15 @@ struct Scan: Operation {
 
     // What that gradient takes from the forward round: all of it is kept, or only the carried
     // values, from which the round is computed again.
-    let forward = Set(Graph.nodes(reaching: body.results).map(ObjectIdentifier.init))
+    var forward = Set(Graph.nodes(reaching: body.results).map(ObjectIdentifier.init))
     let parameterIDs = Set(body.parameters.map(\.id))
     var kept: [Tensor] = []
     if !recomputed {
+      // A loop inside the body, extended by its own gradient, runs forwards too.
+      for node in Graph.nodes(reaching: products)
+      where node.operation is Scan && node.operands.allSatisfy({ forward.contains($0.id.node) }) {
+        forward.insert(ObjectIdentifier(node))
+      }
       var seen: Set<Tensor.ID> = []
       let uses = Graph.nodes(reaching: products).filter { !forward.contains(ObjectIdentifier($0)) }
         .flatMap(\.operands)
@@ -148,7 +153,8 @@ public func scan(
     preconditionFailure("a scan without inputs needs its length")
   }
   precondition(
-    inputs.allSatisfy { $0.shape[0] == length }, "a scan of \(length) rounds got \(inputs.map(\.type))")
+    inputs.allSatisfy { $0.shape[0] == length },
+    "a scan of \(length) rounds got \(inputs.map(\.type))")
   return scanning(
     carry, inputs, length: length, reversed: reversed, recomputed: recomputed, body)
 }

@@ -45,7 +45,9 @@ final class Subgraph: Hashable, Sendable {
       captured.append(tensor)
       replacements[tensor.id] = .parameter(tensor.type)
     }
-    for node in order where inside.contains(ObjectIdentifier(node)) { node.operands.forEach(capture) }
+    for node in order where inside.contains(ObjectIdentifier(node)) {
+      node.operands.forEach(capture)
+    }
     results.forEach(capture)
     let lifted = captured.map { replacements[$0.id]! }
     let closed = Graph.substitute(results, replacements)
@@ -90,7 +92,8 @@ enum Graph {
   static func substitute(_ tensors: [Tensor], _ replacements: [Tensor.ID: Tensor]) -> [Tensor] {
     guard !replacements.isEmpty else { return tensors }
     var map = replacements
-    for node in nodes(reaching: tensors) where node.operands.contains(where: { map[$0.id] != nil }) {
+    for node in nodes(reaching: tensors) where node.operands.contains(where: { map[$0.id] != nil })
+    {
       let copy = Node(node.operation, node.operands.map { map[$0.id] ?? $0 })
       for tensor in node.tensors where map[tensor.id] == nil {
         map[tensor.id] = Tensor(node: copy, index: tensor.index)

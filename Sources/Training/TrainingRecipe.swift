@@ -23,6 +23,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var conditionDropout: Double
   /// The rate of the weights' average that is saved for generation; 0 saves the weights.
   public var smoothing: Double
+  /// The scale of guidance that the weights' file asks of generation.
+  public var guidance: Double
   /// The seed of everything random.
   public var seed: UInt64
   /// The folder of the run.
@@ -35,7 +37,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var sampleEvery: Int
 
   enum CodingKeys: String, CodingKey {
-    case model, objective, data, optimizer, batch, steps, start, smoothing, seed, output
+    case model, objective, data, optimizer, batch, steps, start, smoothing, guidance, seed, output
     case conditionDropout = "condition_dropout"
     case logEvery = "log_every"
     case checkpointEvery = "checkpoint_every"
@@ -56,6 +58,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     start = try keys.value(.start, default: nil)
     conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
     smoothing = try keys.value(.smoothing, default: 0, in: 0..<1)
+    guidance = try keys.value(.guidance, default: 0, in: 0...)
     seed = try keys.value(.seed, default: 0)
     output = try keys.value(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
@@ -79,6 +82,19 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
         throw InvalidRecipeValue(CodingKeys.batch, batch, "\(error)")
       }
     }
+  }
+}
+
+extension TrainingRecipe {
+  /// What the files of weights say of themselves.
+  var card: ModelFile.Card {
+    let anyStep =
+      switch objective {
+      case .twinFlow(let settings): settings.order > 0 && settings.consistencyRatio > 0
+      case .tutorial: true
+      case .classification: false
+      }
+    return ModelFile.Card(model: model, anyStep: anyStep, guidance: guidance)
   }
 }
 

@@ -11,12 +11,15 @@ import Tensors
 /// average; `step`, the number of steps so far.
 public struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
-  let weights: Named<Weight>
+  public let weights: Named<Weight>
+  /// The types of the state.
+  public private(set) var stateTypes = Named<TensorType>()
 
   /// Makes the step of a recipe.
   public init(_ recipe: TrainingRecipe) {
     self.recipe = recipe
     weights = recipe.model.weights
+    stateTypes = initialState(weights.mapValues { .placeholder($0.type) }).mapValues(\.type)
   }
 
   /// The rate of the target network's average, 0 without one.
@@ -29,7 +32,7 @@ public struct TrainingStep: Sendable {
   }
 
   /// What belongs to the state beside the weights, at the start of a run.
-  func initialState(_ weights: Named<Tensor>) -> Named<Tensor> {
+  public func initialState(_ weights: Named<Tensor>) -> Named<Tensor> {
     var state = weights.prefixed("weights")
     let moments = recipe.optimizer.rule.state(for: weights.mapValues(\.type))
     state.merge(moments.mapValues { .zeros($0.shape, $0.dtype) }.prefixed("optimizer"))
@@ -43,13 +46,8 @@ public struct TrainingStep: Sendable {
     return state
   }
 
-  /// The types of the state.
-  var stateTypes: Named<TensorType> {
-    initialState(weights.mapValues { .placeholder($0.type) }).mapValues(\.type)
-  }
-
   /// The types of a batch: `images` within ±1 `[batch, height, width, channels]`, `labels`.
-  var batchTypes: Named<TensorType> {
+  public var batchTypes: Named<TensorType> {
     let image = recipe.model.image.shape.sizes
     return Named([
       ("images", TensorType(Shape([recipe.batch] + image), .float32)),
@@ -58,7 +56,7 @@ public struct TrainingStep: Sendable {
   }
 
   /// The new state, with metrics under `metrics.…`.
-  func callAsFunction(_ state: Named<Tensor>, _ batch: Named<Tensor>) throws -> Named<Tensor> {
+  public func callAsFunction(_ state: Named<Tensor>, _ batch: Named<Tensor>) throws -> Named<Tensor> {
     let weights = state.group("weights")
     let step = state["step"]!
     let keys = Key(seed: recipe.seed).folded(step).split(2)

@@ -156,4 +156,22 @@ func donatingDoubling(_ count: Int) -> String {
     #expect(memory.arguments == 4000 && memory.results == 4000 && memory.aliased == 0)
     #expect(memory.total == 8000 + memory.temporaries)
   }
+
+  @Test(arguments: Plugins.paths)
+  func bufferMayBeReadWhileItIsDonated(path: String) async throws {
+    let client = try Plugins.shared(path)
+    let count = 1 << 16
+    let step = try client.compile(
+      donatingDoubling(count), Signature([BufferType(.float32, [count])], donated: [0]))
+    for _ in 0..<50 {
+      let x = try client.buffer([Float](repeating: 1, count: count), shape: [count])
+      async let read = Result { try x.array(of: Float.self) }
+      let y = try step.execute([x])[0]
+      switch await read {
+      case .success(let values): #expect(values.allSatisfy { $0 == 1 })
+      case .failure(let error): #expect(error is PJRTError)
+      }
+      #expect(try y.array(of: Float.self).allSatisfy { $0 == 2 })
+    }
+  }
 }

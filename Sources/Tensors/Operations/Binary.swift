@@ -27,8 +27,10 @@ struct Binary: Operation {
     case .maximum: return Self.shared(dy, first: a.greater(b), tie: a.equal(b))
     case .minimum: return Self.shared(dy, first: a.less(b), tie: a.equal(b))
     case .power:
-      let logarithm = a.greater(.zeros(a.shape, a.dtype)).select(a, .ones(a.shape, a.dtype)).log()
-      return [dy * b * a.power(b - 1), dy * y * logarithm]
+      let logarithm = a.greater(0).select(a, .ones(a.shape, a.dtype)).log()
+      // Where the exponent is 0, nothing depends on the base, not even at 0.
+      let slope = b.equal(b.zerosLike).select(b, b * a.power(b - 1))
+      return [dy * slope, dy * y * logarithm]
     case .atan2:
       let square = a * a + b * b
       return [dy * b / square, -dy * a / square]

@@ -27,6 +27,9 @@ struct While: Operation {
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] {
     [emitter.region(condition), emitter.region(body)]
   }
+  func pullback(_ at: Application) -> [Tensor?] {
+    preconditionFailure("a loop with a condition has no gradient; use scan")
+  }
 }
 
 /// A part of the graph that is computed again for its gradient instead of being kept.

@@ -27,7 +27,8 @@ struct Dot: Operation {
       "a product of \(operands[0]) over \(leftContracted) and \(operands[1]) over "
         + "\(rightContracted), batch \(leftBatch) and \(rightBatch), does not fit")
     let sizes =
-      leftBatch.map { left.sizes[$0] } + free(left.rank, leftBatch, leftContracted).map { left.sizes[$0] }
+      leftBatch.map { left.sizes[$0] }
+      + free(left.rank, leftBatch, leftContracted).map { left.sizes[$0] }
       + free(right.rank, rightBatch, rightContracted).map { right.sizes[$0] }
     return [TensorType(Shape(sizes), dtype)]
   }
@@ -106,8 +107,9 @@ extension Tensor {
   /// Letters in both operands and the result are batch axes, those in both operands alone are
   /// summed; a letter in one operand alone must be in the result.
   public static func einsum(_ equation: String, _ left: Tensor, _ right: Tensor) -> Tensor {
-    let parts = equation.split(separator: ">")
-    let inputs = parts[0].dropLast().split(separator: ",").map(Array.init)
+    let parts = equation.split(separator: ">", omittingEmptySubsequences: false)
+    let inputs = parts[0].dropLast().split(separator: ",", omittingEmptySubsequences: false)
+      .map(Array.init)
     precondition(parts.count == 2 && inputs.count == 2, "\"\(equation)\" is no product of two")
     let (l, r, out) = (inputs[0], inputs[1], Array(parts[1]))
     precondition(

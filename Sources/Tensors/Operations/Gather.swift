@@ -23,8 +23,8 @@ struct Gather: Operation {
   }
 
   func pullback(_ at: Application) -> [Tensor?] {
-    let sum = ScatterAdd(axis: axis)
-    return [Tensor(sum, [at.operands[0].zerosLike, at.operands[1], at.dy]), nil]
+    let indices = at.operands[1].clamped(0...Double(Swift.max(0, at.x.shape.sizes[axis] - 1)))
+    return [Tensor(ScatterAdd(axis: axis), [at.x.zerosLike, indices, at.dy]), nil]
   }
 
   /// The result's axes that come from the source and not from the indices.

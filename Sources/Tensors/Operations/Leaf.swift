@@ -20,7 +20,9 @@ struct Splat: Operation {
   let value: Literal
 
   var opcode: String { "stablehlo.constant" }
-  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "value = dense<\(value.text(type.dtype))> : \(type.text)" }
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    "value = dense<\(value.text(type.dtype))> : \(type.text)"
+  }
   func results(_ operands: [TensorType]) -> [TensorType] { [type] }
 }
 
@@ -52,7 +54,9 @@ struct Iota: Operation {
   let axis: Int
 
   var opcode: String { "stablehlo.iota" }
-  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "iota_dimension = \(axis) : i64" }
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    "iota_dimension = \(axis) : i64"
+  }
   func results(_ operands: [TensorType]) -> [TensorType] { [type] }
 }
 

@@ -10,7 +10,9 @@ struct Reduce: Operation {
   let axes: [Int]
 
   var opcode: String { "stablehlo.reduce" }
-  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "dimensions = array<i64\(axes.isEmpty ? "" : ": ")\(list(axes))>" }
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    "dimensions = array<i64\(axes.isEmpty ? "" : ": ")\(list(axes))>"
+  }
 
   func results(_ operands: [TensorType]) -> [TensorType] {
     let type = operands[0]

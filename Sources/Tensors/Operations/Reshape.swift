@@ -16,7 +16,9 @@ struct Transpose: Operation {
   let permutation: [Int]
 
   var opcode: String { "stablehlo.transpose" }
-  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "permutation = array<i64: \(list(permutation))>" }
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    "permutation = array<i64: \(list(permutation))>"
+  }
   func results(_ operands: [TensorType]) -> [TensorType] {
     let type = operands[0]
     precondition(
@@ -57,7 +59,9 @@ struct Reverse: Operation {
   let axes: [Int]
 
   var opcode: String { "stablehlo.reverse" }
-  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "dimensions = array<i64: \(list(axes))>" }
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    "dimensions = array<i64: \(list(axes))>"
+  }
   func results(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
   func pullback(_ at: Application) -> [Tensor?] { [at.dy.reversed(axes)] }
 }
@@ -67,7 +71,9 @@ struct Concatenate: Operation {
   let axis: Int
 
   var opcode: String { "stablehlo.concatenate" }
-  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "dimension = \(axis) : i64" }
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    "dimension = \(axis) : i64"
+  }
   func results(_ operands: [TensorType]) -> [TensorType] {
     let first = operands[0]
     for other in operands {
@@ -154,6 +160,7 @@ extension Tensor {
 
   /// Tensors of one shape along a new axis.
   public static func stack(_ tensors: [Tensor], axis: Int = 0) -> Tensor {
-    concatenate(tensors.map { $0.expanded([axis]) }, axis: axis < 0 ? axis + tensors[0].rank + 1 : axis)
+    concatenate(
+      tensors.map { $0.expanded([axis]) }, axis: axis < 0 ? axis + tensors[0].rank + 1 : axis)
   }
 }

@@ -1,0 +1,149 @@
+#include "CPNG.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void fail(png_structp png, png_const_charp text) {
+  char *message = png_get_error_ptr(png);
+  strncpy(message, text, 159);
+  message[159] = 0;
+  longjmp(png_jmpbuf(png), 1);
+}
+
+static void ignore(png_structp png, png_const_charp text) {
+  (void)png;
+  (void)text;
+}
+
+static int append(cpng_buffer *buffer, const void *bytes, size_t count) {
+  if (buffer->count + count > buffer->capacity) {
+    size_t capacity = 2 * buffer->capacity + count;
+    uint8_t *grown = realloc(buffer->bytes, capacity);
+    if (!grown) return 0;
+    buffer->bytes = grown;
+    buffer->capacity = capacity;
+  }
+  if (count) memcpy(buffer->bytes + buffer->count, bytes, count);
+  buffer->count += count;
+  return 1;
+}
+
+static void discard(cpng_buffer *buffer) {
+  free(buffer->bytes);
+  memset(buffer, 0, sizeof *buffer);
+}
+
+static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
+  if (!append(png_get_io_ptr(png), bytes, count)) png_error(png, "out of memory");
+}
+
+static void flush(png_structp png) { (void)png; }
+
+int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
+                const cpng_text *texts, int text_count, cpng_buffer *out, char message[160]) {
+  memset(out, 0, sizeof *out);
+  message[0] = 0;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
+  png_infop info = png ? png_create_info_struct(png) : NULL;
+  if (!info) {
+    png_destroy_write_struct(&png, NULL);
+    strcpy(message, "out of memory");
+    return 1;
+  }
+  if (setjmp(png_jmpbuf(png))) {
+    png_destroy_write_struct(&png, &info);
+    discard(out);
+    return 1;
+  }
+  png_set_write_fn(png, out, write_bytes, flush);
+  int color = channels == 1   ? PNG_COLOR_TYPE_GRAY
+              : channels == 3 ? PNG_COLOR_TYPE_RGB
+                              : PNG_COLOR_TYPE_RGB_ALPHA;
+  png_set_IHDR(png, info, width, height, 8, color, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  for (int i = 0; i < text_count; i++) {
+    png_text chunk = {0};
+    chunk.compression = PNG_ITXT_COMPRESSION_NONE;
+    chunk.key = (png_charp)texts[i].key;
+    chunk.text = (png_charp)texts[i].text;
+    chunk.itxt_length = strlen(texts[i].text);
+    png_set_text(png, info, &chunk, 1);
+  }
+  png_write_info(png, info);
+  for (uint32_t row = 0; row < height; row++)
+    png_write_row(png, pixels + (size_t)row * width * (size_t)channels);
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  return 0;
+}
+
+typedef struct {
+  const uint8_t *bytes;
+  size_t left;
+} source;
+
+static void read_bytes(png_structp png, png_bytep bytes, size_t count) {
+  source *from = png_get_io_ptr(png);
+  if (count > from->left) png_error(png, "the file ends too early");
+  memcpy(bytes, from->bytes, count);
+  from->bytes += count;
+  from->left -= count;
+}
+
+int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
+                int *channels, cpng_buffer *pixels, cpng_buffer *texts, char message[160]) {
+  memset(pixels, 0, sizeof *pixels);
+  memset(texts, 0, sizeof *texts);
+  message[0] = 0;
+  if (count < 8 || png_sig_cmp(bytes, 0, 8)) {
+    strcpy(message, "it does not begin as a PNG file does");
+    return 1;
+  }
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
+  png_infop info = png ? png_create_info_struct(png) : NULL;
+  if (!info) {
+    png_destroy_read_struct(&png, NULL, NULL);
+    strcpy(message, "out of memory");
+    return 1;
+  }
+  source from = {bytes, count};
+  if (setjmp(png_jmpbuf(png))) {
+    png_destroy_read_struct(&png, &info, NULL);
+    discard(pixels);
+    discard(texts);
+    return 1;
+  }
+  png_set_read_fn(png, &from, read_bytes);
+  // By default a damaged text chunk is left out in silence.
+  png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  png_read_info(png, info);
+  png_set_expand(png);
+  png_set_strip_16(png);
+  int kind = png_get_color_type(png, info);
+  int has_alpha = kind & PNG_COLOR_MASK_ALPHA || png_get_valid(png, info, PNG_INFO_tRNS);
+  if (has_alpha && !(kind & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(png);
+  int passes = png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+  *width = png_get_image_width(png, info);
+  *height = png_get_image_height(png, info);
+  *channels = png_get_channels(png, info);
+  size_t stride = png_get_rowbytes(png, info);
+  pixels->count = pixels->capacity = stride * *height;
+  pixels->bytes = malloc(pixels->count ? pixels->count : 1);
+  if (!pixels->bytes) png_error(png, "out of memory");
+  for (int pass = 0; pass < passes; pass++)
+    for (uint32_t row = 0; row < *height; row++)
+      png_read_row(png, pixels->bytes + row * stride, NULL);
+  png_read_end(png, info);
+  png_textp found;
+  int n = png_get_text(png, info, &found, NULL);
+  for (int i = 0; i < n; i++) {
+    if (!append(texts, found[i].key, strlen(found[i].key) + 1) ||
+        !append(texts, found[i].text, strlen(found[i].text) + 1))
+      png_error(png, "out of memory");
+  }
+  png_destroy_read_struct(&png, &info, NULL);
+  return 0;
+}

@@ -1,0 +1,31 @@
+// PNG pictures in memory by libpng, whose errors jump and so must be caught in C.
+#ifndef CPNG_H
+#define CPNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Bytes from malloc; the caller frees them.
+typedef struct {
+  uint8_t *bytes;
+  size_t count;
+  size_t capacity;
+} cpng_buffer;
+
+// A text chunk: a keyword of 1 to 79 Latin-1 characters, and UTF-8 text.
+typedef struct {
+  const char *key;
+  const char *text;
+} cpng_text;
+
+// Encodes 8-bit pixels, row-major, 1 (grey), 3 (RGB) or 4 (RGBA) channels.
+// Returns 0, or 1 with a message in `message`; `out` is then empty.
+int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
+                const cpng_text *texts, int text_count, cpng_buffer *out, char message[160]);
+
+// Decodes a picture to 8-bit pixels with 1, 3 or 4 channels. `texts` gets the text chunks as
+// keyword, zero, text, zero … . Returns 0, or 1 with a message; both buffers are then empty.
+int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
+                int *channels, cpng_buffer *pixels, cpng_buffer *texts, char message[160]);
+
+#endif

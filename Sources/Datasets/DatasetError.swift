@@ -1,0 +1,36 @@
+/// What can be wrong with a data set.
+public enum DatasetError: Error, Equatable, CustomStringConvertible {
+  /// A file is not there.
+  case missing(path: String, package: String?)
+  /// A file cannot be read.
+  case unreadable(path: String, reason: String)
+  /// A file is no gzip file, or is cut short or damaged.
+  case damagedGZip(path: String, reason: String)
+  /// A file is no IDX file, or is cut short or damaged.
+  case damagedIDX(path: String, reason: String)
+  /// Two files do not belong together, or a file holds other things than its name says.
+  case inconsistent(path: String, reason: String)
+  /// A saved position is of another stream.
+  case wrongPosition(reason: String)
+
+  /// What was found, what was expected and what to do.
+  public var description: String {
+    switch self {
+    case .missing(let path, let package):
+      let hint = package.map {
+        " It comes with Debian's package \($0): run scripts/setup, or name another folder."
+      }
+      return "There is no file \(path).\(hint ?? "")"
+    case .unreadable(let path, let reason): return "\(path) cannot be read: \(reason)."
+    case .damagedGZip(let path, let reason):
+      return "\(path) is no whole gzip file: \(reason). Install or download it again."
+    case .damagedIDX(let path, let reason):
+      return "\(path) is no whole IDX file: \(reason). Install or download it again."
+    case .inconsistent(let path, let reason):
+      return "\(path) does not hold what it should: \(reason)."
+    case .wrongPosition(let reason):
+      return "The saved position in the data does not fit: \(reason). "
+        + "Resume with the data and the batch size of the first run."
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/// Fashion-MNIST: 28 × 28 grey pictures of clothes in ten classes (Xiao, Rasul and Vollgraf, 2017).
+public struct FashionMNIST: Sendable {
+  /// The two parts of the set.
+  public enum Part: String, Sendable, CaseIterable {
+    /// 60,000 pictures to train on.
+    case training = "train"
+    /// 10,000 pictures to compare with.
+    case test = "t10k"
+  }
+
+  /// The names of the classes, by number.
+  public static let classes = [
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot",
+  ]
+
+  /// The folder that Debian's package fills.
+  public static let folder = "/usr/share/datasets/fashion-mnist"
+
+  /// The number of pictures.
+  public let count: Int
+  /// The height and width of a picture.
+  public let size = 28
+  /// The grey values of all pictures, row-major, 0 is black.
+  public let pixels: [UInt8]
+  /// The classes' numbers.
+  public let labels: [UInt8]
+
+  /// Reads a part of the set from its gzip files.
+  ///
+  /// - Throws: `DatasetError` where a file is missing or damaged, or the two do not fit.
+  public init(_ part: Part, folder: String? = nil) throws(DatasetError) {
+    let folder = folder ?? Self.folder
+    let package = "dataset-fashion-mnist"
+    let imagePath = "\(folder)/\(part.rawValue)-images-idx3-ubyte.gz"
+    let labelPath = "\(folder)/\(part.rawValue)-labels-idx1-ubyte.gz"
+    let images = try IDX(
+      GZip.contents(of: imagePath, package: package), rank: 3, path: imagePath)
+    let labels = try IDX(
+      GZip.contents(of: labelPath, package: package), rank: 1, path: labelPath)
+    guard images.sizes[0] > 0, images.sizes[1...] == [28, 28] else {
+      throw .inconsistent(
+        path: imagePath, reason: "its pictures are \(images.sizes), [count, 28, 28] is expected")
+    }
+    guard labels.sizes[0] == images.sizes[0] else {
+      throw .inconsistent(
+        path: labelPath,
+        reason: "it has \(labels.sizes[0]) labels for \(images.sizes[0]) pictures")
+    }
+    guard labels.bytes.allSatisfy({ $0 < Self.classes.count }) else {
+      throw .inconsistent(
+        path: labelPath, reason: "a label is \(labels.bytes.max() ?? 0), they go from 0 to 9")
+    }
+    count = images.sizes[0]
+    pixels = images.bytes
+    self.labels = labels.bytes
+  }
+
+  /// Some pictures within ±1, `[indices, 28, 28, 1]`.
+  public func images(_ indices: some Sequence<Int>, mirrored: (Int) -> Bool = { _ in false })
+    -> [Float]
+  {
+    var result: [Float] = []
+    for index in indices {
+      let mirror = mirrored(index)
+      for row in 0..<size {
+        let start = index * size * size + row * size
+        for column in 0..<size {
+          let value = pixels[start + (mirror ? size - 1 - column : column)]
+          result.append(Float(value) / 127.5 - 1)
+        }
+      }
+    }
+    return result
+  }
+}

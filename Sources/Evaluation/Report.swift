@@ -1,0 +1,129 @@
+import Flow
+import Foundation
+import Training
+
+/// What was measured of generators and of real pictures, as a table and as JSON.
+public struct Report: Codable, Equatable, Sendable {
+  /// One measured set of pictures.
+  public struct Row: Codable, Equatable, Sendable {
+    /// What made the pictures.
+    public var name: String
+    /// The steps of the sampler, nil for real pictures.
+    public var steps: Int?
+    /// The scale of guidance; each step takes two evaluations with it.
+    public var guidance: Double?
+    /// How many pictures were measured; distances of other counts cannot be compared.
+    public var samples: Int
+    /// The Fréchet distance of the classifier's features to those of the test set.
+    public var distance: Double
+    /// The part of the pictures that the classifier takes for what they should be.
+    public var accuracy: Double
+    /// The seconds that making one picture took, nil for real pictures.
+    public var secondsPerImage: Double?
+
+    /// Makes a row.
+    public init(
+      name: String, steps: Int? = nil, guidance: Double? = nil, samples: Int, distance: Double,
+      accuracy: Double, secondsPerImage: Double? = nil
+    ) {
+      self.name = name
+      self.steps = steps
+      self.guidance = guidance
+      self.samples = samples
+      self.distance = distance
+      self.accuracy = accuracy
+      self.secondsPerImage = secondsPerImage
+    }
+  }
+
+  /// The rows in order.
+  public var rows: [Row]
+
+  /// Makes a report.
+  public init(rows: [Row] = []) { self.rows = rows }
+
+  /// Reads a report that `write` wrote.
+  public init(contentsOf path: String) throws {
+    self = try JSONDecoder().decode(
+      Report.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+  }
+
+  /// Writes the report as JSON, atomically.
+  public func write(to path: String) throws { try JSONFile.write(self, to: path) }
+
+  /// The report as an aligned table.
+  public var table: String {
+    let cells =
+      [["", "steps", "guidance", "samples", "Fréchet distance", "accuracy", "ms/image"]]
+      + rows.map { row in
+        [
+          row.name, row.steps.map { "\($0)" } ?? "–",
+          row.guidance.map { $0 == 0 ? "–" : String(format: "%.1f", $0) } ?? "–",
+          "\(row.samples)", String(format: "%.2f", row.distance),
+          String(format: "%.3f", row.accuracy),
+          row.secondsPerImage.map { String(format: "%.2f", $0 * 1000) } ?? "–",
+        ]
+      }
+    let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+    return cells.map { row in
+      row.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        return column == 0 ? cell + space : space + cell
+      }.joined(separator: "  ")
+    }.joined(separator: "\n")
+  }
+}
+
+/// JSON files that appear whole or not at all.
+public enum JSONFile {
+  /// Writes a value with sorted keys.
+  ///
+  /// - Throws: `TrainingError.unwritable`; a file that was there stays.
+  public static func write(_ value: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let data = try encoder.encode(value) + Data("\n".utf8)
+    do {
+      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw TrainingError.unwritable(path: path, reason: error.localizedDescription)
+    }
+  }
+}
+
+extension Evaluator {
+  /// Measures a network at a number of steps against real statistics.
+  ///
+  /// - Parameters:
+  ///   - guidance: the scale of guidance; nil for what the file of weights asks for.
+  ///   - reference: the statistics of the test set.
+  public func row(
+    _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
+    samples: Int, seed: UInt64, reference: FeatureStatistics, on engine: Engine
+  ) throws -> Report.Row {
+    let guidance = guidance ?? file.card.guidance
+    let generator = try Generator(
+      file, settings, guidance: guidance, batch: Self.batch, on: engine)
+    let clock = ContinuousClock()
+    var making = Duration.zero
+    let labels = self.labels
+    let result = try measure(samples) { number in
+      let start = clock.now
+      let images = try generator(labels: labels, seed: seed, number: number)
+      making += clock.now - start
+      return (images, labels)
+    }
+    return Report.Row(
+      name: name, steps: settings.count, guidance: guidance, samples: samples,
+      distance: result.features.distance(to: reference), accuracy: result.accuracy,
+      secondsPerImage: making / .seconds(1) / Double(samples))
+  }
+}
+
+extension ModelFile.Card {
+  /// The sampler for a number of steps: the published preset where the network knows target times,
+  /// else Euler steps along the flow.
+  public func sampler(_ steps: Int) -> SamplerSettings {
+    anyStep ? .preset(steps) : .euler(steps)
+  }
+}

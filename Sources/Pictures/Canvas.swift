@@ -1,0 +1,115 @@
+import CCairo
+
+/// A white page that can be drawn on, by cairo. Lengths are pixels, from the upper left corner.
+public final class Canvas {
+  /// Pixels across.
+  public let width: Int
+  /// Pixels down.
+  public let height: Int
+  private let surface: OpaquePointer
+  private let context: OpaquePointer
+
+  /// Where a text lies relative to its place.
+  public enum Alignment: Sendable {
+    /// The place is the text's left end.
+    case left
+    /// The place is the text's middle.
+    case centre
+    /// The place is the text's right end.
+    case right
+  }
+
+  /// Makes a white page.
+  public init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+    surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))
+    context = cairo_create(surface)
+    cairo_set_source_rgb(context, 1, 1, 1)
+    cairo_paint(context)
+  }
+
+  deinit {
+    cairo_destroy(context)
+    cairo_surface_destroy(surface)
+  }
+
+  /// Writes a line of text on a base line.
+  public func text(
+    _ text: String, x: Double, y: Double, size: Double, bold: Bool = false, grey: Double = 0.1,
+    alignment: Alignment = .left
+  ) {
+    setFont(size, bold)
+    let shift =
+      switch alignment {
+      case .left: 0.0
+      case .centre: extent(text) / 2
+      case .right: extent(text)
+      }
+    cairo_set_source_rgb(context, grey, grey, grey)
+    cairo_move_to(context, x - shift, y)
+    cairo_show_text(context, text)
+  }
+
+  /// The width of a line of text.
+  public func width(of text: String, size: Double, bold: Bool = false) -> Double {
+    setFont(size, bold)
+    return extent(text)
+  }
+
+  /// Fills a rectangle with a grey value, 0 is black.
+  public func rectangle(x: Double, y: Double, width: Double, height: Double, grey: Double) {
+    cairo_set_source_rgb(context, grey, grey, grey)
+    cairo_rectangle(context, x, y, width, height)
+    cairo_fill(context)
+  }
+
+  /// Draws a picture with each pixel `scale` × `scale` large.
+  public func picture(_ picture: Picture, x: Int, y: Int, scale: Int) {
+    cairo_surface_flush(surface)
+    guard let data = cairo_image_surface_get_data(surface) else { return }
+    let stride = Int(cairo_image_surface_get_stride(surface))
+    for row in 0..<picture.height * scale where (0..<height).contains(y + row) {
+      for column in 0..<picture.width * scale where (0..<width).contains(x + column) {
+        let source = (row / scale * picture.width + column / scale) * picture.channels
+        let colour = picture.channels == 1 ? [0, 0, 0] : [2, 1, 0]
+        let place = (y + row) * stride + (x + column) * 4
+        for (i, channel) in colour.enumerated() {
+          data[place + i] = picture.values[source + channel]
+        }
+      }
+    }
+    cairo_surface_mark_dirty(surface)
+  }
+
+  /// What is drawn so far, in RGB.
+  public var picture: Picture {
+    cairo_surface_flush(surface)
+    let stride = Int(cairo_image_surface_get_stride(surface))
+    var values = [UInt8](repeating: 255, count: width * height * 3)
+    if let data = cairo_image_surface_get_data(surface) {
+      for row in 0..<height {
+        for column in 0..<width {
+          for channel in 0..<3 {
+            values[(row * width + column) * 3 + channel] =
+              data[row * stride + column * 4 + 2 - channel]
+          }
+        }
+      }
+    }
+    return Picture(width: width, height: height, channels: 3, values: values)
+  }
+
+  private func setFont(_ size: Double, _ bold: Bool) {
+    cairo_select_font_face(
+      context, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL,
+      bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL)
+    cairo_set_font_size(context, size)
+  }
+
+  private func extent(_ text: String) -> Double {
+    var extents = cairo_text_extents_t()
+    cairo_text_extents(context, text, &extents)
+    return extents.x_advance
+  }
+}

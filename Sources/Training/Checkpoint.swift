@@ -1,0 +1,71 @@
+import Foundation
+import Tensors
+import Weights
+
+/// The whole state of a run in one safetensors file, with the recipe and the position in the data
+/// in its metadata.
+struct Checkpoint {
+  /// How many steps had been made.
+  let step: Int
+  /// Where the stream of batches stood.
+  let batches: String
+  private let recipe: TrainingRecipe
+  private let file: SafeTensors
+
+  private static let (stepKey, batchesKey, recipeKey) = ("step", "batches", "recipe")
+
+  /// Opens a checkpoint.
+  ///
+  /// - Throws: `TrainingError.nothingToResume`, or `WeightsError` for a damaged file.
+  init(_ path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw TrainingError.nothingToResume(path: path)
+    }
+    file = try SafeTensors(path: path)
+    guard let step = file.metadata[Self.stepKey].flatMap(Int.init),
+      let batches = file.metadata[Self.batchesKey], let json = file.metadata[Self.recipeKey],
+      let recipe = try? JSONDecoder().decode(TrainingRecipe.self, from: Data(json.utf8))
+    else { throw TrainingError.notACheckpoint(path: path) }
+    self.step = step
+    self.batches = batches
+    self.recipe = recipe
+  }
+
+  /// Checks that a run of this recipe may go on from here: only the length of the run, its folder
+  /// and how often it reports may differ.
+  ///
+  /// - Throws: `TrainingError.otherRun`, which names the first difference.
+  func check(_ other: TrainingRecipe) throws {
+    var (mine, other) = (recipe, other)
+    for key in [\TrainingRecipe.steps, \.logEvery, \.checkpointEvery, \.sampleEvery] {
+      mine[keyPath: key] = 0
+      other[keyPath: key] = 0
+    }
+    (mine.output, other.output) = ("", "")
+    (mine.start, other.start) = (nil, nil)
+    guard mine != other else { return }
+    let fields: [(String, (TrainingRecipe) -> AnyHashable)] = [
+      ("model", { $0.model }), ("objective", { $0.objective }), ("data", { $0.data }),
+      ("optimizer", { $0.optimizer }), ("batch", { $0.batch }),
+      ("condition_dropout", { $0.conditionDropout }), ("smoothing", { $0.smoothing }),
+      ("seed", { $0.seed }), ("guidance", { $0.guidance }),
+    ]
+    let name = fields.first { $0.1(mine) != $0.1(other) }?.0 ?? "recipe"
+    throw TrainingError.otherRun(path: file.path, difference: "its \(name) differs")
+  }
+
+  /// The state on a device.
+  func state(_ types: Named<TensorType>, on engine: Engine) throws -> Named<Buffer> {
+    try file.buffers(types, on: engine)
+  }
+
+  /// Writes a checkpoint, atomically.
+  static func write(
+    _ state: Named<Buffer>, step: Int, recipe: TrainingRecipe, batches: String, to path: String
+  ) throws {
+    let json = String(decoding: try JSONEncoder().encode(recipe), as: UTF8.self)
+    let arrays = try state.mapValues { (type: TensorType($0.type), bytes: try $0.bytes()) }
+    try SafeTensors.write(
+      arrays, metadata: [stepKey: "\(step)", batchesKey: batches, recipeKey: json], to: path)
+  }
+}

@@ -1,0 +1,70 @@
+import Flow
+import Layers
+import Models
+import Tensors
+
+/// Makes images from noise with a trained network.
+public struct Generator: Sendable {
+  /// How images are made.
+  public let settings: SamplerSettings
+  /// How many images one run of the program makes.
+  public let batch: Int
+  /// What was compiled, and how long it took.
+  public let function: CompiledFunction
+
+  private let file: ModelFile
+  private let engine: Engine
+
+  /// Compiles a sampler.
+  ///
+  /// - Parameters:
+  ///   - guidance: the scale of classifier-free guidance, 0 for none; each step takes two
+  ///     evaluations with it.
+  ///   - batch: images a run.
+  /// - Throws: `TrainingError.notGenerative` for a classifier, and the plugin's errors.
+  public init(
+    _ file: ModelFile, _ settings: SamplerSettings, guidance: Double = 0, batch: Int,
+    on engine: Engine
+  ) throws {
+    self.file = file
+    self.settings = settings
+    self.batch = batch
+    self.engine = engine
+    if case .classifier = file.model { throw TrainingError.notGenerative(path: file.path) }
+    var arguments = file.weights.types.prefixed("weights")
+    arguments["key"] = Key.type
+    arguments["labels"] = TensorType([batch], .int32)
+    let (image, classes) = file.model.image
+    let model = file.model
+    function = try engine.compile(arguments) { arguments in
+      let labels = arguments["labels"]!
+      var network = model.velocityModel(arguments.group("weights"))!
+      if guidance != 0 {
+        let none = Named([("label", labels.zerosLike + Double(classes))])
+        network = GuidedModel(network, unconditional: none, scale: guidance)
+      }
+      let keys = Key(arguments["key"]!).split(2)
+      let noise = keys[0].normal(Shape([batch] + image.sizes))
+      let images = Sampler(settings)(
+        network, noise: noise, condition: Named([("label", labels)]), key: keys[1])
+      return Named([("images", images)])
+    }
+  }
+
+  /// Makes one batch.
+  ///
+  /// - Parameters:
+  ///   - labels: the classes, as many as the batch.
+  ///   - seed: the same seed and number give the same images.
+  ///   - number: the number of the batch among those of the seed.
+  /// - Returns: images about ±1 `[batch, height, width, channels]`.
+  public func callAsFunction(
+    labels: [Int32], seed: UInt64, number: Int = 0
+  ) throws -> Buffer {
+    precondition(labels.count == batch, "\(labels.count) labels are given for a batch of \(batch)")
+    var arguments = file.weights.prefixed("weights")
+    arguments["key"] = try engine.client.buffer([seed, UInt64(number)], shape: [2])
+    arguments["labels"] = try engine.client.buffer(labels, shape: [batch])
+    return try function(arguments)["images"]!
+  }
+}

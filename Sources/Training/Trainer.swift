@@ -1,0 +1,159 @@
+import Foundation
+import Layers
+import Models
+import Tensors
+
+/// One training run: compiles the step once and repeats it on batches.
+///
+/// The folder of the run holds `checkpoint.safetensors` (the whole state), `weights.safetensors`
+/// (what generation takes) and `log.jsonl` (a line of metrics every so many steps).
+public final class Trainer {
+  /// The recipe of the run.
+  public let recipe: TrainingRecipe
+  /// What was compiled, and how long it took.
+  public let function: CompiledFunction
+  /// How many steps have been made.
+  public private(set) var step = 0
+
+  private let engine: Engine
+  private let trainingStep: TrainingStep
+  private var state: Named<Buffer>
+  private var batches: any BatchSource
+  private let folder: RunFolder
+
+  /// How a run starts.
+  public enum Start: Sendable {
+    /// From the recipe's weights or fresh ones; the folder must hold no checkpoint.
+    case fresh
+    /// From the recipe's weights or fresh ones; what the folder holds is replaced.
+    case replacing
+    /// From the folder's checkpoint, which must be of the same recipe.
+    case resumed
+  }
+
+  /// What is told of a run as it goes.
+  public struct Progress: Sendable {
+    /// Steps made, of all runs together.
+    public let step: Int
+    /// Steps in the whole run.
+    public let total: Int
+    /// The step's loss.
+    public let loss: Float
+    /// Steps a second, lately.
+    public let rate: Double
+    /// Seconds left at that rate.
+    public var remaining: Double { Double(total - step) / rate }
+  }
+
+  /// Prepares a run: loads or makes the state and compiles the step.
+  ///
+  /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
+  public init(_ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh) throws {
+    self.recipe = recipe
+    self.engine = engine
+    trainingStep = TrainingStep(recipe)
+    folder = try RunFolder(recipe.output)
+    batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
+    switch start {
+    case .fresh, .replacing:
+      if start == .fresh { try folder.checkFresh() }
+      state = try Self.initialState(trainingStep, recipe, engine)
+    case .resumed:
+      let checkpoint = try Checkpoint(folder.checkpoint)
+      try checkpoint.check(recipe)
+      state = try checkpoint.state(trainingStep.stateTypes, on: engine)
+      step = checkpoint.step
+      try batches.restore(checkpoint.batches)
+    }
+    let step = trainingStep
+    function = try engine.compile(
+      step.stateTypes.merging(step.batchTypes), donating: { step.stateTypes[$0] != nil }
+    ) { arguments in
+      let batch = Named(step.batchTypes.names.map { ($0, arguments[$0]!) })
+      return try step(arguments.filter { step.stateTypes[$0] != nil }, batch)
+    }
+  }
+
+  private static func initialState(
+    _ step: TrainingStep, _ recipe: TrainingRecipe, _ engine: Engine
+  ) throws -> Named<Buffer> {
+    guard let start = recipe.start else {
+      return try engine.compile(Named()) { _ in
+        step.initialState(step.weights.initialized(Key(seed: recipe.seed)))
+      }(Named())
+    }
+    let base = try ModelFile(start, on: engine)
+    guard base.model == recipe.model else {
+      throw TrainingError.otherModel(path: start, found: base.model, expected: recipe.model)
+    }
+    return try engine.compile(base.weights.types) { step.initialState($0) }(base.weights)
+  }
+
+  /// Trains until the last step, or until told to stop, and saves.
+  ///
+  /// - Parameters:
+  ///   - progress: called after every step.
+  ///   - stopping: asked after every step whether to save and stop.
+  /// - Returns: whether the last step was reached.
+  /// - Throws: `TrainingError.notFinite` when a loss is not a number; what was saved stays.
+  @discardableResult
+  public func run(
+    progress: (Progress) -> Void = { _ in }, stopping: () -> Bool = { false }
+  ) throws -> Bool {
+    let log = try folder.openLog(after: step)
+    defer { log.close() }
+    let clock = ContinuousClock()
+    var recent: [ContinuousClock.Instant] = [clock.now]
+    while step < recipe.steps {
+      let metrics = try advance()
+      recent.append(clock.now)
+      if recent.count > 20 { recent.removeFirst() }
+      let span = (recent.last! - recent.first!).seconds
+      progress(
+        Progress(
+          step: step, total: recipe.steps, loss: metrics["loss"] ?? .nan,
+          rate: Double(recent.count - 1) / max(span, 1e-9)))
+      if step % recipe.logEvery == 0 || step == recipe.steps { try log.write(step, metrics) }
+      if stopping() {
+        try save()
+        return step == recipe.steps
+      }
+      if step % recipe.checkpointEvery == 0 { try save() }
+    }
+    try save()
+    return true
+  }
+
+  /// Makes one step and returns its metrics.
+  ///
+  /// - Throws: `TrainingError.notFinite`; the state is of no use afterwards.
+  public func advance() throws -> Named<Float> {
+    let batch = batches.next()
+    let image = recipe.model.image.shape.sizes
+    var arguments = state
+    arguments["images"] = try engine.client.buffer(batch.images, shape: [recipe.batch] + image)
+    arguments["labels"] = try engine.client.buffer(batch.labels, shape: [recipe.batch])
+    let results = try function(arguments)
+    state = results.filter { trainingStep.stateTypes[$0] != nil }
+    step += 1
+    let metrics = try results.group("metrics").mapValues { try $0.array(of: Float.self)[0] }
+    let wrong = metrics.pairs.filter { !$0.value.isFinite }.map { "\($0.name) = \($0.value)" }
+    guard wrong.isEmpty else {
+      throw TrainingError.notFinite(
+        losses: wrong, step: step, checkpoint: folder.existingCheckpoint)
+    }
+    return metrics
+  }
+
+  /// The weights that generation takes: their average if the recipe asks for one.
+  public var weights: Named<Buffer> {
+    state.group(recipe.smoothing > 0 ? "smooth" : "weights")
+  }
+
+  /// Writes the checkpoint and the weights, each atomically.
+  public func save() throws {
+    try Checkpoint.write(
+      state, step: step, recipe: recipe, batches: try batches.saved(), to: folder.checkpoint)
+    try ModelFile.write(weights, card: recipe.card, to: folder.weights, on: engine)
+  }
+}

@@ -1,0 +1,41 @@
+import Foundation
+
+/// A file in memory as the system maps it, read-only; unmapped with the last reference.
+///
+/// Sendable: nothing changes after `init`, and the memory is only read.
+public final class MappedFile: @unchecked Sendable {
+  /// The file's bytes.
+  public let bytes: UnsafeRawBufferPointer
+
+  /// Maps a file.
+  ///
+  /// - Throws: `WeightsError.unreadable`.
+  public init(_ path: String) throws(WeightsError) {
+    func fail() -> WeightsError {
+      .unreadable(path: path, reason: String(cString: strerror(errno)))
+    }
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw fail() }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0 else { throw fail() }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw .unreadable(path: path, reason: "it is no file")
+    }
+    guard status.st_size > 0 else {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let size = Int(status.st_size)
+    guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, file, 0), start != MAP_FAILED else {
+      throw fail()
+    }
+    bytes = UnsafeRawBufferPointer(start: start, count: size)
+  }
+
+  deinit {
+    if let start = bytes.baseAddress {
+      munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Tensors
+
+/// What can be wrong with a file of weights.
+public enum WeightsError: Error, Equatable, CustomStringConvertible {
+  /// A file cannot be read.
+  case unreadable(path: String, reason: String)
+  /// A file is no safetensors file, or is cut short or damaged.
+  case damaged(path: String, reason: String)
+  /// The file's weights are not those of the network.
+  case mismatch(path: String, problems: [Problem])
+  /// A file cannot be written.
+  case unwritable(path: String, reason: String)
+
+  /// One weight that does not fit.
+  public enum Problem: Equatable, Sendable {
+    /// The network has a weight that the file has not; a similar name may be there.
+    case missing(name: String, similar: String?)
+    /// The file has a weight that the network has not.
+    case unused(name: String)
+    /// A weight has another shape or kind of element.
+    case wrongType(name: String, found: TensorType, expected: TensorType)
+  }
+
+  /// What was found, what was expected and what to do.
+  public var description: String {
+    switch self {
+    case .unreadable(let path, let reason): return "\(path) cannot be read: \(reason)."
+    case .damaged(let path, let reason):
+      return "\(path) is no whole safetensors file: \(reason). Download or train it again."
+    case .mismatch(let path, let problems):
+      let shown = problems.prefix(5).map(\.text).joined(separator: "; ")
+      let rest = problems.count > 5 ? "; and \(problems.count - 5) more" : ""
+      return "\(path) does not hold this network's weights: \(shown)\(rest). "
+        + "Use the configuration that the weights were made with."
+    case .unwritable(let path, let reason):
+      return "\(path) cannot be written: \(reason). "
+        + "Free the disk or its permissions, or name another file."
+    }
+  }
+}
+
+extension WeightsError.Problem {
+  fileprivate var text: String {
+    switch self {
+    case .missing(let name, let similar):
+      "\(name) is missing" + (similar.map { " (the file has \($0))" } ?? "")
+    case .unused(let name): "\(name) is not a weight of the network"
+    case .wrongType(let name, let found, let expected):
+      "\(name) is \(found), the network's is \(expected)"
+    }
+  }
+}

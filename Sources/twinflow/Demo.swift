@@ -1,0 +1,142 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import Flow
+import Foundation
+import Pictures
+import Recipe
+import Tensors
+import Training
+
+/// `twinflow demo`
+struct Demo: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Turns a multi-step model into a one-step generator, on real pictures.",
+    discussion: """
+      Takes the base model that comes with the project, trains it with TwinFlow for some minutes,
+      and leaves sheets of pictures, their summary and the figures in the output folder.
+
+      EXAMPLES
+        twinflow demo
+        twinflow demo --steps 100 --output out/short-demo
+      """)
+
+  @Option(help: "The recipe of the training.")
+  var recipe = "Recipes/fashion-mnist-demo.yaml"
+
+  @Option(help: "Steps of the training; by default as the recipe says.")
+  var steps: Int?
+
+  @Option(help: "Pictures that are measured for each row, a multiple of \(Evaluator.batch).")
+  var samples = 2000
+
+  @Option(help: "The classifier's weights.")
+  var classifier = shippedClassifier
+
+  @Option(name: .shortAndLong, help: "The folder for pictures and figures.")
+  var output = "out/demo"
+
+  @Option(help: "The seed of the pictures.")
+  var seed: UInt64 = 0
+
+  @OptionGroup var engine: EngineOptions
+
+  func validate() throws {
+    if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be 1 or more.") }
+    if samples < Evaluator.batch || samples % Evaluator.batch != 0 {
+      throw ValidationError(
+        "--samples is \(samples); it must be a multiple of \(Evaluator.batch).")
+    }
+  }
+
+  func run() throws {
+    let clock = ContinuousClock()
+    let begin = clock.now
+    var settings = ["output=\(output)/run"]
+    if let steps { settings.append("steps=\(steps)") }
+    let recipe = try RecipeDecoder.decode(
+      TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
+    guard let start = recipe.start else {
+      throw ValidationError("\(self.recipe) names no base model under \"start\".")
+    }
+    let engine = try engine.open()
+    let base = try ModelFile(start, on: engine)
+    let evaluator = try Evaluator(classifier: classifier, on: engine)
+    let test = try FashionMNIST(.test, folder: recipe.data.path)
+    let trainer = try Trainer(recipe, on: engine, start: .replacing)
+
+    say("Measuring the base model")
+    let reference = try evaluator.measure(test, count: test.count).features
+    func row(_ name: String, _ file: ModelFile, _ steps: Int) throws -> Report.Row {
+      try evaluator.row(
+        name, file, settings: file.card.sampler(steps), samples: samples, seed: seed,
+        reference: reference, on: engine)
+    }
+    var report = DemoReport(rows: try [1, 2].map { try row("base", base, $0) })
+
+    let interrupt = Interrupt()
+    let bar = ProgressBar("TwinFlow")
+    let trainingStart = clock.now
+    let finished = try trainer.run(progress: bar.show, stopping: { interrupt.isNoted })
+    if !finished { bar.finish() }
+    report.trainingSeconds = (clock.now - trainingStart).seconds
+    report.steps = trainer.step
+
+    say("Measuring the one-step model")
+    let twin = try ModelFile("\(recipe.output)/weights.safetensors", on: engine)
+    report.rows += try [1, 2].map { try row("TwinFlow", twin, $0) }
+    report.rows += committedRow(beside: start)
+
+    say("Drawing")
+    try draw(base, twin, report.rows, engine)
+    report.seconds = (clock.now - begin).seconds
+    try JSONFile.write(report, to: "\(output)/report.json")
+    print(Report(rows: report.rows).table)
+    print(
+      "\(report.steps) steps in \(report.trainingSeconds.secondsText), "
+        + "\(report.seconds.secondsText) in all. The pictures are in \(output).")
+  }
+
+  /// What the demonstration measured.
+  struct DemoReport: Encodable {
+    var rows: [Report.Row]
+    var steps = 0
+    var trainingSeconds = 0.0
+    var seconds = 0.0
+  }
+
+  /// The base model's figure at 50 steps, which was measured when it was trained.
+  private func committedRow(beside weights: String) -> [Report.Row] {
+    let path = URL(fileURLWithPath: weights).deletingPathExtension().path + ".json"
+    guard let report = try? Report(contentsOf: path) else { return [] }
+    return report.rows.filter { $0.steps == 50 }.map { row in
+      var row = row
+      row.name = "base, as committed"
+      return row
+    }
+  }
+
+  private func draw(
+    _ base: ModelFile, _ twin: ModelFile, _ rows: [Report.Row], _ engine: Engine
+  ) throws {
+    let gallery = Gallery(engine: engine, seed: seed)
+    var sheets: [Sheet] = []
+    for (file, name, steps) in [
+      (base, "base", 1), (base, "base", 50), (twin, "TwinFlow", 1), (twin, "TwinFlow", 2),
+    ] {
+      let row = rows.first { $0.steps == steps && $0.name.hasPrefix(name) }
+      let caption = row.map {
+        String(format: "Fréchet distance %.1f, accuracy %.2f", $0.distance, $0.accuracy)
+      }
+      let (sheet, texts) = try gallery.sheet(
+        file, file.card.sampler(steps), guidance: file.card.guidance,
+        title: "\(name), \(steps) step\(steps == 1 ? "" : "s")", caption: caption ?? "")
+      try sheet.picture.write(
+        to: "\(output)/\(name.lowercased())-\(steps)step.png", texts: texts)
+      sheets.append(sheet)
+    }
+    try Sheet.page(sheets).write(to: "\(output)/summary.png")
+  }
+
+  private func say(_ text: String) { FileHandle.standardError.write("\(text) …\n") }
+}

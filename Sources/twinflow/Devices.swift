@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+import Tensors
+
+/// `twinflow devices`
+struct Devices: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lists what can be computed on.",
+    discussion: """
+      EXAMPLE
+        twinflow devices
+      """)
+
+  @OptionGroup var engine: EngineOptions
+
+  func run() throws {
+    let client = try engine.open().client
+    let version = client.plugin.version
+    print("plugin    \(client.plugin.path)")
+    print("version   PJRT \(version.major).\(version.minor), \(client.platformVersion)")
+    print("platform  \(client.platformName)")
+    for device in client.devices {
+      var line = "device    \(device.id): \(device.kind)"
+      if let memory = try client.memory(of: device) {
+        line += ", \(memory.inUse.bytesText) in use"
+        if let limit = memory.limit { line += " of \(limit.bytesText)" }
+      }
+      print(line)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import Foundation
+import Training
+
+/// `twinflow evaluate`
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measures generated pictures against real ones.",
+    discussion: """
+      Prints the Fréchet distance of a classifier's features to those of the 10,000 test pictures,
+      and the part of the pictures that the classifier takes for what they should be. As many real
+      training pictures stand beside them: no generator can be expected to come closer. The distance
+      depends on the number of samples, so compare equal numbers only.
+
+      EXAMPLES
+        twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
+        twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 10000
+      """)
+
+  @Argument(help: "The weights, a safetensors file that this program has written.")
+  var weights: String
+
+  @Option(parsing: .upToNextOption, help: "The numbers of steps.")
+  var steps = [1]
+
+  @Option(help: "Pictures that are measured, a multiple of \(Evaluator.batch).")
+  var samples = 2000
+
+  @Option(help: "The classifier's weights.")
+  var classifier = shippedClassifier
+
+  @Option(help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"))
+  var data: String?
+
+  @Option(name: .shortAndLong, help: "A JSON file for the figures.")
+  var output: String?
+
+  @OptionGroup var sampler: SamplerOptions
+  @OptionGroup var engine: EngineOptions
+
+  func validate() throws {
+    if let wrong = steps.first(where: { $0 < 1 }) {
+      throw ValidationError("--steps has \(wrong); numbers of steps are 1 or more.")
+    }
+    if samples < Evaluator.batch || samples % Evaluator.batch != 0 {
+      throw ValidationError(
+        "--samples is \(samples); it must be a multiple of \(Evaluator.batch).")
+    }
+  }
+
+  func run() throws {
+    let engine = try engine.open()
+    let evaluator = try Evaluator(classifier: classifier, on: engine)
+    let file = try ModelFile(weights, on: engine)
+    let test = try FashionMNIST(.test, folder: data)
+    let training = try FashionMNIST(.training, folder: data)
+    let reference = try evaluator.measure(test, count: test.count)
+    var report = Report()
+    let name = URL(fileURLWithPath: weights).deletingPathExtension().lastPathComponent
+    for count in steps {
+      FileHandle.standardError.write("Measuring \(samples) pictures of \(count) steps …\n")
+      report.rows.append(
+        try evaluator.row(
+          name, file, settings: sampler.settings(file.card, steps: count),
+          guidance: sampler.guidance, samples: samples, seed: sampler.seed,
+          reference: reference.features, on: engine))
+    }
+    let floor = try evaluator.measure(training, count: min(samples, training.count))
+    report.rows.append(
+      Report.Row(
+        name: "real training pictures", samples: floor.features.count,
+        distance: floor.features.distance(to: reference.features), accuracy: floor.accuracy))
+    print(report.table)
+    print(String(format: "The classifier's accuracy on the test set is %.3f.", reference.accuracy))
+    if let output { try report.write(to: output) }
+  }
+}

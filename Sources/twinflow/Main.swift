@@ -1,0 +1,34 @@
+import ArgumentParser
+import Training
+
+/// The command line.
+@main
+struct TwinFlow: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "twinflow",
+    abstract: "Trains flow models that generate in one step, and generates with them.",
+    discussion: """
+      EXAMPLES
+        twinflow demo
+        twinflow train Recipes/fashion-mnist-twinflow.yaml
+        twinflow sample out/twinflow/weights.safetensors --steps 1
+        twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
+      """,
+    version: "0.1.0",
+    subcommands: [Train.self, Sample.self, Evaluate.self, Demo.self, Devices.self])
+}
+
+/// What every command that computes can be told.
+struct EngineOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The PJRT plugin to compute with.",
+      discussion: "By default TWINFLOW_PLUGIN, else what scripts/setup has installed.",
+      valueName: "library"))
+  var plugin: String?
+
+  func open() throws -> Engine { try Engine(plugin: plugin) }
+}
+
+/// Where a classifier's weights lie that this project ships.
+let shippedClassifier = "Assets/fashion-mnist-classifier.safetensors"

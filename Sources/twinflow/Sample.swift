@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+import Pictures
+import Tensors
+import Training
+
+/// `twinflow sample`
+struct Sample: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Generates pictures with trained weights.",
+    discussion: """
+      Writes one PNG sheet with a row for each class; its text chunks hold the settings.
+
+      EXAMPLES
+        twinflow sample out/twinflow/weights.safetensors --steps 1
+        twinflow sample Assets/fashion-mnist-base.safetensors --steps 50 --output base.png
+      """)
+
+  @Argument(help: "The weights, a safetensors file that this program has written.")
+  var weights: String
+
+  @Option(help: "The number of steps.")
+  var steps = 1
+
+  @Option(help: "Pictures of each class.")
+  var columns = 10
+
+  @Option(name: .shortAndLong, help: "The PNG file that is written.")
+  var output = "samples.png"
+
+  @OptionGroup var sampler: SamplerOptions
+  @OptionGroup var engine: EngineOptions
+
+  func validate() throws {
+    if steps < 1 { throw ValidationError("--steps is \(steps); it must be 1 or more.") }
+    if columns < 1 { throw ValidationError("--columns is \(columns); it must be 1 or more.") }
+  }
+
+  func run() throws {
+    let engine = try engine.open()
+    let file = try ModelFile(weights, on: engine)
+    let settings = sampler.settings(file.card, steps: steps)
+    let guidance = sampler.guidance ?? file.card.guidance
+    let name = URL(fileURLWithPath: weights).deletingPathExtension().lastPathComponent
+    let start = ContinuousClock.now
+    let (sheet, texts) = try Gallery(engine: engine, seed: sampler.seed).sheet(
+      file, settings, guidance: guidance, title: name,
+      caption: "\(steps) step\(steps == 1 ? "" : "s")", columns: columns)
+    try sheet.picture.write(to: output, texts: texts)
+    let seconds = (ContinuousClock.now - start).seconds
+    print("Made \(sheet.pictures.count) pictures in \(seconds.secondsText): \(output)")
+  }
+}

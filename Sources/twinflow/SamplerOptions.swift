@@ -1,0 +1,46 @@
+import ArgumentParser
+import Flow
+import Training
+
+extension SamplerSettings.Style: ExpressibleByArgument {}
+
+/// How a command that generates is told to do it.
+struct SamplerOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The target time of each step: 0 (few), the current time (multi) or the next one (any).",
+      discussion: "By default what suits the weights and the number of steps.",
+      valueName: "style"))
+  var style: SamplerSettings.Style?
+
+  @Option(
+    help: ArgumentHelp(
+      "The part of the noise that each step draws anew, from 0 to 1.", valueName: "ratio"))
+  var stochastic: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The scale of classifier-free guidance.",
+      discussion: "By default what the weights ask for; 0 is none.", valueName: "scale"))
+  var guidance: Double?
+
+  @Option(help: "The seed of everything random.")
+  var seed: UInt64 = 0
+
+  func validate() throws {
+    if let stochastic, !(0...1).contains(stochastic) {
+      throw ValidationError("--stochastic is \(stochastic); it must be from 0 to 1.")
+    }
+    if let guidance, guidance < 0 {
+      throw ValidationError("--guidance is \(guidance); it must be 0 or more.")
+    }
+  }
+
+  /// The sampler of some weights for a number of steps.
+  func settings(_ card: ModelFile.Card, steps: Int) -> SamplerSettings {
+    var settings = card.sampler(steps)
+    if let style { settings.style = style }
+    if let stochastic { settings.stochasticity = .ratio(stochastic) }
+    return settings
+  }
+}

@@ -1,0 +1,213 @@
+import Flow
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// What holds of the objectives beside the published numbers.
+@Suite struct ObjectiveTests {
+  @Test("Flow matching is a setting: multi-step rows, consistency 0, order 0")
+  func flowMatching() throws {
+    var settings = TwinFlowSettings()
+    settings.groups = GroupWeights(endToEnd: 0, multiStep: 1, anyStep: 0, adversarial: 0)
+    (settings.order, settings.consistencyRatio, settings.enhancedRatio) = (0, 0, 0)
+    settings.distance = .l2
+    settings.averageRate = 0
+    let objective = try TwinFlow(settings, batch: 6)
+    let results = try evaluate(Self.inputs(6)) { inputs in
+      let networks = Networks(live: Self.network(inputs), target: Missing())
+      let draws = objective.draws(Key(seed: 1), inputs["x"]!.type)
+      let loss = objective(networks, Self.samples(inputs), draws)
+      // x_t = t·z + (1 − t)·x and the mean square from z − x, with every row's weight at t = tt.
+      let (x, z, t) = (inputs["x"]!, draws.noise, draws.time)
+      let point = x + t.expanded([1]) * (z - x)
+      let error = networks.live(point, time: t, target: t, condition: Self.samples(inputs).condition)
+      let plain = (error - (z - x)).squared().mean() * (tan(Double.pi / 2.5) + 1)
+      var all = loss.metrics.prefixed("metrics")
+      all["plain"] = plain
+      all["gap"] = loss.details["t"]! - loss.details["tt"]!
+      let pairs = zip(Self.gradients(loss.total, inputs), Self.gradients(plain, inputs))
+      for (i, pair) in pairs.enumerated() {
+        (all["gradient\(i)"], all["expected\(i)"]) = pair
+      }
+      return all
+    }
+    #expect(results.group("metrics").names == ["multi_step", "loss"])
+    #expect(results["gap"]!.values.allSatisfy { $0 == 0 })
+    expectNear(results["metrics.loss"]!, results["plain"]!)
+    for i in 0..<6 { expectNear(results["gradient\(i)"]!, results["expected\(i)"]!, relative: 1e-4) }
+  }
+
+  @Test("RCGM is a setting: no adversarial rows, no rectification")
+  func rcgm() throws {
+    var settings = TwinFlowSettings()
+    settings.groups = GroupWeights(endToEnd: 1, multiStep: 1, anyStep: 1, adversarial: 0)
+    settings.rectification = 0
+    let objective = try TwinFlow(settings, batch: 6)
+    let results = try evaluate(Self.inputs(6)) { inputs in
+      let network = Self.network(inputs)
+      let loss = objective(
+        Networks(live: network, target: network), Self.samples(inputs), key: Key(seed: 1))
+      return loss.metrics.prefixed("metrics").merging(loss.details.prefixed("details"))
+    }
+    #expect(
+      results.group("metrics").names == ["end_to_end", "multi_step", "any_step", "loss"])
+    let (each, weights) = (results["details.per_sample"]!, results["details.weights"]!)
+    let mean = zip(each.values, weights.values).reduce(0) { $0 + $1.0 * $1.1 } / 6
+    expectClose(results["metrics.loss"]!.values, [mean], relative: 1e-5)
+    #expect(results["details.t"]!.values.allSatisfy { $0 >= 0 })
+    #expect(results["details.difference"] == nil)
+  }
+
+  @Test("Guidance reaches the end-to-end rows only where the range goes beyond 1")
+  func enhancedRange() throws {
+    var settings = TwinFlowSettings()
+    var changed: [[Bool]] = []
+    for upper in [1.0, 1.5] {
+      settings.enhancedRange = .init(lower: 0, upper: upper)
+      let objective = try TwinFlow(settings, batch: 4)
+      let results = try evaluate(Self.inputs(4)) { inputs in
+        let network = Self.network(inputs)
+        let loss = objective(
+          Networks(live: network, target: network), Self.samples(inputs), key: Key(seed: 1))
+        return loss.details.filter { ["flow", "enhanced"].contains($0) }
+      }
+      changed.append(
+        (0..<4).map { results["flow"]!.row($0) != results["enhanced"]!.row($0) })
+    }
+    #expect(changed == [[false, true, true, false], [true, true, true, false]])
+  }
+
+  /// Times and the order of RCGM.
+  static let times: [(Double, Int)] = [(0, 1), (0, 2), (0.3, 1), (0.3, 3), (1, 2)]
+
+  @Test("Nothing is infinite or not a number where t = tt", arguments: times)
+  func equalTimes(time: Double, order: Int) throws {
+    var (settings, tutorial) = (TwinFlowSettings(), TutorialSettings())
+    settings.order = order
+    tutorial.order = order
+    let results = try evaluate(Self.inputs(4)) { inputs in
+      let networks = Networks(live: Self.network(inputs), target: Self.network(inputs))
+      let type = inputs["x"]!.type
+      let objective = TwinFlow(
+        settings, partition: Partition(endToEnd: 1, multiStep: 1, anyStep: 1, adversarial: 1))
+      var draws = objective.draws(Key(seed: 1), type)
+      draws.time = .constant(time, .float32, shape: [4])
+      draws.target = draws.time.zerosLike
+      draws.near = draws.time.zerosLike
+      let large = objective(networks, Self.samples(inputs), draws)
+      let small = TutorialTwinFlow(tutorial)(
+        networks, Self.samples(inputs),
+        TutorialTwinFlow.Draws(
+          time: draws.time, target: draws.target, noise: draws.noise,
+          rectificationNoise: draws.noise, rectificationTime: draws.time))
+      var all = large.details.prefixed("large").merging(small.details.prefixed("small"))
+      for (name, loss) in [("large", large), ("small", small)] {
+        all["\(name).loss"] = loss.total
+        for (i, value) in Self.gradients(loss.total, inputs).enumerated() {
+          all["\(name).gradient\(i)"] = value
+        }
+      }
+      return all
+    }
+    #expect(results["small.t"] == results["small.tt"])
+    for (name, value) in results.pairs {
+      #expect(value.values.allSatisfy { $0.isFinite }, "\(name): \(value.values)")
+    }
+    // Nothing is left to integrate, so the target is the flow where the residual is not clamped.
+    let (velocity, flow) = (results["small.velocity"]!, results["small.enhanced"]!)
+    let expected = zip(velocity.values, flow.values).map { $0 - min(1, max(-1, $0 - $1)) }
+    expectNear(results["small.regression"]!, Numbers(expected))
+  }
+
+  @Test func drawsDependOnTheKeyAlone() throws {
+    func draws(_ seed: UInt64, _ change: (inout TwinFlowSettings) -> Void = { _ in }) throws
+      -> [[Double]]
+    {
+      var settings = TwinFlowSettings()
+      change(&settings)
+      let objective = try TwinFlow(settings, batch: 8)
+      return try evaluate { _ in
+        let d = objective.draws(Key(seed: seed), TensorType([8, 3], .float32))
+        return [
+          d.time, d.target, d.near, d.fakeNoise, d.noise, d.rectificationNoise,
+          d.rectificationTime, d.dataNoise,
+        ]
+      }.map(\.values)
+    }
+    let first = try draws(5)
+    #expect(try draws(5) == first)
+    let others = try draws(5) {
+      ($0.order, $0.enhancedRatio, $0.averageRate, $0.dataFree) = (0, 0, 1, true)
+      ($0.distance, $0.consistencyRatio, $0.rectification) = (.l2, 0.5, 0)
+    }
+    #expect(others == first)
+    let second = try draws(6)
+    for (a, b) in zip(first, second) { #expect(a != b) }
+    #expect(Set(first).count == first.count, "two draws are the same")
+    for i in [0, 1, 2, 6] { #expect(first[i].allSatisfy { $0 > 0 && $0 < 1 }) }
+    #expect(first.map(\.count) == [8, 8, 8, 6, 24, 6, 2, 24])
+  }
+
+  @Test func theTutorialTakesOtherSamplesConditionsForNone() throws {
+    // With the target network told the condition alone, guidance is the difference of conditions.
+    var settings = TutorialSettings()
+    settings.enhancedRatio = 1
+    settings.twin = false
+    let results = try evaluate(Self.inputs(16)) { inputs in
+      let networks = Networks(live: Self.network(inputs), target: Echo())
+      let batch = Samples(
+        data: inputs["x"]!, condition: Named([("c", .iota([16, 1], .float32))]),
+        unconditional: Named([("c", .constant(1e9, .float32, shape: [16, 1]))]))
+      let loss = TutorialTwinFlow(settings)(
+        Networks(live: Echo(), target: networks.target), batch, key: Key(seed: 3))
+      return Named([("guidance", loss.details["enhanced"]! - loss.details["flow"]!)])
+    }
+    let taken = (0..<16).map { Double($0) - results["guidance"]!.row($0).values[0].rounded() }
+    #expect(taken.sorted() == (0..<16).map(Double.init))
+    #expect(taken != (0..<16).map(Double.init))
+  }
+}
+
+extension ObjectiveTests {
+  private static let sizes = Golden.Sizes(dim: 6, cdim: 2, hidden: 8)
+
+  /// A batch, its conditions and a network's weights.
+  private static func inputs(_ batch: Int) -> Named<Numbers> {
+    func random(_ shape: [Int], _ seed: UInt64) -> Numbers { .random(shape, seed: seed, .float32) }
+    return Named([
+      ("x", random([batch, 6], 1)), ("c", random([batch, 2], 2)), ("e", random([batch, 2], 3)),
+      ("model.fc1.weight", random([8, 10], 4)), ("model.fc1.bias", random([8], 5)),
+      ("model.fc2.weight", random([8, 8], 6)), ("model.fc2.bias", random([8], 7)),
+      ("model.fc3.weight", random([6, 8], 8)), ("model.fc3.bias", random([6], 9)),
+    ])
+  }
+
+  private static func network(_ inputs: Named<Tensor>) -> Perceptron {
+    Perceptron(inputs.group("model"), sizes)
+  }
+
+  private static func samples(_ inputs: Named<Tensor>) -> Samples {
+    Samples(
+      data: inputs["x"]!, condition: Named([("c", inputs["c"]!)]),
+      unconditional: Named([("c", inputs["e"]!)]))
+  }
+
+  private static func gradients(_ loss: Tensor, _ inputs: Named<Tensor>) -> [Tensor] {
+    loss.gradients(for: inputs.group("model").values)
+  }
+}
+
+/// A network that must not be evaluated.
+private struct Missing: VelocityModel {
+  func callAsFunction(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Tensor { preconditionFailure("the target network is evaluated") }
+}
+
+/// Its condition as the velocity.
+private struct Echo: VelocityModel {
+  func callAsFunction(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Tensor { x.zerosLike + condition["c"]! }
+}

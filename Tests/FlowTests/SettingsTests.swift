@@ -1,0 +1,157 @@
+import Flow
+import Foundation
+import Recipe
+import Testing
+
+/// Settings as recipes write them.
+@Suite struct SettingsTests {
+  @Test func absentKeysKeepTheirDefaults() throws {
+    #expect(try read("{}") == TwinFlowSettings())
+    #expect(try read("{}") == TutorialSettings())
+    for count in [1, 2, 3, 4, 6, 8, 9, 30] {
+      #expect(try read("steps: \(count)") == SamplerSettings.preset(count))
+    }
+  }
+
+  @Test func everyKeyOfTwinFlowIsRead() throws {
+    var settings = TwinFlowSettings()
+    settings.groups = GroupWeights(endToEnd: 3, multiStep: 0.5, anyStep: 2, adversarial: 0)
+    settings.order = 3
+    settings.consistencyRatio = 0.75
+    settings.enhancedRatio = 4
+    settings.enhancedRange = .init(lower: 0.125, upper: 0.5)
+    settings.timeDistribution = .init(a: 0.8, b: 1.2, scale: 0.95)
+    settings.distance = .barron(alpha: 0.5, c: 0.01)
+    settings.rectification = 0.25
+    settings.averageRate = 1
+    settings.dataFree = true
+    let yaml = """
+      groups: {end_to_end: 3, multi_step: 0.5, any_step: 2}
+      order: 3
+      consistency_ratio: 0.75
+      enhanced_ratio: 4
+      enhanced_range: [0.125, 0.5]
+      time_distribution: [0.8, 1.2, 0.95]
+      distance: {kind: barron, alpha: 0.5, c: 0.01}
+      rectification: 0.25
+      average_rate: 1
+      data_free: true
+      """
+    #expect(try read(yaml) == settings)
+    #expect(try keys(of: settings) == keys(in: yaml))
+    #expect(try read(text(settings)) == settings)
+    settings.distance = .l2
+    #expect(try read(text(settings)) == settings)
+  }
+
+  @Test func everyKeyOfTheTutorialIsRead() throws {
+    var settings = TutorialSettings()
+    (settings.order, settings.enhancedRatio) = (1, 0.25)
+    (settings.averageRate, settings.twin) = (0.5, false)
+    let yaml = "order: 1\nenhanced_ratio: 0.25\naverage_rate: 0.5\ntwin: false"
+    #expect(try read(yaml) == settings)
+    #expect(try keys(of: settings) == keys(in: yaml))
+    #expect(try read(text(settings)) == settings)
+  }
+
+  @Test func everyKeyOfTheSamplerIsRead() throws {
+    var settings = SamplerSettings()
+    (settings.count, settings.style, settings.order) = (6, .multi, 2)
+    (settings.stochasticity, settings.extrapolation) = (.sde, 0.3)
+    (settings.grid, settings.gaps) = ([1.17, 0.8, 1.1], [0.01, 0.25])
+    let yaml = """
+      steps: 6
+      style: multi
+      stochasticity: sde
+      extrapolation: 0.3
+      order: 2
+      grid: [1.17, 0.8, 1.1]
+      gaps: [0.01, 0.25]
+      """
+    #expect(try read(yaml) == settings)
+    #expect(try keys(of: settings) == keys(in: yaml))
+    #expect(try read(text(settings)) == settings)
+    settings.stochasticity = .ratio(0.5)
+    #expect(try read("{steps: 6, stochasticity: 0.5}", SamplerSettings.self).stochasticity == .ratio(0.5))
+    #expect(try read(text(settings)) == settings)
+  }
+
+  /// What cannot be, and what the message must name.
+  static let impossible: [(String, String)] = [
+    ("order: -1", "`order`"), ("order: 17", "`order`"), ("order: 1.5", "`order`"),
+    ("consistency_ratio: 1.5", "`consistency_ratio`"),
+    ("enhanced_ratio: -1", "`enhanced_ratio`"), ("enhanced_range: [1, 0]", "`enhanced_range`"),
+    ("enhanced_range: [0]", "`enhanced_range`"),
+    ("time_distribution: [0, 1, 1]", "`time_distribution`"),
+    ("time_distribution: [1, 1, 2]", "`time_distribution`"),
+    ("time_distribution: [1, 1]", "`time_distribution`"),
+    ("rectification: -0.1", "`rectification`"), ("average_rate: 2", "`average_rate`"),
+    ("data_free: true", "`data_free`"), ("order: 0\ngroups: {any_step: 1}", "`order`"),
+    ("groups: {any_step: 0}", "`groups`"), ("groups: {multi_step: -1}", "`groups.multi_step`"),
+    ("groups: {fake: 1}", "`fake`"), ("distance: {kind: l3}", "`distance.kind`"),
+    ("distance: {kind: barron, c: 0}", "`distance.c`"),
+    ("distance: {kind: barron, alpha: 3}", "`distance.alpha`"),
+    ("distance: {kind: l2, alpha: 1}", "`alpha`"), ("ordre: 1", "`order`"),
+  ]
+
+  @Test(arguments: impossible)
+  func impossibleTwinFlowSettingsNameTheKey(_ yaml: String, _ key: String) {
+    expectError(yaml, naming: key, TwinFlowSettings.self)
+  }
+
+  static let impossibleTutorial: [(String, String)] = [
+    ("order: 0", "`order`"), ("enhanced_ratio: -1", "`enhanced_ratio`"),
+    ("average_rate: -0.5", "`average_rate`"), ("twin: 1", "`twin`"),
+  ]
+
+  @Test(arguments: impossibleTutorial)
+  func impossibleTutorialSettingsNameTheKey(_ yaml: String, _ key: String) {
+    expectError(yaml, naming: key, TutorialSettings.self)
+  }
+
+  static let impossibleSampler: [(String, String)] = [
+    ("{}", "`steps`"), ("steps: 0", "`steps`"), ("{steps: 1, style: some}", "`style`"),
+    ("{steps: 1, stochasticity: 1.5}", "`stochasticity`"),
+    ("{steps: 1, stochasticity: often}", "`stochasticity`"),
+    ("{steps: 1, extrapolation: -1}", "`extrapolation`"), ("{steps: 1, order: 3}", "`order`"),
+    ("{steps: 1, grid: [1, 1]}", "`grid`"), ("{steps: 1, grid: [1, 0, 1]}", "`grid`"),
+    ("{steps: 1, gaps: [0.6, 0.5]}", "`gaps`"), ("{steps: 1, gaps: [0, 1]}", "`gaps`"),
+    ("{steps: 1, gap: 0}", "`gap`"),
+  ]
+
+  @Test(arguments: impossibleSampler)
+  func impossibleSamplerSettingsNameTheKey(_ yaml: String, _ key: String) {
+    expectError(yaml, naming: key, SamplerSettings.self)
+  }
+
+  private func read<Value: Decodable>(
+    _ yaml: String, _: Value.Type = Value.self
+  ) throws -> Value {
+    try RecipeDecoder.decode(yaml: yaml, file: "test.yaml")
+  }
+
+  /// What is written, as JSON, which is YAML too.
+  private func text(_ value: some Encodable) throws -> String {
+    String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+  }
+
+  private func keys(of value: some Encodable) throws -> Set<String> {
+    let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(value))
+    return Set((object as? [String: Any] ?? [:]).keys)
+  }
+
+  private func keys(in yaml: String) -> Set<String> {
+    Set(yaml.split(separator: "\n").map { String($0.prefix { $0 != ":" }) })
+  }
+
+  private func expectError<Value: Decodable>(
+    _ yaml: String, naming key: String, _ type: Value.Type,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let error = #expect(throws: RecipeError.self, sourceLocation: sourceLocation) {
+      _ = try read(yaml, type)
+    }
+    let message = error?.description ?? ""
+    #expect(message.contains(key), "\(message)", sourceLocation: sourceLocation)
+  }
+}
