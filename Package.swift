@@ -59,6 +59,13 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
     .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
     .testTarget(name: "OptimizersTests", dependencies: ["Optimizers", "TestSupport"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+    .testTarget(name: "CommandTests", dependencies: ["twinflow", "Evaluation", "Pictures"]),
     .testTarget(name: "RecipeTests", dependencies: ["Recipe"]),
+    .testTarget(
+      name: "FlowTests",
+      dependencies: ["Flow", "Layers", "Optimizers", "Recipe", "Weights", "TestSupport"]),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "Layers", "Recipe", "TestSupport"]),
   ]
 )

@@ -129,6 +129,7 @@ public struct GuidedModel: VelocityModel {
     self.scale = scale
   }
 
+  /// The guided velocity, from one evaluation of twice the batch.
   public func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Tensor {

@@ -11,6 +11,7 @@ public struct TutorialTwinFlow: Objective {
   /// Makes the objective.
   public init(_ settings: TutorialSettings) { self.settings = settings }
 
+  /// The rate of the target network's average.
   public var averageRate: Double { settings.averageRate }
 
   /// Everything random in one step.
@@ -39,6 +40,7 @@ public struct TutorialTwinFlow: Objective {
     }
   }
 
+  /// The loss with draws from a key; shuffled conditions stand for none.
   public func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss {
     let keys = key.split(6)
     let (row, type) = (Shape([batch.data.shape[0]]), batch.data.type)

@@ -24,8 +24,10 @@ public struct TwinFlow: Objective {
     self.partition = partition
   }
 
+  /// The rate of the target network's average.
   public var averageRate: Double { settings.averageRate }
 
+  /// The loss with draws from a key.
   public func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss {
     self(networks, batch, draws(key, batch.data.type))
   }

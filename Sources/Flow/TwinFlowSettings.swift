@@ -148,7 +148,7 @@ extension GroupWeights {
 
 extension Distance: Codable {
   enum CodingKeys: String, CodingKey { case kind, alpha, c }
-  private enum Kind: String, Codable { case l2, barron }
+  private enum Kind: String, Codable, CaseIterable { case l2, barron }
 
   /// Reads `{kind: l2}` or `{kind: barron, alpha: 1, c: 0.001}`.
   public init(from decoder: any Decoder) throws {

@@ -7,6 +7,11 @@ public struct Engine: Sendable {
   /// Where compiled programs are kept.
   public let cache: ExecutableCache
 
+  init(client: Client, cache: ExecutableCache) {
+    self.client = client
+    self.cache = cache
+  }
+
   /// Opens the plugin at a path, or the one that is found, see `Plugin.load`.
   public init(plugin: String? = nil) throws {
     client = try Client(Plugin.load(plugin))

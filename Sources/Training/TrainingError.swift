@@ -41,7 +41,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .nothingToResume(let path):
       return "There is no checkpoint at \(path). Start the run without --resume."
     case .notACheckpoint(let path):
-      return "\(path) is no checkpoint of a run. Start the run without --resume, into another folder."
+      return "\(path) is no checkpoint of a run. "
+        + "Start the run without --resume, into another folder."
     case .noModel(let path):
       return "\(path) does not name its network. Weights that this program has written do, under "
         + "\"twinflow\" in the file's metadata."

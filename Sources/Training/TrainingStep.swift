@@ -9,14 +9,14 @@ import Tensors
 /// The state's names: `weights.…`; `optimizer.…`; `average.…` and `decay` where the target network
 /// is an average, `initial.…` where it is the initial network; `smooth.…` where generation gets an
 /// average; `step`, the number of steps so far.
-public struct TrainingStep: Sendable {
+struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
-  public let weights: Named<Weight>
+  let weights: Named<Weight>
   /// The types of the state.
-  public private(set) var stateTypes = Named<TensorType>()
+  private(set) var stateTypes = Named<TensorType>()
 
   /// Makes the step of a recipe.
-  public init(_ recipe: TrainingRecipe) {
+  init(_ recipe: TrainingRecipe) {
     self.recipe = recipe
     weights = recipe.model.weights
     stateTypes = initialState(weights.mapValues { .placeholder($0.type) }).mapValues(\.type)
@@ -32,7 +32,7 @@ public struct TrainingStep: Sendable {
   }
 
   /// What belongs to the state beside the weights, at the start of a run.
-  public func initialState(_ weights: Named<Tensor>) -> Named<Tensor> {
+  func initialState(_ weights: Named<Tensor>) -> Named<Tensor> {
     var state = weights.prefixed("weights")
     let moments = recipe.optimizer.rule.state(for: weights.mapValues(\.type))
     state.merge(moments.mapValues { .zeros($0.shape, $0.dtype) }.prefixed("optimizer"))
@@ -47,7 +47,7 @@ public struct TrainingStep: Sendable {
   }
 
   /// The types of a batch: `images` within ±1 `[batch, height, width, channels]`, `labels`.
-  public var batchTypes: Named<TensorType> {
+  var batchTypes: Named<TensorType> {
     let image = recipe.model.image.shape.sizes
     return Named([
       ("images", TensorType(Shape([recipe.batch] + image), .float32)),
@@ -56,7 +56,7 @@ public struct TrainingStep: Sendable {
   }
 
   /// The new state, with metrics under `metrics.…`.
-  public func callAsFunction(_ state: Named<Tensor>, _ batch: Named<Tensor>) throws -> Named<Tensor> {
+  func callAsFunction(_ state: Named<Tensor>, _ batch: Named<Tensor>) throws -> Named<Tensor> {
     let weights = state.group("weights")
     let step = state["step"]!
     let keys = Key(seed: recipe.seed).folded(step).split(2)

@@ -50,7 +50,8 @@ final class ProgressBar {
       format: "step %d/%d  loss %.4f  %.2f steps/s  %@ left", progress.step, progress.total,
       progress.loss, progress.rate, progress.remaining.secondsText)
     let text = "\(label) \(bar) \(numbers)"
-    FileHandle.standardError.write(isTerminal ? "\r\u{1B}[K\(text)\(done ? "\n" : "")" : text + "\n")
+    let line = isTerminal ? "\r\u{1B}[K\(text)\(done ? "\n" : "")" : text + "\n"
+    FileHandle.standardError.write(line)
   }
 
   /// Ends the line of a run that stopped early.

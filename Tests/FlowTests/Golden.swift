@@ -3,6 +3,7 @@ import Foundation
 import Tensors
 import TestSupport
 import Testing
+import Weights
 
 /// A case of the published code: its settings, its inputs with every random draw, its outputs.
 struct Golden: Sendable {
@@ -43,34 +44,25 @@ struct Golden: Sendable {
   }
 
   private static func read(_ file: URL) throws -> Named<Numbers> {
-    struct Entry: Decodable {
-      let dtype: String
-      let shape: [Int]
-      let data_offsets: [Int]
-    }
-    let data = try Data(contentsOf: file)
-    let length = data.withUnsafeBytes { Int($0.loadUnaligned(as: UInt64.self)) }
-    let header = try JSONDecoder().decode([String: Entry].self, from: data[8..<8 + length])
-    return Named(
-      header.sorted { $0.key < $1.key }.map { name, entry in
-        let start = 8 + length
-        let bytes = [UInt8](data[start + entry.data_offsets[0]..<start + entry.data_offsets[1]])
-        let count = entry.shape.reduce(1, *)
-        let (values, dtype): ([Double], DType) = bytes.withUnsafeBytes { raw in
-          func all<T>(_: T.Type) -> [T] {
-            (0..<count).map {
-              raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self)
-            }
-          }
-          return switch entry.dtype {
-          case "F32": (all(Float.self).map { Double($0) }, .float32)
-          case "F64": (all(Double.self), .float64)
-          case "U8": (all(UInt8.self).map { Double($0) }, .uint8)
-          default: preconditionFailure("\(file.path): \(entry.dtype)")
+    let tensors = try SafeTensors(path: file.path)
+    return withExtendedLifetime(tensors.owner) {
+      tensors.types.map { name, type in
+        let bytes = tensors.bytes(name)!
+        func all<T>(_: T.Type) -> [T] {
+          (0..<type.shape.count).map {
+            bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self)
           }
         }
-        return (name, Numbers(values, entry.shape, dtype))
-      })
+        let values: [Double] =
+          switch type.dtype {
+          case .float32: all(Float.self).map { Double($0) }
+          case .float64: all(Double.self)
+          case .uint8: all(UInt8.self).map { Double($0) }
+          default: preconditionFailure("\(file.path): \(name) is \(type)")
+          }
+        return Numbers(values, type.shape.sizes, type.dtype)
+      }
+    }
   }
 
   /// Expects an output within ten times its noise floor, or within a part of the norm.

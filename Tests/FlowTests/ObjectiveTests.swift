@@ -21,8 +21,9 @@ import Testing
       // x_t = t·z + (1 − t)·x and the mean square from z − x, with every row's weight at t = tt.
       let (x, z, t) = (inputs["x"]!, draws.noise, draws.time)
       let point = x + t.expanded([1]) * (z - x)
-      let error = networks.live(point, time: t, target: t, condition: Self.samples(inputs).condition)
-      let plain = (error - (z - x)).squared().mean() * (tan(Double.pi / 2.5) + 1)
+      let velocity = networks.live(
+        point, time: t, target: t, condition: Self.samples(inputs).condition)
+      let plain = (velocity - (z - x)).squared().mean() * (tan(Double.pi / 2.5) + 1)
       var all = loss.metrics.prefixed("metrics")
       all["plain"] = plain
       all["gap"] = loss.details["t"]! - loss.details["tt"]!
@@ -35,7 +36,9 @@ import Testing
     #expect(results.group("metrics").names == ["multi_step", "loss"])
     #expect(results["gap"]!.values.allSatisfy { $0 == 0 })
     expectNear(results["metrics.loss"]!, results["plain"]!)
-    for i in 0..<6 { expectNear(results["gradient\(i)"]!, results["expected\(i)"]!, relative: 1e-4) }
+    for i in 0..<6 {
+      expectNear(results["gradient\(i)"]!, results["expected\(i)"]!, relative: 1e-4)
+    }
   }
 
   @Test("RCGM is a setting: no adversarial rows, no rectification")

@@ -6,19 +6,24 @@ import Testing
 
 /// The sampler against the published one: every network call and every prediction.
 @Suite struct SamplerGoldenTests {
+  /// Steps, order, and the number of runs of this kind.
+  static let kinds = [
+    (1, 1, 42), (2, 1, 42), (4, 1, 42), (8, 1, 8), (1, 2, 9), (2, 2, 15), (4, 2, 15), (8, 2, 3),
+  ]
   private static let read = Result { try Golden("sampler__unified") }
 
   @Test(
     """
     Grids, calls and predictions equal the published ones, up to where these go wrong: the ratio of \
     an SDE's first step is kept, and Heun's correction from t = 1 divides by 0
-    """, arguments: [1, 2, 4, 8], [1, 2])
-  func equalsThePublishedRuns(count: Int, order: Int) throws {
+    """, arguments: kinds)
+  func equalsThePublishedRuns(count: Int, order: Int, expectedRuns: Int) throws {
     let golden = try Self.read.get()
+    // Programs of eight steps take long to compile: a fifth of those runs has every setting in it.
     let runs = try #require(golden.config.runs).enumerated().filter {
-      $1.sampling_steps == count && $1.sampling_order == order
+      $1.sampling_steps == count && $1.sampling_order == order && (count < 8 || $0 % 5 == 0)
     }
-    #expect(runs.count == (order == 1 ? 42 : [1: 9, 2: 15, 4: 15, 8: 15][count]!))
+    #expect(runs.count == expectedRuns)
     let function = try NamedFunction(golden.inputs) { inputs in
       var results = Named<Tensor>()
       for (number, run) in runs {

@@ -140,6 +140,7 @@ import Testing
 }
 
 extension SamplerSettings: CustomTestStringConvertible {
+  /// The settings that differ between the tables' rows.
   public var testDescription: String {
     "\(count) steps, \(style), \(stochasticity), order \(order), extrapolation \(extrapolation)"
   }

@@ -19,7 +19,8 @@ import Testing
     settings.averageRate = method.ema_decay_rate
     settings.twin = method.using_twinflow == true
     let objective = TutorialTwinFlow(settings)
-    var step = try GoldenStep(golden, averageRate: objective.averageRate) { networks, batch, draws in
+    let rate = objective.averageRate
+    var step = try GoldenStep(golden, averageRate: rate) { networks, batch, draws in
       let noise = draws["z"]!
       return objective(
         networks, batch,

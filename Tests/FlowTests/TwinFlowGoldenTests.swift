@@ -22,7 +22,8 @@ import Testing
       endToEnd: rows("e2e"), multiStep: rows("mul"), anyStep: rows("any"),
       adversarial: rows("adv"))
     let objective = TwinFlow(settings, partition: partition)
-    var step = try GoldenStep(golden, averageRate: objective.averageRate) { networks, batch, draws in
+    let rate = objective.averageRate
+    var step = try GoldenStep(golden, averageRate: rate) { networks, batch, draws in
       objective(
         networks, batch,
         Draws(
@@ -38,8 +39,9 @@ import Testing
       let (real, endToEnd) = (0..<partition.real, 0..<partition.endToEnd)
       var checked: [String] = []
       /// Compares a detail with an output where the case has it.
-      func expect(_ name: String, _ detail: String, rows: Range<Int>? = nil, relative: Double = 1e-5)
-      {
+      func expect(
+        _ name: String, _ detail: String, rows: Range<Int>? = nil, relative: Double = 1e-5
+      ) {
         checked.append(name)
         guard golden.expected["step\(i).\(name)"] != nil else { return }
         golden.expect(details[detail]!, "step\(i).\(name)", rows: rows, relative: relative)
@@ -64,7 +66,7 @@ import Testing
           zip(velocity.values, details["difference"]!.values).map { $0 - $1 }, velocity.shape),
         "step\(i).loss1.target")
 
-      let averaged = settings.averageRate > 0 && settings.averageRate < 1
+      let averaged = rate > 0 && rate < 1
       step.expectUpdate(results, i, averaged: averaged)
       if averaged { golden.expect(results["decay"]!, "step\(i).ema_decay_after") }
       let left = step.unchecked(i, checked + ["loss1.pred", "loss1.target"])

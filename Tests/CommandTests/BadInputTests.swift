@@ -1,0 +1,119 @@
+import Foundation
+import Testing
+
+/// Each wrong input gets one clear message and an exit code, and leaves nothing behind.
+@Suite struct BadInputTests {
+  let folder: TemporaryFolder
+  private let base = "Assets/fashion-mnist-base.safetensors"
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func expectFailure(
+    _ result: Command.Result, saying hints: String..., location: SourceLocation = #_sourceLocation
+  ) {
+    #expect(result.status != 0, sourceLocation: location)
+    #expect(result.output.isEmpty, sourceLocation: location)
+    for hint in hints {
+      #expect(result.errors.contains(hint), "\(result.errors)", sourceLocation: location)
+    }
+  }
+
+  @Test func noPlugin() throws {
+    let result = try Command.run(
+      "devices", environment: ["XDG_CACHE_HOME": folder.path, "TWINFLOW_PLUGIN": ""])
+    expectFailure(result, saying: "scripts/setup", "TWINFLOW_PLUGIN")
+  }
+
+  @Test func pluginThatIsNone() throws {
+    let text = try folder.file("plugin.so", "no library")
+    expectFailure(try Command.run("devices", "--plugin", text), saying: text)
+    expectFailure(
+      try Command.run("devices", environment: ["TWINFLOW_PLUGIN": "/nowhere.so"]),
+      saying: "/nowhere.so")
+  }
+
+  private func recipe(_ replacing: String = "", with text: String = "") throws -> String {
+    let yaml = """
+      model: {kind: dit, patch: 14, width: 16, depth: 1, heads: 2}
+      objective:
+        kind: twinflow
+        groups: {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}
+        order: 2
+      data: {kind: fashion-mnist}
+      optimizer: {kind: adamw, rate: 1e-3}
+      batch: 8
+      steps: 3
+      output: \(folder.path)/run
+      """
+    return try folder.file(
+      "recipe.yaml", replacing.isEmpty ? yaml : yaml.replacingOccurrences(of: replacing, with: text)
+    )
+  }
+
+  @Test(arguments: [
+    ("  order: 2", "  ordre: 2", ["ordre", "5", "order"]),
+    ("batch: 8", "batch: many", ["batch", "8", "many"]),
+    ("batch: 8", "batch: 3", ["batch", "3", "4"]),
+    ("order: 2", "order: 99", ["order", "99", "16"]),
+    ("steps: 3", "steps: 3\nsteps: 4", ["steps", "twice"]),
+    ("{kind: fashion-mnist}", "{kind: fashion-mnist", ["recipe.yaml"]),
+  ])
+  func wrongRecipe(found: String, replacement: String, hints: [String]) throws {
+    let result = try Command.run("train", recipe(found, with: replacement))
+    #expect(result.status != 0 && result.output.isEmpty)
+    for hint in hints { #expect(result.errors.contains(hint), "\(result.errors)") }
+    #expect(folder.contents == ["recipe.yaml"])
+  }
+
+  @Test func missingAndDamagedData() throws {
+    let path = try recipe()
+    expectFailure(
+      try Command.run("train", path, "--set", "data.path=\(folder.path)"),
+      saying: "dataset-fashion-mnist")
+    for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
+      let whole = try Data(
+        contentsOf: URL(fileURLWithPath: "/usr/share/datasets/fashion-mnist/\(name)"))
+      try whole.prefix(20000).write(to: URL(fileURLWithPath: "\(folder.path)/\(name)"))
+    }
+    expectFailure(
+      try Command.run("train", path, "--set", "data.path=\(folder.path)"),
+      saying: "train-images-idx3-ubyte.gz", "too early")
+  }
+
+  @Test func missingAndDamagedWeights() throws {
+    let output = folder.path + "/sheet.png"
+    expectFailure(
+      try Command.run("sample", folder.path + "/none.safetensors", "--output", output),
+      saying: "none.safetensors", "No such file")
+    let whole = try Data(contentsOf: URL(fileURLWithPath: "\(Command.root)/\(base)"))
+    let cut = folder.path + "/cut.safetensors"
+    try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: cut))
+    expectFailure(
+      try Command.run("sample", cut, "--output", output), saying: "cut.safetensors", "safetensors")
+    expectFailure(
+      try Command.run("sample", "Assets/fashion-mnist-classifier.safetensors", "--output", output),
+      saying: "classifier")
+    expectFailure(
+      try Command.run("evaluate", base, "--classifier", base), saying: "classifier")
+    #expect(folder.contents == ["cut.safetensors"])
+  }
+
+  @Test func impossibleOptions() throws {
+    expectFailure(try Command.run("sample", base, "--steps", "0"), saying: "--steps", "1 or more")
+    expectFailure(
+      try Command.run("evaluate", base, "--samples", "150"), saying: "--samples", "multiple")
+    expectFailure(
+      try Command.run("sample", base, "--stochastic", "2"), saying: "--stochastic", "0 to 1")
+  }
+
+  @Test func outputThatCannotBeWritten() throws {
+    let file = try folder.file("file", "")
+    expectFailure(
+      try Command.run("sample", base, "--columns", "1", "--output", file + "/sheet.png"),
+      saying: file)
+    expectFailure(
+      try Command.run("train", recipe(), "--set", "output=\(file)/run"), saying: file)
+    expectFailure(
+      try Command.run("train", recipe(), "--set", "output=/proc/run"), saying: "/proc/run")
+  }
+}

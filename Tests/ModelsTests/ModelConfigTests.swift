@@ -1,0 +1,91 @@
+import Foundation
+import Layers
+import Models
+import Recipe
+import Tensors
+import Testing
+
+@Suite struct ModelConfigTests {
+  static let configs: [(String, ModelConfig)] = [
+    ("kind: dit", .dit(DiTConfig())),
+    (
+      """
+      {kind: dit, size: 32, channels: 3, patch: 2, width: 64, depth: 2, heads: 4, mlp_ratio: 3,
+       classes: 5, time_scale: 1, execution: recomputed}
+      """,
+      .dit(
+        {
+          var config = DiTConfig()
+          (config.size, config.channels, config.patch, config.width) = (32, 3, 2, 64)
+          (config.depth, config.heads, config.mlpRatio, config.classes) = (2, 4, 3, 5)
+          (config.timeScale, config.execution) = (1, .recomputed)
+          return config
+        }())
+    ),
+    (
+      "{kind: tutorial-unet, size: 8, channels: 3, width: 4, features: 6, classes: 2}",
+      .tutorialUNet(
+        {
+          var config = TutorialUNetConfig()
+          (config.size, config.channels, config.width) = (8, 3, 4)
+          (config.features, config.classes) = (6, 2)
+          return config
+        }())
+    ),
+    (
+      "{kind: classifier, size: 8, channels: 3, width: 16, features: 6, classes: 2}",
+      .classifier(
+        {
+          var config = ClassifierConfig()
+          (config.size, config.channels, config.width) = (8, 3, 16)
+          (config.features, config.classes) = (6, 2)
+          return config
+        }())
+    ),
+  ]
+
+  @Test(arguments: configs.indices) func isReadAndWritten(_ place: Int) throws {
+    let (yaml, config) = Self.configs[place]
+    #expect(try read(yaml) == config)
+    #expect(try read(String(decoding: JSONEncoder().encode(config), as: UTF8.self)) == config)
+  }
+
+  @Test(arguments: configs.indices) func bindsWhatItDeclares(_ place: Int) {
+    let (_, config) = Self.configs[place]
+    let weights = config.weights.mapValues { Tensor.placeholder($0.type) }
+    let model = config.velocityModel(weights)
+    guard case .classifier = config else {
+      let x = Tensor.placeholder(TensorType(Shape([2] + config.image.shape.sizes), .float32))
+      let time = Tensor.placeholder(TensorType([2], .float32))
+      let label = Tensor.placeholder(TensorType([2], .int32))
+      let y = model?(x, time: time, target: time, condition: Named([("label", label)]))
+      #expect(y?.type == x.type)
+      return
+    }
+    #expect(model == nil)
+  }
+
+  /// What cannot be, and what the message must name.
+  static let impossible: [(String, String)] = [
+    ("{}", "`kind`"), ("kind: vit", "`kind`"), ("{kind: dit, size: 0}", "`size`"),
+    ("{kind: dit, patch: 3}", "`patch`"), ("{kind: dit, heads: 5}", "`heads`"),
+    ("{kind: dit, width: 6}", "`width`"), ("{kind: dit, depth: 0}", "`depth`"),
+    ("{kind: dit, mlp_ratio: 0}", "`mlp_ratio`"), ("{kind: dit, classes: 0}", "`classes`"),
+    ("{kind: dit, time_scale: 0}", "`time_scale`"), ("{kind: dit, execution: slow}", "`execution`"),
+    ("{kind: dit, features: 3}", "`features`"),
+    ("{kind: tutorial-unet, size: 6}", "`size`"), ("{kind: tutorial-unet, width: 0}", "`width`"),
+    ("{kind: tutorial-unet, depth: 2}", "`depth`"),
+    ("{kind: classifier, width: 12}", "`width`"), ("{kind: classifier, classes: 1}", "`classes`"),
+  ]
+
+  @Test(arguments: impossible)
+  func impossibleSizesNameTheKey(_ yaml: String, _ key: String) {
+    let error = #expect(throws: RecipeError.self) { _ = try read(yaml) }
+    let message = error?.description ?? ""
+    #expect(message.contains(key), "\(message)")
+  }
+
+  private func read(_ yaml: String) throws -> ModelConfig {
+    try RecipeDecoder.decode(yaml: yaml, file: "test.yaml")
+  }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import PJRT
+import Recipe
+
+@testable import Training
+
+/// One engine for all tests, without the user's cache of programs.
+enum SharedEngine {
+  private static let result = Result {
+    Engine(
+      client: try Client(Plugin.load(), options: ["cpu_device_count": 1]),
+      cache: ExecutableCache(directory: NSTemporaryDirectory() + "twinflow-test-executables"))
+  }
+
+  static func get() throws -> Engine { try result.get() }
+}
+
+/// A folder that is gone with the test.
+final class TemporaryFolder {
+  let path: String
+
+  init() throws {
+    path = NSTemporaryDirectory() + "twinflow-test-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// A recipe that trains a tiny network for a few steps on real pictures.
+func tinyRecipe(_ output: String, _ settings: String...) throws -> TrainingRecipe {
+  let yaml = """
+    model: {kind: dit, size: 28, patch: 14, width: 16, depth: 1, heads: 2, mlp_ratio: 1}
+    objective: {kind: twinflow, groups: {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}}
+    data: {kind: fashion-mnist, flip: true}
+    optimizer: {kind: adamw, rate: 1e-3, warmup: 2, decay: cosine, clip: 1}
+    condition_dropout: 0.2
+    batch: 4
+    steps: 4
+    smoothing: 0.9
+    seed: 3
+    output: \(output)
+    log_every: 1
+    checkpoint_every: 2
+    """
+  return try RecipeDecoder.decode(
+    yaml: yaml, file: "tiny.yaml", settings: settings.map { try RecipeSetting($0) })
+}

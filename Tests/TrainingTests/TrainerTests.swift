@@ -1,0 +1,136 @@
+import Foundation
+import Tensors
+import Testing
+import Weights
+
+@testable import Training
+
+@Suite struct TrainerTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func run(_ name: String) -> String { folder.path + "/" + name }
+
+  @Test func resumedRunIsTheSameAsAnUnbrokenOne() throws {
+    let engine = try SharedEngine.get()
+    let whole = try Trainer(tinyRecipe(run("whole")), on: engine)
+    #expect(try whole.run())
+
+    let first = try Trainer(tinyRecipe(run("halves")), on: engine)
+    #expect(try first.run(stopping: { first.step == 2 }) == false)
+    let second = try Trainer(tinyRecipe(run("halves")), on: engine, start: .resumed)
+    #expect(second.step == 2)
+    #expect(try second.run())
+
+    for file in ["checkpoint.safetensors", "weights.safetensors"] {
+      let expected = try SafeTensors(path: run("whole/\(file)"))
+      let found = try SafeTensors(path: run("halves/\(file)"))
+      #expect(expected.types == found.types)
+      for name in expected.types.names {
+        #expect(Array(expected.bytes(name)!) == Array(found.bytes(name)!), "\(file): \(name)")
+      }
+    }
+    let log = try String(contentsOfFile: run("halves/log.jsonl"), encoding: .utf8)
+    #expect(log == (try String(contentsOfFile: run("whole/log.jsonl"), encoding: .utf8)))
+    #expect(log.split(separator: "\n").count == 4)
+  }
+
+  @Test(arguments: [
+    "objective={kind: twinflow, groups: {multi_step: 1}, order: 0, consistency_ratio: 0, "
+      + "enhanced_ratio: 0, average_rate: 0, distance: {kind: l2}}",
+    "objective={kind: twinflow, groups: {any_step: 1}, average_rate: 0.99}",
+    "objective={kind: tutorial}",
+  ])
+  func everyObjectiveLearns(objective: String) throws {
+    let recipe = try tinyRecipe(
+      run("learns"), objective, "steps=60", "batch=16", "optimizer.rate=1e-2",
+      "optimizer.decay=constant", "log_every=1000", "checkpoint_every=1000")
+    let trainer = try Trainer(recipe, on: SharedEngine.get())
+    let losses = try (0..<60).map { _ in try trainer.advance()["loss"]! }
+    let (early, late) = (losses.prefix(10).reduce(0, +), losses.suffix(10).reduce(0, +))
+    #expect(late < early, "\(losses)")
+  }
+
+  @Test func startsFromGivenWeights() throws {
+    let engine = try SharedEngine.get()
+    try Trainer(tinyRecipe(run("base"), "smoothing=0"), on: engine).run()
+    let base = try ModelFile(run("base/weights.safetensors"), on: engine)
+    let next = try Trainer(
+      tinyRecipe(run("next"), "start=\(base.path)", "smoothing=0"), on: engine)
+    for (name, buffer) in next.weights.pairs {
+      #expect(try buffer.bytes() == base.weights[name]!.bytes(), "\(name)")
+    }
+    #expect {
+      try Trainer(
+        tinyRecipe(run("other"), "start=\(base.path)", "model.width=32"), on: engine)
+    } throws: { error in
+      guard case TrainingError.otherModel = error else { return false }
+      return true
+    }
+  }
+
+  @Test func notANumberStopsAndKeepsTheLastCheckpoint() throws {
+    let engine = try SharedEngine.get()
+    let path = run("diverges")
+    let good = try Trainer(tinyRecipe(path), on: engine)
+    try good.run(stopping: { good.step == 2 })
+    let before = try Data(contentsOf: URL(fileURLWithPath: path + "/checkpoint.safetensors"))
+
+    let recipe = try tinyRecipe(
+      path, "optimizer={kind: sgd, rate: 1e38}", "steps=8", "checkpoint_every=100")
+    let bad = try Trainer(recipe, on: engine, start: .replacing)
+    do {
+      try bad.run()
+      Issue.record("the run went on with losses that are not finite")
+    } catch TrainingError.notFinite(let losses, let step, let checkpoint) {
+      #expect(step > 1 && losses.contains { $0.hasPrefix("loss") })
+      #expect(checkpoint == path + "/checkpoint.safetensors")
+    }
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: path + "/checkpoint.safetensors")) == before)
+  }
+
+  @Test func refusesFoldersAndCheckpointsThatDoNotFit() throws {
+    let engine = try SharedEngine.get()
+    let path = run("run")
+    #expect(throws: TrainingError.nothingToResume(path: path + "/checkpoint.safetensors")) {
+      try Trainer(tinyRecipe(path), on: engine, start: .resumed)
+    }
+    let trainer = try Trainer(tinyRecipe(path), on: engine)
+    try trainer.run(stopping: { true })
+    #expect(throws: TrainingError.wouldOverwrite(path: path + "/checkpoint.safetensors")) {
+      try Trainer(tinyRecipe(path), on: engine)
+    }
+    #expect {
+      try Trainer(tinyRecipe(path, "optimizer.rate=1e-2"), on: engine, start: .resumed)
+    } throws: { error in
+      "\(error)".contains("its optimizer differs")
+    }
+    // A longer run may go on from a shorter one.
+    #expect(try Trainer(tinyRecipe(path, "steps=9"), on: engine, start: .resumed).step == 1)
+
+    let file = run("file")
+    try Data().write(to: URL(fileURLWithPath: file))
+    #expect {
+      try Trainer(tinyRecipe(file + "/below"), on: engine)
+    } throws: { error in
+      guard case TrainingError.unwritable = error else { return false }
+      return true
+    }
+  }
+
+  @Test func memoryStaysFlat() throws {
+    let trainer = try Trainer(
+      tinyRecipe(run("flat"), "steps=100000"), on: SharedEngine.get())
+    func resident() throws -> Int {
+      let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+        .split(separator: " ")
+      return Int(fields[1])! * 4096
+    }
+    for _ in 0..<100 { _ = try trainer.advance() }
+    let before = try resident()
+    for _ in 0..<1000 { _ = try trainer.advance() }
+    #expect(try resident() - before < 24 << 20)
+  }
+}
