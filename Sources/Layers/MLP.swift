@@ -16,6 +16,15 @@ public struct MLP {
     self.activation = activation
   }
 
+  /// Makes a perceptron of two maps.
+  public init(
+    _ input: Linear, _ output: Linear, activation: @escaping @Sendable (Tensor) -> Tensor
+  ) {
+    self.input = input
+    self.output = output
+    self.activation = activation
+  }
+
   /// Maps the last axis.
   public func callAsFunction(_ x: Tensor) -> Tensor { output(activation(input(x))) }
 }

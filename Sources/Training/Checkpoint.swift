@@ -37,7 +37,7 @@ struct Checkpoint {
   /// - Throws: `TrainingError.otherRun`, which names the first difference.
   func check(_ other: TrainingRecipe) throws {
     var (mine, other) = (recipe, other)
-    for key in [\TrainingRecipe.steps, \.logEvery, \.checkpointEvery, \.sampleEvery] {
+    for key in [\TrainingRecipe.steps, \.logEvery, \.checkpointEvery] {
       mine[keyPath: key] = 0
       other[keyPath: key] = 0
     }

@@ -33,15 +33,12 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var logEvery: Int
   /// Steps from one checkpoint to the next.
   public var checkpointEvery: Int
-  /// Steps from one sheet of samples to the next; 0 makes none.
-  public var sampleEvery: Int
 
   enum CodingKeys: String, CodingKey {
     case model, objective, data, optimizer, batch, steps, start, smoothing, guidance, seed, output
     case conditionDropout = "condition_dropout"
     case logEvery = "log_every"
     case checkpointEvery = "checkpoint_every"
-    case sampleEvery = "sample_every"
   }
 
   /// Reads a recipe; keys that have defaults may be absent.
@@ -63,7 +60,6 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     output = try keys.value(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
     checkpointEvery = try keys.value(.checkpointEvery, default: 500, in: 1...)
-    sampleEvery = try keys.value(.sampleEvery, default: 0, in: 0...)
     switch (model, objective) {
     case (.classifier, .classification): break
     case (.classifier, _):

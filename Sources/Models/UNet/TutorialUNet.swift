@@ -37,14 +37,23 @@ public struct TutorialUNet: VelocityModel {
         Convolution2D(part / "convolution", output, output, kernel: 3, padding: 1)
       )
     }
-    time = MLP(scope / "time", 1, hidden: features, features) { $0.relu() }
-    target = MLP(scope / "target", 1, hidden: features, features) { $0.relu() }
+    // The published network starts as PyTorch does: weights and biases uniform by the fan-in.
+    func linear(_ scope: Scope, _ input: Int, _ output: Int) -> Linear {
+      Linear(scope, input, output, initial: .fanIn(input), initialBias: .fanIn(input))
+    }
+    func times(_ scope: Scope) -> MLP {
+      MLP(linear(scope / "input", 1, features), linear(scope / "output", features, features)) {
+        $0.relu()
+      }
+    }
+    time = times(scope / "time")
+    target = times(scope / "target")
     label = Embedding(
       scope / "label", count: config.classes + 1, width: features, initial: .normal(1))
     down1 = level("down1", config.channels, width)
     down2 = level("down2", width, 2 * width)
     bottom = Convolution2D(scope / "bottom", 2 * width, 4 * width, kernel: 3, padding: 1)
-    condition = Linear(scope / "condition", 3 * features, 4 * width)
+    condition = linear(scope / "condition", 3 * features, 4 * width)
     up1 = rise("up1", 6 * width, 2 * width)
     up2 = rise("up2", 3 * width, width)
     output = Convolution2D(scope / "output", width, config.channels, kernel: 3, padding: 1)
