@@ -3,7 +3,7 @@ import Training
 
 /// The command line.
 @main
-struct TwinFlow: AsyncParsableCommand {
+struct TwinFlow: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "twinflow",
     abstract: "Trains flow models that generate in one step, and generates with them.",
@@ -15,7 +15,9 @@ struct TwinFlow: AsyncParsableCommand {
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
       """,
     version: "0.1.0",
-    subcommands: [Train.self, Sample.self, Evaluate.self, Demo.self, Devices.self])
+    subcommands: [
+      Train.self, Sample.self, Evaluate.self, Demo.self, Convert.self, Devices.self,
+    ])
 }
 
 /// What every command that computes can be told.

@@ -106,6 +106,29 @@ import Testing
       try Command.run("sample", base, "--stochastic", "2"), saying: "--stochastic", "0 to 1")
   }
 
+  /// A limit on the size of files stands for a full disk: writing fails midway.
+  @Test func diskThatFillsUp() throws {
+    let path = try recipe()
+    let whole = try Command.run("train", path)
+    #expect(whole.status == 0, "\(whole.errors)")
+    let run = folder.path + "/run"
+    let files = ["checkpoint.safetensors", "weights.safetensors"].map { "\(run)/\($0)" }
+    let before = try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+
+    let script = """
+      trap '' XFSZ
+      ulimit -f 8
+      exec "$@"
+      """
+    let (_, finish) = try Command.start(
+      ["-c", script, "sh", Command.program, "train", path, "--resume", "--set", "steps=5"],
+      program: "/bin/sh")
+    expectFailure(finish(), saying: "checkpoint.safetensors", "cannot be written")
+    #expect(try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } == before)
+    let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
+    #expect(names == ["checkpoint.safetensors", "log.jsonl", "weights.safetensors"])
+  }
+
   @Test func outputThatCannotBeWritten() throws {
     let file = try folder.file("file", "")
     expectFailure(

@@ -7,7 +7,7 @@ enum Command {
     .deletingLastPathComponent().deletingLastPathComponent().path
 
   /// The program, which is built beside the tests.
-  private static let program: String = {
+  static let program: String = {
     let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
     return bundle.appendingPathComponent("twinflow").path
   }()
@@ -20,7 +20,7 @@ enum Command {
 
   /// Starts the program.
   static func start(
-    _ arguments: [String], environment: [String: String] = [:]
+    _ arguments: [String], environment: [String: String] = [:], program: String = program
   ) throws -> (process: Process, finish: () -> Result) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)

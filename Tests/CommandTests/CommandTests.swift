@@ -9,7 +9,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  @Test(arguments: ["train", "sample", "evaluate", "demo", "devices"])
+  @Test(arguments: ["train", "sample", "evaluate", "demo", "convert", "devices"])
   func helpHasAnExample(command: String) throws {
     let result = try Command.run(command, "--help")
     #expect(result.status == 0)

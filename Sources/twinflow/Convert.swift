@@ -1,0 +1,41 @@
+import ArgumentParser
+import Tensors
+import Training
+
+extension DType: ExpressibleByArgument {
+  /// Reads a name such as `bf16`.
+  public init?(argument: String) { self.init(rawValue: argument) }
+}
+
+/// `twinflow convert`
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes trained weights with smaller or wider numbers.",
+    discussion: """
+      EXAMPLE
+        twinflow convert out/base/weights.safetensors base.safetensors --dtype bf16
+      """)
+
+  @Argument(help: "The weights, a safetensors file that this program has written.")
+  var input: String
+
+  @Argument(help: "The file that is written.")
+  var output: String
+
+  @Option(help: "How numbers are stored: bf16, f16 or f32.")
+  var dtype: DType
+
+  @OptionGroup var engine: EngineOptions
+
+  func validate() throws {
+    guard [.bfloat16, .float16, .float32].contains(dtype) else {
+      throw ValidationError("--dtype is \(dtype.rawValue); it must be bf16, f16 or f32.")
+    }
+  }
+
+  func run() throws {
+    let engine = try engine.open()
+    let file = try ModelFile(input, on: engine)
+    try ModelFile.write(file.weights, card: file.card, to: output, as: dtype, on: engine)
+  }
+}
