@@ -24,17 +24,19 @@ let package = Package(
     .target(name: "PJRT", dependencies: ["CPJRT", "CXXHash"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
+    .target(name: "Files"),
+
     // Networks and how they are trained.
     .target(name: "Recipe", dependencies: ["Yams"]),
     .target(name: "Layers", dependencies: ["Tensors"]),
     .target(name: "Optimizers", dependencies: ["Tensors"]),
-    .target(name: "Weights", dependencies: ["Tensors"]),
+    .target(name: "Weights", dependencies: ["Tensors", "Files"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(name: "Models", dependencies: ["Layers", "Flow"]),
 
     // Data in, pictures and figures out.
-    .target(name: "Datasets", dependencies: ["CZlib"]),
-    .target(name: "Pictures", dependencies: ["CCairo", "CPNG"]),
+    .target(name: "Datasets", dependencies: ["CZlib", "Files"]),
+    .target(name: "Pictures", dependencies: ["CCairo", "CPNG", "Files"]),
     .target(name: "Training", dependencies: ["Models", "Optimizers", "Weights", "Datasets"]),
     .target(name: "Evaluation", dependencies: ["Training", "CLAPACKE"]),
     .executableTarget(

@@ -2,8 +2,6 @@
 public enum DatasetError: Error, Equatable, CustomStringConvertible {
   /// A file is not there.
   case missing(path: String, package: String?)
-  /// A file cannot be read.
-  case unreadable(path: String, reason: String)
   /// A file is no gzip file, or is cut short or damaged.
   case damagedGZip(path: String, reason: String)
   /// A file is no IDX file, or is cut short or damaged.
@@ -21,7 +19,6 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
         " It comes with Debian's package \($0): run scripts/setup, or name another folder."
       }
       return "There is no file \(path).\(hint ?? "")"
-    case .unreadable(let path, let reason): return "\(path) cannot be read: \(reason)."
     case .damagedGZip(let path, let reason):
       return "\(path) is no whole gzip file: \(reason). Install or download it again."
     case .damagedIDX(let path, let reason):

@@ -27,8 +27,9 @@ public struct FashionMNIST: Sendable {
 
   /// Reads a part of the set from its gzip files.
   ///
-  /// - Throws: `DatasetError` where a file is missing or damaged, or the two do not fit.
-  public init(_ part: Part, folder: String? = nil) throws(DatasetError) {
+  /// - Throws: `DatasetError` where a file is missing or damaged, or the two do not fit;
+  ///   `FileError` where one cannot be read.
+  public init(_ part: Part, folder: String? = nil) throws {
     let folder = folder ?? Self.folder
     let package = "dataset-fashion-mnist"
     let imagePath = "\(folder)/\(part.rawValue)-images-idx3-ubyte.gz"
@@ -38,16 +39,16 @@ public struct FashionMNIST: Sendable {
     let labels = try IDX(
       GZip.contents(of: labelPath, package: package), rank: 1, path: labelPath)
     guard images.sizes[0] > 0, images.sizes[1...] == [28, 28] else {
-      throw .inconsistent(
+      throw DatasetError.inconsistent(
         path: imagePath, reason: "its pictures are \(images.sizes), [count, 28, 28] is expected")
     }
     guard labels.sizes[0] == images.sizes[0] else {
-      throw .inconsistent(
+      throw DatasetError.inconsistent(
         path: labelPath,
         reason: "it has \(labels.sizes[0]) labels for \(images.sizes[0]) pictures")
     }
     guard labels.bytes.allSatisfy({ $0 < Self.classes.count }) else {
-      throw .inconsistent(
+      throw DatasetError.inconsistent(
         path: labelPath, reason: "a label is \(labels.bytes.max() ?? 0), they go from 0 to 9")
     }
     count = images.sizes[0]

@@ -1,4 +1,5 @@
 import CZlib
+import Files
 import Foundation
 
 /// Reads gzip files by zlib.
@@ -6,21 +7,16 @@ enum GZip {
   /// The content of a file.
   ///
   /// - Throws: `DatasetError` where the file is missing, cut short, damaged (its checksum is
-  ///   tested) or followed by something else.
-  static func contents(of path: String, package: String? = nil) throws(DatasetError) -> [UInt8] {
+  ///   tested) or followed by something else; `FileError.unreadable`.
+  static func contents(of path: String, package: String? = nil) throws -> [UInt8] {
     guard FileManager.default.fileExists(atPath: path) else {
-      throw .missing(path: path, package: package)
+      throw DatasetError.missing(path: path, package: package)
     }
-    let data: Data
+    let file = try MappedFile(path)
     do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
+      return try inflate(withExtendedLifetime(file) { Array($0.bytes) })
     } catch {
-      throw .unreadable(path: path, reason: error.localizedDescription)
-    }
-    do {
-      return try inflate(Array(data))
-    } catch {
-      throw .damagedGZip(path: path, reason: error.reason)
+      throw DatasetError.damagedGZip(path: path, reason: error.reason)
     }
   }
 

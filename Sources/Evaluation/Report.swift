@@ -1,3 +1,4 @@
+import Files
 import Flow
 import Foundation
 import Training
@@ -78,16 +79,12 @@ public struct Report: Codable, Equatable, Sendable {
 public enum JSONFile {
   /// Writes a value with sorted keys.
   ///
-  /// - Throws: `TrainingError.unwritable`; a file that was there stays.
+  /// - Throws: `FileError.unwritable`; a file that was there stays.
   public static func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(value) + Data("\n".utf8)
-    do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw TrainingError.unwritable(path: path, reason: error.localizedDescription)
-    }
+    try StagedFile.write(data, to: path)
   }
 }
 

@@ -1,4 +1,5 @@
 import CPNG
+import Files
 import Foundation
 
 /// A picture of 8-bit values in memory.
@@ -23,8 +24,9 @@ public struct Picture: Equatable, Sendable {
     self.values = values
   }
 
-  /// Makes a picture of numbers within ±1; those beyond are cut off.
+  /// Makes a picture of finite numbers; those beyond ±1 are cut off.
   public init(width: Int, height: Int, channels: Int, numbers: some Collection<Float>) {
+    precondition(numbers.allSatisfy { !$0.isNaN }, "a picture cannot have a pixel that is no number")
     let values = numbers.map { UInt8(((min(1, max(-1, $0)) + 1) * 127.5).rounded()) }
     self.init(width: width, height: height, channels: channels, values: values)
   }
@@ -51,39 +53,26 @@ public struct Picture: Equatable, Sendable {
 
   /// Writes the picture as a PNG file, whole or not at all.
   ///
-  /// - Throws: `PictureError.unwritable`; a file that was there stays.
-  public func write(to path: String, texts: [(key: String, text: String)] = [])
-    throws(PictureError)
-  {
-    do {
-      try png(texts: texts).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw .unwritable(path: path, reason: error.localizedDescription)
-    }
+  /// - Throws: `FileError.unwritable`; a file that was there stays.
+  public func write(to path: String, texts: [(key: String, text: String)] = []) throws {
+    try StagedFile.write(png(texts: texts), to: path)
   }
 
   /// Reads a PNG file with its text chunks.
   ///
-  /// - Throws: `PictureError` where it cannot be read or is damaged.
-  public static func read(_ path: String) throws(PictureError) -> (
-    picture: Picture, texts: [String: String]
-  ) {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw .unreadable(path: path, reason: error.localizedDescription)
-    }
+  /// - Throws: `FileError` where it cannot be read, `PictureError` where it is damaged.
+  public static func read(_ path: String) throws -> (picture: Picture, texts: [String: String]) {
+    let data = withExtendedLifetime(try MappedFile(path)) { Array($0.bytes) }
     var (width, height, channels) = (UInt32(0), UInt32(0), Int32(0))
     var (pixels, texts) = (cpng_buffer(), cpng_buffer())
     var message = [CChar](repeating: 0, count: 160)
     let status = cpng_decode(
-      Array(data), data.count, &width, &height, &channels, &pixels, &texts, &message)
+      data, data.count, &width, &height, &channels, &pixels, &texts, &message)
     defer {
       free(pixels.bytes)
       free(texts.bytes)
     }
-    guard status == 0 else { throw .damaged(path: path, reason: text(message)) }
+    guard status == 0 else { throw PictureError.damaged(path: path, reason: text(message)) }
     let values = Array(UnsafeBufferPointer(start: pixels.bytes, count: pixels.count))
     let parts = UnsafeBufferPointer(start: texts.bytes, count: texts.count)
       .split(separator: 0, omittingEmptySubsequences: false)
@@ -102,20 +91,13 @@ public struct Picture: Equatable, Sendable {
 
 /// What can be wrong with a picture's file.
 public enum PictureError: Error, Equatable, CustomStringConvertible {
-  /// A file cannot be read.
-  case unreadable(path: String, reason: String)
   /// A file is no PNG file, or is cut short or damaged.
   case damaged(path: String, reason: String)
-  /// A file cannot be written.
-  case unwritable(path: String, reason: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
-    case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)."
     case .damaged(let path, let reason): "\(path) is no whole PNG picture: \(reason)."
-    case .unwritable(let path, let reason):
-      "\(path) cannot be written: \(reason). Free the disk or its permissions, or name another file."
     }
   }
 }

@@ -10,7 +10,7 @@ struct Checkpoint {
   /// Where the stream of batches stood.
   let batches: String
   private let recipe: TrainingRecipe
-  private let file: SafeTensors
+  private let file: WeightFiles
 
   private static let (stepKey, batchesKey, recipeKey) = ("step", "batches", "recipe")
 
@@ -18,10 +18,10 @@ struct Checkpoint {
   ///
   /// - Throws: `TrainingError.nothingToResume`, or `WeightsError` for a damaged file.
   init(_ path: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else {
+    guard WeightFiles.exist(at: path) else {
       throw TrainingError.nothingToResume(path: path)
     }
-    file = try SafeTensors(path: path)
+    file = try WeightFiles(path: path)
     guard let step = file.metadata[Self.stepKey].flatMap(Int.init),
       let batches = file.metadata[Self.batchesKey], let json = file.metadata[Self.recipeKey],
       let recipe = try? JSONDecoder().decode(TrainingRecipe.self, from: Data(json.utf8))
@@ -64,8 +64,8 @@ struct Checkpoint {
     _ state: Named<Buffer>, step: Int, recipe: TrainingRecipe, batches: String, to path: String
   ) throws {
     let json = String(decoding: try JSONEncoder().encode(recipe), as: UTF8.self)
-    let arrays = try state.mapValues { (type: TensorType($0.type), bytes: try $0.bytes()) }
-    try SafeTensors.write(
-      arrays, metadata: [stepKey: "\(step)", batchesKey: batches, recipeKey: json], to: path)
+    try WeightFiles.write(
+      state.types, metadata: [stepKey: "\(step)", batchesKey: batches, recipeKey: json], to: path
+    ) { try state[$0]!.bytes() }
   }
 }

@@ -43,7 +43,7 @@ public struct ModelFile: Sendable {
   /// - Throws: `WeightsError` for a damaged file or weights that do not fit, `TrainingError.noModel`
   ///   for a file of another program.
   public init(_ path: String, on engine: Engine) throws {
-    let file = try SafeTensors(path: path)
+    let file = try WeightFiles(path: path)
     guard let json = file.metadata[Self.key],
       let card = try? JSONDecoder().decode(Card.self, from: Data(json.utf8))
     else { throw TrainingError.noModel(path: path) }
@@ -55,7 +55,7 @@ public struct ModelFile: Sendable {
   /// Writes a network's weights, atomically.
   ///
   /// - Parameter dtype: how floats are stored.
-  /// - Throws: `WeightsError.unwritable`; a file that was there stays.
+  /// - Throws: `FileError.unwritable`; a file that was there stays.
   public static func write(
     _ weights: Named<Buffer>, card: Card, to path: String, as dtype: DType = .float32,
     on engine: Engine
@@ -64,12 +64,13 @@ public struct ModelFile: Sendable {
     encoder.outputFormatting = [.sortedKeys]
     let json = String(decoding: try encoder.encode(card), as: UTF8.self)
     let stored = try engine.cast(weights) { $0.isFloat ? dtype : $0 }
-    let arrays = try stored.mapValues { (type: TensorType($0.type), bytes: try $0.bytes()) }
-    try SafeTensors.write(arrays, metadata: [key: json], to: path)
+    try WeightFiles.write(stored.types, metadata: [key: json], to: path) {
+      try stored[$0]!.bytes()
+    }
   }
 }
 
-extension SafeTensors {
+extension WeightFiles {
   /// The arrays on a device, as the expected types say; floats of another width are converted.
   ///
   /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen.
@@ -89,7 +90,7 @@ extension SafeTensors {
     problems += types.names.filter { expected[$0] == nil }.map { .unused(name: $0) }
     guard problems.isEmpty else { throw WeightsError.mismatch(path: path, problems: problems) }
     let stored = try expected.map { name, _ in
-      try engine.client.buffer(sharing: bytes(name)!, owner: owner, types[name]!.bufferType)
+      try engine.client.buffer(sharing: bytes(name)!, owner: owner(of: name)!, types[name]!.bufferType)
     }
     var wanted = expected.pairs.makeIterator()
     return try engine.cast(stored) { _ in wanted.next()!.value.dtype }

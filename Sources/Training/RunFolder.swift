@@ -1,5 +1,7 @@
+import Files
 import Foundation
 import Tensors
+import Weights
 
 /// The folder of a run.
 struct RunFolder {
@@ -7,7 +9,7 @@ struct RunFolder {
 
   /// Makes the folder where it is missing.
   ///
-  /// - Throws: `TrainingError.unwritable` where that fails or nothing can be written there.
+  /// - Throws: `FileError.unwritable` where that fails or nothing can be written there.
   init(_ path: String) throws {
     self.path = path
     do {
@@ -17,7 +19,7 @@ struct RunFolder {
       try Data().write(to: URL(fileURLWithPath: probe))
       try FileManager.default.removeItem(atPath: probe)
     } catch {
-      throw TrainingError.unwritable(path: path, reason: error.localizedDescription)
+      throw FileError.unwritable(path: path, reason: error.localizedDescription)
     }
   }
 
@@ -26,7 +28,7 @@ struct RunFolder {
   private var logPath: String { path + "/log.jsonl" }
 
   var existingCheckpoint: String? {
-    FileManager.default.fileExists(atPath: checkpoint) ? checkpoint : nil
+    WeightFiles.exist(at: checkpoint) ? checkpoint : nil
   }
 
   func checkFresh() throws {
@@ -41,13 +43,13 @@ struct RunFolder {
       return (fields?["step"] as? Int).map { $0 <= step } ?? false
     }
     let text = kept.map { $0 + "\n" }.joined()
+    try StagedFile.write(Data(text.utf8), to: logPath)
     do {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: logPath), options: .atomic)
       let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
       try handle.seekToEnd()
       return MetricsLog(handle)
     } catch {
-      throw TrainingError.unwritable(path: logPath, reason: error.localizedDescription)
+      throw FileError.unwritable(path: logPath, reason: error.localizedDescription)
     }
   }
 }

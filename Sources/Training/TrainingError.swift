@@ -18,10 +18,10 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case otherModel(path: String, found: ModelConfig, expected: ModelConfig)
   /// The weights are of a network that makes no images.
   case notGenerative(path: String)
+  /// The weights make images with pixels that are no numbers.
+  case imagesNotFinite(path: String)
   /// The weights are of another network than a classifier.
   case notAClassifier(path: String)
-  /// A folder or file cannot be written.
-  case unwritable(path: String, reason: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -52,12 +52,12 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .notGenerative(let path):
       return "\(path) holds a classifier, which makes no images. "
         + "Give the weights of a trained generator."
+    case .imagesNotFinite(let path):
+      return "The images that \(path) makes have pixels that are not finite: its weights are "
+        + "spoilt. Train or download them again."
     case .notAClassifier(let path):
       return "\(path) does not hold a classifier, whose features distances are measured in. "
         + "Give the weights of one with --classifier."
-    case .unwritable(let path, let reason):
-      return "\(path) cannot be written: \(reason). "
-        + "Free the disk or its permissions, or choose another output folder."
     }
   }
 }

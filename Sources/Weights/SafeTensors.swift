@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensors
 
@@ -19,8 +20,8 @@ public struct SafeTensors: Sendable {
 
   /// Opens a file and checks it whole.
   ///
-  /// - Throws: `WeightsError.unreadable`, or `.damaged` with what is wrong.
-  public init(path: String) throws(WeightsError) {
+  /// - Throws: `FileError.unreadable`, or `WeightsError.damaged` with what is wrong.
+  public init(path: String) throws {
     let file = try MappedFile(path)
     func fail(_ reason: String) -> WeightsError { .damaged(path: path, reason: reason) }
     guard file.bytes.count >= 8 else { throw fail("it has \(file.bytes.count) bytes") }

@@ -1,15 +1,11 @@
 import Tensors
 
-/// What can be wrong with a file of weights.
+/// What can be wrong with the content of a file of weights.
 public enum WeightsError: Error, Equatable, CustomStringConvertible {
-  /// A file cannot be read.
-  case unreadable(path: String, reason: String)
   /// A file is no safetensors file, or is cut short or damaged.
   case damaged(path: String, reason: String)
   /// The file's weights are not those of the network.
   case mismatch(path: String, problems: [Problem])
-  /// A file cannot be written.
-  case unwritable(path: String, reason: String)
 
   /// One weight that does not fit.
   public enum Problem: Equatable, Sendable {
@@ -24,7 +20,6 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
-    case .unreadable(let path, let reason): return "\(path) cannot be read: \(reason)."
     case .damaged(let path, let reason):
       return "\(path) is no whole safetensors file: \(reason). Download or train it again."
     case .mismatch(let path, let problems):
@@ -32,9 +27,6 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
       let rest = problems.count > 5 ? "; and \(problems.count - 5) more" : ""
       return "\(path) does not hold this network's weights: \(shown)\(rest). "
         + "Use the configuration that the weights were made with."
-    case .unwritable(let path, let reason):
-      return "\(path) cannot be written: \(reason). "
-        + "Free the disk or its permissions, or name another file."
     }
   }
 }

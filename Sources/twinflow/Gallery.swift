@@ -14,6 +14,7 @@ struct Gallery {
   /// Makes `columns` pictures of each class.
   ///
   /// - Returns: the sheet, and its settings as text for the file.
+  /// - Throws: `TrainingError.imagesNotFinite`, and what the generator throws.
   func sheet(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, title: String,
     caption: String, columns: Int = 10
@@ -23,6 +24,9 @@ struct Gallery {
     let generator = try Generator(
       file, settings, guidance: guidance, batch: labels.count, on: engine)
     let numbers = try generator(labels: labels, seed: seed).array(of: Float.self)
+    guard numbers.allSatisfy(\.isFinite) else {
+      throw TrainingError.imagesNotFinite(path: file.path)
+    }
     let pictures = labels.indices.map { i in
       Picture(
         width: image[1], height: image[0], channels: image[2],

@@ -33,7 +33,10 @@ struct Sample: ParsableCommand {
 
   func validate() throws {
     if steps < 1 { throw ValidationError("--steps is \(steps); it must be 1 or more.") }
-    if columns < 1 { throw ValidationError("--columns is \(columns); it must be 1 or more.") }
+    // A page can be 32,767 pixels wide.
+    if !(1...500).contains(columns) {
+      throw ValidationError("--columns is \(columns); it must be from 1 to 500.")
+    }
   }
 
   func run() throws {

@@ -103,6 +103,8 @@ import Testing
     expectFailure(
       try Command.run("evaluate", base, "--samples", "150"), saying: "--samples", "multiple")
     expectFailure(
+      try Command.run("sample", base, "--columns", "501"), saying: "--columns", "500")
+    expectFailure(
       try Command.run("sample", base, "--stochastic", "2"), saying: "--stochastic", "0 to 1")
   }
 

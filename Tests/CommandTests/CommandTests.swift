@@ -87,11 +87,13 @@ import Testing
       """)
     let (process, finish) = try Command.start(["train", recipe])
     let log = output + "/log.jsonl"
-    for _ in 0..<600 {
-      if let size = try? Data(contentsOf: URL(fileURLWithPath: log)).count, size > 0 { break }
+    let isTraining = {
+      ((try? Data(contentsOf: URL(fileURLWithPath: log)).count) ?? 0) > 0
+    }
+    for _ in 0..<3000 where process.isRunning && !isTraining() {
       Thread.sleep(forTimeInterval: 0.1)
     }
-    process.interrupt()
+    if isTraining() { process.interrupt() } else { process.terminate() }
     let result = finish()
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.contains("--resume"))

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Testing
 
@@ -125,7 +126,7 @@ import Testing
   }
 
   @Test func saysWhyItCannotRead() {
-    let error = #expect(throws: PictureError.self) { try Picture.read("/nowhere/x.png") }
+    let error = #expect(throws: FileError.self) { try Picture.read("/nowhere/x.png") }
     #expect(error?.description.hasPrefix("/nowhere/x.png cannot be read: ") == true)
   }
 
@@ -136,7 +137,7 @@ import Testing
       try FileManager.default.createDirectory(
         atPath: folder + "/folder", withIntermediateDirectories: false)
       let path = folder + "/" + name
-      let error = #expect(throws: PictureError.self) { try sample(channels: 1).write(to: path) }
+      let error = #expect(throws: FileError.self) { try sample(channels: 1).write(to: path) }
       #expect(error?.description.hasPrefix("\(path) cannot be written: ") == true)
       let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
       #expect(names == ["file", "folder"])

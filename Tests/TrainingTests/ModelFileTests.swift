@@ -62,7 +62,7 @@ import Weights
   @Test func otherProgramsFilesAreRefused() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/plain.safetensors"
-    try SafeTensors.write(Named(), to: path)
+    try SafeTensors.write(Named(), to: path) { _ in [] }
     #expect(throws: TrainingError.noModel(path: path)) {
       try ModelFile(path, on: SharedEngine.get())
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensors
 import Testing
@@ -115,7 +116,7 @@ import Weights
     #expect {
       try Trainer(tinyRecipe(file + "/below"), on: engine)
     } throws: { error in
-      guard case TrainingError.unwritable = error else { return false }
+      guard case FileError.unwritable = error else { return false }
       return true
     }
   }

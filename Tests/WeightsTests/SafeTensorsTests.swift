@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensors
 import Testing
@@ -120,7 +121,7 @@ import Testing
     let bytes = try withFolder { folder in
       var arrays = Named<(type: TensorType, bytes: [UInt8])>()
       arrays["x"] = (TensorType([2, 3], .float32), [UInt8](repeating: 7, count: 24))
-      try SafeTensors.write(arrays, to: folder + "/x")
+      try write(arrays, to: folder + "/x")
       return Array(try Data(contentsOf: URL(fileURLWithPath: folder + "/x")))
     }
     #expect(throws: Never.self) { try open(bytes: bytes) }
@@ -136,7 +137,7 @@ import Testing
     try withFolder { folder in
       try Data().write(to: URL(fileURLWithPath: folder + "/file"))
       let path = folder + "/" + name
-      let error = #expect(throws: WeightsError.self) { try SafeTensors(path: path) }
+      let error = #expect(throws: FileError.self) { try SafeTensors(path: path) }
       #expect(error?.description.hasPrefix("\(path) cannot be read: ") == true)
       #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensors
 import Testing
@@ -34,7 +35,7 @@ import Testing
     try withFolder { folder in
       let arrays = Self.arrays()
       let metadata = ["format": "pt", "quote": "\"\\\n\u{1F455}"]
-      try SafeTensors.write(arrays, metadata: metadata, to: folder + "/x")
+      try write(arrays, metadata: metadata, to: folder + "/x")
       let file = try SafeTensors(path: folder + "/x")
       #expect(file.metadata == metadata)
       #expect(Set(file.types.names) == Set(arrays.names))
@@ -50,7 +51,7 @@ import Testing
     try withFolder { folder in
       let metadata = Dictionary(uniqueKeysWithValues: (0..<20).map { ("\($0)", "text") })
       for name in ["first", "second"] {
-        try SafeTensors.write(Self.arrays(), metadata: metadata, to: "\(folder)/\(name)")
+        try write(Self.arrays(), metadata: metadata, to: "\(folder)/\(name)")
       }
       #expect(try contents(folder + "/first") == contents(folder + "/second"))
     }
@@ -59,7 +60,7 @@ import Testing
   @Test(arguments: 0..<20) func alignsTheData(nameLength: Int) throws {
     try withFolder { folder in
       let name = String(repeating: "n", count: nameLength)
-      try SafeTensors.write(Self.byte(9, name), to: folder + "/x")
+      try write(Self.byte(9, name), to: folder + "/x")
       let bytes = try contents(folder + "/x")
       #expect(bytes.count % 64 == 1)
       #expect(bytes.last == 9)
@@ -69,9 +70,9 @@ import Testing
   @Test func replacesAFileAndKeepsAnOpenedOne() throws {
     try withFolder { folder in
       let path = folder + "/x"
-      try SafeTensors.write(Self.byte(1), to: path)
+      try write(Self.byte(1), to: path)
       let old = try SafeTensors(path: path)
-      try SafeTensors.write(Self.byte(2), to: path)
+      try write(Self.byte(2), to: path)
       #expect(old.copy("x") == [1])
       #expect(try SafeTensors(path: path).copy("x") == [2])
     }
@@ -86,8 +87,8 @@ import Testing
       try FileManager.default.createDirectory(
         atPath: folder + "/folder", withIntermediateDirectories: false)
       let path = folder + "/" + name
-      let error = #expect(throws: WeightsError.self) {
-        try SafeTensors.write(Self.arrays(), to: path)
+      let error = #expect(throws: FileError.self) {
+        try write(Self.arrays(), to: path)
       }
       #expect(error?.description.hasPrefix("\(path) cannot be written: ") == true)
       #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
@@ -98,8 +99,8 @@ import Testing
 
   /// A folder in which no process may make a file.
   @Test func leavesNothingInAReadOnlyFolder() {
-    let error = #expect(throws: WeightsError.self) {
-      try SafeTensors.write(Self.arrays(), to: "/proc/self/x")
+    let error = #expect(throws: FileError.self) {
+      try write(Self.arrays(), to: "/proc/self/x")
     }
     guard case .unwritable = error else {
       Issue.record("\(String(describing: error))")
@@ -112,8 +113,8 @@ import Testing
     try withFolder { folder in
       let path = folder + "/pipe"
       try #require(mkfifo(path, 0o600) == 0)
-      let error = #expect(throws: WeightsError.self) {
-        try SafeTensors.write(Self.arrays(), to: path)
+      let error = #expect(throws: FileError.self) {
+        try write(Self.arrays(), to: path)
       }
       #expect(error == .unwritable(path: path, reason: "it is no file"))
       var status = stat()
@@ -126,12 +127,12 @@ import Testing
   @Test func aFullDiskLeavesTheOldFile() throws {
     try withFolder { folder in
       let path = folder + "/x"
-      try SafeTensors.write(Self.byte(1), to: path)
+      try write(Self.byte(1), to: path)
       let old = try contents(path)
       try FileManager.default.createSymbolicLink(
         atPath: "\(path).\(getpid()).partial", withDestinationPath: "/dev/full")
-      let error = #expect(throws: WeightsError.self) {
-        try SafeTensors.write(Self.arrays(), to: path)
+      let error = #expect(throws: FileError.self) {
+        try write(Self.arrays(), to: path)
       }
       #expect(error == .unwritable(path: path, reason: "No space left on device"))
       #expect(try contents(path) == old)

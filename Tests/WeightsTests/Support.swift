@@ -45,3 +45,13 @@ extension SafeTensors {
     withExtendedLifetime(self) { bytes(name).map(Array.init) }
   }
 }
+
+/// Writes arrays that are in memory.
+func write(
+  _ arrays: Named<(type: TensorType, bytes: [UInt8])>, metadata: [String: String] = [:],
+  to path: String
+) throws {
+  try SafeTensors.write(arrays.mapValues(\.type), metadata: metadata, to: path) {
+    arrays[$0]!.bytes
+  }
+}

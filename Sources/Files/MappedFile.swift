@@ -9,9 +9,9 @@ public final class MappedFile: @unchecked Sendable {
 
   /// Maps a file.
   ///
-  /// - Throws: `WeightsError.unreadable`.
-  public init(_ path: String) throws(WeightsError) {
-    func fail() -> WeightsError {
+  /// - Throws: `FileError.unreadable`.
+  public init(_ path: String) throws(FileError) {
+    func fail() -> FileError {
       .unreadable(path: path, reason: String(cString: strerror(errno)))
     }
     let file = open(path, O_RDONLY | O_CLOEXEC)

@@ -1,0 +1,126 @@
+import Files
+import Foundation
+import Tensors
+import Testing
+
+@testable import Weights
+
+@Suite struct WeightFilesTests {
+  private static let types = Named<TensorType>([
+    ("a", TensorType([3], .bfloat16)), ("b", TensorType([2, 2], .float32)),
+    ("c", TensorType([5], .float32)), ("d", TensorType([1], .int8)),
+  ])
+
+  private static func bytes(_ name: String) -> [UInt8] {
+    let first = Array(name.utf8)[0]
+    return (0..<types[name]!.byteCount).map { first &+ UInt8($0) }
+  }
+
+  private func write(_ path: String, largest: Int, _ metadata: [String: String] = [:]) throws {
+    try WeightFiles.write(
+      Self.types, metadata: metadata, to: path, largest: largest, bytes: Self.bytes)
+  }
+
+  private func expectWhole(_ files: WeightFiles, location: SourceLocation = #_sourceLocation) {
+    #expect(Set(files.types.names) == Set(Self.types.names), sourceLocation: location)
+    for name in Self.types.names {
+      let found = files.owner(of: name).map { owner in
+        withExtendedLifetime(owner) { Array(files.bytes(name)!) }
+      }
+      #expect(found == Self.bytes(name), sourceLocation: location)
+      #expect(files.types[name] == Self.types[name], sourceLocation: location)
+    }
+    #expect(files.bytes("none") == nil && files.owner(of: "none") == nil)
+  }
+
+  private func names(in folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+  }
+
+  /// 6 + 16 + 20 + 1 bytes in files of at most so many.
+  @Test(arguments: [(1000, 1), (42, 2), (21, 3), (1, 4)])
+  func splitsAndReadsBack(largest: Int, count: Int) throws {
+    try withFolder { folder in
+      let path = folder + "/w.safetensors"
+      try write(path, largest: largest, ["kind": "test"])
+      let expected =
+        count == 1
+        ? ["w.safetensors"]
+        : (1...count).map { "w-0000\($0)-of-0000\(count).safetensors" }
+          + ["w.safetensors.index.json"]
+      #expect(try names(in: folder) == expected)
+      #expect(WeightFiles.exist(at: path))
+      for place in [path, folder, "\(folder)/\(expected.last!)"] {
+        let files = try WeightFiles(path: place)
+        expectWhole(files)
+        #expect(files.metadata["kind"] == "test")
+      }
+    }
+  }
+
+  @Test func oneFormReplacesTheOther() throws {
+    try withFolder { folder in
+      let path = folder + "/w.safetensors"
+      for largest in [1000, 30, 1000] {
+        try write(path, largest: largest)
+        expectWhole(try WeightFiles(path: path))
+      }
+      #expect(!(try names(in: folder)).contains("w.safetensors.index.json"))
+    }
+  }
+
+  @Test func widerElementsComeFirst() throws {
+    try withFolder { folder in
+      let path = folder + "/w.safetensors"
+      try write(path, largest: 1000)
+      #expect(try SafeTensors(path: path).types.names == ["b", "c", "a", "d"])
+    }
+  }
+
+  @Test func aFailureLeavesWhatWasThere() throws {
+    struct Fault: Error {}
+    try withFolder { folder in
+      let path = folder + "/w.safetensors"
+      try write(path, largest: 21)
+      let before = try names(in: folder)
+      #expect(throws: Fault.self) {
+        try WeightFiles.write(Self.types, to: path, largest: 21) { name in
+          if name == "d" { throw Fault() }
+          return [UInt8](repeating: 0, count: Self.types[name]!.byteCount)
+        }
+      }
+      #expect(try names(in: folder) == before)
+      expectWhole(try WeightFiles(path: path))
+    }
+  }
+
+  @Test(arguments: [
+    (#"{"weight_map": {"a": "x.safetensors", "z": "x.safetensors"}}"#, "z is in x.safetensors"),
+    (#"{"weight_map": {"a": "../x.safetensors"}}"#, "not one beside it"),
+    (#"{"weight_map": {"a": "/etc/passwd"}}"#, "not one beside it"),
+    (#"{"weight_map": {"a": ""}}"#, "not one beside it"),
+    (#"{"weight_map": ["a"]}"#, "weight_map"), (#"{}"#, "weight_map"), ("no JSON", "weight_map"),
+    (#"{"weight_map": {"a": "y.safetensors"}}"#, "y.safetensors cannot be read"),
+    (#"{"weight_map": {"a": "damaged.safetensors"}}"#, "damaged.safetensors is no whole"),
+  ])
+  func refusesAWrongIndex(json: String, hint: String) throws {
+    try withFolder { folder in
+      try write(folder + "/x.safetensors", largest: 1000)
+      try Data([1, 2]).write(to: URL(fileURLWithPath: folder + "/damaged.safetensors"))
+      let index = folder + "/w.safetensors.index.json"
+      try Data(json.utf8).write(to: URL(fileURLWithPath: index))
+      let error = #expect(throws: (any Error).self) { try WeightFiles(path: index) }
+      #expect("\(error!)".contains(hint), "\(error!)")
+    }
+  }
+
+  @Test func aFolderNamesOneWhole() throws {
+    try withFolder { folder in
+      let none = #expect(throws: FileError.self) { try WeightFiles(path: folder) }
+      #expect(none?.description.contains("no safetensors file") == true)
+      for name in ["a", "b"] { try write("\(folder)/\(name).safetensors", largest: 1000) }
+      let two = #expect(throws: FileError.self) { try WeightFiles(path: folder) }
+      #expect(two?.description.contains("a.safetensors, b.safetensors") == true)
+    }
+  }
+}
