@@ -34,7 +34,7 @@ test-all: lint
 	@TWINFLOW_SLOW_TESTS=1 swift test $(SWIFT_FLAGS)
 
 lint:
-	@swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	@swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
 
 train-base: build
 	@$(TWINFLOW) train Recipes/fashion-mnist-base.yaml

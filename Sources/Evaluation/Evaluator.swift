@@ -54,17 +54,21 @@ public struct Evaluator: Sendable {
     }
   }
 
-  /// Measures a set of images in batches of `batch`.
+  /// Measures growing sets of images in batches of `batch`, each the first part of the next.
   ///
   /// - Parameters:
-  ///   - count: how many images, a multiple of `batch`.
+  ///   - counts: how many images, multiples of `batch`.
   ///   - make: for the number of a batch its images `[batch, …]` within ±1 and their labels.
+  /// - Returns: what is known of each set.
   public func measure(
-    _ count: Int, _ make: (Int) throws -> (images: Buffer, labels: [Int32])
-  ) throws -> Measurement {
-    precondition(count % Self.batch == 0, "\(count) images are no batches of \(Self.batch)")
+    _ counts: [Int], _ make: (Int) throws -> (images: Buffer, labels: [Int32])
+  ) throws -> [Measurement] {
+    precondition(
+      counts.allSatisfy { $0 > 0 && $0 % Self.batch == 0 },
+      "\(counts) images are no batches of \(Self.batch)")
     var result = Measurement(features: FeatureStatistics(width: width))
-    for number in 0..<count / Self.batch {
+    var measured: [Int: Measurement] = [:]
+    for number in 0..<(counts.max() ?? 0) / Self.batch {
       let batch = try make(number)
       var arguments = classifier.weights.prefixed("weights")
       arguments["images"] = batch.images
@@ -73,14 +77,15 @@ public struct Evaluator: Sendable {
       result.features.add(
         count: Self.batch, sum: try sums["sum"]!.array(), products: try sums["products"]!.array())
       result.hits += Int(try sums["hits"]!.array(of: Int32.self)[0])
+      measured[result.features.count] = result
     }
-    return result
+    return counts.map { measured[$0]! }
   }
 
   /// Measures the first real pictures of a set.
-  public func measure(_ set: FashionMNIST, count: Int) throws -> Measurement {
+  public func measure(_ set: FashionMNIST, counts: [Int]) throws -> [Measurement] {
     let shape = [Self.batch] + classifier.model.image.shape.sizes
-    return try measure(count) { number in
+    return try measure(counts) { number in
       let range = number * Self.batch..<(number + 1) * Self.batch
       let images = try engine.client.buffer(set.images(range), shape: shape)
       return (images, range.map { Int32(set.labels[$0]) })

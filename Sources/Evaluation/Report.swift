@@ -75,45 +75,39 @@ public struct Report: Codable, Equatable, Sendable {
   }
 }
 
-/// JSON files that appear whole or not at all.
-public enum JSONFile {
-  /// Writes a value with sorted keys.
-  ///
-  /// - Throws: `FileError.unwritable`; a file that was there stays.
-  public static func write(_ value: some Encodable, to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let data = try encoder.encode(value) + Data("\n".utf8)
-    try StagedFile.write(data, to: path)
-  }
-}
-
 extension Evaluator {
   /// Measures a network at a number of steps against real statistics.
   ///
   /// - Parameters:
   ///   - guidance: the scale of guidance; nil for what the file of weights asks for.
+  ///   - samples: how many pictures; a row for each number, the smaller sets parts of the larger.
   ///   - reference: the statistics of the test set.
-  public func row(
+  ///   - progress: told after every batch how many pictures have been made.
+  public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
-    samples: Int, seed: UInt64, reference: FeatureStatistics, on engine: Engine
-  ) throws -> Report.Row {
+    samples: [Int], seed: UInt64, reference: FeatureStatistics, on engine: Engine,
+    progress: (Int) -> Void = { _ in }
+  ) throws -> [Report.Row] {
     let guidance = guidance ?? file.card.guidance
     let generator = try Generator(
       file, settings, guidance: guidance, batch: Self.batch, on: engine)
     let clock = ContinuousClock()
     var making = Duration.zero
     let labels = self.labels
-    let result = try measure(samples) { number in
+    let results = try measure(samples) { number in
+      progress(number * Self.batch)
       let start = clock.now
       let images = try generator(labels: labels, seed: seed, number: number)
       making += clock.now - start
       return (images, labels)
     }
-    return Report.Row(
-      name: name, steps: settings.count, guidance: guidance, samples: samples,
-      distance: result.features.distance(to: reference), accuracy: result.accuracy,
-      secondsPerImage: making / .seconds(1) / Double(samples))
+    let seconds = making / .seconds(1) / Double(samples.max() ?? 1)
+    return results.map { result in
+      Report.Row(
+        name: name, steps: settings.count, guidance: guidance, samples: result.features.count,
+        distance: result.features.distance(to: reference), accuracy: result.accuracy,
+        secondsPerImage: seconds)
+    }
   }
 }
 

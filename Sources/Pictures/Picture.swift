@@ -26,7 +26,7 @@ public struct Picture: Equatable, Sendable {
 
   /// Makes a picture of finite numbers; those beyond ±1 are cut off.
   public init(width: Int, height: Int, channels: Int, numbers: some Collection<Float>) {
-    precondition(numbers.allSatisfy { !$0.isNaN }, "a picture cannot have a pixel that is no number")
+    precondition(numbers.allSatisfy { !$0.isNaN }, "a pixel of a picture is no number")
     let values = numbers.map { UInt8(((min(1, max(-1, $0)) + 1) * 127.5).rounded()) }
     self.init(width: width, height: height, channels: channels, values: values)
   }

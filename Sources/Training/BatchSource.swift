@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 
 /// An endless, repeatable stream of labelled images.
@@ -49,7 +50,7 @@ struct FashionMNISTBatches: BatchSource {
   }
 
   func saved() throws -> String {
-    String(decoding: try JSONEncoder().encode(sampler.position), as: UTF8.self)
+    try JSONFile.text(sampler.position)
   }
 
   mutating func restore(_ saved: String) throws {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensors
 import Weights
@@ -63,7 +64,7 @@ struct Checkpoint {
   static func write(
     _ state: Named<Buffer>, step: Int, recipe: TrainingRecipe, batches: String, to path: String
   ) throws {
-    let json = String(decoding: try JSONEncoder().encode(recipe), as: UTF8.self)
+    let json = try JSONFile.text(recipe)
     try WeightFiles.write(
       state.types, metadata: [stepKey: "\(step)", batchesKey: batches, recipeKey: json], to: path
     ) { try state[$0]!.bytes() }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Layers
 import Models
@@ -60,9 +61,7 @@ public struct ModelFile: Sendable {
     _ weights: Named<Buffer>, card: Card, to path: String, as dtype: DType = .float32,
     on engine: Engine
   ) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    let json = String(decoding: try encoder.encode(card), as: UTF8.self)
+    let json = try JSONFile.text(card)
     let stored = try engine.cast(weights) { $0.isFloat ? dtype : $0 }
     try WeightFiles.write(stored.types, metadata: [key: json], to: path) {
       try stored[$0]!.bytes()
@@ -90,7 +89,8 @@ extension WeightFiles {
     problems += types.names.filter { expected[$0] == nil }.map { .unused(name: $0) }
     guard problems.isEmpty else { throw WeightsError.mismatch(path: path, problems: problems) }
     let stored = try expected.map { name, _ in
-      try engine.client.buffer(sharing: bytes(name)!, owner: owner(of: name)!, types[name]!.bufferType)
+      try engine.client.buffer(
+        sharing: bytes(name)!, owner: owner(of: name)!, types[name]!.bufferType)
     }
     var wanted = expected.pairs.makeIterator()
     return try engine.cast(stored) { _ in wanted.next()!.value.dtype }

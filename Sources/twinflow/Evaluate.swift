@@ -16,7 +16,7 @@ struct Evaluate: ParsableCommand {
 
       EXAMPLES
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
-        twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 10000
+        twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 2000 10000
       """)
 
   @Argument(help: "The weights, a safetensors file that this program has written.")
@@ -25,8 +25,10 @@ struct Evaluate: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "The numbers of steps.")
   var steps = [1]
 
-  @Option(help: "Pictures that are measured, a multiple of \(Evaluator.batch).")
-  var samples = 2000
+  @Option(
+    parsing: .upToNextOption,
+    help: "Pictures that are measured, a multiple of \(Evaluator.batch); several give a row each.")
+  var samples = [2000]
 
   @Option(help: "The classifier's weights.")
   var classifier = shippedClassifier
@@ -44,9 +46,8 @@ struct Evaluate: ParsableCommand {
     if let wrong = steps.first(where: { $0 < 1 }) {
       throw ValidationError("--steps has \(wrong); numbers of steps are 1 or more.")
     }
-    if samples < Evaluator.batch || samples % Evaluator.batch != 0 {
-      throw ValidationError(
-        "--samples is \(samples); it must be a multiple of \(Evaluator.batch).")
+    if let wrong = samples.first(where: { $0 < Evaluator.batch || $0 % Evaluator.batch != 0 }) {
+      throw ValidationError("--samples has \(wrong); it must be a multiple of \(Evaluator.batch).")
     }
   }
 
@@ -56,22 +57,23 @@ struct Evaluate: ParsableCommand {
     let file = try ModelFile(weights, on: engine)
     let test = try FashionMNIST(.test, folder: data)
     let training = try FashionMNIST(.training, folder: data)
-    let reference = try evaluator.measure(test, count: test.count)
+    let reference = try evaluator.measure(test, counts: [test.count])[0]
     var report = Report()
     let name = URL(fileURLWithPath: weights).deletingPathExtension().lastPathComponent
     for count in steps {
-      FileHandle.standardError.write("Measuring \(samples) pictures of \(count) steps …\n")
-      report.rows.append(
-        try evaluator.row(
-          name, file, settings: sampler.settings(file.card, steps: count),
-          guidance: sampler.guidance, samples: samples, seed: sampler.seed,
-          reference: reference.features, on: engine))
+      let bar = ProgressBar("\(count) step\(count == 1 ? "" : "s")", of: samples.max() ?? 0)
+      report.rows += try evaluator.rows(
+        name, file, settings: sampler.settings(file.card, steps: count),
+        guidance: sampler.guidance, samples: samples, seed: sampler.seed,
+        reference: reference.features, on: engine, progress: { bar.show($0) })
+      bar.finish()
     }
-    let floor = try evaluator.measure(training, count: min(samples, training.count))
-    report.rows.append(
+    let counts = samples.map { min($0, training.count) }
+    report.rows += try evaluator.measure(training, counts: counts).map { real in
       Report.Row(
-        name: "real training pictures", samples: floor.features.count,
-        distance: floor.features.distance(to: reference.features), accuracy: floor.accuracy))
+        name: "real training pictures", samples: real.features.count,
+        distance: real.features.distance(to: reference.features), accuracy: real.accuracy)
+    }
     print(report.table)
     print(String(format: "The classifier's accuracy on the test set is %.3f.", reference.accuracy))
     if let output { try report.write(to: output) }

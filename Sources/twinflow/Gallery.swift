@@ -1,5 +1,6 @@
 import Datasets
 import Evaluation
+import Files
 import Flow
 import Foundation
 import Pictures
@@ -35,7 +36,7 @@ struct Gallery {
     let rows = classes == FashionMNIST.classes.count ? FashionMNIST.classes : []
     let sheet = Sheet(
       title: title, caption: caption, rows: rows, columns: columns, pictures: pictures)
-    let json = String(decoding: (try? JSONEncoder().encode(settings)) ?? Data(), as: UTF8.self)
+    let json = try JSONFile.text(settings)
     let texts = [
       ("Software", "twinflow \(TwinFlow.configuration.version)"), ("twinflow.weights", file.path),
       ("twinflow.sampler", json), ("twinflow.guidance", "\(guidance)"),

@@ -32,29 +32,41 @@ extension Double {
 /// elsewhere a line is written now and then.
 final class ProgressBar {
   private let label: String
+  private let total: Int
+  private let start = ContinuousClock.now
   private let isTerminal = isatty(2) == 1
   private var last = ContinuousClock.now - .seconds(60)
 
-  init(_ label: String) { self.label = label }
-
-  /// Shows a step.
-  func show(_ progress: Trainer.Progress) {
-    let done = progress.step == progress.total
-    let now = ContinuousClock.now
-    guard done || now - last > .seconds(isTerminal ? 0.2 : 15) else { return }
-    last = now
-    let width = 24
-    let filled = width * progress.step / max(1, progress.total)
-    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    let numbers = String(
-      format: "step %d/%d  loss %.4f  %.2f steps/s  %@ left", progress.step, progress.total,
-      progress.loss, progress.rate, progress.remaining.secondsText)
-    let text = "\(label) \(bar) \(numbers)"
-    let line = isTerminal ? "\r\u{1B}[K\(text)\(done ? "\n" : "")" : text + "\n"
-    FileHandle.standardError.write(line)
+  init(_ label: String, of total: Int) {
+    self.label = label
+    self.total = total
   }
 
-  /// Ends the line of a run that stopped early.
+  /// Shows how far a run of equal parts has come.
+  func show(_ done: Int) {
+    let spent = (ContinuousClock.now - start).seconds
+    let left = spent * Double(total - done) / Double(max(1, done))
+    draw(done, done == 0 ? "" : "\(left.secondsText) left")
+  }
+
+  /// Shows a step of training.
+  func show(_ progress: Trainer.Progress) {
+    let numbers = String(format: "loss %.4f  %.2f steps/s", progress.loss, progress.rate)
+    draw(progress.step, "\(numbers)  \(progress.remaining.secondsText) left")
+  }
+
+  private func draw(_ done: Int, _ words: String) {
+    let now = ContinuousClock.now
+    guard done == total || now - last > .seconds(isTerminal ? 0.2 : 15) else { return }
+    last = now
+    let width = 24
+    let filled = width * done / max(1, total)
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+    let text = "\(label) \(bar) \(done)/\(total)  \(words)"
+    FileHandle.standardError.write(isTerminal ? "\r\u{1B}[K\(text)" : text + "\n")
+  }
+
+  /// Ends the line.
   func finish() { if isTerminal { FileHandle.standardError.write("\n") } }
 }
 
@@ -63,6 +75,11 @@ final class Interrupt: Sendable {
   private static let noted = Atomic<Bool>(false)
 
   init() {
+    // Whoever starts the program may have blocked its signals.
+    var both = sigset_t()
+    sigemptyset(&both)
+    for number in [SIGINT, SIGTERM] { sigaddset(&both, number) }
+    pthread_sigmask(SIG_UNBLOCK, &both, nil)
     for number in [SIGINT, SIGTERM] {
       signal(number) { _ in
         if Interrupt.noted.exchange(true, ordering: .relaxed) { _exit(130) }

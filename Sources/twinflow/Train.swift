@@ -41,10 +41,10 @@ struct Train: ParsableCommand {
         ? "The step was compiled before.\n"
         : "Compiled the step in \(compilation.compiling.secondsText).\n")
     let interrupt = Interrupt()
-    let bar = ProgressBar("training")
+    let bar = ProgressBar("step", of: recipe.steps)
     let finished = try trainer.run(progress: bar.show, stopping: { interrupt.isNoted })
+    bar.finish()
     if !finished {
-      bar.finish()
       print("Stopped after step \(trainer.step) of \(recipe.steps); --resume goes on.")
     }
     print("The weights are in \(recipe.output)/weights.safetensors")

@@ -55,7 +55,7 @@ import Testing
     ("batch: 8", "batch: many", ["batch", "8", "many"]),
     ("batch: 8", "batch: 3", ["batch", "3", "4"]),
     ("order: 2", "order: 99", ["order", "99", "16"]),
-    ("steps: 3", "steps: 3\nsteps: 4", ["steps", "twice"]),
+    ("steps: 3", "steps: 3\nsteps: 4", ["steps", "more than once"]),
     ("{kind: fashion-mnist}", "{kind: fashion-mnist", ["recipe.yaml"]),
   ])
   func wrongRecipe(found: String, replacement: String, hints: [String]) throws {

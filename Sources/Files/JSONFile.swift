@@ -1,0 +1,20 @@
+import Foundation
+
+/// JSON with sorted keys: equal values give equal texts.
+public enum JSONFile {
+  /// A value as a line of text.
+  public static func text(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+
+  /// Writes a value to a file, whole or not at all.
+  ///
+  /// - Throws: `FileError.unwritable`; a file that was there stays.
+  public static func write(_ value: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try StagedFile.write(try encoder.encode(value) + Data("\n".utf8), to: path)
+  }
+}
