@@ -33,6 +33,7 @@ public struct Generator: Sendable {
     if case .classifier = file.model { throw TrainingError.notGenerative(path: file.path) }
     var arguments = file.weights.types.prefixed("weights")
     arguments["key"] = Key.type
+    arguments["number"] = TensorType([], .uint64)
     arguments["labels"] = TensorType([batch], .int32)
     let (image, classes) = file.model.image
     let model = file.model
@@ -43,7 +44,7 @@ public struct Generator: Sendable {
         let none = Named([("label", labels.zerosLike + Double(classes))])
         network = GuidedModel(network, unconditional: none, scale: guidance)
       }
-      let keys = Key(arguments["key"]!).split(2)
+      let keys = Key(arguments["key"]!).folded(arguments["number"]!).split(2)
       let noise = keys[0].normal(Shape([batch] + image.sizes))
       let images = Sampler(settings)(
         network, noise: noise, condition: Named([("label", labels)]), key: keys[1])
@@ -63,7 +64,8 @@ public struct Generator: Sendable {
   ) throws -> Buffer {
     precondition(labels.count == batch, "\(labels.count) labels are given for a batch of \(batch)")
     var arguments = file.weights.prefixed("weights")
-    arguments["key"] = try engine.client.buffer([seed, UInt64(number)], shape: [2])
+    arguments["key"] = try engine.client.buffer([seed, 0], shape: [2])
+    arguments["number"] = try engine.client.buffer([UInt64(number)], shape: [])
     arguments["labels"] = try engine.client.buffer(labels, shape: [batch])
     return try function(arguments)["images"]!
   }
