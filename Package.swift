@@ -34,6 +34,8 @@ let package = Package(
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(name: "Models", dependencies: ["Layers", "Flow"]),
 
+    .target(name: "Golden", dependencies: ["Flow", "Optimizers", "Weights"]),
+
     // Data in, pictures and figures out.
     .target(name: "Datasets", dependencies: ["CZlib", "Files"]),
     .target(name: "Pictures", dependencies: ["CCairo", "CPNG", "Files"]),
@@ -42,7 +44,7 @@ let package = Package(
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "Evaluation", "Pictures",
+        "Evaluation", "Golden", "Pictures",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -64,6 +66,7 @@ let package = Package(
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
     .testTarget(name: "CommandTests", dependencies: ["twinflow", "Evaluation", "Pictures"]),
+    .testTarget(name: "GoldenTests", dependencies: ["Golden"]),
     .testTarget(name: "RecipeTests", dependencies: ["Recipe"]),
     .testTarget(
       name: "FlowTests",

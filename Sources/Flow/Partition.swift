@@ -1,20 +1,25 @@
 /// How many rows of a batch each part of the TwinFlow objective gets; the rows lie in this order.
 public struct Partition: Hashable, Sendable, Codable {
-  /// From noise to data in one step: (t, tt) = (1, 0).
+  /// From noise to data in one step: (t, tt) = (1, 0); published as `e2e`.
   public var endToEnd: Int
-  /// Multi-step: the target time lies just before the current time.
+  /// Multi-step: the target time lies just before the current time; published as `mul`.
   public var multiStep: Int
-  /// Any step: both times as drawn.
+  /// Any step: both times as drawn; published as `any`.
   public var anyStep: Int
-  /// Self-adversarial: the network's own fakes at negative times.
+  /// Self-adversarial: the network's own fakes at negative times; published as `adv`.
   public var adversarial: Int
+  /// From a drawn time to data in one step: tt = 0; published, for adapters, as `one`.
+  public var toData: Int
 
   /// Makes a partition from counts.
-  public init(endToEnd: Int, multiStep: Int, anyStep: Int, adversarial: Int) {
+  public init(
+    endToEnd: Int, multiStep: Int, anyStep: Int, adversarial: Int, toData: Int = 0
+  ) {
     self.endToEnd = endToEnd
     self.multiStep = multiStep
     self.anyStep = anyStep
     self.adversarial = adversarial
+    self.toData = toData
   }
 
   /// Splits a batch by weights with the largest-remainder rule: each part gets its share rounded
@@ -30,14 +35,38 @@ public struct Partition: Hashable, Sendable, Codable {
       throw FlowError.batchTooSmall(batch: batch, weights: weights, smallest: smallest)
     }
     self.init(
-      endToEnd: counts[0], multiStep: counts[1], anyStep: counts[2], adversarial: counts[3])
+      endToEnd: counts[0], multiStep: counts[1], anyStep: counts[2], adversarial: counts[3],
+      toData: counts[4])
   }
 
-  /// The number of rows.
-  public var batch: Int { endToEnd + multiStep + anyStep + adversarial }
+  private var counts: [Int] { [endToEnd, multiStep, anyStep, adversarial, toData] }
 
-  /// The rows that are not adversarial.
-  public var real: Int { endToEnd + multiStep + anyStep }
+  /// The number of rows.
+  public var batch: Int { counts.reduce(0, +) }
+
+  /// The number of rows that are not adversarial.
+  public var real: Int { batch - adversarial }
+
+  /// The rows of the end-to-end part.
+  package var endToEndRows: Range<Int> { rows(0) }
+  /// The rows of the multi-step part.
+  var multiStepRows: Range<Int> { rows(1) }
+  /// The rows of the any-step part.
+  var anyStepRows: Range<Int> { rows(2) }
+  /// The rows of the adversarial part.
+  var adversarialRows: Range<Int> { rows(3) }
+  /// The rows from a drawn time to data.
+  var toDataRows: Range<Int> { rows(4) }
+
+  private func rows(_ part: Int) -> Range<Int> {
+    let start = counts[..<part].reduce(0, +)
+    return start..<start + counts[part]
+  }
+
+  /// The rows that are not adversarial, from one on.
+  package func realRanges(from first: Int = 0) -> [Range<Int>] {
+    [first..<max(first, adversarialRows.lowerBound), toDataRows].filter { !$0.isEmpty }
+  }
 
   private static func split(_ batch: Int, _ weights: [Double]) -> [Int] {
     let sum = weights.reduce(0, +)
@@ -53,7 +82,7 @@ public struct Partition: Hashable, Sendable, Codable {
 }
 
 /// The relative sizes of the parts of a batch.
-public struct GroupWeights: Hashable, Sendable, Codable {
+public struct GroupWeights: Codable, Hashable, Sendable {
   /// The weight of the end-to-end rows.
   public var endToEnd: Double
   /// The weight of the multi-step rows.
@@ -62,18 +91,25 @@ public struct GroupWeights: Hashable, Sendable, Codable {
   public var anyStep: Double
   /// The weight of the adversarial rows.
   public var adversarial: Double
+  /// The weight of the rows from a drawn time to data.
+  public var toData: Double
 
-  /// Makes weights, by default equal ones.
+  /// Makes weights, by default those of the published recipe.
   public init(
-    endToEnd: Double = 1, multiStep: Double = 1, anyStep: Double = 1, adversarial: Double = 1
+    endToEnd: Double = 1, multiStep: Double = 1, anyStep: Double = 1, adversarial: Double = 1,
+    toData: Double = 0
   ) {
     self.endToEnd = endToEnd
     self.multiStep = multiStep
     self.anyStep = anyStep
     self.adversarial = adversarial
+    self.toData = toData
   }
 
-  var list: [Double] { [endToEnd, multiStep, anyStep, adversarial] }
+  /// The parts' names in recipes, in their order.
+  static let names = ["end_to_end", "multi_step", "any_step", "adversarial", "to_data"]
+
+  var list: [Double] { [endToEnd, multiStep, anyStep, adversarial, toData] }
 }
 
 /// What can be wrong with the settings of a method.
@@ -85,8 +121,8 @@ public enum FlowError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .batchTooSmall(let batch, let weights, let smallest):
-      let names = ["end_to_end", "multi_step", "any_step", "adversarial"]
-      let parts = zip(names, weights.list).filter { $0.1 > 0 }.map { "\($0.0) \($0.1)" }
+      let parts = zip(GroupWeights.names, weights.list).filter { $0.1 > 0 }
+        .map { "\($0.0) \($0.1)" }
       return "A batch of \(batch) leaves a group empty; the groups are "
         + parts.joined(separator: ", ")
         + ". Use a batch of \(smallest) or more, or set the unwanted groups' weights to 0."

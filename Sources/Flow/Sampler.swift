@@ -32,7 +32,7 @@ public struct Sampler: Sendable {
   /// The data that each step's evaluation points to; the last is the sample.
   ///
   /// - Parameter fresh: the noise of a step by its number, asked for only where it has any weight.
-  func trajectory(
+  package func trajectory(
     _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>,
     fresh: (Int) -> Tensor
   ) -> [Tensor] {

@@ -19,6 +19,8 @@ public struct SamplerSettings: Codable, Hashable, Sendable {
     case ratio(Double)
     /// As a stochastic differential equation would: `clamp(|Δt|·2t/t'², 0, 1)`.
     case sde
+    /// As published for `sde`: the first step's ratio serves all of them.
+    case publishedSDE
   }
 
   /// The number of steps; with order 2 each takes two evaluations, and half as many are made.
@@ -98,6 +100,9 @@ public struct SamplerSettings: Codable, Hashable, Sendable {
   /// All steps.
   var steps: [Step<Double>] {
     let times = times
+    func sde(_ time: Double, _ next: Double) -> Double {
+      next > 0 ? min(1, max(0, abs(next - time) * 2 * time / (next * next))) : 1
+    }
     return zip(times, times.dropFirst()).enumerated().map { i, pair in
       let (time, next) = pair
       let target =
@@ -109,8 +114,8 @@ public struct SamplerSettings: Codable, Hashable, Sendable {
       let stochastic =
         switch stochasticity {
         case .ratio(let ratio): ratio
-        case .sde:
-          next > 0 ? min(1, max(0, abs(next - time) * 2 * time / (next * next))) : 1
+        case .sde: sde(time, next)
+        case .publishedSDE: sde(times[0], times[1])
         }
       let last = gaps[1] != 0 && i == times.count - 2
       return Step(
@@ -150,7 +155,7 @@ extension SamplerSettings {
 }
 
 extension SamplerSettings.Stochasticity: Codable {
-  /// Reads a number within [0, 1], or `sde`.
+  /// Reads a number within [0, 1], `sde` or `sde-published`.
   public init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
     if let ratio = try? value.decode(Double.self) {
@@ -160,10 +165,12 @@ extension SamplerSettings.Stochasticity: Codable {
       self = .ratio(ratio)
     } else {
       let name = try value.decode(String.self)
-      guard name == "sde" else {
-        throw InvalidRecipeValue(name, "it must be a number from 0 to 1, or sde")
+      switch name {
+      case "sde": self = .sde
+      case "sde-published": self = .publishedSDE
+      default:
+        throw InvalidRecipeValue(name, "it must be a number from 0 to 1, sde or sde-published")
       }
-      self = .sde
     }
   }
 
@@ -173,6 +180,7 @@ extension SamplerSettings.Stochasticity: Codable {
     switch self {
     case .ratio(let ratio): try value.encode(ratio)
     case .sde: try value.encode("sde")
+    case .publishedSDE: try value.encode("sde-published")
     }
   }
 }

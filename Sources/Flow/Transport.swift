@@ -45,9 +45,32 @@ public func interpolate(data: Tensor, noise: Tensor, time: Tensor) -> Tensor {
   return t * noise + (1 - t) * data
 }
 
+extension Tensor {
+  /// Rows of the first axis, those of ascending ranges one after the other.
+  func rows(_ ranges: [Range<Int>]) -> Tensor {
+    ranges.count == 1 ? self[ranges[0]] : .concatenate(ranges.map { self[$0] })
+  }
+
+  /// The tensor with the rows of ascending ranges replaced.
+  func replacing(_ ranges: [Range<Int>], with rows: Tensor) -> Tensor {
+    var parts: [Tensor] = []
+    var (place, taken) = (0, 0)
+    for range in ranges where !range.isEmpty {
+      parts.append(self[place..<range.lowerBound])
+      parts.append(rows[taken..<taken + range.count])
+      (place, taken) = (range.upperBound, taken + range.count)
+    }
+    parts.append(self[place..<shape[0]])
+    return .concatenate(parts.filter { $0.shape[0] > 0 })
+  }
+}
+
 extension Named<Tensor> {
   /// Rows of every tensor's first axis.
   public func rows(_ range: Range<Int>) -> Named { mapValues { $0[range] } }
+
+  /// Rows of every tensor's first axis, those of ascending ranges one after the other.
+  func rows(_ ranges: [Range<Int>]) -> Named { mapValues { $0.rows(ranges) } }
 
   /// These rows followed by those of another collection of the same names.
   public func appending(_ other: Named) -> Named {

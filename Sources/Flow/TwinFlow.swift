@@ -52,6 +52,7 @@ public struct TwinFlow: Objective {
     precondition(
       batch.data.shape[0] == partition.batch,
       "a partition of \(partition.batch) rows got \(batch.data.type)")
+    let networks = settings.timeConvention.applied(to: networks)
     let path = path(networks.live, batch, draws)
     let student = networks.live.evaluate(
       path.point, time: path.time, target: path.target, condition: batch.condition)
@@ -61,17 +62,10 @@ public struct TwinFlow: Objective {
     let each = settings.distance(student.velocity, regression)
     let weights = weights(path)
     let weighted = each * weights
-    let used = settings.order == 0 ? [partition.multiStep, partition.adversarial] : nil
-    let base: Tensor
-    if let used {
-      let rows = Tensor.concatenate([
-        weighted[partition.endToEnd..<partition.endToEnd + partition.multiStep],
-        weighted[partition.real..<partition.batch],
-      ])
-      base = used.reduce(0, +) > 0 ? rows.mean() : .constant(0.0, weighted.dtype)
-    } else {
-      base = weighted.mean()
-    }
+    let base =
+      settings.order > 0
+      ? weighted.mean()
+      : weighted.rows([partition.multiStepRows, partition.adversarialRows]).mean()
 
     var details = Named<Tensor>([
       ("x_t", path.point), ("t", path.time), ("tt", path.target), ("data", path.data),
@@ -94,13 +88,11 @@ public struct TwinFlow: Objective {
   }
 
   private var groups: [(String, Range<Int>)] {
-    let ends = [
-      partition.endToEnd, partition.endToEnd + partition.multiStep, partition.real, partition.batch,
+    let p = partition
+    let rows = [
+      p.endToEndRows, p.multiStepRows, p.anyStepRows, p.adversarialRows, p.toDataRows,
     ]
-    return [
-      ("end_to_end", 0..<ends[0]), ("multi_step", ends[0]..<ends[1]),
-      ("any_step", ends[1]..<ends[2]), ("adversarial", ends[2]..<ends[3]),
-    ]
+    return Array(zip(GroupWeights.names, rows))
   }
 
   /// A batch of points on paths, with signed times.
@@ -119,9 +111,7 @@ public struct TwinFlow: Objective {
     let far = drawn - draws.target * drawn * settings.consistencyRatio
     let near = drawn - draws.near * drawn * Swift.min(0.05, settings.consistencyRatio)
     let ones = Tensor.ones([p.endToEnd], drawn.dtype)
-    let multi = p.endToEnd..<p.endToEnd + p.multiStep
-    let any = p.endToEnd + p.multiStep..<p.real
-    let fake = p.real..<p.batch
+    let fake = p.adversarialRows
 
     var data = batch.data
     if settings.dataFree {
@@ -129,14 +119,19 @@ public struct TwinFlow: Objective {
     }
     if p.adversarial > 0 {
       let fakes = oneStep(live, draws.fakeNoise, batch.condition.rows(fake))
-      data = .concatenate([data[0..<p.real], fakes])
+      data = .concatenate([data[0..<fake.lowerBound], fakes, data[p.toDataRows]])
     }
     let distance = Tensor.concatenate([ones, drawn[p.endToEnd..<p.batch]])
     return Path(
       data: data,
       point: interpolate(data: data, noise: draws.noise, time: distance),
-      time: .concatenate([ones, drawn[p.endToEnd..<p.real], -drawn[fake]]),
-      target: .concatenate([ones.zerosLike, near[multi], far[any], -drawn[fake]]),
+      time: .concatenate([
+        ones, drawn[p.endToEnd..<fake.lowerBound], -drawn[fake], drawn[p.toDataRows],
+      ]),
+      target: .concatenate([
+        ones.zerosLike, near[p.multiStepRows], far[p.anyStepRows], -drawn[fake],
+        drawn[p.toDataRows].zerosLike,
+      ]),
       flow: draws.noise - data)
   }
 
@@ -155,53 +150,50 @@ public struct TwinFlow: Objective {
     let range = settings.enhancedRange
     // End-to-end rows have t = 1: below an upper end of 1 they need no evaluation.
     let first = range.upper > 1 ? 0 : partition.endToEnd
-    let rows = first..<partition.real
+    let rows = partition.realRanges(from: first)
     guard !rows.isEmpty else { return path.flow }
-    let (x, t) = (path.point[rows], path.time[rows])
+    let (x, t) = (path.point.rows(rows), path.time.rows(rows))
     let both = network(
       .concatenate([x, x]), time: .concatenate([t, t]), target: .concatenate([t, t]),
       condition: batch.condition.rows(rows).appending(batch.unconditional.rows(rows))
     ).stopGradient().split(2)
-    let flow = path.flow[rows]
+    let flow = path.flow.rows(rows)
     let guidance = (both[0] - both[1]) * settings.enhancedRatio
     let start = settings.dataFree && settings.averageRate == 1 ? both[1] : flow
     let inside = (t.greater(range.lower) & t.less(range.upper)).expanded(toRank: x.rank)
     let enhanced = inside.select(start + guidance, flow)
-    return .concatenate([
-      path.flow[0..<first], enhanced, path.flow[partition.real..<partition.batch],
-    ])
+    return path.flow.replacing(rows, with: enhanced)
   }
 
   private func regressionTarget(
     _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Samples, _ networks: Networks
   ) -> Tensor {
     let p = partition
-    guard settings.order >= 1, settings.consistencyRatio != 0, p.endToEnd + p.anyStep > 0 else {
-      return flow.stopGradient()
-    }
-    let rows = 0..<p.real
+    guard settings.order >= 1, settings.consistencyRatio != 0,
+      p.endToEnd + p.anyStep + p.toData > 0
+    else { return flow.stopGradient() }
+    let rows = p.realRanges()
     let network = settings.averageRate == 1 ? networks.live : networks.target
     let consistent = RCGM(order: settings.order).target(
-      velocity[rows].stopGradient(), flow: flow[rows], x: path.point[rows],
-      time: path.time[rows], target: path.target[rows], condition: batch.condition.rows(rows),
-      network: network)
-    return Tensor.concatenate([consistent, flow[p.real..<p.batch]]).stopGradient()
+      velocity.rows(rows).stopGradient(), flow: flow.rows(rows), x: path.point.rows(rows),
+      time: path.time.rows(rows), target: path.target.rows(rows),
+      condition: batch.condition.rows(rows), network: network)
+    return flow.replacing(rows, with: consistent).stopGradient()
   }
 
   /// `tan((1 − (|t| − |tt|))·π/2.5) + 1`, and 1 on adversarial rows.
   private func weights(_ path: Path) -> Tensor {
     let gap = path.time.abs() - path.target.abs()
     let weight = ((1 - gap) * (Double.pi / 2.5)).tan() + 1
-    return .concatenate([
-      weight[0..<partition.real], .ones([partition.adversarial], weight.dtype),
-    ])
+    return weight.replacing(
+      [partition.adversarialRows], with: .ones([partition.adversarial], weight.dtype))
   }
 
   /// The rectification losses, and the difference of the twin velocities that it follows.
   private func rectify(
     _ student: Evaluation, _ condition: Named<Tensor>, _ draws: Draws, _ live: any VelocityModel
   ) -> (losses: Tensor, difference: Tensor) {
-    let rows = 0..<partition.endToEnd
+    let rows = partition.endToEndRows
     let difference = twinDifference(
       live, data: student.data[rows].stopGradient(), condition: condition.rows(rows),
       noise: draws.rectificationNoise, time: draws.rectificationTime

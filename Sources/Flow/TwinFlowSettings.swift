@@ -22,6 +22,8 @@ public struct TwinFlowSettings: Codable, Hashable, Sendable {
   public var averageRate = 0.99
   /// Whether the network's own one-step samples stand in for data.
   public var dataFree = false
+  /// How the network is told of the target time.
+  public var timeConvention = TimeConvention.pair
 
   /// Makes the settings of the published recipe for large models.
   public init() {}
@@ -93,6 +95,7 @@ extension TwinFlowSettings {
     case distance, rectification
     case averageRate = "average_rate"
     case dataFree = "data_free"
+    case timeConvention = "time_convention"
   }
 
   /// Reads the settings; keys that are absent keep their defaults.
@@ -110,6 +113,7 @@ extension TwinFlowSettings {
     rectification = try keys.value(.rectification, default: rectification, in: 0...)
     averageRate = try keys.value(.averageRate, default: averageRate, in: 0...1)
     dataFree = try keys.value(.dataFree, default: dataFree)
+    timeConvention = try keys.value(.timeConvention, default: timeConvention)
     guard groups.list.contains(where: { $0 > 0 }) else {
       throw InvalidRecipeValue(
         CodingKeys.groups, "all 0", "one group at least needs a weight above 0")
@@ -118,6 +122,18 @@ extension TwinFlowSettings {
       throw InvalidRecipeValue(
         CodingKeys.dataFree, dataFree,
         "without data the target network must be the initial one: set average_rate to 1")
+    }
+    if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.order, order,
+        "with one time, order 1 needs the group to_data and no any_step: "
+          + "set groups to {end_to_end: 1, multi_step: 1, adversarial: 1, to_data: 1}")
+    }
+    if timeConvention == .middle, order > 1, groups.anyStep == 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.order, order,
+        "with one time, orders above 1 need the group any_step: "
+          + "set groups to {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}")
     }
     if order == 0, groups.multiStep == 0, groups.adversarial == 0 {
       throw InvalidRecipeValue(
@@ -133,6 +149,7 @@ extension GroupWeights {
     case multiStep = "multi_step"
     case anyStep = "any_step"
     case adversarial
+    case toData = "to_data"
   }
 
   /// Reads the weights; groups that are absent get none.
@@ -142,7 +159,8 @@ extension GroupWeights {
       endToEnd: try keys.value(.endToEnd, default: 0, in: 0...),
       multiStep: try keys.value(.multiStep, default: 0, in: 0...),
       anyStep: try keys.value(.anyStep, default: 0, in: 0...),
-      adversarial: try keys.value(.adversarial, default: 0, in: 0...))
+      adversarial: try keys.value(.adversarial, default: 0, in: 0...),
+      toData: try keys.value(.toData, default: 0, in: 0...))
   }
 }
 

@@ -9,7 +9,9 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  @Test(arguments: ["train", "sample", "evaluate", "demo", "convert", "devices"])
+  @Test(arguments: [
+    "train", "sample", "evaluate", "demo", "convert", "check-golden", "devices",
+  ])
   func helpHasAnExample(command: String) throws {
     let result = try Command.run(command, "--help")
     #expect(result.status == 0)

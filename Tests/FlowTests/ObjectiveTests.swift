@@ -173,7 +173,7 @@ import Testing
 }
 
 extension ObjectiveTests {
-  private static let sizes = Golden.Sizes(dim: 6, cdim: 2, hidden: 8)
+  private static let sizes = Perceptron.Sizes(dim: 6, cdim: 2, hidden: 8)
 
   /// A batch, its conditions and a network's weights.
   private static func inputs(_ batch: Int) -> Named<Numbers> {

@@ -15,6 +15,8 @@ import Testing
     (9, [8, 1, 1, 1], [6, 1, 1, 1]),
     // The largest fraction gets the row, not the first part.
     (5, [24, 6, 0, 20], [2, 1, 0, 2]),
+    (16, [1, 1, 1, 1, 1], [4, 3, 3, 3, 3]),
+    (4, [1, 1, 0, 1, 1], [1, 1, 0, 1, 1]),
   ]
 
   @Test(arguments: splits)
@@ -23,7 +25,8 @@ import Testing
     #expect(
       [
         partition.endToEnd, partition.multiStep, partition.anyStep, partition.adversarial,
-      ] == rows)
+        partition.toData,
+      ] == rows + [Int](repeating: 0, count: 5 - rows.count))
     #expect(partition.batch == batch)
     #expect(partition.real == batch - rows[3])
   }
@@ -51,6 +54,8 @@ import Testing
 
 extension GroupWeights {
   fileprivate init(_ list: [Double]) {
-    self.init(endToEnd: list[0], multiStep: list[1], anyStep: list[2], adversarial: list[3])
+    self.init(
+      endToEnd: list[0], multiStep: list[1], anyStep: list[2], adversarial: list[3],
+      toData: list.count > 4 ? list[4] : 0)
   }
 }

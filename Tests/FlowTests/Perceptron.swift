@@ -2,11 +2,18 @@ import Flow
 import Layers
 import Tensors
 
-/// The network of the golden cases: a three-layer perceptron of sample, times and condition.
+/// A small network: a three-layer perceptron of sample, times and condition.
 struct Perceptron: VelocityModel {
   let layers: [Linear]
 
-  init(_ weights: Named<Tensor>, _ sizes: Golden.Sizes) {
+  /// Features of a sample, of its condition, and within.
+  struct Sizes {
+    let dim: Int
+    let cdim: Int
+    let hidden: Int
+  }
+
+  init(_ weights: Named<Tensor>, _ sizes: Sizes) {
     let widths = [sizes.dim + 2 + sizes.cdim, sizes.hidden, sizes.hidden, sizes.dim]
     layers = Scope.bind(weights) { scope in
       (1...3).map { Linear(scope / "fc\($0)", widths[$0 - 1], widths[$0]) }

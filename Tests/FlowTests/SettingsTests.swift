@@ -15,7 +15,8 @@ import Testing
 
   @Test func everyKeyOfTwinFlowIsRead() throws {
     var settings = TwinFlowSettings()
-    settings.groups = GroupWeights(endToEnd: 3, multiStep: 0.5, anyStep: 2, adversarial: 0)
+    settings.groups = GroupWeights(
+      endToEnd: 3, multiStep: 0.5, anyStep: 2, adversarial: 0, toData: 1)
     settings.order = 3
     settings.consistencyRatio = 0.75
     settings.enhancedRatio = 4
@@ -25,8 +26,9 @@ import Testing
     settings.rectification = 0.25
     settings.averageRate = 1
     settings.dataFree = true
+    settings.timeConvention = .middle
     let yaml = """
-      groups: {end_to_end: 3, multi_step: 0.5, any_step: 2}
+      groups: {end_to_end: 3, multi_step: 0.5, any_step: 2, to_data: 1}
       order: 3
       consistency_ratio: 0.75
       enhanced_ratio: 4
@@ -36,6 +38,7 @@ import Testing
       rectification: 0.25
       average_rate: 1
       data_free: true
+      time_convention: middle
       """
     #expect(try read(yaml) == settings)
     #expect(try keys(of: settings) == keys(in: yaml))

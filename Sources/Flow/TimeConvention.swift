@@ -1,0 +1,31 @@
+import Tensors
+
+/// How a network is told of the target time.
+public enum TimeConvention: String, Codable, Hashable, Sendable, CaseIterable {
+  /// By a second time beside the current one, for networks that have an embedder for it.
+  case pair
+  /// By one time, `t − tt/2`, for networks without: the published version for adapters. The pairs
+  /// (t, t) and (t/2, 0) look the same to the network.
+  case middle
+
+  /// A network that is told in this way.
+  public func applied(to network: any VelocityModel) -> any VelocityModel {
+    self == .pair ? network : MiddleTimeModel(network: network)
+  }
+
+  func applied(to networks: Networks) -> Networks {
+    Networks(live: applied(to: networks.live), target: applied(to: networks.target))
+  }
+}
+
+/// A network that gets the time `t − tt/2` for both times.
+struct MiddleTimeModel: VelocityModel {
+  let network: any VelocityModel
+
+  func callAsFunction(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Tensor {
+    let middle = time - target * 0.5
+    return network(x, time: middle, target: middle, condition: condition)
+  }
+}

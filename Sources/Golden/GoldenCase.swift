@@ -1,0 +1,144 @@
+import Foundation
+import Tensors
+
+/// A case of the published code: settings, inputs with every random draw, and outputs.
+///
+/// A folder with `config.json`, `inputs.safetensors` and `expected.safetensors`.
+public struct GoldenCase: Sendable {
+  /// The folder's name.
+  public let name: String
+  /// What the case is about.
+  public let kind: Kind
+  let path: String
+  let config: Config
+  let inputs: Named<HostArray>
+  let expected: Named<HostArray>
+
+  /// What cases are about.
+  public enum Kind: String, Decodable, Sendable, CaseIterable {
+    /// The objective for large models.
+    case full
+    /// The objective for adapters.
+    case lora
+    /// The objective for small networks.
+    case tutorial
+    /// The any-step sampler.
+    case sampler
+  }
+
+  /// What `config.json` says.
+  struct Config: Decodable, Sendable {
+    let kind: String
+    let model: Sizes
+    let method: Method?
+    let steps: Int?
+    let learningRate: Double?
+    let noiseFloors: [String: Double]?
+    let runs: [Run]?
+
+    enum CodingKeys: String, CodingKey {
+      case kind, model, method, steps, runs
+      case learningRate = "sgd_lr"
+      case noiseFloors = "float32_vs_float64_maxabs"
+    }
+  }
+
+  /// The sizes of the case's network.
+  struct Sizes: Decodable, Sendable {
+    let type: String?
+    let dim: Int
+    let cdim: Int
+    let hidden: Int
+    let lora_r: Int?
+    let lora_alpha: Double?
+  }
+
+  /// Opens a case.
+  ///
+  /// - Returns: nil where the folder is a case of another kind.
+  /// - Throws: `GoldenError` and the errors of files.
+  public init?(folder path: String) throws {
+    let json = path + "/config.json"
+    guard let data = FileManager.default.contents(atPath: json) else {
+      throw GoldenError.noCase(path: path)
+    }
+    struct Header: Decodable { let kind: String? }
+    guard let header = try? JSONDecoder().decode(Header.self, from: data) else {
+      throw GoldenError.wrongCase(path: json, reason: "it is no JSON object")
+    }
+    guard let kind = header.kind.flatMap(Kind.init) else { return nil }
+    do {
+      config = try JSONDecoder().decode(Config.self, from: data)
+    } catch {
+      throw GoldenError.wrongCase(path: json, reason: "\(error)")
+    }
+    name = URL(fileURLWithPath: path).lastPathComponent
+    self.kind = kind
+    self.path = path
+    inputs = try HostArray.read(path + "/inputs.safetensors")
+    expected = try HostArray.read(path + "/expected.safetensors")
+  }
+
+  /// Computes the case and compares every output that ours has.
+  ///
+  /// - Throws: `GoldenError.wrongCase` for settings that are not known, and the plugin's errors.
+  public func check(on client: Client) throws -> [Comparison] {
+    switch kind {
+    case .full, .lora: try checkMethod(on: client)
+    case .tutorial: try checkTutorial(on: client)
+    case .sampler: try checkSampler(on: client)
+    }
+  }
+
+  func fail(_ reason: String) -> GoldenError { .wrongCase(path: path, reason: reason) }
+}
+
+/// One output beside the published one.
+public struct Comparison: Sendable {
+  /// The output's published name.
+  public let name: String
+  /// The norm of the difference as a part of the published norm.
+  public let relative: Double
+  /// The difference as a part of what is allowed; beyond 1 it is too large.
+  public let share: Double
+
+  /// Compares arrays: all elements within `absolute`, or the norm of the difference within a part
+  /// of the expected norm.
+  init(
+    _ name: String, _ actual: HostArray, _ expected: HostArray, absolute: Double = 0,
+    relative limit: Double
+  ) {
+    self.name = name
+    guard actual.values.count == expected.values.count else {
+      (relative, share) = (.infinity, .infinity)
+      return
+    }
+    var (square, norm, greatest) = (0.0, 0.0, 0.0)
+    for (a, b) in zip(actual.values, expected.values) {
+      let difference = abs(Double(a) - Double(b))
+      square += difference * difference
+      norm += Double(b) * Double(b)
+      greatest = difference.isNaN ? .infinity : max(greatest, difference)
+    }
+    let part = square == 0 ? 0 : (square / norm).squareRoot()
+    relative = part.isNaN ? .infinity : part
+    share = min(greatest == 0 ? 0 : greatest / absolute, relative / limit)
+  }
+}
+
+/// What can be wrong with the folder of a case.
+public enum GoldenError: Error, Equatable, CustomStringConvertible {
+  /// A folder holds no case.
+  case noCase(path: String)
+  /// A case is not as it should be.
+  case wrongCase(path: String, reason: String)
+
+  /// What was found, what was expected and what to do.
+  public var description: String {
+    switch self {
+    case .noCase(let path):
+      "\(path) holds no case: there is no config.json. Name the folder of a case, or one of cases."
+    case .wrongCase(let path, let reason): "\(path) cannot be checked: \(reason)."
+    }
+  }
+}

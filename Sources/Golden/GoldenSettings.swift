@@ -1,0 +1,120 @@
+import Flow
+
+extension GoldenCase {
+  /// The settings of a training case, under the published names.
+  struct Method: Decodable, Sendable {
+    var estimateOrder = 2
+    var enhancedRatio = 0.0
+    var averageRate = 0.0
+    var consistencyRatio = 1.0
+    var distance = Distance.barron()
+    var enhancedRange: [Double]?
+    var timeDistribution: [Double]?
+    var rectification: Double?
+    var dataFree = false
+    var twin = true
+
+    private struct Key: CodingKey, Hashable {
+      let stringValue: String
+      var intValue: Int? { nil }
+      init(_ name: String) { stringValue = name }
+      init?(stringValue: String) { self.init(stringValue) }
+      init?(intValue: Int) { nil }
+    }
+
+    private struct PublishedDistance: Decodable {
+      let type: String
+      let alpha: Double?
+      let c: Double?
+    }
+
+    /// Reads the settings; one that is not known is an error, for it would be ignored.
+    init(from decoder: any Decoder) throws {
+      let keys = try decoder.container(keyedBy: Key.self)
+      for key in keys.allKeys {
+        switch key.stringValue {
+        case "estimate_order": estimateOrder = try keys.decode(Int.self, forKey: key)
+        case "enhanced_ratio": enhancedRatio = try keys.decode(Double.self, forKey: key)
+        case "ema_decay_rate": averageRate = try keys.decode(Double.self, forKey: key)
+        case "consistc_ratio": consistencyRatio = try keys.decode(Double.self, forKey: key)
+        case "enhanced_range": enhancedRange = try keys.decode([Double].self, forKey: key)
+        case "time_dist_ctrl": timeDistribution = try keys.decode([Double].self, forKey: key)
+        case "dist_match_cof": rectification = try keys.decode(Double.self, forKey: key)
+        case "use_image_free": dataFree = try keys.decode(Bool.self, forKey: key)
+        case "using_twinflow": twin = try keys.decode(Bool.self, forKey: key)
+        case "loss_func_type":
+          let published = try keys.decode(PublishedDistance.self, forKey: key)
+          switch published.type {
+          case "l2": distance = .l2
+          case "barron_reweighting":
+            distance = .barron(alpha: published.alpha ?? 1, c: published.c ?? 1e-3)
+          default: throw unknown(key, published.type, decoder)
+          }
+        default: throw unknown(key, "", decoder)
+        }
+      }
+    }
+
+    private func unknown(_ key: Key, _ value: String, _ decoder: any Decoder) -> DecodingError {
+      .dataCorrupted(
+        .init(
+          codingPath: decoder.codingPath + [key],
+          debugDescription: "the setting \(key.stringValue) \(value) is not known"))
+    }
+
+    /// The settings under our names.
+    var settings: TwinFlowSettings {
+      var settings = TwinFlowSettings()
+      settings.order = estimateOrder
+      settings.enhancedRatio = enhancedRatio
+      settings.averageRate = averageRate
+      settings.consistencyRatio = consistencyRatio
+      settings.dataFree = dataFree
+      settings.distance = distance
+      if let range = enhancedRange {
+        settings.enhancedRange = .init(lower: range[0], upper: range[1])
+      }
+      if let control = timeDistribution {
+        settings.timeDistribution = .init(a: control[0], b: control[1], scale: control[2])
+      }
+      if let rectification { settings.rectification = rectification }
+      return settings
+    }
+  }
+
+  /// One run of a sampler's case, under the published names.
+  struct Run: Decodable, Sendable {
+    let sampling_style: String
+    let sampling_steps: Int
+    let sampling_order: Int
+    let stochast_ratio: Ratio
+    let extrapol_ratio: Double
+    let time_dist_ctrl: [Double]
+    let rfba_gap_steps: [Double]
+    let nonfinite: Bool
+
+    /// A number, or nil for "SDE".
+    struct Ratio: Decodable, Sendable {
+      let value: Double?
+
+      init(from decoder: any Decoder) throws {
+        value = try? decoder.singleValueContainer().decode(Double.self)
+      }
+    }
+
+    /// The settings under our names, nil for a style that is not known.
+    var settings: SamplerSettings? {
+      let styles: [String: SamplerSettings.Style] = ["few": .few, "mul": .multi, "any": .any]
+      guard let style = styles[sampling_style] else { return nil }
+      var settings = SamplerSettings()
+      settings.style = style
+      settings.count = sampling_steps
+      settings.order = sampling_order
+      settings.stochasticity = stochast_ratio.value.map { .ratio($0) } ?? .publishedSDE
+      settings.extrapolation = extrapol_ratio
+      settings.grid = time_dist_ctrl
+      settings.gaps = rfba_gap_steps
+      return settings
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Tensors
+import Weights
+
+/// A dense array on the host; f32 on the device.
+struct HostArray: Sendable {
+  let values: [Float]
+  let shape: [Int]
+
+  init(_ values: [Float], _ shape: [Int]) {
+    precondition(shape.reduce(1, *) == values.count, "\(values.count) values for \(shape)")
+    self.values = values
+    self.shape = shape
+  }
+
+  /// The type on the device.
+  var type: TensorType { TensorType(Shape(shape), .float32) }
+
+  /// The same elements on one axis.
+  var flat: HostArray { HostArray(values, [values.count]) }
+
+  /// Rows of the first axis, those of several ranges one after the other.
+  func rows(_ ranges: [Range<Int>]) -> HostArray {
+    let width = values.count / max(1, shape[0])
+    let chosen = ranges.flatMap { values[$0.lowerBound * width..<$0.upperBound * width] }
+    return HostArray(chosen, [ranges.reduce(0) { $0 + $1.count }] + shape.dropFirst())
+  }
+
+  /// One row of the first axis.
+  func row(_ row: Int) -> HostArray { rows([row..<row + 1]) }
+
+  /// Every array of a file; booleans and f64 become f32.
+  ///
+  /// - Throws: the errors of files, and `GoldenError.wrongCase` for other element types.
+  static func read(_ path: String) throws -> Named<HostArray> {
+    let file = try SafeTensors(path: path)
+    return try withExtendedLifetime(file.owner) {
+      try file.types.map { name, type in
+        let bytes = file.bytes(name)!
+        func all<T>(_: T.Type, _ convert: (T) -> Float) -> [Float] {
+          (0..<type.shape.count).map {
+            convert(bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
+          }
+        }
+        let values: [Float] =
+          switch type.dtype {
+          case .float32: all(Float.self) { $0 }
+          case .float64: all(Double.self) { Float($0) }
+          case .uint8, .bool: all(UInt8.self) { Float($0) }
+          default: throw GoldenError.wrongCase(path: path, reason: "\(name) is \(type)")
+          }
+        return HostArray(values, type.shape.sizes)
+      }
+    }
+  }
+}
+
+/// A compiled function of named f32 arrays.
+struct HostProgram {
+  private let program: Program
+  private let executable: Executable
+  private let client: Client
+
+  /// Compiles a function of arrays like these; it runs once or twice, so the compiler takes little
+  /// care.
+  init(
+    _ like: Named<HostArray>, on client: Client,
+    _ body: (Named<Tensor>) throws -> Named<Tensor>
+  ) throws {
+    self.client = client
+    program = try Program(
+      like.mapValues(\.type), platform: Platform(clientPlatform: client.platformName)
+    ) { try body($0).mapValues { $0.cast(to: .float32) } }
+    var options = CompileOptions()
+    if client.platformName == "cpu" {
+      options.overrides = [
+        "xla_backend_optimization_level": .integer(0),
+        "xla_llvm_disable_expensive_passes": .bool(true),
+      ]
+    }
+    executable = try client.compile(
+      program.text, Signature(program.arguments.values.map(\.bufferType)), options: options)
+  }
+
+  func callAsFunction(_ arguments: Named<HostArray>) throws -> Named<HostArray> {
+    let buffers = try program.arguments.names.map { name in
+      try client.buffer(arguments[name]!.values, shape: arguments[name]!.shape)
+    }
+    let results = try executable.execute(buffers).map {
+      HostArray(try $0.array(of: Float.self), $0.shape)
+    }
+    return Named(zip(program.results.names, results))
+  }
+}

@@ -1,0 +1,155 @@
+import Flow
+import Tensors
+
+extension GoldenCase {
+  /// Network calls in one program: larger programs take long to compile.
+  private static let callsInAProgram = 96
+
+  func checkSampler(on client: Client) throws -> [Comparison] {
+    let runs = config.runs ?? []
+    if let wrong = runs.first(where: { $0.settings == nil }) {
+      throw fail("it has a run of the unknown style \(wrong.sampling_style)")
+    }
+    var comparisons: [Comparison] = []
+    var start = 0
+    while start < runs.count {
+      var end = start
+      var calls = 0
+      while end < runs.count, end == start || calls + runs[end].calls <= Self.callsInAProgram {
+        calls += runs[end].calls
+        end += 1
+      }
+      comparisons += try check(runs: Array(runs[start..<end]), from: start, on: client)
+      start = end
+    }
+    return comparisons
+  }
+
+  private func check(runs: [Run], from start: Int, on client: Client) throws -> [Comparison] {
+    let (weights, single) = weightsOfSampler
+    let convention: TimeConvention = single ? .middle : .pair
+    let program = try HostProgram(inputs, on: client) { inputs in
+      var results = Named<Tensor>()
+      let network = Perceptron(inputs.group(weights), takesTarget: !single)
+      for (number, run) in runs.enumerated() {
+        let recorder = Recorder(network)
+        // The published code names no target time for the second call of a step; the recorded runs
+        // have tt = t there.
+        let called = SecondCallAtItsTime(
+          convention.applied(to: recorder), applies: run.sampling_order == 2)
+        let predictions = Sampler(run.settings!).trajectory(
+          called, noise: inputs["z0"]!, condition: Named([("c", inputs["c0"]!)])
+        ) { inputs["noise"]![$0].cast(to: .float64) }
+        results["\(number).samples"] = .stack(predictions)
+        results["\(number).call_x"] = .stack(recorder.x)
+        results["\(number).call_t"] = .stack(recorder.times)
+        if !single { results["\(number).call_tt"] = .stack(recorder.targets) }
+      }
+      return results
+    }
+    let all = try program(inputs)
+    return runs.enumerated().flatMap { number, run in
+      compare(run, number + start, all.group("\(number)"), twoTimes: !single)
+    }
+  }
+
+  private var weightsOfSampler: (prefix: String, single: Bool) {
+    let single = config.model.type?.contains("single") == true
+    let prefix = inputs.names.first { $0.hasPrefix("model") }.map {
+      String($0.prefix { $0 != "." })
+    }
+    return (prefix ?? "model", single)
+  }
+
+  private func compare(
+    _ run: Run, _ number: Int, _ actual: Named<HostArray>, twoTimes: Bool
+  ) -> [Comparison] {
+    let digits = String(number)
+    let name = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    let wanted = expected.group(name)
+    let times = run.settings!.times
+    let steps = times.count - 1
+    let relative = run.sampling_order == 1 ? 1e-5 : 2e-4
+    var list: [Comparison] = []
+    if let grid = wanted["t_steps"] {
+      list.append(
+        Comparison(
+          "\(name).t_steps", HostArray(times.map { Float($0) }, [times.count]), grid,
+          absolute: 1e-6, relative: 1e-6))
+    }
+    // From t = 1 the published correction of order 2 divides by 0: later steps are not finite.
+    let right = run.sampling_order == 2 && times[0] == 1 ? 1 : steps
+    for step in 0..<right {
+      if let samples = wanted["samples"] {
+        list.append(
+          Comparison(
+            "\(name).samples[\(step + 1)]", actual["samples"]!.row(step), samples.row(step + 1),
+            relative: relative))
+      }
+      for half in 0..<run.sampling_order {
+        let place = step * run.sampling_order + half
+        for output in ["call_x", "call_t", "call_tt"] where twoTimes || output != "call_tt" {
+          guard let published = wanted[output], place < published.shape[0],
+            let ours = actual[output], place < ours.shape[0], half == 0 || right == steps
+          else { continue }
+          let row = published.row(place)
+          // One target time serves the whole batch.
+          let repeated =
+            row.values.count == 1
+            ? HostArray(
+              [Float](repeating: row.values[0], count: ours.row(place).values.count),
+              [ours.row(place).values.count]) : row
+          list.append(
+            Comparison(
+              "\(name).\(output)[\(place)]", ours.row(place), repeated, absolute: 1e-6,
+              relative: relative))
+        }
+      }
+    }
+    return list
+  }
+}
+
+extension GoldenCase.Run {
+  /// The network calls that it takes.
+  var calls: Int { (settings?.times.count ?? 1) * sampling_order }
+}
+
+/// A network that keeps what it was called with.
+private final class Recorder: VelocityModel {
+  private let network: any VelocityModel
+  private(set) var x: [Tensor] = []
+  private(set) var times: [Tensor] = []
+  private(set) var targets: [Tensor] = []
+
+  init(_ network: any VelocityModel) { self.network = network }
+
+  func callAsFunction(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Tensor {
+    self.x.append(x)
+    times.append(time)
+    targets.append(target)
+    return network(x, time: time, target: target, condition: condition)
+  }
+}
+
+/// A network that takes the time for the target time in every second call.
+private final class SecondCallAtItsTime: VelocityModel {
+  private let network: any VelocityModel
+  private let applies: Bool
+  private var calls = 0
+
+  init(_ network: any VelocityModel, applies: Bool) {
+    self.network = network
+    self.applies = applies
+  }
+
+  func callAsFunction(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Tensor {
+    defer { calls += 1 }
+    let used = applies && calls % 2 == 1 ? time : target
+    return network(x, time: time, target: used, condition: condition)
+  }
+}

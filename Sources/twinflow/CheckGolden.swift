@@ -1,0 +1,64 @@
+import ArgumentParser
+import Foundation
+import Golden
+import Training
+
+/// `twinflow check-golden`
+struct CheckGolden: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compares the method with cases that the published code has computed.",
+    discussion: """
+      A case is a folder with config.json, inputs.safetensors (with every random draw) and
+      expected.safetensors. For each case the table shows how many outputs were compared, and the
+      one that uses most of what it may differ: ten times the case's own noise of f32, or 1e-5 of
+      the norm, 2e-4 for the targets and gradients that amplify it.
+
+      EXAMPLE
+        twinflow check-golden Tests/Fixtures/golden
+      """)
+
+  @Argument(help: "The folder of a case, or of many.")
+  var folder: String
+
+  @OptionGroup var engine: EngineOptions
+
+  func run() throws {
+    let manager = FileManager.default
+    var paths = [folder]
+    if !manager.fileExists(atPath: folder + "/config.json") {
+      let names = try? manager.contentsOfDirectory(atPath: folder)
+      paths = (names ?? []).sorted().map { "\(folder)/\($0)" }
+        .filter { manager.fileExists(atPath: $0 + "/config.json") }
+      guard !paths.isEmpty else { throw GoldenError.noCase(path: folder) }
+    }
+    let client = try engine.open().client
+    let width = paths.map { URL(fileURLWithPath: $0).lastPathComponent.count }.max() ?? 0
+    var wrong: [String] = []
+    var skipped: [String] = []
+    for path in paths {
+      let name = URL(fileURLWithPath: path).lastPathComponent
+      let label = name + String(repeating: " ", count: width - name.count)
+      guard let golden = try GoldenCase(folder: path) else {
+        skipped.append(name)
+        continue
+      }
+      let comparisons = try golden.check(on: client)
+      guard let worst = comparisons.max(by: { $0.share < $1.share }) else {
+        wrong.append(name)
+        print("\(label)  nothing to compare")
+        continue
+      }
+      if worst.share > 1 { wrong.append(name) }
+      let numbers = String(
+        format: "%5d outputs  %.1e relative, %.2f of what may, in %@", comparisons.count,
+        worst.relative, worst.share, worst.name)
+      print("\(label)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
+    }
+    if !skipped.isEmpty { print("Not checked, of other kinds: \(skipped.joined(separator: ", "))") }
+    guard wrong.isEmpty else {
+      FileHandle.standardError.write(
+        "\(wrong.count) of \(paths.count - skipped.count) cases differ from the published code.\n")
+      throw ExitCode(1)
+    }
+  }
+}
