@@ -4,6 +4,7 @@ import Tensors
 public struct Linear {
   let weight: Tensor
   let bias: Tensor?
+  let adapter: LowRank?
 
   /// Makes a map from `input` to `output` features. The weight is stored as `[output, input]`.
   public init(
@@ -12,12 +13,14 @@ public struct Linear {
   ) {
     weight = scope.weight("weight", [output, input], initial ?? .xavier(input, output))
     self.bias = bias ? scope.weight("bias", [output], initialBias) : nil
+    adapter = scope.lowRank(input, output)
   }
 
   /// `[…, input]` to `[…, output]`, in the input's element type.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    let product = x.reshape([-1, x.shape[-1]])
-      .dot(weight.cast(to: x.dtype), contracting: ([1], [1]))
+    let rows = x.reshape([-1, x.shape[-1]])
+    var product = rows.dot(weight.cast(to: x.dtype), contracting: ([1], [1]))
+    if let adapter { product = product + adapter(rows) }
     let y = bias.map { product + $0.cast(to: x.dtype) } ?? product
     return y.reshape(x.shape.replacing(-1, with: weight.shape[0]))
   }

@@ -16,10 +16,15 @@ public struct Scope {
       case bound(Named<Tensor>)
     }
     let mode: Mode
+    let adapters: Adapters?
+    /// Where the root of this source lies in the whole network.
+    let prefix: String
     var declared = Named<Weight>()
     var used: Set<String> = []
 
-    init(_ mode: Mode) { self.mode = mode }
+    init(_ mode: Mode, _ adapters: Adapters? = nil, prefix: String = "") {
+      (self.mode, self.adapters, self.prefix) = (mode, adapters, prefix)
+    }
   }
 
   private init(path: String, source: Source) {
@@ -32,6 +37,16 @@ public struct Scope {
     self.init(path: "", source: Source(.bound(weights)))
   }
 
+  /// A scope for one of several equal parts of another one, on these weights.
+  func part(_ weights: Named<Tensor>) -> Scope {
+    Scope(path: "", source: Source(.bound(weights), source.adapters, prefix: place))
+  }
+
+  /// The path from the root of the whole network.
+  private var place: String {
+    source.prefix.isEmpty || path.isEmpty ? source.prefix + path : "\(source.prefix).\(path)"
+  }
+
   /// The scope of a part.
   public static func / (scope: Scope, name: String) -> Scope {
     Scope(path: scope.path.isEmpty ? name : "\(scope.path).\(name)", source: scope.source)
@@ -42,17 +57,22 @@ public struct Scope {
 
   /// Every weight that a network asks for: the one source for initial values, checks of files and
   /// optimiser state.
-  public static func declare(_ build: (Scope) -> some Any) -> Named<Weight> {
-    let source = Source(.declaring)
+  public static func declare(
+    adapters: Adapters? = nil, _ build: (Scope) -> some Any
+  ) -> Named<Weight> {
+    declare(Source(.declaring, adapters), build)
+  }
+
+  private static func declare(_ source: Source, _ build: (Scope) -> some Any) -> Named<Weight> {
     _ = build(Scope(path: "", source: source))
     return source.declared
   }
 
   /// Builds a network on weights of which it must use every one.
   public static func bind<Network>(
-    _ weights: Named<Tensor>, _ build: (Scope) -> Network
+    _ weights: Named<Tensor>, adapters: Adapters? = nil, _ build: (Scope) -> Network
   ) -> Network {
-    let scope = Scope(weights)
+    let scope = Scope(path: "", source: Source(.bound(weights), adapters))
     let network = build(scope)
     let unused = weights.names.filter { !scope.source.used.contains($0) }
     precondition(unused.isEmpty, "weights that the network does not use: \(unused)")
@@ -83,9 +103,18 @@ public struct Scope {
     }
   }
 
+  /// The adapters of the linear map in this scope, nil where it has none.
+  func lowRank(_ input: Int, _ output: Int) -> LowRank? {
+    guard let adapters = source.adapters, adapters.apply(to: place) else { return nil }
+    return LowRank(
+      down: weight(Adapters.down, [adapters.rank, input], .fanIn(input)),
+      up: weight(Adapters.up, [output, adapters.rank], .zeros),
+      scale: adapters.alpha / Double(adapters.rank))
+  }
+
   /// The weights of `count` equal parts, each with a leading axis over the parts.
   func stacked(count: Int, _ build: (Scope) -> some Any) -> Named<Tensor> {
-    Scope.declare(build).map { name, weight in
+    Scope.declare(Source(.declaring, source.adapters, prefix: place), build).map { name, weight in
       self.weight(
         name, Shape([count] + weight.type.shape.sizes), .stacked(weight.initializer),
         dtype: weight.type.dtype)

@@ -16,6 +16,7 @@ public struct Stack<Layer> {
   public let count: Int
   private let weights: Named<Tensor>
   private let execution: StackExecution
+  private let scope: Scope
   private let build: (Scope) -> Layer
 
   /// Makes a stack of `count` layers that a closure builds.
@@ -25,6 +26,7 @@ public struct Stack<Layer> {
   ) {
     self.count = count
     self.execution = execution
+    self.scope = scope
     self.build = build
     weights = scope.stacked(count: count, build)
   }
@@ -36,12 +38,12 @@ public struct Stack<Layer> {
       let parts = weights.values.map { $0.unstack() }
       return (0..<count).reduce(x) { x, i in
         let own = Named(zip(weights.names, parts.map { $0[i] }))
-        return apply(build(Scope(own)), x).barrier()
+        return apply(build(scope.part(own)), x).barrier()
       }
     case .scanned, .recomputed:
       return scan([x], weights.values, recomputed: execution == .recomputed) { state, values in
         let own = Named(zip(weights.names, values))
-        return ([apply(build(Scope(own)), state[0])], [])
+        return ([apply(build(scope.part(own)), state[0])], [])
       }.carry[0]
     }
   }

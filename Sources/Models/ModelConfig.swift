@@ -13,19 +13,32 @@ public enum ModelConfig: Hashable, Sendable {
   case classifier(ClassifierConfig)
 
   /// Every weight of the network.
-  public var weights: Named<Weight> {
+  public var weights: Named<Weight> { weights(with: nil) }
+
+  /// Every weight of the network with adapters on its linear maps.
+  public func weights(with adapters: Adapters?) -> Named<Weight> {
     switch self {
-    case .dit(let config): Scope.declare { DiT($0, config) }
-    case .tutorialUNet(let config): Scope.declare { TutorialUNet($0, config) }
-    case .classifier(let config): Scope.declare { Classifier($0, config) }
+    case .dit(let config): Scope.declare(adapters: adapters) { DiT($0, config) }
+    case .tutorialUNet(let config):
+      Scope.declare(adapters: adapters) { TutorialUNet($0, config) }
+    case .classifier(let config): Scope.declare(adapters: adapters) { Classifier($0, config) }
     }
   }
 
+  /// The paths of the linear maps, which adapters can be put on.
+  public var linearMaps: [String] {
+    weights(with: Adapters(rank: 1, alpha: 1)).names.filter { $0.hasSuffix(".lora_A.weight") }
+      .map { String($0.dropLast(".lora_A.weight".count)) }
+  }
+
   /// The network as a velocity model bound to weights, nil for a classifier.
-  public func velocityModel(_ weights: Named<Tensor>) -> (any VelocityModel)? {
+  public func velocityModel(
+    _ weights: Named<Tensor>, adapters: Adapters? = nil
+  ) -> (any VelocityModel)? {
     switch self {
-    case .dit(let config): Scope.bind(weights) { DiT($0, config) }
-    case .tutorialUNet(let config): Scope.bind(weights) { TutorialUNet($0, config) }
+    case .dit(let config): Scope.bind(weights, adapters: adapters) { DiT($0, config) }
+    case .tutorialUNet(let config):
+      Scope.bind(weights, adapters: adapters) { TutorialUNet($0, config) }
     case .classifier: nil
     }
   }

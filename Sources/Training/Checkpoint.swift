@@ -47,7 +47,7 @@ struct Checkpoint {
     guard mine != other else { return }
     let fields: [(String, (TrainingRecipe) -> AnyHashable)] = [
       ("model", { $0.model }), ("objective", { $0.objective }), ("data", { $0.data }),
-      ("optimizer", { $0.optimizer }), ("batch", { $0.batch }),
+      ("optimizer", { $0.optimizer }), ("batch", { $0.batch }), ("adapters", { $0.adapters }),
       ("condition_dropout", { $0.conditionDropout }), ("smoothing", { $0.smoothing }),
       ("seed", { $0.seed }), ("guidance", { $0.guidance }),
     ]

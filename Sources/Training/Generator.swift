@@ -36,10 +36,10 @@ public struct Generator: Sendable {
     arguments["number"] = TensorType([], .uint64)
     arguments["labels"] = TensorType([batch], .int32)
     let (image, classes) = file.model.image
-    let model = file.model
+    let (model, convention) = (file.model, file.card.timeConvention)
     function = try engine.compile(arguments) { arguments in
       let labels = arguments["labels"]!
-      var network = model.velocityModel(arguments.group("weights"))!
+      var network = convention.applied(to: model.velocityModel(arguments.group("weights"))!)
       if guidance != 0 {
         let none = Named([("label", labels.zerosLike + Double(classes))])
         network = GuidedModel(network, unconditional: none, scale: guidance)

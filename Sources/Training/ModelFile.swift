@@ -1,4 +1,5 @@
 import Files
+import Flow
 import Foundation
 import Layers
 import Models
@@ -28,12 +29,24 @@ public struct ModelFile: Sendable {
     public var anyStep: Bool
     /// The scale of guidance that generation needs; 0 where it is in the weights, or not wanted.
     public var guidance: Double
+    /// How the network is told of target times.
+    public var timeConvention = TimeConvention.pair
 
     /// Makes a card.
     public init(model: ModelConfig, anyStep: Bool = false, guidance: Double = 0) {
       self.model = model
       self.anyStep = anyStep
       self.guidance = guidance
+    }
+
+    /// Reads a card; files that say nothing of times have the usual convention.
+    public init(from decoder: any Decoder) throws {
+      let keys = try decoder.container(keyedBy: CodingKeys.self)
+      model = try keys.decode(ModelConfig.self, forKey: .model)
+      anyStep = try keys.decode(Bool.self, forKey: .anyStep)
+      guidance = try keys.decode(Double.self, forKey: .guidance)
+      timeConvention =
+        try keys.decodeIfPresent(TimeConvention.self, forKey: .timeConvention) ?? .pair
     }
   }
 

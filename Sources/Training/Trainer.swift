@@ -86,7 +86,10 @@ public final class Trainer {
     guard base.model == recipe.model else {
       throw TrainingError.otherModel(path: start, found: base.model, expected: recipe.model)
     }
-    return try engine.compile(base.weights.types) { step.initialState($0) }(base.weights)
+    return try engine.compile(base.weights.types) { given in
+      let adapters = step.weights.filter { given[$0] == nil }
+      return step.initialState(given.merging(adapters.initialized(Key(seed: recipe.seed))))
+    }(base.weights)
   }
 
   /// Trains until the last step, or until told to stop, and saves.
@@ -145,15 +148,20 @@ public final class Trainer {
     return metrics
   }
 
-  /// The weights that generation takes: their average if the recipe asks for one.
-  public var weights: Named<Buffer> {
-    state.group(recipe.smoothing > 0 ? "smooth" : "weights")
+  /// The weights that generation takes: their average if the recipe asks for one, with adapters
+  /// added to the weights that they are of.
+  public func weights() throws -> Named<Buffer> {
+    let trained = state.group(recipe.smoothing > 0 ? "smooth" : "weights")
+    guard let adapters = recipe.adapters else { return trained }
+    let all = state.group("frozen").merging(trained)
+    let merged = try engine.compile(all.types) { adapters.merged($0) }(all)
+    return recipe.model.weights.map { name, _ in merged[name]! }
   }
 
   /// Writes the checkpoint and the weights, each atomically.
   public func save() throws {
     try Checkpoint.write(
       state, step: step, recipe: recipe, batches: try batches.saved(), to: folder.checkpoint)
-    try ModelFile.write(weights, card: recipe.card, to: folder.weights, on: engine)
+    try ModelFile.write(weights(), card: recipe.card, to: folder.weights, on: engine)
   }
 }

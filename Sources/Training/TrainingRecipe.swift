@@ -1,4 +1,5 @@
 import Flow
+import Layers
 import Models
 import Optimizers
 import Recipe
@@ -19,6 +20,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var steps: Int
   /// The weights to start from, a path relative to the working directory; fresh ones if absent.
   public var start: String?
+  /// Low-rank adapters that are trained instead of the weights; nil trains the weights.
+  public var adapters: Adapters?
   /// The part of the samples whose condition is taken away.
   public var conditionDropout: Double
   /// The rate of the weights' average that is saved for generation; 0 saves the weights.
@@ -35,7 +38,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var checkpointEvery: Int
 
   enum CodingKeys: String, CodingKey {
-    case model, objective, data, optimizer, batch, steps, start, smoothing, guidance, seed, output
+    case model, objective, data, optimizer, batch, steps, start, adapters, smoothing, guidance, seed
+    case output
     case conditionDropout = "condition_dropout"
     case logEvery = "log_every"
     case checkpointEvery = "checkpoint_every"
@@ -53,6 +57,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     batch = try keys.value(.batch, in: 1...)
     steps = try keys.value(.steps, in: 1...)
     start = try keys.value(.start, default: nil)
+    adapters = try keys.value(.adapters, default: nil)
     conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
     smoothing = try keys.value(.smoothing, default: 0, in: 0..<1)
     guidance = try keys.value(.guidance, default: 0, in: 0...)
@@ -60,6 +65,19 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     output = try keys.value(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
     checkpointEvery = try keys.value(.checkpointEvery, default: 500, in: 1...)
+    if let adapters {
+      guard start != nil else {
+        throw InvalidRecipeValue(
+          CodingKeys.adapters, adapters.rank,
+          "adapters change a trained network: name its weights under start")
+      }
+      guard model.weights(with: adapters).names.contains(where: adapters.trains) else {
+        throw InvalidRecipeValue(
+          CodingKeys.adapters, adapters.layers,
+          "no linear map of the network has such a name: \(model.linearMaps.joined(separator: ", "))"
+        )
+      }
+    }
     switch (model, objective) {
     case (.classifier, .classification): break
     case (.classifier, _):
@@ -90,7 +108,9 @@ extension TrainingRecipe {
       case .tutorial: true
       case .classification: false
       }
-    return ModelFile.Card(model: model, anyStep: anyStep, guidance: guidance)
+    var card = ModelFile.Card(model: model, anyStep: anyStep, guidance: guidance)
+    if case .twinFlow(let settings) = objective { card.timeConvention = settings.timeConvention }
+    return card
   }
 }
 

@@ -6,11 +6,12 @@ import Tensors
 
 /// One step of training as a graph: from the state and a batch to the new state and metrics.
 ///
-/// The state's names: `weights.…`; `optimizer.…`; `average.…` and `decay` where the target network
-/// is an average, `initial.…` where it is the initial network; `smooth.…` where generation gets an
-/// average; `step`, the number of steps so far.
+/// The state's names: `weights.…`, which are trained; `frozen.…`, those that are not; `optimizer.…`;
+/// `average.…` and `decay` where the target network is an average, `initial.…` where it is the
+/// initial network; `smooth.…` where generation gets an average; `step`, the number of steps so far.
 struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
+  /// Every weight, adapters among them.
   let weights: Named<Weight>
   /// The types of the state.
   private(set) var stateTypes = Named<TensorType>()
@@ -18,7 +19,7 @@ struct TrainingStep: Sendable {
   /// Makes the step of a recipe.
   init(_ recipe: TrainingRecipe) {
     self.recipe = recipe
-    weights = recipe.model.weights
+    weights = recipe.model.weights(with: recipe.adapters)
     stateTypes = initialState(weights.mapValues { .placeholder($0.type) }).mapValues(\.type)
   }
 
@@ -31,16 +32,22 @@ struct TrainingStep: Sendable {
     }
   }
 
-  /// What belongs to the state beside the weights, at the start of a run.
-  func initialState(_ weights: Named<Tensor>) -> Named<Tensor> {
+  /// The state at the start of a run, from all weights.
+  func initialState(_ all: Named<Tensor>) -> Named<Tensor> {
+    let isTrained = recipe.adapters?.trains ?? { _ in true }
+    let weights = all.filter(isTrained)
     var state = weights.prefixed("weights")
+    state.merge(all.filter { !isTrained($0) }.prefixed("frozen"))
     let moments = recipe.optimizer.rule.state(for: weights.mapValues(\.type))
     state.merge(moments.mapValues { .zeros($0.shape, $0.dtype) }.prefixed("optimizer"))
     if averageRate > 0, averageRate < 1 {
       state.merge(weights.prefixed("average"))
       state["decay"] = .constant(0, .float32)
     }
-    if averageRate == 1 { state.merge(weights.prefixed("initial")) }
+    if averageRate == 1 {
+      // Without its adapters a network is the initial one.
+      state.merge(weights.filter { !Adapters.isFactor($0) }.prefixed("initial"))
+    }
     if recipe.smoothing > 0 { state.merge(weights.prefixed("smooth")) }
     state["step"] = .constant(0, .int32)
     return state
@@ -72,7 +79,7 @@ struct TrainingStep: Sendable {
       target = state.group("initial")
     }
 
-    let loss = try loss(weights, target.stopGradient(), batch, keys)
+    let loss = try loss(state, target.stopGradient(), batch, keys)
     var gradients = loss.total.gradients(for: weights)
     let norm: Tensor
     if recipe.optimizer.clip > 0 {
@@ -101,8 +108,9 @@ struct TrainingStep: Sendable {
   }
 
   private func loss(
-    _ weights: Named<Tensor>, _ target: Named<Tensor>, _ batch: Named<Tensor>, _ keys: [Key]
+    _ state: Named<Tensor>, _ target: Named<Tensor>, _ batch: Named<Tensor>, _ keys: [Key]
   ) throws -> Loss {
+    let (weights, frozen) = (state.group("weights"), state.group("frozen"))
     let (images, labels) = (batch["images"]!, batch["labels"]!)
     let objective: any Objective
     switch recipe.objective {
@@ -123,8 +131,12 @@ struct TrainingStep: Sendable {
     if recipe.conditionDropout > 0 {
       given = keys[1].bernoulli(recipe.conditionDropout, labels.shape).select(none, labels)
     }
+    let bind = { (weights: Named<Tensor>, adapters: Adapters?) in
+      recipe.model.velocityModel(frozen.merging(weights), adapters: adapters)!
+    }
     let networks = Networks(
-      live: recipe.model.velocityModel(weights)!, target: recipe.model.velocityModel(target)!)
+      live: bind(weights, recipe.adapters),
+      target: bind(target, averageRate == 1 ? nil : recipe.adapters))
     let samples = Samples(
       data: images, condition: Named([("label", given)]),
       unconditional: Named([("label", none)]))

@@ -1,0 +1,72 @@
+import Tensors
+
+/// Low-rank adapters beside the weights of linear maps: Hu and others, "LoRA: Low-rank adaptation of
+/// large language models", 2021.
+///
+/// A map with the weight W computes `x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ`. At the start B is 0, and the
+/// network is the one without adapters.
+public struct Adapters: Hashable, Sendable {
+  /// The rank: rows of A, columns of B.
+  public var rank: Int
+  /// The adapters' scale is `alpha / rank`.
+  public var alpha: Double
+  /// Which maps have adapters, by parts of their paths; all of them if empty.
+  public var layers: [String]
+  /// Weights that are trained in full beside the adapters, by parts of their paths.
+  public var full: [String]
+
+  /// Makes a description.
+  public init(rank: Int, alpha: Double, layers: [String] = [], full: [String] = []) {
+    self.rank = rank
+    self.alpha = alpha
+    self.layers = layers
+    self.full = full
+  }
+
+  /// The names of the two factors, below the path of a map.
+  static let (down, up) = ("lora_A.weight", "lora_B.weight")
+
+  /// Whether the map at a path has adapters.
+  func apply(to path: String) -> Bool {
+    !isFull(path) && (layers.isEmpty || layers.contains { Self.matches(path, $0) })
+  }
+
+  private func isFull(_ path: String) -> Bool { full.contains { Self.matches(path, $0) } }
+
+  /// Whether a name is that of one of the factors.
+  public static func isFactor(_ name: String) -> Bool {
+    name.hasSuffix(".\(down)") || name.hasSuffix(".\(up)")
+  }
+
+  /// Whether a weight is trained: the factors, and what is trained in full.
+  public func trains(_ name: String) -> Bool { Self.isFactor(name) || isFull(name) }
+
+  /// Whether a path has a part, or several joined by dots.
+  private static func matches(_ path: String, _ part: String) -> Bool {
+    ".\(path).".contains(".\(part).")
+  }
+
+  /// The weights without adapters: each is added to its weight.
+  public func merged(_ weights: Named<Tensor>) -> Named<Tensor> {
+    weights.filter { !Self.isFactor($0) }.map { name, weight in
+      let path = name.dropLast(".weight".count)
+      guard name.hasSuffix(".weight"), let a = weights["\(path).\(Self.down)"],
+        let b = weights["\(path).\(Self.up)"]
+      else { return weight }
+      return weight + b.matmul(a) * (alpha / Double(rank))
+    }
+  }
+}
+
+/// The two factors of a map that has adapters.
+struct LowRank {
+  let down: Tensor
+  let up: Tensor
+  let scale: Double
+
+  /// What they add to the map of rows `[rows, input]`.
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    x.dot(down.cast(to: x.dtype), contracting: ([1], [1]))
+      .dot(up.cast(to: x.dtype), contracting: ([1], [1])) * scale
+  }
+}
