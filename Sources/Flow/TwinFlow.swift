@@ -168,11 +168,10 @@ public struct TwinFlow: Objective {
   private func regressionTarget(
     _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Samples, _ networks: Networks
   ) -> Tensor {
-    let p = partition
-    guard settings.order >= 1, settings.consistencyRatio != 0,
-      p.endToEnd + p.anyStep + p.toData > 0
-    else { return flow.stopGradient() }
-    let rows = p.realRanges()
+    let rows = partition.realRanges()
+    guard settings.order >= 1, settings.consistencyRatio != 0, !rows.isEmpty else {
+      return flow.stopGradient()
+    }
     let network = settings.averageRate == 1 ? networks.live : networks.target
     let consistent = RCGM(order: settings.order).target(
       velocity.rows(rows).stopGradient(), flow: flow.rows(rows), x: path.point.rows(rows),

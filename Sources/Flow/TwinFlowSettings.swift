@@ -101,7 +101,13 @@ extension TwinFlowSettings {
   /// Reads the settings; keys that are absent keep their defaults.
   ///
   /// - Throws: an error that names the key whose value cannot be.
-  public init(from decoder: any Decoder) throws {
+  public init(from decoder: any Decoder) throws { try self.init(from: decoder, else: Self()) }
+
+  /// Reads the settings; keys that are absent are taken from others, such as a preset's.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  public init(from decoder: any Decoder, else standard: Self) throws {
+    self = standard
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     groups = try keys.value(.groups, default: groups)
     order = try keys.value(.order, default: order, in: 0...16)
@@ -138,7 +144,26 @@ extension TwinFlowSettings {
     if order == 0, groups.multiStep == 0, groups.adversarial == 0 {
       throw InvalidRecipeValue(
         CodingKeys.order, order,
-        "order 0 trains the multi_step and adversarial groups alone, and both weights are 0")
+        "order 0 trains the multi_step and adversarial groups alone, and both weights are 0: set "
+          + "order to 2, or groups to {multi_step: 1}")
+    }
+    if order > 0, consistencyRatio == 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.order, order,
+        "with a consistency_ratio of 0 there is no way to go in steps: set order to 0, or "
+          + "consistency_ratio to 1")
+    }
+    if rectification > 0, consistencyRatio != 1 || groups.endToEnd == 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.rectification, rectification,
+        "rectification works on one-step samples: set it to 0, or consistency_ratio to 1 and "
+          + "groups to {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}")
+    }
+    if rectification > 0, groups.adversarial == 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.rectification, rectification,
+        "rectification follows what the adversarial group learns of the fakes: set it to 0, or "
+          + "groups to {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}")
     }
   }
 }
@@ -215,6 +240,8 @@ public struct TutorialSettings: Codable, Hashable, Sendable {
   }
 
   /// Reads the settings; keys that are absent keep their defaults.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     order = try keys.value(.order, default: order, in: 1...16)

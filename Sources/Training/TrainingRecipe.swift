@@ -124,7 +124,7 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
   case classification
 
   enum Kind: String, Codable, CaseIterable { case twinflow, tutorial, classification }
-  private enum CodingKeys: String, CodingKey { case kind }
+  private enum CodingKeys: String, CodingKey { case kind, preset }
 
   var kind: Kind {
     switch self {
@@ -134,9 +134,18 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
     }
   }
 
-  /// Reads `kind` and the settings beside it.
+  /// Reads `kind`, or `preset`, and the settings beside it, which replace the preset's.
   public init(from decoder: any Decoder) throws {
-    switch try decoder.container(keyedBy: CodingKeys.self).value(.kind) as Kind {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    if let preset: Preset = try keys.value(.preset, default: nil) {
+      if let settings = preset.settings {
+        self = .twinFlow(try TwinFlowSettings(from: decoder, else: settings))
+      } else {
+        self = .tutorial(try TutorialSettings(from: decoder))
+      }
+      return
+    }
+    switch try keys.value(.kind) as Kind {
     case .twinflow: self = .twinFlow(try TwinFlowSettings(from: decoder))
     case .tutorial: self = .tutorial(try TutorialSettings(from: decoder))
     case .classification: self = .classification

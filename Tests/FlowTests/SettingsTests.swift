@@ -23,7 +23,7 @@ import Testing
     settings.enhancedRange = .init(lower: 0.125, upper: 0.5)
     settings.timeDistribution = .init(a: 0.8, b: 1.2, scale: 0.95)
     settings.distance = .barron(alpha: 0.5, c: 0.01)
-    settings.rectification = 0.25
+    settings.rectification = 0
     settings.averageRate = 1
     settings.dataFree = true
     settings.timeConvention = .middle
@@ -35,7 +35,7 @@ import Testing
       enhanced_range: [0.125, 0.5]
       time_distribution: [0.8, 1.2, 0.95]
       distance: {kind: barron, alpha: 0.5, c: 0.01}
-      rectification: 0.25
+      rectification: 0
       average_rate: 1
       data_free: true
       time_convention: middle
@@ -92,6 +92,11 @@ import Testing
     ("time_distribution: [1, 1]", "`time_distribution`"),
     ("rectification: -0.1", "`rectification`"), ("average_rate: 2", "`average_rate`"),
     ("data_free: true", "`data_free`"), ("order: 0\ngroups: {any_step: 1}", "`order`"),
+    ("consistency_ratio: 0", "`order`"), ("consistency_ratio: 0.5", "`rectification`"),
+    ("groups: {any_step: 1}", "`rectification`"),
+    ("groups: {end_to_end: 1, multi_step: 1}", "`rectification`"),
+    ("time_convention: middle\norder: 1", "`order`"),
+    ("time_convention: middle\ngroups: {end_to_end: 1, adversarial: 1}", "`order`"),
     ("groups: {any_step: 0}", "`groups`"), ("groups: {multi_step: -1}", "`groups.multi_step`"),
     ("groups: {fake: 1}", "`fake`"), ("distance: {kind: l3}", "`distance.kind`"),
     ("distance: {kind: barron, c: 0}", "`distance.c`"),

@@ -38,9 +38,8 @@ import Weights
   }
 
   @Test(arguments: [
-    "objective={kind: twinflow, groups: {multi_step: 1}, order: 0, consistency_ratio: 0, "
-      + "enhanced_ratio: 0, average_rate: 0, distance: {kind: l2}}",
-    "objective={kind: twinflow, groups: {any_step: 1}, average_rate: 0.99}",
+    "objective={preset: flow-matching}",
+    "objective={preset: rcgm, groups: {any_step: 1}}",
     "objective={kind: tutorial}",
   ])
   func everyObjectiveLearns(objective: String) throws {

@@ -1,3 +1,4 @@
+import Flow
 import Foundation
 import Recipe
 import Testing
@@ -18,6 +19,22 @@ import Testing
   @Test(arguments: shipped) func shippedRecipeIsValid(path: String) throws {
     let recipe = try RecipeDecoder.decode(TrainingRecipe.self, contentsOf: path)
     // What a checkpoint keeps of a recipe is the recipe.
+    let json = try JSONEncoder().encode(recipe)
+    #expect(try JSONDecoder().decode(TrainingRecipe.self, from: json) == recipe)
+  }
+
+  @Test(arguments: Preset.allCases) func presetsAreValidAndCanBeChanged(preset: Preset) throws {
+    let recipe = try tinyRecipe("out", "objective={preset: \(preset.rawValue)}")
+    guard let settings = preset.settings else {
+      #expect(recipe.objective == .tutorial(TutorialSettings()))
+      return
+    }
+    #expect(recipe.objective == .twinFlow(settings))
+    var changed = settings
+    changed.enhancedRatio = 0.125
+    #expect(
+      try tinyRecipe("out", "objective={preset: \(preset.rawValue), enhanced_ratio: 0.125}")
+        .objective == .twinFlow(changed))
     let json = try JSONEncoder().encode(recipe)
     #expect(try JSONDecoder().decode(TrainingRecipe.self, from: json) == recipe)
   }
@@ -48,6 +65,30 @@ import Testing
       Issue.record("\(setting) was taken")
     } catch {
       #expect("\(error)".contains(hint), "\(error)")
+    }
+  }
+}
+
+@Suite struct RecipePresetTests {
+  @Test(arguments: Preset.allCases) func shownRecipesAreWholeAndExplained(_ preset: Preset) throws {
+    let recipe = try preset.recipe()
+    let text = try recipe.text(heading: "A recipe.\nIn two lines.")
+    #expect(try RecipeDecoder.decode(TrainingRecipe.self, yaml: text, file: "shown") == recipe)
+    let lines = text.split(separator: "\n")
+    #expect(lines.prefix(2) == ["# A recipe.", "# In two lines."])
+    for line in lines { #expect(line.contains("# ") && line.count <= 110, "\(line)") }
+    #expect((recipe.adapters != nil) == preset.trainsAdapters)
+  }
+
+  /// Every field that a comment explains is in the reference.
+  @Test func theReferenceHasEveryField() throws {
+    let path =
+      URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().path + "/docs/recipes.md"
+    let reference = try String(contentsOfFile: path, encoding: .utf8)
+    for field in TrainingRecipe.comments.keys {
+      let key = field.split(separator: ".").last!
+      #expect(reference.contains("`\(key)`") || reference.contains("`\(key):"), "\(field)")
     }
   }
 }

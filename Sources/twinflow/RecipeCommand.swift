@@ -1,0 +1,47 @@
+import ArgumentParser
+import Flow
+import Training
+
+extension Preset: ExpressibleByArgument {}
+
+/// `twinflow recipe`
+struct RecipeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "recipe", abstract: "Shows recipes of known methods.", subcommands: [Show.self])
+
+  /// `twinflow recipe show`
+  struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Prints a whole recipe with a comment on every field.",
+      discussion: """
+        The text is a recipe as it stands: on Fashion-MNIST, from the base model that comes with the
+        project where the method needs one.
+
+        EXAMPLES
+          twinflow recipe show twinflow
+          twinflow recipe show rcgm > rcgm.yaml && twinflow train rcgm.yaml
+        """)
+
+    @Argument(help: "The method.")
+    var preset: Preset
+
+    func run() throws {
+      print(try preset.recipe().text(heading: preset.summary), terminator: "")
+    }
+  }
+}
+
+extension Preset {
+  /// The method in a line.
+  fileprivate var summary: String {
+    switch self {
+    case .flowMatching: "Flow matching: a multi-step model from scratch."
+    case .rcgm: "RCGM: any-step generation without a twin trajectory."
+    case .twinFlow: "TwinFlow: one-step generation by self-adversarial flows."
+    case .twinFlowLoRA1: "TwinFlow with adapters and one time, order 1."
+    case .twinFlowLoRA2: "TwinFlow with adapters and one time, order 2."
+    case .twinFlowDataFree: "TwinFlow without data: the network learns from its own samples."
+    case .tutorial: "TwinFlow for small networks, from scratch."
+    }
+  }
+}
