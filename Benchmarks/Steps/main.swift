@@ -99,7 +99,7 @@ extension Bench.Work {
       return state
     }(Named())
     let state = Set(arguments.names)
-    let image = model.image.shape.sizes
+    let image = model.sample.shape.sizes
     let pixels = (0..<batch * image.reduce(1, *)).map { Float(sin(Double($0 % 1009) * 0.05)) }
     arguments["images"] = try engine.client.buffer(pixels, shape: [batch] + image)
     arguments["labels"] = try engine.client.buffer(
@@ -138,7 +138,7 @@ extension Bench.Work {
     arguments["labels"] = try engine.client.buffer(
       (0..<batch).map { Int32($0 % 10) }, shape: [batch])
     let function = try engine.compile(arguments.types) { a in
-      let noise = Key(a["key"]!).normal(Shape([batch] + model.image.shape.sizes))
+      let noise = Key(a["key"]!).normal(Shape([batch] + model.sample.shape.sizes))
       let images = Sampler(.preset(1))(
         model.velocityModel(a.group("weights"))!, noise: noise,
         condition: Named([("label", a["labels"]!)]), key: Key(seed: 1))

@@ -38,7 +38,7 @@ public struct Evaluator: Sendable {
     width = config.features
     let count = Self.batch
     var arguments = classifier.weights.types.prefixed("weights")
-    arguments["images"] = TensorType(Shape([count] + classifier.model.image.shape.sizes), .float32)
+    arguments["images"] = TensorType(Shape([count] + classifier.model.sample.shape.sizes), .float32)
     arguments["labels"] = TensorType([count], .int32)
     function = try engine.compile(arguments) { arguments in
       let network = Scope.bind(arguments.group("weights")) { Classifier($0, config) }
@@ -84,7 +84,7 @@ public struct Evaluator: Sendable {
 
   /// Measures the first real pictures of a set.
   public func measure(_ set: FashionMNIST, counts: [Int]) throws -> [Measurement] {
-    let shape = [Self.batch] + classifier.model.image.shape.sizes
+    let shape = [Self.batch] + classifier.model.sample.shape.sizes
     return try measure(counts) { number in
       let range = number * Self.batch..<(number + 1) * Self.batch
       let images = try engine.client.buffer(set.images(range), shape: shape)
@@ -94,7 +94,7 @@ public struct Evaluator: Sendable {
 
   /// The labels of a batch: equally many of each class.
   public var labels: [Int32] {
-    let classes = classifier.model.image.classes
+    let classes = classifier.model.sample.classes
     return (0..<Self.batch).map { Int32($0 % classes) }
   }
 }

@@ -9,6 +9,8 @@ public enum ModelConfig: Hashable, Sendable {
   case dit(DiTConfig)
   /// The tutorial's U-Net.
   case tutorialUNet(TutorialUNetConfig)
+  /// A perceptron for points.
+  case perceptron(PointNetworkConfig)
   /// A classifier of images.
   case classifier(ClassifierConfig)
 
@@ -21,6 +23,7 @@ public enum ModelConfig: Hashable, Sendable {
     case .dit(let config): Scope.declare(adapters: adapters) { DiT($0, config) }
     case .tutorialUNet(let config):
       Scope.declare(adapters: adapters) { TutorialUNet($0, config) }
+    case .perceptron(let config): Scope.declare(adapters: adapters) { PointNetwork($0, config) }
     case .classifier(let config): Scope.declare(adapters: adapters) { Classifier($0, config) }
     }
   }
@@ -39,15 +42,19 @@ public enum ModelConfig: Hashable, Sendable {
     case .dit(let config): Scope.bind(weights, adapters: adapters) { DiT($0, config) }
     case .tutorialUNet(let config):
       Scope.bind(weights, adapters: adapters) { TutorialUNet($0, config) }
+    case .perceptron(let config):
+      Scope.bind(weights, adapters: adapters) { PointNetwork($0, config) }
     case .classifier: nil
     }
   }
 
-  /// The shape of one image, `[height, width, channels]`, and the number of classes.
-  public var image: (shape: Shape, classes: Int) {
+  /// The shape of one sample, `[height, width, channels]` for images, and the number of classes; 0
+  /// for a network that knows none.
+  public var sample: (shape: Shape, classes: Int) {
     switch self {
     case .dit(let config): ([config.size, config.size, config.channels], config.classes)
     case .tutorialUNet(let config): ([config.size, config.size, config.channels], config.classes)
+    case .perceptron(let config): ([config.features], 0)
     case .classifier(let config): ([config.size, config.size, config.channels], config.classes)
     }
   }
@@ -57,7 +64,7 @@ extension ModelConfig: Codable {
   private enum Kind: String, Codable, CaseIterable {
     case dit
     case tutorialUNet = "tutorial-unet"
-    case classifier
+    case perceptron, classifier
   }
   private enum CodingKeys: String, CodingKey { case kind }
 
@@ -66,6 +73,7 @@ extension ModelConfig: Codable {
     switch try decoder.container(keyedBy: CodingKeys.self).value(.kind) as Kind {
     case .dit: self = .dit(try DiTConfig(from: decoder))
     case .tutorialUNet: self = .tutorialUNet(try TutorialUNetConfig(from: decoder))
+    case .perceptron: self = .perceptron(try PointNetworkConfig(from: decoder))
     case .classifier: self = .classifier(try ClassifierConfig(from: decoder))
     }
   }
@@ -79,6 +87,9 @@ extension ModelConfig: Codable {
       try config.encode(to: encoder)
     case .tutorialUNet(let config):
       try keys.encode(Kind.tutorialUNet, forKey: .kind)
+      try config.encode(to: encoder)
+    case .perceptron(let config):
+      try keys.encode(Kind.perceptron, forKey: .kind)
       try config.encode(to: encoder)
     case .classifier(let config):
       try keys.encode(Kind.classifier, forKey: .kind)

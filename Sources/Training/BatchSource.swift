@@ -2,10 +2,11 @@ import Datasets
 import Files
 import Foundation
 
-/// An endless, repeatable stream of labelled images.
+/// An endless, repeatable stream of labelled samples.
 public protocol BatchSource {
-  /// The next batch: images within ±1 in `[batch, height, width, channels]` order, and labels.
-  mutating func next() -> (images: [Float], labels: [Int32])
+  /// The next batch: samples one after the other, images within ±1 in `[height, width, channels]`
+  /// order, and labels.
+  mutating func next() -> (samples: [Float], labels: [Int32])
 
   /// Where the stream stands, as text for a checkpoint.
   func saved() throws -> String
@@ -23,6 +24,7 @@ extension DataConfig {
     case .fashionMNIST:
       FashionMNISTBatches(
         try FashionMNIST(.training, folder: path), size: size, flip: flip, seed: seed)
+    case .points(let set): PointBatches(set: set, size: size, seed: seed)
     }
   }
 }
@@ -41,7 +43,7 @@ struct FashionMNISTBatches: BatchSource {
     sampler = BatchSampler(count: set.count, seed: seed)
   }
 
-  mutating func next() -> (images: [Float], labels: [Int32]) {
+  mutating func next() -> (samples: [Float], labels: [Int32]) {
     let picks = sampler.next(size)
     let images = picks.flatMap { pick in
       set.images(CollectionOfOne(pick.index), mirrored: { _ in flip && pick.coin })
@@ -56,5 +58,31 @@ struct FashionMNISTBatches: BatchSource {
   mutating func restore(_ saved: String) throws {
     try sampler.restore(
       JSONDecoder().decode(BatchSampler.Position.self, from: Data(saved.utf8)))
+  }
+}
+
+/// Batches of points, which have no classes.
+struct PointBatches: BatchSource {
+  let set: Points
+  let size: Int
+  let seed: UInt64
+  private var number = 0
+
+  init(set: Points, size: Int, seed: UInt64) {
+    (self.set, self.size, self.seed) = (set, size, seed)
+  }
+
+  mutating func next() -> (samples: [Float], labels: [Int32]) {
+    defer { number += 1 }
+    return (set.sample(size, seed: seed, number: number), [Int32](repeating: 0, count: size))
+  }
+
+  func saved() throws -> String { "\(number)" }
+
+  mutating func restore(_ saved: String) throws {
+    guard let number = Int(saved), number >= 0 else {
+      throw DatasetError.wrongPosition(reason: "\(saved) is no number of batches")
+    }
+    self.number = number
   }
 }

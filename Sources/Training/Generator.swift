@@ -35,7 +35,7 @@ public struct Generator: Sendable {
     arguments["key"] = Key.type
     arguments["number"] = TensorType([], .uint64)
     arguments["labels"] = TensorType([batch], .int32)
-    let (image, classes) = file.model.image
+    let (image, classes) = file.model.sample
     let (model, convention) = (file.model, file.card.timeConvention)
     function = try engine.compile(arguments) { arguments in
       let labels = arguments["labels"]!

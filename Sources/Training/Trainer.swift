@@ -132,9 +132,9 @@ public final class Trainer {
   /// - Throws: `TrainingError.notFinite`; the state is of no use afterwards.
   public func advance() throws -> Named<Float> {
     let batch = batches.next()
-    let image = recipe.model.image.shape.sizes
+    let shape = recipe.model.sample.shape.sizes
     var arguments = state
-    arguments["images"] = try engine.client.buffer(batch.images, shape: [recipe.batch] + image)
+    arguments["samples"] = try engine.client.buffer(batch.samples, shape: [recipe.batch] + shape)
     arguments["labels"] = try engine.client.buffer(batch.labels, shape: [recipe.batch])
     let results = try function(arguments)
     state = results.filter { trainingStep.stateTypes[$0] != nil }

@@ -65,6 +65,22 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     output = try keys.value(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
     checkpointEvery = try keys.value(.checkpointEvery, default: 500, in: 1...)
+    guard data.shape == model.sample.shape else {
+      throw InvalidRecipeValue(
+        CodingKeys.data, data.kind.rawValue,
+        "its samples are \(data.shape), those of the model \(model.sample.shape)")
+    }
+    if model.sample.classes == 0 {
+      guard conditionDropout == 0 else {
+        throw InvalidRecipeValue(
+          CodingKeys.conditionDropout, conditionDropout, "the model knows no classes: set it to 0")
+      }
+      guard objective.enhancedRatio == 0 else {
+        throw InvalidRecipeValue(
+          CodingKeys.objective, "enhanced_ratio \(objective.enhancedRatio)",
+          "the model knows no classes that guidance could tell apart: set it to 0")
+      }
+    }
     if let adapters {
       guard start != nil else {
         throw InvalidRecipeValue(
@@ -134,6 +150,15 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
     }
   }
 
+  /// Guidance that is folded into the target.
+  var enhancedRatio: Double {
+    switch self {
+    case .twinFlow(let settings): settings.enhancedRatio
+    case .tutorial(let settings): settings.enhancedRatio
+    case .classification: 0
+    }
+  }
+
   /// Reads `kind`, or `preset`, and the settings beside it, which replace the preset's.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
@@ -161,37 +186,6 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
     case .tutorial(let settings): try settings.encode(to: encoder)
     case .classification: break
     }
-  }
-}
-
-/// Where samples come from.
-public struct DataConfig: Codable, Hashable, Sendable {
-  /// The sets that can be named.
-  public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
-    /// Fashion-MNIST: 28 × 28 grey pictures of clothes in ten classes.
-    case fashionMNIST = "fashion-mnist"
-  }
-
-  /// The set.
-  public var kind: Kind
-  /// Its folder; absent for where the Debian package puts it.
-  public var path: String?
-  /// Whether half of the pictures are mirrored.
-  public var flip: Bool
-
-  /// Names a set.
-  public init(kind: Kind, path: String? = nil, flip: Bool = false) {
-    self.kind = kind
-    self.path = path
-    self.flip = flip
-  }
-
-  /// Reads a set's name and options.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    kind = try keys.value(.kind)
-    path = try keys.value(.path, default: nil)
-    flip = try keys.value(.flip, default: false)
   }
 }
 

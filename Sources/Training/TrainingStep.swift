@@ -53,11 +53,11 @@ struct TrainingStep: Sendable {
     return state
   }
 
-  /// The types of a batch: `images` within ±1 `[batch, height, width, channels]`, `labels`.
+  /// The types of a batch: `samples` `[batch, …]` and `labels` `[batch]`.
   var batchTypes: Named<TensorType> {
-    let image = recipe.model.image.shape.sizes
+    let shape = recipe.model.sample.shape.sizes
     return Named([
-      ("images", TensorType(Shape([recipe.batch] + image), .float32)),
+      ("samples", TensorType(Shape([recipe.batch] + shape), .float32)),
       ("labels", TensorType([recipe.batch], .int32)),
     ])
   }
@@ -111,14 +111,14 @@ struct TrainingStep: Sendable {
     _ state: Named<Tensor>, _ target: Named<Tensor>, _ batch: Named<Tensor>, _ keys: [Key]
   ) throws -> Loss {
     let (weights, frozen) = (state.group("weights"), state.group("frozen"))
-    let (images, labels) = (batch["images"]!, batch["labels"]!)
+    let (samples, labels) = (batch["samples"]!, batch["labels"]!)
     let objective: any Objective
     switch recipe.objective {
     case .classification:
       guard case .classifier(let config) = recipe.model else {
         preconditionFailure("classification needs a classifier")
       }
-      let logits = Scope.bind(weights) { Classifier($0, config) }(images).logits
+      let logits = Scope.bind(weights) { Classifier($0, config) }(samples).logits
       let total = logits.crossEntropy(labels).mean()
       let hits = logits.argmax().equal(labels).cast(to: .float32).mean()
       return Loss(
@@ -126,7 +126,7 @@ struct TrainingStep: Sendable {
     case .twinFlow(let settings): objective = try TwinFlow(settings, batch: recipe.batch)
     case .tutorial(let settings): objective = TutorialTwinFlow(settings)
     }
-    let none = labels.zerosLike + Double(recipe.model.image.classes)
+    let none = labels.zerosLike + Double(recipe.model.sample.classes)
     var given = labels
     if recipe.conditionDropout > 0 {
       given = keys[1].bernoulli(recipe.conditionDropout, labels.shape).select(none, labels)
@@ -137,9 +137,9 @@ struct TrainingStep: Sendable {
     let networks = Networks(
       live: bind(weights, recipe.adapters),
       target: bind(target, averageRate == 1 ? nil : recipe.adapters))
-    let samples = Samples(
-      data: images, condition: Named([("label", given)]),
+    let all = Samples(
+      data: samples, condition: Named([("label", given)]),
       unconditional: Named([("label", none)]))
-    return objective(networks, samples, key: keys[0])
+    return objective(networks, all, key: keys[0])
   }
 }

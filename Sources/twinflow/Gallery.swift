@@ -20,7 +20,7 @@ struct Gallery {
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, title: String,
     caption: String, columns: Int = 10
   ) throws -> (sheet: Sheet, texts: [(key: String, text: String)]) {
-    let (image, classes) = file.model.image
+    let (image, classes) = file.model.sample
     let labels = (0..<classes * columns).map { Int32($0 / columns) }
     let generator = try Generator(
       file, settings, guidance: guidance, batch: labels.count, on: engine)

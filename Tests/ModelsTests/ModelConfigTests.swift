@@ -33,6 +33,16 @@ import Testing
         }())
     ),
     (
+      "{kind: perceptron, features: 3, width: 8, depth: 2, frequencies: 4, time_scale: 10}",
+      .perceptron(
+        {
+          var config = PointNetworkConfig()
+          (config.features, config.width, config.depth) = (3, 8, 2)
+          (config.frequencies, config.timeScale) = (4, 10)
+          return config
+        }())
+    ),
+    (
       "{kind: classifier, size: 8, channels: 3, width: 16, features: 6, classes: 2}",
       .classifier(
         {
@@ -55,7 +65,7 @@ import Testing
     let weights = config.weights.mapValues { Tensor.placeholder($0.type) }
     let model = config.velocityModel(weights)
     guard case .classifier = config else {
-      let x = Tensor.placeholder(TensorType(Shape([2] + config.image.shape.sizes), .float32))
+      let x = Tensor.placeholder(TensorType(Shape([2] + config.sample.shape.sizes), .float32))
       let time = Tensor.placeholder(TensorType([2], .float32))
       let label = Tensor.placeholder(TensorType([2], .int32))
       let y = model?(x, time: time, target: time, condition: Named([("label", label)]))
@@ -75,6 +85,9 @@ import Testing
     ("{kind: dit, features: 3}", "`features`"),
     ("{kind: tutorial-unet, size: 6}", "`size`"), ("{kind: tutorial-unet, width: 0}", "`width`"),
     ("{kind: tutorial-unet, depth: 2}", "`depth`"),
+    ("{kind: perceptron, width: 0}", "`width`"),
+    ("{kind: perceptron, frequencies: 3}", "`frequencies`"),
+    ("{kind: perceptron, classes: 2}", "`classes`"),
     ("{kind: classifier, width: 12}", "`width`"), ("{kind: classifier, classes: 1}", "`classes`"),
   ]
 

@@ -1,0 +1,51 @@
+import Flow
+import Layers
+import Tensors
+
+/// A residual perceptron for points: each block adds to the state what a small perceptron makes of
+/// it, shifted by the features of the times. It knows no classes.
+///
+/// The times' features are `E₁(t) + E₂(tt)·(t − tt)`, as in the diffusion transformer.
+public struct PointNetwork: VelocityModel {
+  private let config: PointNetworkConfig
+  private let time: MLP
+  private let target: MLP
+  private let input: Linear
+  private let blocks: [(norm: LayerNorm, shift: Linear, mlp: MLP)]
+  private let norm: LayerNorm
+  private let output: Linear
+
+  /// Binds the network's weights.
+  public init(_ scope: Scope, _ config: PointNetworkConfig) {
+    self.config = config
+    let width = config.width
+    time = MLP(scope / "time", config.frequencies, hidden: width, width) { $0.silu() }
+    target = MLP(scope / "target", config.frequencies, hidden: width, width) { $0.silu() }
+    input = Linear(scope / "input", config.features, width)
+    blocks = (0..<config.depth).map { i in
+      let block = scope / "blocks" / i
+      return (
+        LayerNorm(block / "norm", width, affine: false), Linear(block / "shift", width, width),
+        MLP(block / "mlp", width, hidden: 2 * width, width) { $0.silu() }
+      )
+    }
+    norm = LayerNorm(scope / "norm", width, affine: false)
+    output = Linear(scope / "output", width, config.features, initial: .zeros)
+  }
+
+  /// - Parameters:
+  ///   - x: points `[batch, features]`.
+  ///   - condition: is not looked at.
+  public func callAsFunction(
+    _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
+  ) -> Tensor {
+    let embed = { (mlp: MLP, time: Tensor) in
+      mlp((time.cast(to: .float32) * config.timeScale).sinusoidal(config.frequencies))
+    }
+    let gap = (t - tt).cast(to: .float32).expanded([1])
+    let signal = (embed(time, t) + embed(target, tt) * gap).silu().cast(to: x.dtype)
+    var h = input(x)
+    for block in blocks { h = h + block.mlp(block.norm(h) + block.shift(signal)) }
+    return output(norm(h))
+  }
+}

@@ -1,0 +1,25 @@
+import Datasets
+import Evaluation
+import Testing
+
+@Suite struct SlicedWassersteinTests {
+  /// A shift by d along any line is d·|cos| along each direction: d/√2 in the mean of squares.
+  @Test(arguments: [(3, 0), (0, 2), (-1, 1)] as [(Float, Float)])
+  func ofAShiftIsItsLength(_ x: Float, _ y: Float) {
+    let points = Points.moons.sample(500, seed: 1)
+    let moved = points.enumerated().map { $0.element + ($0.offset % 2 == 0 ? x : y) }
+    let length = Double(x * x + y * y).squareRoot()
+    let distance = SlicedWasserstein.distance(points, moved)
+    #expect(abs(distance - length / 2.0.squareRoot()) < 1e-4 * length)
+  }
+
+  @Test func doesNotDependOnTheOrderAndTellsSetsApart() {
+    let a = Points.spiral.sample(2000, seed: 1)
+    var swapped = a
+    swapped.replaceSubrange(0..<4, with: [a[2], a[3], a[0], a[1]])
+    #expect(SlicedWasserstein.distance(a, swapped) == 0)
+    let same = SlicedWasserstein.distance(a, Points.spiral.sample(2000, seed: 2))
+    let other = SlicedWasserstein.distance(a, Points.eightGaussians.sample(2000, seed: 2))
+    #expect(same > 0 && same < 0.1 && other > 1.5 * same)
+  }
+}
