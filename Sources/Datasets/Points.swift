@@ -63,7 +63,8 @@ public enum Points: String, CaseIterable, Sendable {
       let turn = 1.5 * Double.pi * (1 + 2 * uniform())
       let noise = normal()
       return (
-        (turn * cos(turn) - 2 + 0.4 * noise.0) / 6.7, (turn * sin(turn) - 0.21 + 0.4 * noise.1) / 6.9
+        (turn * cos(turn) - 2 + 0.4 * noise.0) / 6.7,
+        (turn * sin(turn) - 0.21 + 0.4 * noise.1) / 6.9
       )
     }
   }

@@ -7,6 +7,38 @@ public protocol Objective: Sendable {
 
   /// The rate of the target network's average: 0 is the live network, 1 the initial one.
   var averageRate: Double { get }
+
+  /// The networks beside the one that is trained to generate; none for most objectives.
+  var auxiliaries: [Auxiliary] { get }
+
+  /// Every how many steps the network that generates is updated.
+  var interval: Int { get }
+}
+
+extension Objective {
+  /// Most objectives need one network alone.
+  public var auxiliaries: [Auxiliary] { [] }
+
+  /// Most objectives update it in every step.
+  public var interval: Int { 1 }
+}
+
+/// A network of the same architecture that an objective holds beside the one that generates. It
+/// starts as a copy of that one, and has an optimiser state of its own.
+public struct Auxiliary: Hashable, Sendable {
+  /// Its name among the objective's networks.
+  public let name: String
+  /// Every how many steps it is updated; nil for a frozen one.
+  public let interval: Int?
+  /// Its learning rate as a multiple of the recipe's.
+  public let rate: Double
+
+  /// Describes a network.
+  public init(_ name: String, interval: Int?, rate: Double = 1) {
+    self.name = name
+    self.interval = interval
+    self.rate = rate
+  }
 }
 
 /// The bindings of one architecture that an objective evaluates.
@@ -15,11 +47,17 @@ public struct Networks {
   public let live: any VelocityModel
   /// The target network: the average, the initial network or the live one; it gets no gradient.
   public let target: any VelocityModel
+  /// The auxiliary networks by name.
+  public let auxiliaries: [String: any VelocityModel]
 
-  /// Makes a pair.
-  public init(live: any VelocityModel, target: any VelocityModel) {
+  /// Makes a set.
+  public init(
+    live: any VelocityModel, target: any VelocityModel,
+    auxiliaries: [String: any VelocityModel] = [:]
+  ) {
     self.live = live
     self.target = target
+    self.auxiliaries = auxiliaries
   }
 }
 
@@ -44,14 +82,20 @@ public struct Samples {
 public struct Loss {
   /// The scalar that is minimised.
   public let total: Tensor
+  /// The scalars that the auxiliary networks minimise, by their names.
+  public let auxiliaries: Named<Tensor>
   /// Scalars to be logged, by name.
   public let metrics: Named<Tensor>
   /// Values on the way, for tests: only those that are asked for are computed.
   public let details: Named<Tensor>
 
   /// Makes a loss.
-  public init(total: Tensor, metrics: Named<Tensor>, details: Named<Tensor> = Named()) {
+  public init(
+    total: Tensor, auxiliaries: Named<Tensor> = Named(), metrics: Named<Tensor>,
+    details: Named<Tensor> = Named()
+  ) {
     self.total = total
+    self.auxiliaries = auxiliaries
     self.metrics = metrics
     self.details = details
   }

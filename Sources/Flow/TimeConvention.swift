@@ -14,7 +14,9 @@ public enum TimeConvention: String, Codable, Hashable, Sendable, CaseIterable {
   }
 
   func applied(to networks: Networks) -> Networks {
-    Networks(live: applied(to: networks.live), target: applied(to: networks.target))
+    Networks(
+      live: applied(to: networks.live), target: applied(to: networks.target),
+      auxiliaries: networks.auxiliaries.mapValues { applied(to: $0) })
   }
 }
 

@@ -9,6 +9,28 @@ public final class Canvas {
   private let surface: OpaquePointer
   private let context: OpaquePointer
 
+  /// A colour by its parts from 0 to 1.
+  public struct Colour: Hashable, Sendable {
+    let red, green, blue: Double
+    var opacity = 1.0
+
+    /// A grey.
+    public static func grey(_ value: Double) -> Colour {
+      Colour(red: value, green: value, blue: value)
+    }
+
+    /// The same colour, through which what lies below is seen.
+    public func with(opacity: Double) -> Colour {
+      Colour(red: red, green: green, blue: blue, opacity: opacity)
+    }
+
+    /// Colours that are told apart also by people who see few: Okabe and Ito, 2008.
+    public static let palette = [
+      (0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233),
+      (0, 0, 0), (150, 140, 60),
+    ].map { Colour(red: $0.0 / 255, green: $0.1 / 255, blue: $0.2 / 255) }
+  }
+
   /// Where a text lies relative to its place.
   public enum Alignment: Sendable {
     /// The place is the text's left end.
@@ -62,6 +84,28 @@ public final class Canvas {
     cairo_set_source_rgb(context, grey, grey, grey)
     cairo_rectangle(context, x, y, width, height)
     cairo_fill(context)
+  }
+
+  /// Draws a line through points.
+  public func line(_ points: [(x: Double, y: Double)], colour: Colour, width: Double = 1) {
+    guard let first = points.first else { return }
+    set(colour)
+    cairo_set_line_width(context, width)
+    cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
+    cairo_move_to(context, first.x, first.y)
+    for point in points.dropFirst() { cairo_line_to(context, point.x, point.y) }
+    cairo_stroke(context)
+  }
+
+  /// Fills a circle.
+  public func dot(x: Double, y: Double, radius: Double, colour: Colour) {
+    set(colour)
+    cairo_arc(context, x, y, radius, 0, 2 * .pi)
+    cairo_fill(context)
+  }
+
+  private func set(_ colour: Colour) {
+    cairo_set_source_rgba(context, colour.red, colour.green, colour.blue, colour.opacity)
   }
 
   /// Draws a picture with each pixel `scale` × `scale` large.

@@ -68,3 +68,18 @@ func pullback(
   }
   return sources.map { found[$0.id] }
 }
+
+extension Tensor {
+  /// Whether this tensor is computed from another one.
+  public func depends(on other: Tensor) -> Bool {
+    id == other.id
+      || Graph.nodes(reaching: [self]).contains { node in
+        node.tensors.contains { $0.id == other.id }
+      }
+  }
+
+  /// Whether a gradient of this scalar reaches another tensor.
+  public func hasGradient(for other: Tensor) -> Bool {
+    pullback([self], [.constant(1, dtype)], to: [other])[0] != nil
+  }
+}

@@ -78,4 +78,3 @@ extension DataConfig.Kind: Codable, RawRepresentable, CaseIterable {
     self = kind
   }
 }
-

@@ -44,12 +44,36 @@ public struct Generator: Sendable {
         let none = Named([("label", labels.zerosLike + Double(classes))])
         network = GuidedModel(network, unconditional: none, scale: guidance)
       }
-      let keys = Key(arguments["key"]!).folded(arguments["number"]!).split(2)
+      let keys = Self.keys(arguments)
       let noise = keys[0].normal(Shape([batch] + image.sizes))
       let images = Sampler(settings)(
         network, noise: noise, condition: Named([("label", labels)]), key: keys[1])
       return Named([("images", images)])
     }
+  }
+
+  /// The noise that a batch is made from, `[batch, …]`.
+  public func noise(seed: UInt64, number: Int = 0) throws -> Buffer {
+    let shape = Shape([batch] + file.model.sample.shape.sizes)
+    let types = Named([("key", Key.type), ("number", TensorType([], .uint64))])
+    let function = try engine.compile(types) { arguments in
+      Named([("noise", Self.keys(arguments)[0].normal(shape))])
+    }
+    return try function(Self.source(seed, number, engine))["noise"]!
+  }
+
+  /// The keys of the noise and of the sampler.
+  private static func keys(_ arguments: Named<Tensor>) -> [Key] {
+    Key(arguments["key"]!).folded(arguments["number"]!).split(2)
+  }
+
+  private static func source(
+    _ seed: UInt64, _ number: Int, _ engine: Engine
+  ) throws -> Named<Buffer> {
+    Named([
+      ("key", try engine.client.buffer([seed, 0], shape: [2])),
+      ("number", try engine.client.buffer([UInt64(number)], shape: [])),
+    ])
   }
 
   /// Makes one batch.
@@ -64,8 +88,7 @@ public struct Generator: Sendable {
   ) throws -> Buffer {
     precondition(labels.count == batch, "\(labels.count) labels are given for a batch of \(batch)")
     var arguments = file.weights.prefixed("weights")
-    arguments["key"] = try engine.client.buffer([seed, 0], shape: [2])
-    arguments["number"] = try engine.client.buffer([UInt64(number)], shape: [])
+    arguments.merge(try Self.source(seed, number, engine))
     arguments["labels"] = try engine.client.buffer(labels, shape: [batch])
     return try function(arguments)["images"]!
   }

@@ -10,16 +10,21 @@ import Tensors
 public final class Trainer {
   /// The recipe of the run.
   public let recipe: TrainingRecipe
-  /// What was compiled, and how long it took.
+  /// The first step's program, and how long it took to compile.
   public let function: CompiledFunction
   /// How many steps have been made.
   public private(set) var step = 0
 
   private let engine: Engine
   private let trainingStep: TrainingStep
+  /// The programs by what they update: most objectives have one.
+  private var functions: [TrainingStep.Updates: CompiledFunction] = [:]
   private var state: Named<Buffer>
   private var batches: any BatchSource
   private let folder: RunFolder
+
+  /// The types of everything that a checkpoint holds.
+  package var stateTypes: Named<TensorType> { trainingStep.stateTypes }
 
   /// How a run starts.
   public enum Start: Sendable {
@@ -51,7 +56,7 @@ public final class Trainer {
   public init(_ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh) throws {
     self.recipe = recipe
     self.engine = engine
-    trainingStep = TrainingStep(recipe)
+    trainingStep = try TrainingStep(recipe)
     folder = try RunFolder(recipe.output)
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
     switch start {
@@ -65,12 +70,20 @@ public final class Trainer {
       step = checkpoint.step
       try batches.restore(checkpoint.batches)
     }
-    let step = trainingStep
-    function = try engine.compile(
+    let updates = trainingStep.updates(at: self.step)
+    function = try Self.compile(trainingStep, updates, engine)
+    functions[updates] = function
+  }
+
+  private static func compile(
+    _ step: TrainingStep, _ updates: TrainingStep.Updates, _ engine: Engine
+  ) throws -> CompiledFunction {
+    try engine.compile(
       step.stateTypes.merging(step.batchTypes), donating: { step.stateTypes[$0] != nil }
     ) { arguments in
       let batch = Named(step.batchTypes.names.map { ($0, arguments[$0]!) })
-      return try step(arguments.filter { step.stateTypes[$0] != nil }, batch)
+      return step(
+        arguments.filter { step.stateTypes[$0] != nil }, batch, updating: updates)
     }
   }
 
@@ -136,6 +149,9 @@ public final class Trainer {
     var arguments = state
     arguments["samples"] = try engine.client.buffer(batch.samples, shape: [recipe.batch] + shape)
     arguments["labels"] = try engine.client.buffer(batch.labels, shape: [recipe.batch])
+    let updates = trainingStep.updates(at: step)
+    let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
+    functions[updates] = function
     let results = try function(arguments)
     state = results.filter { trainingStep.stateTypes[$0] != nil }
     step += 1

@@ -70,6 +70,11 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
         CodingKeys.data, data.kind.rawValue,
         "its samples are \(data.shape), those of the model \(model.sample.shape)")
     }
+    if case .distributionMatching = objective, start == nil {
+      throw InvalidRecipeValue(
+        CodingKeys.objective, objective.kind.rawValue,
+        "the teacher is a trained network: name its weights under start")
+    }
     if model.sample.classes == 0 {
       guard conditionDropout == 0 else {
         throw InvalidRecipeValue(
@@ -98,10 +103,10 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     case (.classifier, .classification): break
     case (.classifier, _):
       throw InvalidRecipeValue(
-        CodingKeys.objective, objective.kind, "a classifier is trained by classification")
+        CodingKeys.objective, objective.kind.rawValue, "a classifier is trained by classification")
     case (_, .classification):
       throw InvalidRecipeValue(
-        CodingKeys.objective, objective.kind,
+        CodingKeys.objective, objective.kind.rawValue,
         "classification trains a classifier; this network is trained by twinflow or tutorial")
     default: break
     }
@@ -121,7 +126,7 @@ extension TrainingRecipe {
     let anyStep =
       switch objective {
       case .twinFlow(let settings): settings.order > 0 && settings.consistencyRatio > 0
-      case .tutorial: true
+      case .tutorial, .distributionMatching: true
       case .classification: false
       }
     var card = ModelFile.Card(model: model, anyStep: anyStep, guidance: guidance)
@@ -136,16 +141,23 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
   case twinFlow(TwinFlowSettings)
   /// TwinFlow for small networks.
   case tutorial(TutorialSettings)
+  /// Distribution matching with three networks.
+  case distributionMatching(DistributionMatchingSettings)
   /// Naming an image's class.
   case classification
 
-  enum Kind: String, Codable, CaseIterable { case twinflow, tutorial, classification }
+  enum Kind: String, Codable, CaseIterable {
+    case twinflow, tutorial
+    case distributionMatching = "distribution-matching"
+    case classification
+  }
   private enum CodingKeys: String, CodingKey { case kind, preset }
 
   var kind: Kind {
     switch self {
     case .twinFlow: .twinflow
     case .tutorial: .tutorial
+    case .distributionMatching: .distributionMatching
     case .classification: .classification
     }
   }
@@ -155,7 +167,7 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
     switch self {
     case .twinFlow(let settings): settings.enhancedRatio
     case .tutorial(let settings): settings.enhancedRatio
-    case .classification: 0
+    case .distributionMatching, .classification: 0
     }
   }
 
@@ -173,7 +185,21 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
     switch try keys.value(.kind) as Kind {
     case .twinflow: self = .twinFlow(try TwinFlowSettings(from: decoder))
     case .tutorial: self = .tutorial(try TutorialSettings(from: decoder))
+    case .distributionMatching:
+      self = .distributionMatching(try DistributionMatchingSettings(from: decoder))
     case .classification: self = .classification
+    }
+  }
+
+  /// The objective on batches of a size, nil for classification.
+  ///
+  /// - Throws: `FlowError.batchTooSmall`.
+  func objective(batch: Int) throws -> (any Objective)? {
+    switch self {
+    case .twinFlow(let settings): try TwinFlow(settings, batch: batch)
+    case .tutorial(let settings): TutorialTwinFlow(settings)
+    case .distributionMatching(let settings): DistributionMatching(settings)
+    case .classification: nil
     }
   }
 
@@ -184,6 +210,7 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
     switch self {
     case .twinFlow(let settings): try settings.encode(to: encoder)
     case .tutorial(let settings): try settings.encode(to: encoder)
+    case .distributionMatching(let settings): try settings.encode(to: encoder)
     case .classification: break
     }
   }

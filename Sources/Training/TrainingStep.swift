@@ -8,38 +8,52 @@ import Tensors
 ///
 /// The state's names: `weights.…`, which are trained; `frozen.…`, those that are not; `optimizer.…`;
 /// `average.…` and `decay` where the target network is an average, `initial.…` where it is the
-/// initial network; `smooth.…` where generation gets an average; `step`, the number of steps so far.
+/// initial network; `auxiliary.NAME.weights.…` and `auxiliary.NAME.optimizer.…` of the objective's
+/// further networks; `smooth.…` where generation gets an average; `step`, the number of steps so far.
 struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
   /// Every weight, adapters among them.
   let weights: Named<Weight>
   /// The types of the state.
   private(set) var stateTypes = Named<TensorType>()
+  /// nil for a classifier.
+  private let objective: (any Objective)?
 
   /// Makes the step of a recipe.
-  init(_ recipe: TrainingRecipe) {
+  init(_ recipe: TrainingRecipe) throws {
     self.recipe = recipe
     weights = recipe.model.weights(with: recipe.adapters)
+    objective = try recipe.objective.objective(batch: recipe.batch)
     stateTypes = initialState(weights.mapValues { .placeholder($0.type) }).mapValues(\.type)
   }
 
-  /// The rate of the target network's average, 0 without one.
-  var averageRate: Double {
-    switch recipe.objective {
-    case .twinFlow(let settings): settings.averageRate
-    case .tutorial(let settings): settings.averageRate
-    case .classification: 0
-    }
+  private var averageRate: Double { objective?.averageRate ?? 0 }
+  private var auxiliaries: [Auxiliary] { objective?.auxiliaries ?? [] }
+
+  /// Which networks a step updates.
+  struct Updates: Hashable {
+    /// Whether the one that generates is among them.
+    var live: Bool
+    /// The names of the auxiliary ones.
+    var auxiliaries: Set<String>
+  }
+
+  /// What the step of a number updates.
+  func updates(at step: Int) -> Updates {
+    let due = auxiliaries.filter { $0.interval.map { step % $0 == 0 } ?? false }
+    return Updates(
+      live: step % (objective?.interval ?? 1) == 0, auxiliaries: Set(due.map(\.name)))
   }
 
   /// The state at the start of a run, from all weights.
   func initialState(_ all: Named<Tensor>) -> Named<Tensor> {
     let isTrained = recipe.adapters?.trains ?? { _ in true }
     let weights = all.filter(isTrained)
+    let moments = recipe.optimizer.rule.state(for: weights.mapValues(\.type))
+      .mapValues { Tensor.zeros($0.shape, $0.dtype) }
     var state = weights.prefixed("weights")
     state.merge(all.filter { !isTrained($0) }.prefixed("frozen"))
-    let moments = recipe.optimizer.rule.state(for: weights.mapValues(\.type))
-    state.merge(moments.mapValues { .zeros($0.shape, $0.dtype) }.prefixed("optimizer"))
+    state.merge(moments.prefixed("optimizer"))
     if averageRate > 0, averageRate < 1 {
       state.merge(weights.prefixed("average"))
       state["decay"] = .constant(0, .float32)
@@ -47,6 +61,12 @@ struct TrainingStep: Sendable {
     if averageRate == 1 {
       // Without its adapters a network is the initial one.
       state.merge(weights.filter { !Adapters.isFactor($0) }.prefixed("initial"))
+    }
+    for network in auxiliaries {
+      state.merge(weights.prefixed("auxiliary.\(network.name).weights"))
+      if network.interval != nil {
+        state.merge(moments.prefixed("auxiliary.\(network.name).optimizer"))
+      }
     }
     if recipe.smoothing > 0 { state.merge(weights.prefixed("smooth")) }
     state["step"] = .constant(0, .int32)
@@ -63,12 +83,13 @@ struct TrainingStep: Sendable {
   }
 
   /// The new state, with metrics under `metrics.…`.
-  func callAsFunction(_ state: Named<Tensor>, _ batch: Named<Tensor>) throws -> Named<Tensor> {
-    let weights = state.group("weights")
+  func callAsFunction(
+    _ state: Named<Tensor>, _ batch: Named<Tensor>, updating updates: Updates
+  ) -> Named<Tensor> {
     let step = state["step"]!
     let keys = Key(seed: recipe.seed).folded(step).split(2)
+    let weights = state.group("weights")
     var next = state
-
     var target = weights
     if averageRate > 0, averageRate < 1 {
       let decay = state["decay"]!
@@ -79,53 +100,66 @@ struct TrainingStep: Sendable {
       target = state.group("initial")
     }
 
-    let loss = try loss(state, target.stopGradient(), batch, keys)
-    var gradients = loss.total.gradients(for: weights)
+    let loss = loss(state, target.stopGradient(), batch, keys)
+    let rate = recipe.optimizer.schedule.rate(step: step, of: recipe.steps)
+    var metrics = Named<Tensor>()
+    if updates.live {
+      let (changed, norm) = update(
+        weights, state.group("optimizer"), loss.total, rate, step, every: objective?.interval ?? 1)
+      next.merge(changed)
+      metrics.merge(loss.metrics)
+      metrics["gradient_norm"] = norm
+      if recipe.smoothing > 0 {
+        let count = step.cast(to: .float32)
+        let young = (count + 1) / (count + 10)
+        let smooth = state.group("smooth").averaged(
+          with: changed.group("weights"), rate: young.minimum(recipe.smoothing))
+        next.merge(smooth.prefixed("smooth"))
+      }
+    } else {
+      let losses = loss.auxiliaries.filter(updates.auxiliaries.contains)
+      metrics.merge(losses)
+      metrics["loss"] = losses.values.reduce(.constant(0, .float32), +)
+    }
+    for network in auxiliaries where updates.auxiliaries.contains(network.name) {
+      let own = state.group("auxiliary.\(network.name)")
+      let (changed, _) = update(
+        own.group("weights"), own.group("optimizer"), loss.auxiliaries[network.name]!,
+        rate * network.rate, step, every: network.interval ?? 1)
+      next.merge(changed.prefixed("auxiliary.\(network.name)"))
+    }
+    next["step"] = step + 1
+    metrics["rate"] = rate
+    next.merge(metrics.prefixed("metrics"))
+    return next
+  }
+
+  /// New `weights.…` and `optimizer.…` of one network, and the norm of its gradients.
+  private func update(
+    _ weights: Named<Tensor>, _ moments: Named<Tensor>, _ loss: Tensor, _ rate: Tensor,
+    _ step: Tensor, every interval: Int
+  ) -> (state: Named<Tensor>, norm: Tensor) {
+    var gradients = loss.gradients(for: weights)
     let norm: Tensor
     if recipe.optimizer.clip > 0 {
       (gradients, norm) = gradients.clipped(toNorm: recipe.optimizer.clip)
     } else {
       norm = gradients.globalNorm()
     }
-    let count = step.cast(to: .float32)
-    let rate = recipe.optimizer.schedule.rate(step: step, of: recipe.steps)
+    // How often this network was updated before.
+    let count = interval == 1 ? step : step / Tensor.constant(Double(interval), step.dtype)
     let updated = recipe.optimizer.rule.update(
-      weights, gradients, state.group("optimizer"), rate: rate, step: count)
-    next.merge(updated.weights.prefixed("weights"))
-    next.merge(updated.state.prefixed("optimizer"))
-    if recipe.smoothing > 0 {
-      let young = (count + 1) / (count + 10)
-      let smooth = state.group("smooth").averaged(
-        with: updated.weights, rate: young.minimum(recipe.smoothing))
-      next.merge(smooth.prefixed("smooth"))
-    }
-    next["step"] = step + 1
-    var metrics = loss.metrics
-    metrics["gradient_norm"] = norm
-    metrics["rate"] = rate
-    next.merge(metrics.prefixed("metrics"))
-    return next
+      weights, gradients, moments, rate: rate, step: count.cast(to: .float32))
+    let state = updated.weights.prefixed("weights").merging(updated.state.prefixed("optimizer"))
+    return (state, norm)
   }
 
   private func loss(
     _ state: Named<Tensor>, _ target: Named<Tensor>, _ batch: Named<Tensor>, _ keys: [Key]
-  ) throws -> Loss {
+  ) -> Loss {
     let (weights, frozen) = (state.group("weights"), state.group("frozen"))
     let (samples, labels) = (batch["samples"]!, batch["labels"]!)
-    let objective: any Objective
-    switch recipe.objective {
-    case .classification:
-      guard case .classifier(let config) = recipe.model else {
-        preconditionFailure("classification needs a classifier")
-      }
-      let logits = Scope.bind(weights) { Classifier($0, config) }(samples).logits
-      let total = logits.crossEntropy(labels).mean()
-      let hits = logits.argmax().equal(labels).cast(to: .float32).mean()
-      return Loss(
-        total: total, metrics: Named([("loss", total), ("accuracy", hits)]), details: Named())
-    case .twinFlow(let settings): objective = try TwinFlow(settings, batch: recipe.batch)
-    case .tutorial(let settings): objective = TutorialTwinFlow(settings)
-    }
+    guard let objective else { return classification(weights, samples, labels) }
     let none = labels.zerosLike + Double(recipe.model.sample.classes)
     var given = labels
     if recipe.conditionDropout > 0 {
@@ -134,12 +168,31 @@ struct TrainingStep: Sendable {
     let bind = { (weights: Named<Tensor>, adapters: Adapters?) in
       recipe.model.velocityModel(frozen.merging(weights), adapters: adapters)!
     }
+    let further = auxiliaries.map { network in
+      (
+        network.name,
+        bind(state.group("auxiliary.\(network.name).weights"), recipe.adapters)
+      )
+    }
     let networks = Networks(
       live: bind(weights, recipe.adapters),
-      target: bind(target, averageRate == 1 ? nil : recipe.adapters))
+      target: bind(target, averageRate == 1 ? nil : recipe.adapters),
+      auxiliaries: Dictionary(uniqueKeysWithValues: further))
     let all = Samples(
       data: samples, condition: Named([("label", given)]),
       unconditional: Named([("label", none)]))
     return objective(networks, all, key: keys[0])
+  }
+
+  private func classification(
+    _ weights: Named<Tensor>, _ images: Tensor, _ labels: Tensor
+  ) -> Loss {
+    guard case .classifier(let config) = recipe.model else {
+      preconditionFailure("classification needs a classifier")
+    }
+    let logits = Scope.bind(weights) { Classifier($0, config) }(images).logits
+    let total = logits.crossEntropy(labels).mean()
+    let hits = logits.argmax().equal(labels).cast(to: .float32).mean()
+    return Loss(total: total, metrics: Named([("loss", total), ("accuracy", hits)]))
   }
 }

@@ -16,7 +16,8 @@ struct TwinFlow: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Train.self, Sample.self, Evaluate.self, Demo.self, Convert.self, RecipeCommand.self,
+      Train.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
+      RecipeCommand.self,
       CheckGolden.self,
       Devices.self,
     ])

@@ -10,7 +10,7 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   @Test(arguments: [
-    "train", "sample", "evaluate", "demo", "convert", "check-golden", "devices",
+    "train", "sample", "evaluate", "compare", "demo", "convert", "check-golden", "devices",
   ])
   func helpHasAnExample(command: String) throws {
     let result = try Command.run(command, "--help")
@@ -73,8 +73,43 @@ import Testing
     #expect(rows[1].distance < rows[0].distance && rows[1].accuracy > 0.9)
   }
 
-  @Test func interruptSavesAndResumeGoesOn() throws {
-    let output = folder.path + "/run"
+  @Test func comparisonTrainsMeasuresAndDraws() throws {
+    let output = folder.path + "/compare"
+    let comparison = try folder.file(
+      "comparison.yaml",
+      """
+      title: A comparison
+      recipe: Recipes/points.yaml
+      base: [steps=4, batch=16, model.width=16]
+      evaluations: 500
+      steps: [1, 2]
+      samples: 200
+      output: \(output)
+      methods:
+        - {name: One, set: ["objective={preset: twinflow, enhanced_ratio: 0}", batch=16, model.width=16]}
+        - {name: Three, set: ["objective={kind: distribution-matching}", batch=16, model.width=16]}
+      """)
+    let result = try Command.run("compare", comparison)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("# A comparison") && result.output.contains("| Three |"))
+    let report = try JSONDecoder().decode(
+      ComparisonReport.self, from: Data(contentsOf: URL(fileURLWithPath: output + "/report.json")))
+    #expect(report.rows.map(\.name) == ["base", "One", "Three"])
+    #expect(report.rows[1].trainingSteps == Int(500 / report.rows[1].evaluations))
+    let parameters = report.rows.map(\.parameters)
+    #expect(parameters.map { $0.auxiliary / $0.trained } == [0, 1, 2])
+    for name in ["distances", "one-step"] {
+      #expect(try Picture.read("\(output)/\(name).png").picture.width > 300)
+    }
+
+    let wrong = try Command.run("compare", comparison, "--set", "evaluations=5")
+    #expect(wrong.status != 0 && wrong.errors.contains("less than"), "\(wrong.errors)")
+  }
+
+  /// Starts a run that takes long, of steps that take little.
+  private func startRun(_ output: String) throws -> (
+    recipe: String, process: Process, finish: () -> Command.Result
+  ) {
     let recipe = try folder.file(
       "recipe.yaml",
       """
@@ -83,31 +118,61 @@ import Testing
       data: {kind: fashion-mnist}
       optimizer: {kind: adamw, rate: 1e-3}
       batch: 8
-      steps: 1000000
+      steps: 100000
       output: \(output)
       log_every: 1
       """)
     let (process, finish) = try Command.start(["train", recipe])
-    let log = output + "/log.jsonl"
-    let isTraining = {
-      ((try? Data(contentsOf: URL(fileURLWithPath: log)).count) ?? 0) > 0
-    }
-    for _ in 0..<3000 where process.isRunning && !isTraining() {
+    return (recipe, process, finish)
+  }
+
+  /// Waits until a run has logged a number of steps.
+  private func wait(for steps: Int, _ output: String, _ process: Process) throws {
+    for _ in 0..<3000 {
+      guard process.isRunning, try loggedSteps(output) < steps else { break }
       Thread.sleep(forTimeInterval: 0.1)
     }
-    if isTraining() { process.interrupt() } else { process.terminate() }
+    #expect(try loggedSteps(output) >= steps)
+  }
+
+  private func loggedSteps(_ output: String) throws -> Int {
+    guard let log = FileManager.default.contents(atPath: output + "/log.jsonl") else { return 0 }
+    return log.count { $0 == UInt8(ascii: "\n") }
+  }
+
+  /// A thousand steps of a process of its own, so that no other test's memory is counted.
+  @Test func memoryStaysFlat() throws {
+    let output = folder.path + "/flat"
+    let (_, process, finish) = try startRun(output)
+    func resident() throws -> Int {
+      let fields = try String(
+        contentsOfFile: "/proc/\(process.processIdentifier)/statm", encoding: .utf8
+      ).split(separator: " ")
+      return Int(fields[1])! * 4096
+    }
+    try wait(for: 200, output, process)
+    let before = try resident()
+    try wait(for: 1200, output, process)
+    let after = try resident()
+    process.interrupt()
+    #expect(finish().status == 0)
+    #expect(after - before < 16 << 20)
+  }
+
+  @Test func interruptSavesAndResumeGoesOn() throws {
+    let output = folder.path + "/run"
+    let (recipe, process, finish) = try startRun(output)
+    try wait(for: 1, output, process)
+    process.interrupt()
     let result = finish()
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.contains("--resume"))
-    let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").count
-    #expect(lines > 0)
+    let steps = try loggedSteps(output)
 
     let again = try Command.run("train", recipe)
     #expect(again.status != 0 && again.errors.contains("--resume"), "\(again.errors)")
-    let resumed = try Command.run(
-      "train", recipe, "--resume", "--set", "steps=\(lines + 2)")
+    let resumed = try Command.run("train", recipe, "--resume", "--set", "steps=\(steps + 2)")
     #expect(resumed.status == 0, "\(resumed.errors)")
-    #expect(
-      try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").count == lines + 2)
+    #expect(try loggedSteps(output) == steps + 2)
   }
 }

@@ -119,18 +119,4 @@ import Weights
       return true
     }
   }
-
-  @Test func memoryStaysFlat() throws {
-    let trainer = try Trainer(
-      tinyRecipe(run("flat"), "steps=100000"), on: SharedEngine.get())
-    func resident() throws -> Int {
-      let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
-        .split(separator: " ")
-      return Int(fields[1])! * 4096
-    }
-    for _ in 0..<100 { _ = try trainer.advance() }
-    let before = try resident()
-    for _ in 0..<1000 { _ = try trainer.advance() }
-    #expect(try resident() - before < 24 << 20)
-  }
 }

@@ -1,0 +1,114 @@
+import Datasets
+import Foundation
+import Tensors
+import Training
+
+/// Trains the methods of a comparison one after the other, and measures them.
+public struct Comparison {
+  /// What is compared.
+  public let recipe: ComparisonRecipe
+  private let engine: Engine
+  private let yardstick: Yardstick
+  private let runs: [(name: String, recipe: TrainingRecipe)]
+
+  /// What a comparison is doing.
+  public enum Event {
+    /// A step of a method's training.
+    case training(String, Trainer.Progress)
+    /// A method's samples are measured.
+    case measuring(String)
+  }
+
+  /// Checks every method's recipe before anything is trained.
+  ///
+  /// - Parameter classifier: the classifier's weights, for pictures.
+  /// - Throws: the errors of recipes, files and the plugin, `ComparisonError`.
+  public init(_ recipe: ComparisonRecipe, classifier: String, on engine: Engine) throws {
+    self.recipe = recipe
+    self.engine = engine
+    let base = try recipe.baseRecipe().map { [(name: "base", recipe: $0)] } ?? []
+    runs = try base + recipe.methods.map { (name: $0.name, recipe: try recipe.training($0)) }
+    yardstick = try Yardstick(
+      runs[0].recipe.data, samples: recipe.samples, classifier: classifier, on: engine)
+  }
+
+  /// Runs it; methods that a former run has finished are measured only.
+  ///
+  /// - Parameters:
+  ///   - events: told of everything that takes long.
+  ///   - stopping: asked after every step of training whether to save and stop.
+  /// - Returns: the report, nil if it was stopped.
+  public func run(
+    events: (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
+  ) throws -> ComparisonReport? {
+    var report = ComparisonReport(
+      title: recipe.title, distance: yardstick.name, floor: yardstick.floor,
+      samples: recipe.samples, evaluations: recipe.evaluations, steps: recipe.steps)
+    for (name, training) in runs {
+      let trainer = try Trainer.resuming(training, on: engine)
+      var seconds: [Double] = []
+      let finished = try trainer.run(
+        progress: {
+          seconds.append(1 / $0.rate)
+          events(.training(name, $0))
+        }, stopping: stopping)
+      guard finished else { return nil }
+      events(.measuring(name))
+      let file = try ModelFile(training.output + "/weights.safetensors", on: engine)
+      let marks = try recipe.steps.map {
+        try yardstick.mark(file, steps: $0, samples: recipe.samples, on: engine)
+      }
+      let accuracies = marks.compactMap(\.accuracy)
+      report.rows.append(
+        ComparisonReport.Row(
+          name: name, trainingSteps: training.steps,
+          evaluations: try TrainingCost(training).evaluations,
+          seconds: seconds.isEmpty ? nil : seconds.sorted()[seconds.count / 2],
+          memory: trainer.function.executable.memory?.total, parameters: trainer.parameters,
+          distances: marks.map(\.distance), accuracies: accuracies.isEmpty ? nil : accuracies))
+    }
+    return report
+  }
+
+  /// The set of points that is compared on, nil for pictures.
+  public var points: Points? {
+    if case .points(let set, _) = yardstick { set } else { nil }
+  }
+
+  /// For a comparison of points: where each trained network sends noise.
+  ///
+  /// - Returns: the method's name with the start and the end of each point's way.
+  public func ways(steps: Int, count: Int) throws -> [(name: String, start: [Float], end: [Float])]
+  {
+    guard case .points = yardstick else { return [] }
+    return try runs.map { name, training in
+      let file = try ModelFile(training.output + "/weights.safetensors", on: engine)
+      let points = try Yardstick.points(file, file.card.sampler(steps), count: count, on: engine)
+      return (name, points.start, points.end)
+    }
+  }
+}
+
+extension Trainer {
+  /// A run that goes on from its folder's checkpoint where there is one.
+  fileprivate static func resuming(_ recipe: TrainingRecipe, on engine: Engine) throws -> Trainer {
+    do {
+      return try Trainer(recipe, on: engine, start: .resumed)
+    } catch TrainingError.nothingToResume {
+      return try Trainer(recipe, on: engine, start: .replacing)
+    }
+  }
+
+  fileprivate var parameters: ComparisonReport.Parameters {
+    func count(_ groups: String...) -> Int {
+      groups.reduce(0) { $0 + stateTypes.group($1).values.reduce(0) { $0 + $1.shape.count } }
+    }
+    let auxiliary = stateTypes.names.filter {
+      $0.hasPrefix("auxiliary.") && $0.contains(".weights.")
+    }
+    return ComparisonReport.Parameters(
+      trained: count("weights"), frozen: count("frozen"),
+      auxiliary: count("average", "initial")
+        + auxiliary.reduce(0) { $0 + stateTypes[$1]!.shape.count })
+  }
+}

@@ -1,0 +1,85 @@
+import Datasets
+import Flow
+import Tensors
+import Training
+
+/// How the samples of a network are measured: pictures by a classifier's features and answers, points
+/// by the sliced Wasserstein distance.
+enum Yardstick {
+  case pictures(Evaluator, test: FeatureStatistics, floor: Double)
+  case points(Points, count: Int)
+
+  /// One measured number of sampling steps.
+  struct Mark {
+    let distance: Double
+    let accuracy: Double?
+  }
+
+  /// The yardstick for a recipe's data.
+  ///
+  /// - Parameter classifier: the classifier's weights, for pictures.
+  init(_ data: DataConfig, samples: Int, classifier: String, on engine: Engine) throws {
+    switch data.kind {
+    case .fashionMNIST:
+      let evaluator = try Evaluator(classifier: classifier, on: engine)
+      let test = try FashionMNIST(.test, folder: data.path)
+      let reference = try evaluator.measure(test, counts: [test.count])[0].features
+      let training = try FashionMNIST(.training, folder: data.path)
+      let floor = try evaluator.measure(training, counts: [min(samples, training.count)])[0]
+      self = .pictures(
+        evaluator, test: reference, floor: floor.features.distance(to: reference))
+    case .points(let set): self = .points(set, count: samples)
+    }
+  }
+
+  /// What the distance is called.
+  var name: String {
+    switch self {
+    case .pictures: "Fréchet distance"
+    case .points: "sliced Wasserstein distance"
+    }
+  }
+
+  /// The distance of as many real samples.
+  var floor: Double {
+    switch self {
+    case .pictures(_, _, let floor): floor
+    case .points(let set, let count):
+      SlicedWasserstein.distance(
+        set.sample(count, seed: Self.realSeed), set.sample(count, seed: Self.realSeed + 1))
+    }
+  }
+
+  private static let realSeed: UInt64 = 1_000_003
+
+  /// Measures a network at a number of steps.
+  func mark(
+    _ file: ModelFile, steps: Int, samples: Int, on engine: Engine
+  ) throws -> Mark {
+    let settings = file.card.sampler(steps)
+    switch self {
+    case .pictures(let evaluator, let test, _):
+      let row = try evaluator.rows(
+        file.path, file, settings: settings, samples: [samples], seed: 0, reference: test,
+        on: engine)[0]
+      return Mark(distance: row.distance, accuracy: row.accuracy)
+    case .points(let set, let count):
+      let made = try Self.points(file, settings, count: count, on: engine).end
+      return Mark(
+        distance: SlicedWasserstein.distance(made, set.sample(count, seed: Self.realSeed)),
+        accuracy: nil)
+    }
+  }
+
+  /// Generated points with the noise that they come from.
+  static func points(
+    _ file: ModelFile, _ settings: SamplerSettings, count: Int, on engine: Engine
+  ) throws -> (start: [Float], end: [Float]) {
+    let labels = [Int32](repeating: 0, count: count)
+    let generator = try Generator(
+      file, settings, guidance: file.card.guidance, batch: count, on: engine)
+    let made = try generator(labels: labels, seed: 0)
+    let noise = try generator.noise(seed: 0)
+    return (try noise.array(of: Float.self), try made.array(of: Float.self))
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+
+/// Lines over a few named places, such as distances over numbers of steps, on a logarithmic scale.
+public struct LineChart: Sendable {
+  /// The line at the top.
+  public var title: String
+  /// What the heights are.
+  public var axis: String
+  /// The places from left to right.
+  public var places: [String]
+  /// The lines: a name, and a value above 0 for each place.
+  public var lines: [(name: String, values: [Double])]
+  /// A value that is drawn as a level line.
+  public var level: (name: String, value: Double)?
+
+  /// Makes a chart.
+  public init(
+    title: String, axis: String, places: [String], lines: [(name: String, values: [Double])],
+    level: (name: String, value: Double)? = nil
+  ) {
+    self.title = title
+    self.axis = axis
+    self.places = places
+    self.lines = lines
+    self.level = level
+  }
+
+  /// The chart as a picture.
+  public var picture: Picture {
+    let (width, left, right, top, bottom) = (860, 70.0, 250.0, 70.0, 46.0)
+    let height = max(440, 120 + 22 * (lines.count + 2))
+    let canvas = Canvas(width: width, height: height)
+    canvas.text(title, x: 20, y: 30, size: 18, bold: true)
+    canvas.text(axis + ", logarithmic", x: 20, y: 52, size: 12, grey: 0.35)
+    let all = (lines.flatMap(\.values) + [level?.value].compactMap { $0 })
+      .filter { $0 > 0 && $0.isFinite }
+    guard let least = all.min(), let greatest = all.max() else { return canvas.picture }
+    let (low, high) = (log10(least) - 0.06, log10(greatest) + 0.06)
+    let (plotWidth, plotHeight) = (
+      Double(width) - left - right, Double(height) - top - bottom
+    )
+    func y(_ value: Double) -> Double {
+      top + plotHeight * (high - log10(max(value, least))) / max(high - low, 1e-9)
+    }
+    func x(_ place: Int) -> Double {
+      left + plotWidth * (Double(place) + 0.5) / Double(max(1, places.count))
+    }
+    for exponent in Int(low.rounded(.down))...Int(high.rounded(.up)) {
+      for digit in [1.0, 2, 5] {
+        let value = digit * pow(10, Double(exponent))
+        guard log10(value) >= low, log10(value) <= high else { continue }
+        canvas.line(
+          [(left, y(value)), (left + plotWidth, y(value))], colour: .grey(0.88))
+        canvas.text(
+          String(format: "%g", value), x: left - 8, y: y(value) + 4, size: 11, grey: 0.35,
+          alignment: .right)
+      }
+    }
+    for (i, name) in places.enumerated() {
+      canvas.text(
+        name, x: x(i), y: top + plotHeight + 22, size: 12, grey: 0.25, alignment: .centre)
+    }
+    let legend = Double(width) - right + 20
+    for (i, line) in lines.enumerated() {
+      let colour = Canvas.Colour.palette[i % Canvas.Colour.palette.count]
+      let points = line.values.enumerated().map { (x: x($0), y: y($1)) }
+      canvas.line(points, colour: colour, width: 2)
+      // A second round of colours has smaller dots.
+      let radius = i < Canvas.Colour.palette.count ? 4.0 : 2.5
+      for point in points { canvas.dot(x: point.x, y: point.y, radius: radius, colour: colour) }
+      let place = top + 10 + 22 * Double(i)
+      canvas.line([(legend, place), (legend + 20, place)], colour: colour, width: 2)
+      canvas.dot(x: legend + 10, y: place, radius: radius, colour: colour)
+      canvas.text(line.name, x: legend + 28, y: place + 4, size: 12)
+    }
+    if let level {
+      canvas.line(
+        [(left, y(level.value)), (left + plotWidth, y(level.value))], colour: .grey(0.45))
+      canvas.text(
+        level.name, x: left + plotWidth, y: y(level.value) - 5, size: 11, grey: 0.45,
+        alignment: .right)
+    }
+    return canvas.picture
+  }
+}

@@ -1,0 +1,70 @@
+import Flow
+import Models
+import Tensors
+
+/// What a step of training asks of networks, from its graph.
+public struct TrainingCost: Hashable, Sendable {
+  /// Samples that are evaluated in a step, on average over the steps.
+  public let forward: Double
+  /// Samples of these whose gradient is taken.
+  public let backward: Double
+
+  /// Network evaluations of one sample in a step, on average; one with its gradient counts as three.
+  public var evaluations: Double { forward + 2 * backward }
+
+  /// Counts the evaluations of a recipe's step.
+  public init(_ recipe: TrainingRecipe) throws {
+    guard let objective = try recipe.objective.objective(batch: recipe.batch) else {
+      (forward, backward) = (Double(recipe.batch), Double(recipe.batch))
+      return
+    }
+    let sample = recipe.model.sample
+    let labels = Tensor.placeholder(TensorType([recipe.batch], .int32))
+    let data = Tensor.placeholder(
+      TensorType(Shape([recipe.batch] + sample.shape.sizes), .float32))
+    let condition = Named([("label", labels)])
+    // A product stands for each network: what counts is how it is called.
+    let live = CountedModel()
+    let target = CountedModel()
+    let further = Dictionary(
+      uniqueKeysWithValues: objective.auxiliaries.map { ($0.name, CountedModel()) })
+    let loss = objective(
+      Networks(live: live, target: target, auxiliaries: further),
+      Samples(data: data, condition: condition, unconditional: condition), key: Key(seed: 0))
+
+    // What is computed in a step that updates only some networks is what their losses need.
+    var totals = (forward: 0.0, backward: 0.0)
+    func add(_ scalar: Tensor, _ trained: CountedModel, every interval: Int) {
+      for network in [live, target] + further.values {
+        for call in network.calls where scalar.depends(on: call.result) {
+          totals.forward += Double(call.rows) / Double(interval)
+          if network === trained, scalar.hasGradient(for: call.result) {
+            totals.backward += Double(call.rows) / Double(interval)
+          }
+        }
+      }
+    }
+    add(loss.total, live, every: objective.interval)
+    for network in objective.auxiliaries {
+      guard let interval = network.interval, let own = loss.auxiliaries[network.name] else {
+        continue
+      }
+      add(own, further[network.name]!, every: interval)
+    }
+    (forward, backward) = totals
+  }
+}
+
+/// A stand-in for a network that keeps how it is called.
+private final class CountedModel: VelocityModel {
+  private(set) var calls: [(rows: Int, result: Tensor)] = []
+  private let weight = Tensor.placeholder(TensorType([], .float32))
+
+  func callAsFunction(
+    _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> Tensor {
+    let result = x * weight.cast(to: x.dtype)
+    calls.append((x.shape[0], result))
+    return result
+  }
+}

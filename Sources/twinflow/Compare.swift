@@ -1,0 +1,82 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import Foundation
+import Pictures
+import Recipe
+import Training
+
+/// `twinflow compare`
+struct Compare: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Trains methods under the same budget and compares what they generate.",
+    discussion: """
+      The recipe names a training recipe that all share, the settings in which each method differs,
+      and the budget in network evaluations. The folder "output" gets a run for each method,
+      report.md and report.json with distances at several numbers of steps, memory, parameters and
+      seconds, and charts. Ctrl-C saves and stops; the same command goes on.
+
+      EXAMPLES
+        twinflow compare Recipes/compare/eight-gaussians.yaml
+        twinflow compare Recipes/compare/fashion-mnist.yaml --set evaluations=1e5
+      """)
+
+  @Argument(
+    help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+  var recipe: String
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("Replaces a value of the comparison.", valueName: "key=value"))
+  var settings: [String] = []
+
+  @Option(help: "The classifier's weights, for pictures.")
+  var classifier = shippedClassifier
+
+  @OptionGroup var engine: EngineOptions
+
+  func run() throws {
+    let recipe = try RecipeDecoder.decode(
+      ComparisonRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
+    let comparison = try Comparison(recipe, classifier: classifier, on: engine.open())
+    let interrupt = Interrupt()
+    var bar: (name: String, bar: ProgressBar)?
+    let report = try comparison.run(
+      events: { event in
+        switch event {
+        case .training(let name, let progress):
+          if bar?.name != name { bar = (name, ProgressBar(name, of: progress.total)) }
+          bar?.bar.show(progress)
+        case .measuring:
+          bar?.bar.finish()
+          bar = nil
+        }
+      }, stopping: { interrupt.isNoted })
+    guard let report else {
+      bar?.bar.finish()
+      print("Stopped; the same command goes on.")
+      return
+    }
+    try report.write(to: recipe.output)
+    try draw(report, comparison, recipe)
+    print(report.markdown, terminator: "")
+    print("\nThe report and its charts are in \(recipe.output).")
+  }
+
+  private func draw(
+    _ report: ComparisonReport, _ comparison: Comparison, _ recipe: ComparisonRecipe
+  ) throws {
+    let chart = LineChart(
+      title: report.title, axis: report.distance,
+      places: report.steps.map { "\($0) step\($0 == 1 ? "" : "s")" },
+      lines: report.rows.map { ($0.name, $0.distances) },
+      level: report.floor > 0 ? ("real samples", report.floor) : nil)
+    try chart.picture.write(to: recipe.output + "/distances.png")
+
+    let ways = try comparison.ways(steps: 1, count: 2000)
+    guard !ways.isEmpty, let set = comparison.points else { return }
+    var panels = [PointPlot.Panel(title: "real points", points: set.sample(2000, seed: 7))]
+    panels += ways.map { PointPlot.Panel(title: $0.name, starts: $0.start, points: $0.end) }
+    try PointPlot(panels).picture.write(to: recipe.output + "/one-step.png")
+  }
+}
