@@ -3,7 +3,7 @@ import Foundation
 /// Endless sets of points in the plane, on which methods can be compared in minutes.
 ///
 /// Each has about the mean 0 and a standard deviation of 1 in both directions.
-public enum Points: String, CaseIterable, Sendable {
+public enum Points: String, Codable, CaseIterable, Sendable {
   /// Eight narrow normal distributions on a circle.
   case eightGaussians = "eight-gaussians"
   /// Two half circles, one in the other's opening.

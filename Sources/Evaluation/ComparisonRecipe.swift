@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Recipe
 import Training
@@ -11,6 +12,9 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
   public var recipe: String
   /// How the base model differs from it, as `key=value`; nil where the recipe names its start.
   public var base: [String]?
+  /// The sets of points to compare on, one after the other, each with a base model of its own; nil for
+  /// the shared recipe's data.
+  public var sets: [Points]?
   /// Network evaluations of one sample that each method may make; an evaluation with its gradient
   /// counts as three.
   public var evaluations: Double
@@ -40,8 +44,11 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
     }
   }
 
+  /// What every training recipe of the comparison is set to.
+  private var shared: [String] = []
+
   enum CodingKeys: String, CodingKey {
-    case title, recipe, base, evaluations, steps, samples, methods, output
+    case title, recipe, base, sets, evaluations, steps, samples, methods, output
   }
 
   /// Reads a comparison.
@@ -52,6 +59,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
     title = try keys.value(.title)
     recipe = try keys.value(.recipe)
     base = try keys.value(.base, default: nil)
+    sets = try keys.value(.sets, default: nil)
     evaluations = try keys.value(.evaluations, where: { $0 > 0 }, "it must be above 0")
     steps = try keys.value(
       .steps, default: [1, 2, 4, 8], where: { !$0.isEmpty && $0.allSatisfy { $0 > 0 } },
@@ -64,6 +72,20 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
       where: { methods in !methods.isEmpty && Set(methods.map(\.name)).count == methods.count },
       "it must list methods of different names")
     output = try keys.value(.output)
+  }
+
+  /// The comparisons on each of the sets, or this one alone where there are none.
+  public var parts: [ComparisonRecipe] {
+    (sets ?? []).isEmpty
+      ? [self]
+      : sets!.map { set in
+        var part = self
+        part.sets = nil
+        part.title += ": \(set.rawValue)"
+        part.output += "/\(set.rawValue)"
+        part.shared.append("data.kind=\(set.rawValue)")
+        return part
+      }
   }
 
   /// The training recipe of the base model, nil where the shared recipe names its start.
@@ -93,7 +115,8 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
 
   private func training(_ settings: [String]) throws -> TrainingRecipe {
     try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
+      TrainingRecipe.self, contentsOf: recipe,
+      settings: (shared + settings).map { try RecipeSetting($0) })
   }
 
   /// A name as one of a folder.

@@ -129,6 +129,12 @@ extension TwinFlowSettings {
         CodingKeys.dataFree, dataFree,
         "without data the target network must be the initial one: set average_rate to 1")
     }
+    if dataFree, enhancedRatio == 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.enhancedRatio, enhancedRatio,
+        "without data the enhanced target is all that the initial network teaches: set it to 1 for "
+          + "its flow as it is, or to 4 for guidance")
+    }
     if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
       throw InvalidRecipeValue(
         CodingKeys.order, order,
@@ -157,12 +163,6 @@ extension TwinFlowSettings {
       throw InvalidRecipeValue(
         CodingKeys.rectification, rectification,
         "rectification works on one-step samples: set it to 0, or consistency_ratio to 1 and "
-          + "groups to {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}")
-    }
-    if rectification > 0, groups.adversarial == 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.rectification, rectification,
-        "rectification follows what the adversarial group learns of the fakes: set it to 0, or "
           + "groups to {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}")
     }
   }

@@ -80,7 +80,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
         throw InvalidRecipeValue(
           CodingKeys.conditionDropout, conditionDropout, "the model knows no classes: set it to 0")
       }
-      guard objective.enhancedRatio == 0 else {
+      guard objective.enhancedRatio == 0 || objective.isDataFree else {
         throw InvalidRecipeValue(
           CodingKeys.objective, "enhanced_ratio \(objective.enhancedRatio)",
           "the model knows no classes that guidance could tell apart: set it to 0")
@@ -169,6 +169,10 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
     case .tutorial(let settings): settings.enhancedRatio
     case .distributionMatching, .classification: 0
     }
+  }
+
+  var isDataFree: Bool {
+    if case .twinFlow(let settings) = self { settings.dataFree } else { false }
   }
 
   /// Reads `kind`, or `preset`, and the settings beside it, which replace the preset's.

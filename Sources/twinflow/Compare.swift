@@ -1,6 +1,7 @@
 import ArgumentParser
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Pictures
 import Recipe
@@ -17,7 +18,7 @@ struct Compare: ParsableCommand {
       seconds, and charts. Ctrl-C saves and stops; the same command goes on.
 
       EXAMPLES
-        twinflow compare Recipes/compare/eight-gaussians.yaml
+        twinflow compare Recipes/compare/points.yaml
         twinflow compare Recipes/compare/fashion-mnist.yaml --set evaluations=1e5
       """)
 
@@ -38,8 +39,32 @@ struct Compare: ParsableCommand {
   func run() throws {
     let recipe = try RecipeDecoder.decode(
       ComparisonRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
-    let comparison = try Comparison(recipe, classifier: classifier, on: engine.open())
+    let engine = try engine.open()
+    let comparisons = try recipe.parts.map {
+      try Comparison($0, classifier: classifier, on: engine)
+    }
     let interrupt = Interrupt()
+    var reports: [String] = []
+    for comparison in comparisons {
+      guard let report = try run(comparison, interrupt) else {
+        print("Stopped; the same command goes on.")
+        return
+      }
+      reports.append(report.markdown)
+      print(report.markdown)
+    }
+    if comparisons.count > 1 {
+      let text = reports.joined(separator: "\n")
+      try StagedFile.write(Data(text.utf8), to: recipe.output + "/report.md")
+    }
+    print("The report and its charts are in \(recipe.output).")
+  }
+
+  /// Runs one comparison and draws its charts; nil if it was stopped.
+  private func run(
+    _ comparison: Comparison, _ interrupt: Interrupt
+  ) throws -> ComparisonReport? {
+    let recipe = comparison.recipe
     var bar: (name: String, bar: ProgressBar)?
     let report = try comparison.run(
       events: { event in
@@ -54,13 +79,11 @@ struct Compare: ParsableCommand {
       }, stopping: { interrupt.isNoted })
     guard let report else {
       bar?.bar.finish()
-      print("Stopped; the same command goes on.")
-      return
+      return nil
     }
     try report.write(to: recipe.output)
     try draw(report, comparison, recipe)
-    print(report.markdown, terminator: "")
-    print("\nThe report and its charts are in \(recipe.output).")
+    return report
   }
 
   private func draw(

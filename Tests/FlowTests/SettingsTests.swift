@@ -94,7 +94,7 @@ import Testing
     ("data_free: true", "`data_free`"), ("order: 0\ngroups: {any_step: 1}", "`order`"),
     ("consistency_ratio: 0", "`order`"), ("consistency_ratio: 0.5", "`rectification`"),
     ("groups: {any_step: 1}", "`rectification`"),
-    ("groups: {end_to_end: 1, multi_step: 1}", "`rectification`"),
+    ("data_free: true\naverage_rate: 1\nenhanced_ratio: 0", "`enhanced_ratio`"),
     ("time_convention: middle\norder: 1", "`order`"),
     ("time_convention: middle\ngroups: {end_to_end: 1, adversarial: 1}", "`order`"),
     ("groups: {any_step: 0}", "`groups`"), ("groups: {multi_step: -1}", "`groups.multi_step`"),
