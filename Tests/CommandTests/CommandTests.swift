@@ -59,7 +59,7 @@ import Testing
     let report = try JSONDecoder().decode(
       DemoReport.self, from: Data(contentsOf: URL(fileURLWithPath: output + "/report.json")))
     #expect(report.steps == 2)
-    #expect(report.rows.map(\.steps) == [1, 2, 1, 2, 50])
+    #expect(report.rows.map(\.steps) == [1, 2, 1, 2, 1, 2, 50])
     #expect(report.rows.allSatisfy { $0.distance > 0 && (0...1).contains($0.accuracy) })
   }
 
