@@ -69,10 +69,10 @@ public struct TutorialTwinFlow: Objective {
 
     var flow = path
     if settings.enhancedRatio > 0 {
-      let both = networks.target(
-        .concatenate([point, point]), time: .concatenate([t, t]), target: .concatenate([t, t]),
-        condition: condition.appending(batch.unconditional)
-      ).stopGradient().split(2)
+      // Two evaluations of the same points, of which small networks share the larger part.
+      let both = [condition, batch.unconditional].map {
+        networks.target(point, time: t, target: t, condition: $0).stopGradient()
+      }
       flow = flow + (both[0] - both[1]) * settings.enhancedRatio
     }
     let rcgm = RCGM(order: settings.order)
@@ -99,7 +99,7 @@ public struct TutorialTwinFlow: Objective {
 
       let difference = twinDifference(
         live, data: fake, condition: condition, noise: draws.rectificationNoise,
-        time: draws.rectificationTime)
+        time: draws.rectificationTime, joined: false)
       let rectified = (made.velocity - difference.cast(to: fake.dtype)).stopGradient()
       losses["rectification"] = distance(made.velocity, rectified)
 

@@ -204,10 +204,20 @@ public struct TwinFlow: Objective {
 }
 
 /// `F(x_t, −t, −t) − F(x_t, t, t)` on paths to given data, without gradient, in f32 at least.
+///
+/// - Parameter joined: whether both are one evaluation of twice the rows. Two evaluations can share
+///   what does not depend on the time.
 func twinDifference(
-  _ live: any VelocityModel, data: Tensor, condition: Named<Tensor>, noise: Tensor, time: Tensor
+  _ live: any VelocityModel, data: Tensor, condition: Named<Tensor>, noise: Tensor, time: Tensor,
+  joined: Bool = true
 ) -> Tensor {
   let point = interpolate(data: data, noise: noise, time: time)
+  guard joined else {
+    let both = [-time, time].map {
+      live(point, time: $0, target: $0, condition: condition).stopGradient().wide
+    }
+    return both[0] - both[1]
+  }
   let times = Tensor.concatenate([-time, time])
   let both = live(
     .concatenate([point, point]), time: times, target: times,

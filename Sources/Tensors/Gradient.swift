@@ -29,15 +29,17 @@ extension Tensor {
 func pullback(
   _ results: [Tensor], _ cotangents: [Tensor?], to sources: [Tensor]
 ) -> [Tensor?] {
-  let order = Graph.nodes(reaching: results)
   let wanted = Set(sources.map(\.id))
+  // Equal operations on equal operands are differentiated once, with the sum of their cotangents.
+  let (order, equals) = Graph.distinct(Graph.nodes(reaching: results), keeping: wanted)
   var depends: Set<Tensor.ID> = wanted
-  for node in order where node.operands.contains(where: { depends.contains($0.id) }) {
+  for node in order where node.operands.contains(where: { depends.contains(equals($0).id) }) {
     for tensor in node.tensors { depends.insert(tensor.id) }
   }
 
   var found: [Tensor.ID: Tensor] = [:]
-  func add(_ cotangent: Tensor, to tensor: Tensor) {
+  func add(_ cotangent: Tensor, to operand: Tensor) {
+    let tensor = equals(operand)
     guard depends.contains(tensor.id) else { return }
     precondition(
       cotangent.type == tensor.type,
@@ -50,9 +52,9 @@ func pullback(
 
   for node in order.reversed() {
     let results = node.tensors
-    guard node.operands.contains(where: { depends.contains($0.id) && $0.dtype.isFloat }) else {
-      continue
-    }
+    guard
+      node.operands.contains(where: { depends.contains(equals($0).id) && $0.dtype.isFloat })
+    else { continue }
     let cotangents = results.map { found[$0.id] }
     guard cotangents.contains(where: { $0 != nil }) else { continue }
     let application = Application(

@@ -88,6 +88,43 @@ enum Graph {
     return order
   }
 
+  /// The first of all nodes that do the same to the same, in the order given.
+  ///
+  /// - Parameters:
+  ///   - nodes: nodes, operands before their users.
+  ///   - kept: tensors whose nodes stand for themselves alone.
+  /// - Returns: the nodes, and for each tensor of `nodes` the equal one among theirs.
+  static func distinct(
+    _ nodes: [Node], keeping kept: Set<Tensor.ID>
+  ) -> (nodes: [Node], equal: (Tensor) -> Tensor) {
+    struct Value: Hashable {
+      let operation: AnyHashable
+      let operands: [Tensor.ID]
+    }
+    var first: [Value: Node] = [:]
+    var equals: [ObjectIdentifier: Node] = [:]
+    func equal(_ tensor: Tensor) -> Tensor {
+      equals[tensor.id.node].map { Tensor(node: $0, index: tensor.index) } ?? tensor
+    }
+    var distinct: [Node] = []
+    for node in nodes {
+      let isKept = node.operation is Parameter || node.tensors.contains { kept.contains($0.id) }
+      let value = Value(
+        operation: AnyHashable(node.operation), operands: node.operands.map { equal($0).id })
+      if !isKept, let other = first[value] {
+        equals[ObjectIdentifier(node)] = other
+      } else {
+        if !isKept { first[value] = node }
+        distinct.append(node)
+      }
+    }
+    let map = equals
+    return (
+      distinct,
+      { tensor in map[tensor.id.node].map { Tensor(node: $0, index: tensor.index) } ?? tensor }
+    )
+  }
+
   /// The tensors with some others replaced throughout; what does not depend on those is shared.
   static func substitute(_ tensors: [Tensor], _ replacements: [Tensor.ID: Tensor]) -> [Tensor] {
     guard !replacements.isEmpty else { return tensors }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -96,5 +97,32 @@ import Testing
       let x = Tensor.placeholder(TensorType([], .int32))
       _ = x.gradients(for: [x])
     }
+  }
+
+  /// Two traces of the same product are one in the gradient too, and the gradient is their sum's.
+  @Test func equalValuesAreDifferentiatedOnce() throws {
+    func loss(_ x: Tensor, _ w: Tensor) -> Tensor {
+      x.matmul(w).tanh().sum() + x.matmul(w).tanh().squared().sum()
+    }
+    let inputs = [Numbers.random([4, 3]), Numbers.random([3, 2], seed: 2)]
+    let function = try HostFunction(inputs.map(\.type)) { given in
+      loss(given[0], given[1]).gradients(for: [given[1]])
+    }
+    #expect(function.text.components(separatedBy: "stablehlo.dot_general").count == 3)
+    let once = try HostFunction(inputs.map(\.type)) { given in
+      let y = given[0].matmul(given[1]).tanh()
+      return (y.sum() + y.squared().sum()).gradients(for: [given[1]])
+    }
+    expectClose(try function(inputs)[0], try once(inputs)[0])
+  }
+
+  /// A source stands for itself alone, also where another value is equal to it.
+  @Test func sourcesAreNotJoined() throws {
+    let gradients = try evaluate([Numbers([3, 5])]) { given in
+      let (a, b) = (given[0] * 2, given[0] * 2)
+      return (a.sum() + b.squared().sum()).gradients(for: [a, b])
+    }
+    #expect(gradients[0].values == [1, 1])
+    #expect(gradients[1].values == [12, 20])
   }
 }
