@@ -228,10 +228,42 @@ struct ConvolutionKernelGradient: Operation {
     return [type]
   }
 
+  /// How many samples the blocks have that fit into a processor's cache.
+  private static let block = 8
+
+  /// Block by block a convolution in which samples and channels change places: its image has a sample
+  /// for each channel of the input, and its kernel is the cotangent.
+  private func blocked(_ x: Tensor, _ dy: Tensor) -> Tensor {
+    var plain = ConvolutionWindow(rank: 2)
+    (plain.strides, plain.dilation) = (window.dilation, window.strides)
+    for i in 0..<2 {
+      let low = window.padding[i].low
+      let reach =
+        (kernel[i] - 1) * window.dilation[i]
+        + (dy.shape[i + 1] - 1) * window.strides[i] + 1
+      plain.padding[i] = .init(low, reach - x.shape[i + 1] - low)
+    }
+    let blocks = [x, dy].map { tensor in
+      let sizes = tensor.shape.sizes
+      return tensor.reshape(
+        Shape([sizes[0] / Self.block, Self.block] + sizes.dropFirst()))
+    }
+    return scan([Tensor.zeros(kernel, x.dtype)], blocks) { state, parts in
+      let image = parts[0].transpose([3, 1, 2, 0])
+      let product = image.croppedConvolution(parts[1].transpose([1, 2, 0, 3]), plain)
+      return ([state[0] + product.transpose([1, 2, 0, 3])], [])
+    }.carry[0]
+  }
+
   /// One product for each tap: the input's elements that the tap meets with the cotangent.
   func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
     let rank = window.strides.count
+    if platform == .cpu, rank == 2, window.groups == 1, x.shape[0] % Self.block == 0,
+      x.shape[0] >= 4 * Self.block, kernel[2] >= 32
+    {
+      return [blocked(x, dy)]
+    }
     let border = window.padding.map { Pad.Amount(low: $0.low, high: $0.high) }
     let padded = x.pad([Pad.Amount()] + border + [Pad.Amount()])
     let taps = kernel.sizes[..<rank].reduce([[Int]]([[]])) { paths, size in
