@@ -19,9 +19,10 @@ let package = Package(
     .systemLibrary(name: "CLAPACKE", providers: [.apt(["liblapacke-dev"])]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CPJRT"),
+    .target(name: "CKernels", dependencies: ["CPJRT"]),
 
     // The engine.
-    .target(name: "PJRT", dependencies: ["CPJRT", "CXXHash"]),
+    .target(name: "PJRT", dependencies: ["CPJRT", "CKernels", "CXXHash"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
     .target(name: "Files"),

@@ -26,11 +26,14 @@ struct Bench: ParsableCommand {
   @Option(help: "How many runs are timed.")
   var steps = 3
 
+  @Flag(inversion: .prefixedNo, help: "Whether our own kernels are used.")
+  var kernels = true
+
   @Option(help: "How many runs come before, untimed.")
   var warmup = 1
 
   func run() throws {
-    let engine = try Engine()
+    let engine = try Engine(kernels: kernels)
     let work = try self.work.prepare(on: engine)
     let compilation = work.function.compilation
     emit([

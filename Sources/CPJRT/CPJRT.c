@@ -16,3 +16,9 @@ _Static_assert(sizeof(PJRT_Executable_DeserializeAndLoad_Args) == 0x40, "Deseria
 _Static_assert(sizeof(PJRT_ExecuteOptions) == 0x70, "ExecuteOptions");
 _Static_assert(sizeof(PJRT_LoadedExecutable_Execute_Args) == 0x50, "LoadedExecutable_Execute");
 _Static_assert(sizeof(PJRT_Buffer_ToHostBuffer_Args) == 0x38, "Buffer_ToHostBuffer");
+_Static_assert(offsetof(XLA_FFI_Api, Error_Create) == 48, "XLA_FFI_Api");
+_Static_assert(offsetof(XLA_FFI_Api, ThreadPool_Schedule) == 136, "XLA_FFI_Api");
+_Static_assert(sizeof(XLA_FFI_Buffer) == 48, "XLA_FFI_Buffer");
+_Static_assert(offsetof(XLA_FFI_Frame, arguments) == 40, "XLA_FFI_Frame");
+_Static_assert(offsetof(PJRT_FFI_Register_Args, traits) == 48, "FFI_Register");
+_Static_assert(sizeof(PJRT_FFI_Extension) == 48, "FFI extension");

@@ -68,7 +68,7 @@ struct HostProgram {
   ) throws {
     self.client = client
     program = try Program(
-      like.mapValues(\.type), platform: Platform(clientPlatform: client.platformName)
+      like.mapValues(\.type), target: Target(client)
     ) { try body($0).mapValues { $0.cast(to: .float32) } }
     var options = CompileOptions()
     if client.platformName == "cpu" {

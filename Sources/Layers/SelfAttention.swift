@@ -16,10 +16,7 @@ public struct SelfAttention {
 
   /// `[batch, tokens, width]` to the same shape.
   public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
-    let parts = qkv(x).split(3, axis: -1).map {
-      $0.reshape([x.shape[0], x.shape[1], heads, x.shape[2] / heads])
-    }
-    let mixed = parts[0].attention(keys: parts[1], values: parts[2], mask: mask)
-    return output(mixed.reshape(x.shape))
+    let packed = qkv(x).reshape([x.shape[0], x.shape[1], 3, heads, x.shape[2] / heads])
+    return output(packed.selfAttention(mask: mask).reshape(x.shape))
   }
 }

@@ -25,6 +25,8 @@ public final class Client: Sendable {
   public let devices: [Device]
   /// The devices that this process can place buffers on; there is at least one.
   public let addressableDevices: [Device]
+  /// The custom calls that programs may make of this project's own kernels.
+  public let kernels: Set<String>
 
   let handle: Handle
   var api: API { plugin.api }
@@ -34,7 +36,11 @@ public final class Client: Sendable {
   /// The CPU plugin takes the option `cpu_device_count`, the number of virtual devices. On Linux the
   /// process keeps the memory of large temporaries from then on, see `HostMemory`. Throws what the
   /// plugin says.
-  public init(_ plugin: Plugin, options: [String: NamedValue] = [:]) throws {
+  ///
+  /// - Parameter kernels: whether programs may use this project's kernels, which exist for the CPU.
+  public init(
+    _ plugin: Plugin, options: [String: NamedValue] = [:], kernels: Bool = true
+  ) throws {
     HostMemory.keepTemporaries()
     let api = plugin.api
     let operation = "making a client"
@@ -51,6 +57,7 @@ public final class Client: Sendable {
       devices = try Self.devices(\.Client_Devices, handle, api)
       addressableDevices = try Self.devices(\.Client_AddressableDevices, handle, api)
       guard !addressableDevices.isEmpty else { throw PJRTError.noDevice }
+      self.kernels = kernels && platformName == "cpu" ? try plugin.registerKernels() : []
     } catch {
       Self.destroy(handle, api)
       throw error

@@ -28,6 +28,8 @@ public final class Plugin: Sendable {
   public let attributes: [String: String]
 
   let api: API
+  /// The custom calls that were registered, nil before.
+  let registered = Mutex<Set<String>?>(nil)
 
   private static let loaded = Mutex<[String: Plugin]>([:])
 

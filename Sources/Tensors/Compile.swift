@@ -15,11 +15,11 @@ public struct Program: Sendable {
   ///   - arguments: the arguments' types.
   ///   - donated: which arguments the program may overwrite. A result of the same name and type
   ///     takes the argument's memory.
-  ///   - platform: what the program will run on.
+  ///   - target: what the program will run on.
   ///   - body: from the arguments to the results.
   public init(
     _ arguments: Named<TensorType>, donating donated: (String) -> Bool = { _ in false },
-    platform: Platform = .cpu, _ body: (Named<Tensor>) throws -> Named<Tensor>
+    target: Target = Target(), _ body: (Named<Tensor>) throws -> Named<Tensor>
   ) rethrows {
     let parameters = arguments.mapValues { Tensor.parameter($0) }
     let values = try body(parameters)
@@ -33,7 +33,7 @@ public struct Program: Sendable {
     self.results = results
     self.donated = Set(aliases.keys.map { arguments.names[$0] })
     text = Emitter.module(
-      Subgraph(parameters.values, values.values), aliases: aliases, platform: platform)
+      Subgraph(parameters.values, values.values), aliases: aliases, target: target)
   }
 }
 
@@ -68,7 +68,7 @@ public final class CompiledFunction: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     let program = try Program(
-      arguments, donating: donated, platform: Platform(clientPlatform: client.platformName), body)
+      arguments, donating: donated, target: Target(client), body)
     let traced = clock.now
     let signature = Signature(
       program.arguments.pairs.map { .init($0.value.bufferType, name: $0.name) },

@@ -1,9 +1,9 @@
 /// Prints graphs as StableHLO text.
 ///
 /// Values are numbered: equal operations on equal operands become one line. Operations that are
-/// spelled differently on the platform are replaced while printing.
+/// spelled differently for the target are replaced while printing.
 final class Emitter {
-  let platform: Platform
+  let target: Target
   private var lines: [String] = []
   private var names: [Tensor.ID: String] = [:]
   private var numbered: [Value: [String]] = [:]
@@ -16,16 +16,16 @@ final class Emitter {
     let operands: [String]
   }
 
-  init(platform: Platform) { self.platform = platform }
+  init(_ target: Target) { self.target = target }
 
   /// A whole module whose `@main` takes the parameters and returns the results.
   ///
   /// - Parameter aliases: for each parameter that is donated, the result that may take its place,
   ///   or nil where any may.
   static func module(
-    _ function: Subgraph, aliases: [Int: Int?], platform: Platform
+    _ function: Subgraph, aliases: [Int: Int?], target: Target
   ) -> String {
-    let emitter = Emitter(platform: platform)
+    let emitter = Emitter(target)
     let arguments = function.parameters.enumerated().map { i, parameter in
       emitter.names[parameter.id] = "%arg\(i)"
       let attribute =
@@ -51,7 +51,7 @@ final class Emitter {
 
   /// The text of a region that computes a function of its own arguments.
   func region(_ function: Subgraph) -> String {
-    let inner = Emitter(platform: platform)
+    let inner = Emitter(target)
     counter += 1
     let prefix = "r\(namePrefix.dropFirst())\(counter)_"
     inner.namePrefix = prefix
@@ -99,7 +99,7 @@ final class Emitter {
       let wide = widest[scan.identity(node)], wide !== node
     {
       lowerings[id] = Array(wide.tensors.prefix(node.results.count))
-    } else if let lowered = node.operation.lowered(node.operands, on: platform) {
+    } else if let lowered = node.operation.lowered(node.operands, for: target) {
       precondition(
         lowered.map(\.type) == node.results, "\(node.operation.opcode) was lowered to other types")
       lowerings[id] = lowered

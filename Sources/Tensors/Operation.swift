@@ -18,15 +18,15 @@ protocol Operation: Hashable, Sendable {
   /// The cotangents of the operands, nil where there are none.
   func pullback(_ at: Application) -> [Tensor?]
 
-  /// What to emit in this operation's place on a platform, nil for the operation itself.
-  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]?
+  /// What to emit in this operation's place for a target, nil for the operation itself.
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]?
 }
 
 extension Operation {
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "" }
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] { [] }
   func pullback(_ at: Application) -> [Tensor?] { at.operands.map { _ in nil } }
-  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? { nil }
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? { nil }
 }
 
 /// An operation applied during differentiation: what went in, what came out, and the cotangents of
@@ -46,24 +46,5 @@ struct Application {
   /// A result's cotangent, or zeros where nothing depends on it.
   func cotangent(_ index: Int) -> Tensor {
     cotangents[index] ?? .zeros(results[index].shape, results[index].dtype)
-  }
-}
-
-/// The kind of device that a program is emitted for; some operations are spelled otherwise there.
-public enum Platform: String, Sendable, Hashable, Codable {
-  /// The host's processor.
-  case cpu
-  /// An NVIDIA or AMD device.
-  case gpu
-  /// Any other accelerator.
-  case other
-
-  /// The platform of a PJRT client by its name.
-  public init(clientPlatform name: String) {
-    switch name.lowercased() {
-    case "cpu", "host": self = .cpu
-    case "cuda", "rocm", "gpu": self = .gpu
-    default: self = .other
-    }
   }
 }

@@ -13,8 +13,10 @@ public struct Engine: Sendable {
   }
 
   /// Opens the plugin at a path, or the one that is found, see `Plugin.load`.
-  public init(plugin: String? = nil) throws {
-    client = try Client(Plugin.load(plugin))
+  ///
+  /// - Parameter kernels: whether programs for a CPU use this project's kernels.
+  public init(plugin: String? = nil, kernels: Bool = true) throws {
+    client = try Client(Plugin.load(plugin), kernels: kernels)
     cache = ExecutableCache()
   }
 

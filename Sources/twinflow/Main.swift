@@ -32,7 +32,12 @@ struct EngineOptions: ParsableArguments {
       valueName: "library"))
   var plugin: String?
 
-  func open() throws -> Engine { try Engine(plugin: plugin) }
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Whether products, attention and convolutions on a CPU run in our own kernels.")
+  var kernels = true
+
+  func open() throws -> Engine { try Engine(plugin: plugin, kernels: kernels) }
 }
 
 /// Where a classifier's weights lie that this project ships.

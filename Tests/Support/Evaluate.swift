@@ -8,12 +8,12 @@ public struct HostFunction {
 
   /// Traces and compiles a function of inputs of these types.
   ///
-  /// Other platforms' programs run on the CPU too; they are only spelled otherwise.
+  /// Programs for other platforms run on the CPU too; they are only spelled otherwise.
   public init(
-    _ inputs: [TensorType], platform: Platform = .cpu, _ body: ([Tensor]) -> [Tensor]
+    _ inputs: [TensorType], target: Target = Target(), _ body: ([Tensor]) -> [Tensor]
   ) throws {
     let program = Program(
-      Named(inputs.enumerated().map { ("in\($0)", $1) }), platform: platform
+      Named(inputs.enumerated().map { ("in\($0)", $1) }), target: target
     ) { arguments in
       Named(body(arguments.values).enumerated().map { ("out\($0)", $1) })
     }
@@ -37,9 +37,9 @@ public struct HostFunction {
 
 /// Compiles a function and runs it on arrays.
 public func evaluate(
-  _ inputs: [Numbers] = [], platform: Platform = .cpu, _ body: ([Tensor]) -> [Tensor]
+  _ inputs: [Numbers] = [], target: Target = Target(), _ body: ([Tensor]) -> [Tensor]
 ) throws -> [Numbers] {
-  try HostFunction(inputs.map(\.type), platform: platform, body)(inputs)
+  try HostFunction(inputs.map(\.type), target: target, body)(inputs)
 }
 
 /// Compiles a function of named arrays and runs it.

@@ -13,11 +13,11 @@ import Testing
 ///   - tolerance: the greatest difference as a part of the derivative or 1, whichever is larger.
 public func expectGradient(
   at inputs: [Numbers], directions: Int = 2, step: Double = 1e-3, tolerance: Double = 1e-7,
-  seed: UInt64 = 17, platform: Platform = .cpu, _ what: String = "",
+  seed: UInt64 = 17, target: Target = Target(), _ what: String = "",
   sourceLocation: SourceLocation = #_sourceLocation, _ function: ([Tensor]) -> [Tensor]
 ) throws {
   let floats = inputs.indices.filter { inputs[$0].dtype.isFloat }
-  let compiled = try HostFunction(inputs.map(\.type), platform: platform) { arguments in
+  let compiled = try HostFunction(inputs.map(\.type), target: target) { arguments in
     let terms = function(arguments).enumerated().map { i, output in
       let weights = Numbers.random(output.shape.sizes, seed: seed &+ UInt64(i), in: 0.5...1.5)
       return (output * .constant(weights.values, shape: output.shape)).sum()

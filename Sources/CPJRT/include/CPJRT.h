@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CFFI.h"
+
 // `mallopt`, which Swift's module of the C library leaves out.
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -578,5 +580,26 @@ typedef struct PJRT_Api {
   PJRT_Function ExecuteContext_Create;
   PJRT_Function ExecuteContext_Destroy;
 } PJRT_Api;
+
+// The plugin's extension that registers handlers.
+enum { PJRT_EXTENSION_FFI = 5 };
+
+typedef struct PJRT_FFI_Register_Args {
+  size_t struct_size;
+  const char *name;
+  size_t name_size;
+  XLA_FFI_Handler *handler;
+  const char *platform;
+  size_t platform_size;
+  uint32_t traits;
+} PJRT_FFI_Register_Args;
+
+typedef struct PJRT_FFI_Extension {
+  size_t struct_size;
+  int32_t type;
+  struct PJRT_FFI_Extension *next;
+  void *others[2];
+  PJRT_Error *(*register_handler)(PJRT_FFI_Register_Args *);
+} PJRT_FFI_Extension;
 
 #endif

@@ -26,7 +26,7 @@ struct BitcastConvert: Operation {
 struct StopGradient: Operation {
   var opcode: String { "stop_gradient" }
   func results(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
-  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? { operands }
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? { operands }
 }
 
 extension Tensor {

@@ -106,10 +106,10 @@ struct ConvolutionInputGradient: Operation {
     return [type]
   }
 
-  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? {
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let (dy, kernel) = (operands[0], transposed(operands[1]))
     // Phases of a dilated kernel are not spelled out: nobody trains such networks on a CPU.
-    let hasPhases = platform == .cpu && window.dilation.allSatisfy { $0 == 1 }
+    let hasPhases = target.platform == .cpu && window.dilation.allSatisfy { $0 == 1 }
     if window.isPlain || hasPhases { return [polyphase(dy, kernel)] }
     return [Tensor(ConvolutionDilated(window: window, input: input), [dy, kernel])]
   }
@@ -256,10 +256,10 @@ struct ConvolutionKernelGradient: Operation {
   }
 
   /// One product for each tap: the input's elements that the tap meets with the cotangent.
-  func lowered(_ operands: [Tensor], on platform: Platform) -> [Tensor]? {
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
     let rank = window.strides.count
-    if platform == .cpu, rank == 2, window.groups == 1, x.shape[0] % Self.block == 0,
+    if target.platform == .cpu, rank == 2, window.groups == 1, x.shape[0] % Self.block == 0,
       x.shape[0] >= 4 * Self.block, kernel[2] >= 32
     {
       return [blocked(x, dy)]

@@ -8,6 +8,8 @@ struct Dot: Operation {
   let rightContracted: [Int]
   let dtype: DType
 
+  private static let kernel = "twinflow_product"
+
   var opcode: String { "stablehlo.dot_general" }
 
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
@@ -35,6 +37,19 @@ struct Dot: Operation {
 
   private func free(_ rank: Int, _ batch: [Int], _ contracted: [Int]) -> [Int] {
     (0..<rank).filter { !batch.contains($0) && !contracted.contains($0) }
+  }
+
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+    let (left, right) = (operands[0], operands[1])
+    guard target.kernels.contains(Self.kernel), dtype == .float32, left.dtype == .float32,
+      left.rank == 2, right.rank == 2, leftContracted.count == 1, leftBatch.isEmpty
+    else { return nil }
+    // Small products cost less where they are fused with what surrounds them.
+    let result = results(operands.map(\.type))[0]
+    guard result.shape.count * left.shape[leftContracted[0]] >= 1 << 20 else { return nil }
+    return KernelCall.results(
+      of: Self.kernel, ["axes": .numbers(leftContracted + rightContracted)], operands,
+      types: [result])
   }
 
   func pullback(_ at: Application) -> [Tensor?] {

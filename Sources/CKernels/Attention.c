@@ -1,0 +1,286 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "Call.h"
+#include "Kernels.h"
+
+// A tile of queries by a block of keys stays in the cache of a core.
+enum { QUERY_TILE = 48, KEY_BLOCK = 512 };
+
+// One head of one sample. Rows of copies are `width` elements long, the next multiple of a vector
+// after `columns`.
+typedef struct AttentionHead {
+  int64_t queryCount, keyCount, keysPadded, columns, width;
+  // Copies: queries times the scale and log₂e, keys and values as rows, and with axes exchanged.
+  float *queries, *keys, *values, *keysTransposed, *valuesTransposed, *cotangents;
+  float *queriesGradient, *keysGradient, *valuesGradient;
+  // In the results.
+  float *out, *logSum;
+  int64_t outStride;
+  const uint8_t *mask;
+  int64_t maskQuery, maskKey;
+} AttentionHead;
+
+static inline int64_t up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
+
+// Queries in a tile, so that tiles are alike.
+static int64_t queryTile(int64_t count) {
+  int64_t tiles = (count + QUERY_TILE - 1) / QUERY_TILE;
+  return tiles == 0 ? 1 : up((count + tiles - 1) / tiles, 6);
+}
+
+#define JOINED(a, b) a##b
+#define JOIN(a, b) JOINED(a, b)
+#define NAME(name) JOIN(name, LANES)
+
+#define LANES 8
+#define ROWS 3
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "AttentionTiles.h"
+#pragma clang attribute pop
+#else
+#include "AttentionTiles.h"
+#endif
+#undef LANES
+#undef ROWS
+
+#define LANES 4
+#define ROWS 3
+#include "AttentionTiles.h"
+#undef LANES
+#undef ROWS
+
+#if defined(__x86_64__)
+#define LANES 16
+#define ROWS 6
+#pragma clang attribute push(__attribute__((target("avx512f,fma"))), apply_to = function)
+#include "AttentionTiles.h"
+#pragma clang attribute pop
+#undef LANES
+#undef ROWS
+#endif
+
+// What is compiled for one kind of processor.
+typedef struct Kind {
+  int64_t lanes;
+  void (*forward)(AttentionHead *, int64_t, int64_t, float *);
+  void (*backward)(AttentionHead *, float *);
+  void (*copyRows)(
+      float *, int64_t, int64_t, const float *, int64_t, int64_t, int64_t, float);
+  void (*transpose)(float *, const float *, int64_t, int64_t);
+} Kind;
+
+static Kind kind(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f"))
+    return (Kind){16, forward16, backward16, copyRows16, transpose16};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return (Kind){8, forward8, backward8, copyRows8, transpose8};
+  return (Kind){4, forward4, backward4, copyRows4, transpose4};
+#else
+  return (Kind){8, forward8, backward8, copyRows8, transpose8};
+#endif
+}
+
+// A tensor's tokens: element d of token t of sample b and head h lies at
+// `data[(b·count + t)·stride + h·columns + d]`.
+typedef struct Tokens {
+  float *data;
+  int64_t count, stride;
+} Tokens;
+
+typedef struct Work {
+  Kind kind;
+  int64_t heads, columns, width, keysPadded;
+  float scale;
+  Tokens queries, keys, values, out, cotangents;
+  Tokens queriesGradient, keysGradient, valuesGradient;
+  float *logSum;
+  const uint8_t *mask;
+  int64_t maskStrides[4];
+  // The parts that the queries of a head are cut into.
+  int64_t parts;
+  _Atomic bool failed;
+} Work;
+
+static float *at(Tokens tokens, int64_t sample, int64_t head, int64_t columns) {
+  return tokens.data + sample * tokens.count * tokens.stride + head * columns;
+}
+
+static _Thread_local float *scratch;
+static _Thread_local int64_t scratchSize;
+
+// The thread's memory; null where there is not enough.
+static float *memory(int64_t count) {
+  if (count > scratchSize) {
+    free(scratch);
+    scratch = aligned_alloc(64, up(count * (int64_t)sizeof(float), 64));
+    scratchSize = scratch ? count : 0;
+  }
+  return scratch;
+}
+
+static const float LOG2_E = 1.44269504f;
+
+// Copies what both directions need, and returns the memory behind.
+static float *prepare(
+    const Work *work, AttentionHead *head, int64_t sample, int64_t number, float *next) {
+  const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
+  *head = (AttentionHead){
+      .queryCount = work->queries.count, .keyCount = work->keys.count, .keysPadded = padded,
+      .columns = columns, .width = width, .out = at(work->out, sample, number, columns),
+      .outStride = work->out.stride,
+      .logSum = work->logSum + (sample * work->heads + number) * work->queries.count,
+      .maskQuery = work->maskStrides[2], .maskKey = work->maskStrides[3]};
+  if (work->mask)
+    head->mask = work->mask + sample * work->maskStrides[0] + number * work->maskStrides[1];
+  head->queries = next;
+  head->keys = head->queries + work->queries.count * width;
+  head->values = head->keys + padded * width;
+  head->keysTransposed = head->values + padded * width;
+  work->kind.copyRows(
+      head->queries, width, head->queryCount, at(work->queries, sample, number, columns),
+      work->queries.stride, head->queryCount, columns, work->scale * LOG2_E);
+  work->kind.copyRows(
+      head->keys, width, padded, at(work->keys, sample, number, columns), work->keys.stride,
+      head->keyCount, columns, 1);
+  work->kind.copyRows(
+      head->values, width, padded, at(work->values, sample, number, columns),
+      work->values.stride, head->keyCount, columns, 1);
+  work->kind.transpose(head->keysTransposed, head->keys, padded, width);
+  return head->keysTransposed + padded * width;
+}
+
+static int64_t tilesSize(const Work *work) {
+  int64_t other = work->width > KEY_BLOCK ? work->width : KEY_BLOCK;
+  return QUERY_TILE * (KEY_BLOCK + other);
+}
+
+static void forwardPart(void *context, int64_t index) {
+  Work *work = context;
+  int64_t part = index % work->parts, head = index / work->parts;
+  float *next = memory(
+      (work->queries.count + 3 * work->keysPadded) * work->width + tilesSize(work));
+  if (!next) {
+    work->failed = true;
+    return;
+  }
+  AttentionHead here;
+  next = prepare(work, &here, head / work->heads, head % work->heads, next);
+  int64_t count = work->queries.count;
+  work->kind.forward(
+      &here, count * part / work->parts, count * (part + 1) / work->parts, next);
+}
+
+static void write(Tokens to, float *from, int64_t width, int64_t columns, float factor) {
+  for (int64_t i = 0; i < to.count; i++, to.data += to.stride, from += width)
+    for (int64_t j = 0; j < columns; j++) to.data[j] = from[j] * factor;
+}
+
+static void backwardPart(void *context, int64_t index) {
+  Work *work = context;
+  const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
+  const int64_t sample = index / work->heads, number = index % work->heads;
+  const int64_t queries = work->queries.count;
+  float *next = memory((3 * queries + 6 * padded) * width + tilesSize(work));
+  if (!next) {
+    work->failed = true;
+    return;
+  }
+  AttentionHead head;
+  next = prepare(work, &head, sample, number, next);
+  head.valuesTransposed = next;
+  head.cotangents = head.valuesTransposed + padded * width;
+  head.queriesGradient = head.cotangents + queries * width;
+  head.keysGradient = head.queriesGradient + queries * width;
+  head.valuesGradient = head.keysGradient + padded * width;
+  next = head.valuesGradient + padded * width;
+  work->kind.transpose(head.valuesTransposed, head.values, padded, width);
+  work->kind.copyRows(
+      head.cotangents, width, queries, at(work->cotangents, sample, number, columns),
+      work->cotangents.stride, queries, columns, 1);
+  memset(head.keysGradient, 0, 2 * padded * width * sizeof(float));
+  work->kind.backward(&head, next);
+  Tokens to = work->queriesGradient;
+  to.data = at(to, sample, number, columns);
+  write(to, head.queriesGradient, width, columns, work->scale);
+  to = work->keysGradient;
+  to.data = at(to, sample, number, columns);
+  write(to, head.keysGradient, width, columns, 1 / LOG2_E);
+  to = work->valuesGradient;
+  to.data = at(to, sample, number, columns);
+  write(to, head.valuesGradient, width, columns, 1);
+}
+
+// `[batch, tokens, heads, columns]`, or one of the three of `[batch, tokens, 3, heads, columns]`.
+static Tokens tokens(const XLA_FFI_Buffer *buffer, int place) {
+  const int64_t *sizes = buffer->sizes;
+  int64_t token = sizes[buffer->rank - 2] * sizes[buffer->rank - 1];
+  bool packed = buffer->rank == 5;
+  return (Tokens){
+      (float *)buffer->data + (packed ? place * token : 0), sizes[1], packed ? 3 * token : token};
+}
+
+// Reads queries, keys and values from the first buffers and the mask from the last one; the number
+// of buffers of the former, or 0 where something is missing.
+static int open(XLA_FFI_Frame *frame, int others, Work *work) {
+  int64_t masked;
+  if (frame->arguments.size < 1 || !Call_float(frame, "scale", &work->scale) ||
+      !Call_numbers(frame, "mask", 4, work->maskStrides))
+    return 0;
+  const XLA_FFI_Buffer *first = Call_argument(frame, 0);
+  int inputs = first->rank == 5 ? 1 : 3;
+  masked = frame->arguments.size - inputs - others;
+  if (masked < 0 || masked > 1) return 0;
+  for (int i = 0; i < inputs + others; i++)
+    if (Call_argument(frame, i)->dtype != XLA_FFI_F32) return 0;
+  if (masked) {
+    const XLA_FFI_Buffer *mask = Call_argument(frame, inputs + others);
+    if (mask->dtype != XLA_FFI_PRED) return 0;
+    work->mask = mask->data;
+  }
+  work->kind = kind();
+  work->heads = first->sizes[first->rank - 2];
+  work->columns = first->sizes[first->rank - 1];
+  work->width = up(work->columns, work->kind.lanes);
+  work->queries = tokens(first, 0);
+  work->keys = tokens(Call_argument(frame, inputs == 1 ? 0 : 1), 1);
+  work->values = tokens(Call_argument(frame, inputs == 1 ? 0 : 2), 2);
+  work->keysPadded = up(work->keys.count, work->kind.lanes);
+  return inputs;
+}
+
+XLA_FFI_Error *Kernels_attention(XLA_FFI_Frame *frame) {
+  if (Call_isQuestion(frame)) return NULL;
+  Work work = {0};
+  if (!open(frame, 0, &work) || frame->results.size != 2)
+    return Call_error(frame, "attention got other arguments than it takes");
+  work.out = tokens(Call_result(frame, 0), 0);
+  work.logSum = Call_result(frame, 1)->data;
+  // Few heads are cut, so that every thread has something to do.
+  int64_t all = Call_argument(frame, 0)->sizes[0] * work.heads;
+  int64_t wanted = 2 * Call_threads(frame), most = work.queries.count / 64;
+  work.parts = all >= wanted || most < 2 ? 1 : (wanted + all - 1) / all;
+  if (work.parts > 1 && work.parts > most) work.parts = most;
+  Call_parallel(frame, all * work.parts, forwardPart, &work);
+  return work.failed ? Call_error(frame, "attention found no memory to work in") : NULL;
+}
+
+XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame) {
+  if (Call_isQuestion(frame)) return NULL;
+  Work work = {0};
+  int inputs = open(frame, 3, &work);
+  if (!inputs || frame->results.size != inputs)
+    return Call_error(frame, "attention's gradient got other arguments than it takes");
+  work.out = tokens(Call_argument(frame, inputs), 0);
+  work.logSum = Call_argument(frame, inputs + 1)->data;
+  work.cotangents = tokens(Call_argument(frame, inputs + 2), 0);
+  work.queriesGradient = tokens(Call_result(frame, 0), 0);
+  work.keysGradient = tokens(Call_result(frame, inputs == 1 ? 0 : 1), 1);
+  work.valuesGradient = tokens(Call_result(frame, inputs == 1 ? 0 : 2), 2);
+  int64_t all = Call_argument(frame, 0)->sizes[0] * work.heads;
+  Call_parallel(frame, all, backwardPart, &work);
+  return work.failed ? Call_error(frame, "attention's gradient found no memory to work in") : NULL;
+}

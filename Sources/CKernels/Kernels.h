@@ -1,0 +1,20 @@
+// The handlers.
+
+#ifndef TWINFLOW_KERNELS_H
+#define TWINFLOW_KERNELS_H
+
+#include "CFFI.h"
+
+// The product of two matrices, summed over one axis of each: attribute `axes`.
+XLA_FFI_Error *Kernels_product(XLA_FFI_Frame *frame);
+
+// Attention of all heads of all samples, and the logarithms of the sums that its gradient needs:
+// from queries, keys and values, apart or packed, and a mask or none; attributes `scale` and `mask`,
+// the mask's strides.
+XLA_FFI_Error *Kernels_attention(XLA_FFI_Frame *frame);
+
+// What a cotangent of attention makes of its queries, keys and values: from these, the results and
+// the cotangent, and a mask or none.
+XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame);
+
+#endif

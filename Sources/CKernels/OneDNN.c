@@ -1,0 +1,130 @@
+#include "OneDNN.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef TWINFLOW_ONEDNN
+
+OneDNN dnnl;
+
+static bool loaded;
+static void (*setThreads)(int);
+
+static void load(void) {
+  char name[32];
+  snprintf(name, sizeof name, "libdnnl.so.%d", DNNL_VERSION_MAJOR);
+  void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  if (!library) return;
+#define ONEDNN_LOOK_UP(name) \
+  if (!(dnnl.name = (__typeof__(dnnl.name))dlsym(library, "dnnl_" #name))) return;
+  ONEDNN_FUNCTIONS(ONEDNN_LOOK_UP)
+#undef ONEDNN_LOOK_UP
+  // XLA's threads share the work; oneDNN's own would stand in their way.
+  setThreads = (void (*)(int))dlsym(library, "omp_set_num_threads");
+  loaded = setThreads && dnnl.engine_create(&dnnl.engine, dnnl_cpu, 0) == dnnl_success;
+}
+
+bool OneDNN_load(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, load);
+  return loaded;
+}
+
+// What a thread keeps from call to call.
+static _Thread_local dnnl_stream_t stream;
+static _Thread_local void *scratch;
+static _Thread_local size_t scratchSize;
+
+static bool prepareThread(void) {
+  if (stream) return true;
+  setThreads(1);
+  return dnnl.stream_create(&stream, dnnl.engine, dnnl_stream_default_flags) == dnnl_success;
+}
+
+enum { BUCKETS = 1024 };
+
+typedef struct Entry {
+  struct Entry *next;
+  size_t count;
+  Primitive primitive;
+  bool works;
+  int64_t key[];
+} Entry;
+
+static Entry *entries[BUCKETS];
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+const Primitive *OneDNN_primitive(
+    const int64_t *key, size_t count, bool (*make)(Primitive *, const int64_t *key)) {
+  if (!prepareThread()) return NULL;
+  uint64_t hash = (uint64_t)(uintptr_t)make;
+  for (size_t i = 0; i < count; i++) hash = (hash ^ (uint64_t)key[i]) * 0x9E3779B97F4A7C15u;
+  Entry **bucket = &entries[(hash >> 40) % BUCKETS];
+
+  pthread_mutex_lock(&mutex);
+  Entry *entry = *bucket;
+  while (entry && (entry->count != count || memcmp(entry->key, key, count * sizeof *key) != 0))
+    entry = entry->next;
+  if (!entry && (entry = calloc(1, sizeof *entry + count * sizeof *key))) {
+    entry->count = count;
+    memcpy(entry->key, key, count * sizeof *key);
+    entry->works = make(&entry->primitive, key);
+    entry->next = *bucket;
+    *bucket = entry;
+  }
+  pthread_mutex_unlock(&mutex);
+  return entry && entry->works ? &entry->primitive : NULL;
+}
+
+dnnl_primitive_attr_t OneDNN_attributes(void) {
+  dnnl_primitive_attr_t attributes = NULL;
+  if (dnnl.primitive_attr_create(&attributes) != dnnl_success) return NULL;
+  dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+  return attributes;
+}
+
+bool OneDNN_finish(Primitive *primitive, dnnl_primitive_desc_t description) {
+  bool made = dnnl.primitive_create(&primitive->primitive, description) == dnnl_success;
+  if (made) {
+    primitive->scratch =
+        *dnnl.primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    primitive->scratchSize = dnnl.memory_desc_get_size(&primitive->scratch);
+  }
+  dnnl.primitive_desc_destroy(description);
+  return made;
+}
+
+bool OneDNN_run(const Primitive *primitive, const Operand *operands, int count) {
+  if (!prepareThread()) return false;
+  if (primitive->scratchSize > scratchSize) {
+    free(scratch);
+    scratchSize = (primitive->scratchSize + 4095) & ~(size_t)4095;
+    scratch = aligned_alloc(4096, scratchSize);
+    if (!scratch) scratchSize = 0;
+    if (!scratch) return false;
+  }
+  dnnl_exec_arg_t args[8] = {0};
+  dnnl_status_t status = dnnl_success;
+  const Operand temporary = {DNNL_ARG_SCRATCHPAD, &primitive->scratch, scratch};
+  int made = 0, all = count + (primitive->scratchSize > 0);
+  for (; made < all && status == dnnl_success; made++) {
+    const Operand *each = made < count ? &operands[made] : &temporary;
+    args[made].arg = each->role;
+    status = dnnl.memory_create(&args[made].memory, each->layout, dnnl.engine, each->data);
+  }
+  if (status == dnnl_success)
+    status = dnnl.primitive_execute(primitive->primitive, stream, made, args);
+  if (status == dnnl_success) status = dnnl.stream_wait(stream);
+  for (int i = 0; i < made; i++)
+    if (args[i].memory) dnnl.memory_destroy(args[i].memory);
+  return status == dnnl_success;
+}
+
+#else
+
+bool OneDNN_load(void) { return false; }
+
+#endif

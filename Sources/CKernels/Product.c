@@ -1,0 +1,98 @@
+#include "Call.h"
+#include "Kernels.h"
+#include "OneDNN.h"
+
+#ifdef TWINFLOW_ONEDNN
+
+// A product of `rows` by `inner` by `columns`, by the element strides of its operands.
+enum { KIND, ROWS, INNER, COLUMNS, LEFT_ROW, LEFT_INNER, RIGHT_INNER, RIGHT_COLUMN, OUT_ROW, SIZE };
+
+static bool describe(
+    dnnl_memory_desc_t *layout, int64_t rows, int64_t columns, int64_t row, int64_t column) {
+  const dnnl_dims_t sizes = {rows, columns}, strides = {row, column};
+  return dnnl.memory_desc_init_by_strides(layout, 2, sizes, dnnl_f32, strides) == dnnl_success;
+}
+
+static bool make(Primitive *primitive, const int64_t *key) {
+  if (!describe(&primitive->source, key[ROWS], key[INNER], key[LEFT_ROW], key[LEFT_INNER]) ||
+      !describe(
+          &primitive->weights, key[INNER], key[COLUMNS], key[RIGHT_INNER], key[RIGHT_COLUMN]) ||
+      !describe(&primitive->destination, key[ROWS], key[COLUMNS], key[OUT_ROW], 1))
+    return false;
+  dnnl_matmul_desc_t operation;
+  dnnl_primitive_desc_t description;
+  if (dnnl.matmul_desc_init(
+          &operation, &primitive->source, &primitive->weights, NULL, &primitive->destination) !=
+      dnnl_success)
+    return false;
+  dnnl_primitive_attr_t attributes = OneDNN_attributes();
+  dnnl_status_t status =
+      dnnl.primitive_desc_create(&description, &operation, attributes, dnnl.engine, NULL);
+  dnnl.primitive_attr_destroy(attributes);
+  return status == dnnl_success && OneDNN_finish(primitive, description);
+}
+
+typedef struct Work {
+  // The whole product.
+  int64_t key[SIZE];
+  // How it is cut.
+  int64_t rows, columns, across;
+  const float *left, *right;
+  float *out;
+  _Atomic bool failed;
+} Work;
+
+static void part(void *context, int64_t index) {
+  Work *work = context;
+  int64_t row = index / work->across * work->rows, column = index % work->across * work->columns;
+  int64_t key[SIZE];
+  for (int i = 0; i < SIZE; i++) key[i] = work->key[i];
+  if (key[ROWS] - row < work->rows) key[ROWS] -= row; else key[ROWS] = work->rows;
+  if (key[COLUMNS] - column < work->columns) key[COLUMNS] -= column;
+  else key[COLUMNS] = work->columns;
+  const Primitive *primitive = OneDNN_primitive(key, SIZE, make);
+  const Operand operands[] = {
+      {DNNL_ARG_SRC, primitive ? &primitive->source : NULL,
+       (float *)work->left + row * key[LEFT_ROW]},
+      {DNNL_ARG_WEIGHTS, primitive ? &primitive->weights : NULL,
+       (float *)work->right + column * key[RIGHT_COLUMN]},
+      {DNNL_ARG_DST, primitive ? &primitive->destination : NULL,
+       work->out + row * key[OUT_ROW] + column},
+  };
+  if (!primitive || !OneDNN_run(primitive, operands, 3)) work->failed = true;
+}
+
+static int64_t pieces(int64_t size, int64_t count, int64_t step) {
+  int64_t each = (size + count - 1) / count;
+  return (each + step - 1) / step * step;
+}
+
+XLA_FFI_Error *Kernels_product(XLA_FFI_Frame *frame) {
+  if (Call_isQuestion(frame)) return NULL;
+  int64_t axes[2];
+  if (!Call_takes(frame, 2, 1) || !Call_numbers(frame, "axes", 2, axes))
+    return Call_error(frame, "a product got other arguments than two matrices in f32");
+  const XLA_FFI_Buffer *left = Call_argument(frame, 0), *right = Call_argument(frame, 1);
+  int64_t rows = left->sizes[1 - axes[0]], inner = left->sizes[axes[0]];
+  int64_t columns = right->sizes[1 - axes[1]];
+  Work work = {
+      .left = left->data, .right = right->data, .out = Call_result(frame, 0)->data,
+      .key = {
+          [KIND] = 1, [ROWS] = rows, [INNER] = inner, [COLUMNS] = columns,
+          [LEFT_ROW] = axes[0] == 1 ? inner : 1, [LEFT_INNER] = axes[0] == 1 ? 1 : rows,
+          [RIGHT_INNER] = axes[1] == 0 ? columns : 1, [RIGHT_COLUMN] = axes[1] == 0 ? 1 : inner,
+          [OUT_ROW] = columns}};
+  int64_t threads = Call_threads(frame);
+  work.rows = rows;
+  work.columns = columns;
+  if (threads > 1) {
+    if (rows >= columns) work.rows = pieces(rows, 4 * threads, 64);
+    else work.columns = pieces(columns, 2 * threads, 64);
+  }
+  work.across = (columns + work.columns - 1) / work.columns;
+  int64_t down = (rows + work.rows - 1) / work.rows;
+  Call_parallel(frame, down * work.across, part, &work);
+  return work.failed ? Call_error(frame, "oneDNN could not compute a product") : NULL;
+}
+
+#endif

@@ -1,0 +1,36 @@
+/// A call of one of this project's own kernels, see `Client.kernels`.
+struct KernelCall: Operation {
+  /// The value of an attribute.
+  enum Attribute: Hashable {
+    case numbers([Int])
+    case float(Double)
+
+    var text: String {
+      switch self {
+      case .numbers(let numbers): "array<i64: \(list(numbers))>"
+      case .float(let number): "\(Float(number)) : f32"
+      }
+    }
+  }
+
+  let name: String
+  let values: [String: Attribute]
+  let types: [TensorType]
+
+  /// What a kernel makes of operands.
+  static func results(
+    of name: String, _ values: [String: Attribute], _ operands: [Tensor], types: [TensorType]
+  ) -> [Tensor] {
+    Node(KernelCall(name: name, values: values, types: types), operands).tensors
+  }
+
+  var opcode: String { "stablehlo.custom_call" }
+
+  func results(_ operands: [TensorType]) -> [TensorType] { types }
+
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    let config = values.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value.text)" }
+    return "api_version = 4 : i32, backend_config = {\(config.joined(separator: ", "))}, "
+      + "call_target_name = \"\(name)\""
+  }
+}

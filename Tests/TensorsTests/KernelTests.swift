@@ -1,0 +1,103 @@
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+/// Operations in this project's own kernels, beside the plain way.
+@Suite struct KernelTests {
+  private static func compare(
+    _ inputs: [Numbers], kernel: String, tolerance: Double = 2e-5,
+    sourceLocation: SourceLocation = #_sourceLocation, _ body: ([Tensor]) -> [Tensor]
+  ) throws {
+    let target = Target(try SharedClient.get())
+    let function = try HostFunction(inputs.map(\.type), target: target, body)
+    // A comparison of the plain way with itself would prove nothing.
+    #expect(function.text.contains("\"\(kernel)\""), sourceLocation: sourceLocation)
+    let plain = try evaluate(inputs, body)
+    for (i, (a, b)) in zip(try function(inputs), plain).enumerated() {
+      let size = b.values.map { Swift.abs($0) }.max() ?? 0
+      expectClose(
+        a, b, relative: tolerance, absolute: tolerance * size, "result \(i)",
+        sourceLocation: sourceLocation)
+    }
+  }
+
+  /// Whether oneDNN is here.
+  static var hasProduct: Bool {
+    (try? SharedClient.get())?.kernels.contains("twinflow_product") ?? false
+  }
+
+  static let products: [(Int, Int, Int)] = [
+    (128, 128, 128), (1000, 33, 65), (7, 511, 401), (2049, 40, 17), (65, 4097, 9), (1, 1024, 1030),
+  ]
+
+  @Test(.enabled(if: Self.hasProduct), arguments: products)
+  func product(_ size: (rows: Int, inner: Int, columns: Int)) throws {
+    for axes in [(1, 0), (1, 1), (0, 0), (0, 1)] {
+      let left = axes.0 == 1 ? [size.rows, size.inner] : [size.inner, size.rows]
+      let right = axes.1 == 0 ? [size.inner, size.columns] : [size.columns, size.inner]
+      try Self.compare(
+        [.random(left, seed: 1, .float32), .random(right, seed: 2, .float32)],
+        kernel: "twinflow_product"
+      ) { [$0[0].dot($0[1], contracting: ([axes.0], [axes.1]))] }
+    }
+  }
+
+  /// Batch, queries, keys, heads, width, the mask's sizes.
+  static let attentions: [([Int], [Int]?)] = [
+    ([1, 1, 1, 1, 4], nil), ([2, 5, 7, 3, 8], nil), ([2, 49, 49, 3, 64], nil),
+    ([1, 196, 196, 2, 33], nil), ([1, 130, 1100, 1, 20], nil), ([3, 300, 17, 2, 16], nil),
+    ([2, 9, 33, 2, 24], [2, 1, 1, 33]), ([2, 60, 33, 3, 24], [1, 1, 60, 33]),
+    ([2, 50, 600, 2, 130], [2, 2, 50, 600]), ([2, 50, 40, 2, 12], [2, 2, 50, 1]),
+  ]
+
+  @Test(arguments: attentions) func attention(_ sizes: [Int], _ maskSizes: [Int]?) throws {
+    let (batch, queries, keys, heads, width) = (sizes[0], sizes[1], sizes[2], sizes[3], sizes[4])
+    var inputs: [Numbers] = [
+      .random([batch, queries, heads, width], seed: 1, .float32),
+      .random([batch, keys, heads, width], seed: 2, .float32),
+      .random([batch, keys, heads, width], seed: 3, .float32),
+      .random([batch, queries, heads, width], seed: 4, .float32),
+    ]
+    if let maskSizes {
+      // The first key is seen by all: every query must see something.
+      let random = Numbers.random(maskSizes, seed: 5, .float32)
+      inputs.append(
+        Numbers(maskSizes, .bool) { place in
+          let at = zip(place, maskSizes).reduce(0) { $0 * $1.1 + $1.0 }
+          return place[3] == 0 || random.values[at] > 0 ? 1 : 0
+        })
+    }
+    try Self.compare(inputs, kernel: "twinflow_attention_gradient") { t in
+      let out = t[0].attention(
+        keys: t[1], values: t[2], mask: t.count > 4 ? t[4] : nil, scale: 0.7)
+      return [out] + (out * t[3]).sum().gradients(for: Array(t[..<3]))
+    }
+  }
+
+  @Test(arguments: [[2, 5, 3, 8], [2, 49, 3, 64], [1, 196, 2, 33]])
+  func selfAttention(_ sizes: [Int]) throws {
+    let packed = [sizes[0], sizes[1], 3, sizes[2], sizes[3]]
+    let inputs: [Numbers] = [
+      .random(packed, seed: 1, .float32), .random(sizes, seed: 2, .float32),
+    ]
+    try Self.compare(inputs, kernel: "twinflow_attention_gradient") { t in
+      let out = t[0].selfAttention()
+      return [out] + (out * t[1]).sum().gradients(for: [t[0]])
+    }
+  }
+
+  @Test func doublePrecisionTakesThePlainWay() throws {
+    let target = Target(try SharedClient.get())
+    let text = try HostFunction(
+      [TensorType([2, 5, 3, 2, 8], .float64), TensorType([128, 128], .float64)], target: target
+    ) { t in
+      [t[0].selfAttention(), t[1].matmul(t[1])]
+    }.text
+    #expect(!text.contains("custom_call"))
+  }
+
+  @Test func kernelsCanBeSwitchedOff() throws {
+    #expect(try Client(Plugin.load(), kernels: false).kernels.isEmpty)
+  }
+}
