@@ -18,11 +18,14 @@ let package = Package(
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CLAPACKE", providers: [.apt(["liblapacke-dev"])]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+    .target(
+      name: "CAllocator",
+      linkerSettings: [.linkedLibrary(":libjemalloc.a", .when(platforms: [.linux]))]),
     .target(name: "CPJRT"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
     // The engine.
-    .target(name: "PJRT", dependencies: ["CPJRT", "CKernels", "CXXHash"]),
+    .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
     .target(name: "Files"),

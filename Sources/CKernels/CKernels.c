@@ -14,6 +14,11 @@ static void collect(void) {
 #ifdef TWINFLOW_ONEDNN
   if (OneDNN_load()) {
     *next++ = (CKernel){"twinflow_product", Kernels_product};
+    *next++ = (CKernel){"twinflow_convolution", Kernels_convolution};
+    *next++ = (CKernel){
+        "twinflow_convolution_input_gradient", Kernels_convolutionInputGradient};
+    *next++ = (CKernel){
+        "twinflow_convolution_kernel_gradient", Kernels_convolutionKernelGradient};
   }
 #endif
   *next = (CKernel){0};

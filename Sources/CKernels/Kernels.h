@@ -8,6 +8,17 @@
 // The product of two matrices, summed over one axis of each: attribute `axes`.
 XLA_FFI_Error *Kernels_product(XLA_FFI_Frame *frame);
 
+// The convolution of `[batch, spatial…, channels]` with `[spatial…, channels in / groups, out]`;
+// attributes `strides`, `dilation`, `low` and `high` for the padding, one number a spatial axis, and
+// `groups`.
+XLA_FFI_Error *Kernels_convolution(XLA_FFI_Frame *frame);
+
+// What a convolution's cotangent and its kernel make of its input.
+XLA_FFI_Error *Kernels_convolutionInputGradient(XLA_FFI_Frame *frame);
+
+// What a convolution's input and its cotangent make of its kernel.
+XLA_FFI_Error *Kernels_convolutionKernelGradient(XLA_FFI_Frame *frame);
+
 // Attention of all heads of all samples, and the logarithms of the sums that its gradient needs:
 // from queries, keys and values, apart or packed, and a mask or none; attributes `scale` and `mask`,
 // the mask's strides.

@@ -58,6 +58,8 @@ typedef struct Primitive {
   // Of the source, the weights, the destination and the scratch memory, as the primitive wants them.
   dnnl_memory_desc_t source, weights, destination, scratch;
   size_t scratchSize;
+  // What brings a kernel from our layout into the primitive's, or a gradient back; often null.
+  struct Primitive *reorder;
 } Primitive;
 
 // The primitive of a key of numbers; `make` is called once in a process for each. Null where it

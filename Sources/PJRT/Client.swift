@@ -33,15 +33,13 @@ public final class Client: Sendable {
 
   /// Makes a client.
   ///
-  /// The CPU plugin takes the option `cpu_device_count`, the number of virtual devices. On Linux the
-  /// process keeps the memory of large temporaries from then on, see `HostMemory`. Throws what the
-  /// plugin says.
+  /// The CPU plugin takes the option `cpu_device_count`, the number of virtual devices. Throws what
+  /// the plugin says.
   ///
   /// - Parameter kernels: whether programs may use this project's kernels, which exist for the CPU.
   public init(
     _ plugin: Plugin, options: [String: NamedValue] = [:], kernels: Bool = true
   ) throws {
-    HostMemory.keepTemporaries()
     let api = plugin.api
     let operation = "making a client"
     let handle = try NamedValue.withValues(options) { values in

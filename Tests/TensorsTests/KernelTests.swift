@@ -87,6 +87,34 @@ import Testing
     }
   }
 
+  /// Input sizes, kernel sizes, window.
+  static let convolutions: [([Int], [Int], ConvolutionWindow)] = [
+    ([1, 5, 4, 3], [3, 3, 3, 2], ConvolutionWindow(padding: 1)),
+    ([9, 8, 7, 16], [3, 3, 16, 33], ConvolutionWindow(padding: 1)),
+    ([5, 9, 8, 32], [4, 4, 32, 48], ConvolutionWindow(stride: 2, padding: 1)),
+    ([3, 7, 7, 17], [1, 1, 17, 5], ConvolutionWindow(stride: 3)),
+    ([2, 11, 9, 16], [3, 2, 16, 16], ConvolutionWindow(stride: 2, padding: 2, dilation: 2)),
+    ([4, 6, 6, 12], [3, 3, 4, 9], ConvolutionWindow(padding: 1, groups: 3)),
+    ([4, 6, 6, 16], [3, 3, 1, 16], ConvolutionWindow(padding: 1, groups: 16)),
+    ([3, 20, 6], [5, 6, 7], ConvolutionWindow(rank: 1, stride: 2, padding: 2)),
+    ([2, 5, 6, 4, 8], [3, 3, 3, 8, 16], ConvolutionWindow(rank: 3, padding: 1)),
+    ([128, 14, 14, 64], [3, 3, 64, 32], ConvolutionWindow(padding: 1)),
+  ]
+
+  @Test(.enabled(if: Self.hasProduct), arguments: convolutions.indices)
+  func convolution(_ place: Int) throws {
+    let (input, kernel, window) = Self.convolutions[place]
+    let inputs: [Numbers] = [
+      .random(input, seed: 1, .float32), .random(kernel, seed: 2, .float32),
+    ]
+    for name in ["", "_input_gradient", "_kernel_gradient"] {
+      try Self.compare(inputs, kernel: "twinflow_convolution" + name) { t in
+        let out = t[0].convolution(t[1], window)
+        return [out] + (out * out).sum().gradients(for: t)
+      }
+    }
+  }
+
   @Test func doublePrecisionTakesThePlainWay() throws {
     let target = Target(try SharedClient.get())
     let text = try HostFunction(

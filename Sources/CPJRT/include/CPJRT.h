@@ -14,11 +14,6 @@
 
 #include "CFFI.h"
 
-// `mallopt`, which Swift's module of the C library leaves out.
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 typedef struct PJRT_Error PJRT_Error;
 typedef struct PJRT_Event PJRT_Event;
 typedef struct PJRT_Client PJRT_Client;

@@ -46,6 +46,20 @@ public struct ConvolutionWindow: Hashable, Sendable {
 
   var isPlain: Bool { strides.allSatisfy { $0 == 1 } }
 
+  /// What a kernel makes of operands, or nil where the target does not have it.
+  func kernelCall(
+    _ name: String, _ operands: [Tensor], _ type: TensorType, for target: Target
+  ) -> [Tensor]? {
+    guard target.kernels.contains(name), type.dtype == .float32, (1...3).contains(strides.count),
+      padding.allSatisfy({ $0.low >= 0 && $0.high >= 0 })
+    else { return nil }
+    let values: [String: KernelCall.Attribute] = [
+      "strides": .numbers(strides), "dilation": .numbers(dilation), "groups": .numbers([groups]),
+      "low": .numbers(padding.map(\.low)), "high": .numbers(padding.map(\.high)),
+    ]
+    return KernelCall.results(of: name, values, operands, types: [type])
+  }
+
   /// The attribute that names the layouts and the window.
   func attributes(inputDilation: [Int], padding: [Range]? = nil, strides: [Int]? = nil) -> String {
     let axes = self.strides.indices.map { "\($0)" }.joined(separator: ", ")
@@ -83,6 +97,11 @@ struct Convolution: Operation {
     window.attributes(inputDilation: window.strides.map { _ in 1 })
   }
 
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+    let type = results(operands.map(\.type))[0]
+    return window.kernelCall("twinflow_convolution", operands, type, for: target)
+  }
+
   func pullback(_ at: Application) -> [Tensor?] {
     let (x, kernel) = (at.operands[0], at.operands[1])
     return [
@@ -107,6 +126,9 @@ struct ConvolutionInputGradient: Operation {
   }
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+    let type = TensorType(input, operands[0].dtype)
+    let name = "twinflow_convolution_input_gradient"
+    if let call = window.kernelCall(name, operands, type, for: target) { return call }
     let (dy, kernel) = (operands[0], transposed(operands[1]))
     // Phases of a dilated kernel are not spelled out: nobody trains such networks on a CPU.
     let hasPhases = target.platform == .cpu && window.dilation.allSatisfy { $0 == 1 }
@@ -258,6 +280,9 @@ struct ConvolutionKernelGradient: Operation {
   /// One product for each tap: the input's elements that the tap meets with the cotangent.
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
+    let name = "twinflow_convolution_kernel_gradient"
+    let type = TensorType(kernel, x.dtype)
+    if let call = window.kernelCall(name, operands, type, for: target) { return call }
     let rank = window.strides.count
     if target.platform == .cpu, rank == 2, window.groups == 1, x.shape[0] % Self.block == 0,
       x.shape[0] >= 4 * Self.block, kernel[2] >= 32
