@@ -74,7 +74,11 @@ typedef struct Kind {
 
 static Kind kind(void) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f"))
+  // What keeps oneDNN from a processor's instructions counts here too.
+  const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
+  bool basic = limit && strstr(limit, "SSE"), avx2 = limit && !strstr(limit, "AVX512");
+  if (basic) return (Kind){4, forward4, backward4, copyRows4, transpose4};
+  if (!avx2 && __builtin_cpu_supports("avx512f"))
     return (Kind){16, forward16, backward16, copyRows16, transpose16};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     return (Kind){8, forward8, backward8, copyRows8, transpose8};
@@ -107,19 +111,6 @@ typedef struct Work {
 
 static float *at(Tokens tokens, int64_t sample, int64_t head, int64_t columns) {
   return tokens.data + sample * tokens.count * tokens.stride + head * columns;
-}
-
-static _Thread_local float *scratch;
-static _Thread_local int64_t scratchSize;
-
-// The thread's memory; null where there is not enough.
-static float *memory(int64_t count) {
-  if (count > scratchSize) {
-    free(scratch);
-    scratch = aligned_alloc(64, up(count * (int64_t)sizeof(float), 64));
-    scratchSize = scratch ? count : 0;
-  }
-  return scratch;
 }
 
 static const float LOG2_E = 1.44269504f;
@@ -161,8 +152,9 @@ static int64_t tilesSize(const Work *work) {
 static void forwardPart(void *context, int64_t index) {
   Work *work = context;
   int64_t part = index % work->parts, head = index / work->parts;
-  float *next = memory(
-      (work->queries.count + 3 * work->keysPadded) * work->width + tilesSize(work));
+  float *next = Call_memory(
+      sizeof(float) *
+      ((work->queries.count + 3 * work->keysPadded) * work->width + tilesSize(work)));
   if (!next) {
     work->failed = true;
     return;
@@ -184,7 +176,8 @@ static void backwardPart(void *context, int64_t index) {
   const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
   const int64_t sample = index / work->heads, number = index % work->heads;
   const int64_t queries = work->queries.count;
-  float *next = memory((3 * queries + 6 * padded) * width + tilesSize(work));
+  float *next = Call_memory(
+      sizeof(float) * ((3 * queries + 6 * padded) * width + tilesSize(work)));
   if (!next) {
     work->failed = true;
     return;

@@ -57,6 +57,38 @@ bool Call_float(XLA_FFI_Frame *frame, const char *name, float *value) {
   return true;
 }
 
+// Freed with its thread.
+typedef struct Memory {
+  size_t size;
+  void *start;
+} Memory;
+
+static pthread_key_t memoryKey;
+
+static void freeMemory(void *memory) {
+  free(((Memory *)memory)->start);
+  free(memory);
+}
+
+static void makeMemoryKey(void) { pthread_key_create(&memoryKey, freeMemory); }
+
+void *Call_memory(size_t size) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, makeMemoryKey);
+  Memory *memory = pthread_getspecific(memoryKey);
+  if (!memory) {
+    memory = calloc(1, sizeof *memory);
+    if (!memory || pthread_setspecific(memoryKey, memory) != 0) return NULL;
+  }
+  if (size > memory->size) {
+    free(memory->start);
+    size = (size + 4095) & ~(size_t)4095;
+    memory->start = aligned_alloc(4096, size);
+    memory->size = memory->start ? size : 0;
+  }
+  return memory->start;
+}
+
 // Older plugins have no pool to offer.
 static bool hasPool(const XLA_FFI_Frame *frame) {
   return frame->api->struct_size >= sizeof(XLA_FFI_Api) && frame->context;

@@ -30,6 +30,9 @@ static inline const XLA_FFI_Buffer *Call_result(const XLA_FFI_Frame *frame, int 
   return frame->results.buffers[i];
 }
 
+// Memory of the calling thread, which its next call takes over; null where there is not enough.
+void *Call_memory(size_t size);
+
 // The threads that a call can have.
 int64_t Call_threads(XLA_FFI_Frame *frame);
 

@@ -6,12 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "Call.h"
+
 #ifdef TWINFLOW_ONEDNN
 
 OneDNN dnnl;
 
 static bool loaded;
 static void (*setThreads)(int);
+
+// A stream for each thread, which ends with it.
+static pthread_key_t streamKey;
+
+static void endStream(void *stream) { dnnl.stream_destroy(stream); }
+
+static dnnl_stream_t threadStream(void) {
+  dnnl_stream_t stream = pthread_getspecific(streamKey);
+  if (stream) return stream;
+  setThreads(1);
+  if (dnnl.stream_create(&stream, dnnl.engine, dnnl_stream_default_flags) != dnnl_success ||
+      pthread_setspecific(streamKey, stream) != 0)
+    return NULL;
+  return stream;
+}
 
 static void load(void) {
   char name[32];
@@ -24,24 +41,14 @@ static void load(void) {
 #undef ONEDNN_LOOK_UP
   // XLA's threads share the work; oneDNN's own would stand in their way.
   setThreads = (void (*)(int))dlsym(library, "omp_set_num_threads");
-  loaded = setThreads && dnnl.engine_create(&dnnl.engine, dnnl_cpu, 0) == dnnl_success;
+  loaded = setThreads && pthread_key_create(&streamKey, endStream) == 0 &&
+      dnnl.engine_create(&dnnl.engine, dnnl_cpu, 0) == dnnl_success;
 }
 
 bool OneDNN_load(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, load);
   return loaded;
-}
-
-// What a thread keeps from call to call.
-static _Thread_local dnnl_stream_t stream;
-static _Thread_local void *scratch;
-static _Thread_local size_t scratchSize;
-
-static bool prepareThread(void) {
-  if (stream) return true;
-  setThreads(1);
-  return dnnl.stream_create(&stream, dnnl.engine, dnnl_stream_default_flags) == dnnl_success;
 }
 
 enum { BUCKETS = 1024 };
@@ -59,7 +66,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 const Primitive *OneDNN_primitive(
     const int64_t *key, size_t count, bool (*make)(Primitive *, const int64_t *key)) {
-  if (!prepareThread()) return NULL;
+  if (!threadStream()) return NULL;
   uint64_t hash = (uint64_t)(uintptr_t)make;
   for (size_t i = 0; i < count; i++) hash = (hash ^ (uint64_t)key[i]) * 0x9E3779B97F4A7C15u;
   Entry **bucket = &entries[(hash >> 40) % BUCKETS];
@@ -98,14 +105,9 @@ bool OneDNN_finish(Primitive *primitive, dnnl_primitive_desc_t description) {
 }
 
 bool OneDNN_run(const Primitive *primitive, const Operand *operands, int count) {
-  if (!prepareThread()) return false;
-  if (primitive->scratchSize > scratchSize) {
-    free(scratch);
-    scratchSize = (primitive->scratchSize + 4095) & ~(size_t)4095;
-    scratch = aligned_alloc(4096, scratchSize);
-    if (!scratch) scratchSize = 0;
-    if (!scratch) return false;
-  }
+  dnnl_stream_t stream = threadStream();
+  void *scratch = primitive->scratchSize > 0 ? Call_memory(primitive->scratchSize) : NULL;
+  if (!stream || (primitive->scratchSize > 0 && !scratch)) return false;
   dnnl_exec_arg_t args[8] = {0};
   dnnl_status_t status = dnnl_success;
   const Operand temporary = {DNNL_ARG_SCRATCHPAD, &primitive->scratch, scratch};

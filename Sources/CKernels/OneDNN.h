@@ -24,6 +24,7 @@ bool OneDNN_load(void);
   each(engine_create)                 \
   each(stream_create)                 \
   each(stream_wait)                   \
+  each(stream_destroy)                \
   each(memory_create)                 \
   each(memory_destroy)                \
   each(memory_desc_init_by_strides)   \

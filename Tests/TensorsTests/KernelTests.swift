@@ -115,6 +115,25 @@ import Testing
     }
   }
 
+  static let thinConvolutions: [([Int], [Int], ConvolutionWindow)] = [
+    ([32, 14, 13, 64], [3, 3, 64, 1], ConvolutionWindow(padding: 1)),
+    ([16, 14, 15, 48], [3, 2, 48, 3], ConvolutionWindow(padding: 1, dilation: 2)),
+    ([16, 28, 15, 2], [2, 3, 2, 64], ConvolutionWindow()),
+    ([40, 28, 14, 17], [1, 1, 17, 5], ConvolutionWindow()),
+  ]
+
+  @Test(.enabled(if: Self.hasProduct), arguments: thinConvolutions.indices)
+  func thinConvolution(_ place: Int) throws {
+    let (input, kernel, window) = Self.thinConvolutions[place]
+    let inputs: [Numbers] = [
+      .random(input, seed: 1, .float32), .random(kernel, seed: 2, .float32),
+    ]
+    try Self.compare(inputs, kernel: "twinflow_product") { t in
+      let out = t[0].convolution(t[1], window)
+      return [out] + (out * out).sum().gradients(for: t)
+    }
+  }
+
   @Test func doublePrecisionTakesThePlainWay() throws {
     let target = Target(try SharedClient.get())
     let text = try HostFunction(

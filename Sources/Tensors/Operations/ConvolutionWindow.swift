@@ -1,0 +1,75 @@
+/// How a kernel moves over the spatial axes.
+///
+/// Layouts are fixed: inputs and outputs `[batch, spatial…, channels]`, kernels
+/// `[spatial…, channels in / groups, channels out]`.
+public struct ConvolutionWindow: Hashable, Sendable {
+  /// Elements from one place of the kernel to the next, one number a spatial axis.
+  public var strides: [Int]
+  /// Zeros before and after the input, for each spatial axis.
+  public var padding: [Range]
+  /// Elements from one tap of the kernel to the next.
+  public var dilation: [Int]
+  /// Parts of the channels that see nothing of each other.
+  public var groups: Int
+
+  /// Zeros at both ends of an axis.
+  public struct Range: Hashable, Sendable {
+    /// Zeros before the first element.
+    public var low: Int
+    /// Zeros after the last element.
+    public var high: Int
+
+    /// Makes a pair.
+    public init(_ low: Int, _ high: Int) { (self.low, self.high) = (low, high) }
+  }
+
+  /// Makes a window over `rank` spatial axes with the same numbers for each.
+  public init(rank: Int = 2, stride: Int = 1, padding: Int = 0, dilation: Int = 1, groups: Int = 1)
+  {
+    strides = [Int](repeating: stride, count: rank)
+    self.padding = [Range](repeating: Range(padding, padding), count: rank)
+    self.dilation = [Int](repeating: dilation, count: rank)
+    self.groups = groups
+  }
+
+  /// How far the taps of a kernel reach along an axis.
+  func extent(_ axis: Int, _ kernel: Int) -> Int { (kernel - 1) * dilation[axis] + 1 }
+
+  /// The spatial sizes that come out of an input's.
+  func output(_ input: [Int], kernel: [Int]) -> [Int] {
+    input.indices.map { i in
+      let room = input[i] + padding[i].low + padding[i].high - extent(i, kernel[i])
+      precondition(room >= 0, "a kernel of \(kernel) does not fit in an input of \(input)")
+      return room / strides[i] + 1
+    }
+  }
+
+  var isPlain: Bool { strides.allSatisfy { $0 == 1 } }
+
+  /// What a kernel makes of operands, or nil where the target does not have it.
+  func kernelCall(
+    _ name: String, _ operands: [Tensor], _ type: TensorType, for target: Target
+  ) -> [Tensor]? {
+    guard target.kernels.contains(name), type.dtype == .float32, (1...3).contains(strides.count),
+      padding.allSatisfy({ $0.low >= 0 && $0.high >= 0 })
+    else { return nil }
+    let values: [String: KernelCall.Attribute] = [
+      "strides": .numbers(strides), "dilation": .numbers(dilation), "groups": .numbers([groups]),
+      "low": .numbers(padding.map(\.low)), "high": .numbers(padding.map(\.high)),
+    ]
+    return KernelCall.results(of: name, values, operands, types: [type])
+  }
+
+  /// The attribute that names the layouts and the window.
+  func attributes(inputDilation: [Int], padding: [Range]? = nil, strides: [Int]? = nil) -> String {
+    let axes = self.strides.indices.map { "\($0)" }.joined(separator: ", ")
+    let pads = (padding ?? self.padding).map { "[\($0.low), \($0.high)]" }.joined(separator: ", ")
+    let rank = self.strides.count
+    return "dimension_numbers = #stablehlo.conv<[b, \(axes), f]x[\(axes), i, o]->[b, \(axes), f]>, "
+      + "window_strides = array<i64: \(list(strides ?? self.strides))>, "
+      + "padding = dense<[\(pads)]> : tensor<\(rank)x2xi64>, "
+      + "lhs_dilation = array<i64: \(list(inputDilation))>, "
+      + "rhs_dilation = array<i64: \(list(dilation))>, "
+      + "feature_group_count = \(groups) : i64, batch_group_count = 1 : i64"
+  }
+}
