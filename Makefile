@@ -32,6 +32,9 @@ test-all: lint
 	@scripts/setup --tests
 	@swift build -c release --product twinflow $(SWIFT_FLAGS)
 	@TWINFLOW_SLOW_TESTS=1 swift test $(SWIFT_FLAGS)
+	@for limit in AVX2 SSE41; do \
+	  ONEDNN_MAX_CPU_ISA=$$limit swift test --skip-build --filter KernelTests $(SWIFT_FLAGS) || exit 1; \
+	done
 
 lint:
 	@swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks

@@ -18,6 +18,8 @@ struct Bench: ParsableCommand {
     case ditStep = "dit-step"
     case unetSample = "unet-sample"
     case ditSample = "dit-sample"
+    /// A product of matrices of 2048 × 2048, for the rate that the others are measured by.
+    case product
   }
 
   @Argument(help: "What is timed.")
@@ -68,7 +70,7 @@ extension Bench.Work {
   private var model: ModelConfig {
     switch self {
     case .unetStep, .unetSample: return .tutorialUNet(TutorialUNetConfig())
-    case .ditStep, .ditSample:
+    case .ditStep, .ditSample, .product:
       var config = DiTConfig()
       config.patch = 2
       return .dit(config)
@@ -84,6 +86,7 @@ extension Bench.Work {
       return try step(
         on: engine, batch: 64, rate: 3e-4, objective: TwinFlow(TwinFlowSettings(), batch: 64))
     case .unetSample, .ditSample: return try sample(on: engine)
+    case .product: return try product(on: engine)
     }
   }
 
@@ -129,6 +132,18 @@ extension Bench.Work {
       return results
     }
     return PreparedWork(function: function, arguments: arguments, value: "loss")
+  }
+
+  private func product(on engine: Engine) throws -> PreparedWork {
+    let count = 2048
+    let numbers = (0..<count * count).map { Float($0 % 7) * 0.1 }
+    let matrix = try engine.client.buffer(numbers, shape: [count, count])
+    let arguments = Named([("a", matrix), ("b", matrix)])
+    let function = try engine.compile(arguments.types) { a in
+      let product = a["a"]!.matmul(a["b"]!)
+      return Named([("product", product), ("corner", product[0..<1].sum())])
+    }
+    return PreparedWork(function: function, arguments: arguments, value: "corner")
   }
 
   private func sample(on engine: Engine) throws -> PreparedWork {
