@@ -83,11 +83,15 @@ XLA_FFI_Error *Kernels_product(XLA_FFI_Frame *frame) {
           [RIGHT_INNER] = axes[1] == 0 ? columns : 1, [RIGHT_COLUMN] = axes[1] == 0 ? 1 : inner,
           [OUT_ROW] = columns}};
   int64_t threads = Call_threads(frame);
+  // A part of less work than this costs more to hand over than it takes.
+  int64_t parts = rows * inner * columns / (8 << 20);
   work.rows = rows;
   work.columns = columns;
-  if (threads > 1) {
-    if (rows >= columns) work.rows = pieces(rows, 4 * threads, 64);
-    else work.columns = pieces(columns, 2 * threads, 64);
+  if (threads > 1 && parts > 1) {
+    int64_t most = rows >= columns ? 4 * threads : 2 * threads;
+    if (parts > most) parts = most;
+    if (rows >= columns) work.rows = pieces(rows, parts, 64);
+    else work.columns = pieces(columns, parts, 64);
   }
   work.across = (columns + work.columns - 1) / work.columns;
   int64_t down = (rows + work.rows - 1) / work.rows;
