@@ -37,9 +37,10 @@ extension Plugin {
     return names
   }
 
-  private typealias Registration = @convention(c) (
-    UnsafeMutablePointer<PJRT_FFI_Register_Args>?
-  ) -> OpaquePointer?
+  private typealias Registration =
+    @convention(c) (
+      UnsafeMutablePointer<PJRT_FFI_Register_Args>?
+    ) -> OpaquePointer?
 
   private var kernelRegistration: Registration? {
     var next = api.table.pointee.extensions

@@ -8,7 +8,8 @@ import Testing
   @Test(arguments: [Platform.cpu, .gpu]) func valuesAndGradients(_ platform: Platform) throws {
     let cases = ConvolutionCase.table
     let inputs = cases.map { [$0.x, $0.weights, Numbers.random($0.output, seed: 3)] }
-    let results = try evaluate(inputs.flatMap { $0 }, target: Target(platform: platform)) { tensors in
+    let results = try evaluate(inputs.flatMap { $0 }, target: Target(platform: platform)) {
+      tensors in
       cases.indices.flatMap { row -> [Tensor] in
         let (x, w, dy) = (tensors[3 * row], tensors[3 * row + 1], tensors[3 * row + 2])
         let y = x.convolution(w, cases[row].window)

@@ -38,7 +38,8 @@ struct Attention: Operation {
     guard isPacked else { return (operands[0], operands[1], operands[2], mask) }
     let packed = operands[0]
     precondition(packed.shape.rank == 5 && packed.shape[2] == 3, "\(packed) is not packed")
-    let part = TensorType(Shape(packed.shape.sizes.enumerated().filter { $0.offset != 2 }.map(\.element)), packed.dtype)
+    let sizes = packed.shape.sizes
+    let part = TensorType(Shape(sizes[..<2] + sizes[3...]), packed.dtype)
     return (part, part, part, mask)
   }
 
