@@ -39,7 +39,7 @@ struct Attention: Operation {
     let packed = operands[0]
     precondition(packed.shape.rank == 5 && packed.shape[2] == 3, "\(packed) is not packed")
     let sizes = packed.shape.sizes
-    let part = TensorType(Shape(sizes[..<2] + sizes[3...]), packed.dtype)
+    let part = TensorType(Shape(Array(sizes[..<2]) + sizes[3...]), packed.dtype)
     return (part, part, part, mask)
   }
 
