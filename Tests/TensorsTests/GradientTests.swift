@@ -40,6 +40,9 @@ import Testing
     Case("transposed convolution", [[1, 3, 3, 2], [2, 2, 2, 2]]) {
       $0[0].transposedConvolution($0[1], ConvolutionWindow(stride: 2)).sin().sum()
     },
+    Case("attention to itself", [[1, 3, 2, 2]]) {
+      $0[0].attention(keys: $0[0].sin(), values: $0[0].exp()).sin().sum()
+    },
     Case("checkpoint", [[2, 3], [3, 3]]) {
       checkpoint($0) { [$0[0].matmul($0[1]).tanh()] }[0].squared().sum()
     },

@@ -123,18 +123,31 @@ struct AttentionGradient: Operation {
 
   private static let kernel = "twinflow_attention_gradient"
 
+  /// The same from other operations.
   private func plain(_ operands: [Tensor]) -> [Tensor] {
-    let given = Array(operands.dropLast(3))
-    let inputs = Array(given.prefix(attention.inputs))
-    return Tensors.pullback([attention.plain(given)], [operands.last!], to: inputs)
-      .enumerated().map { i, gradient in gradient ?? inputs[i].zerosLike }
+    apart(operands) { operands in
+      let given = Array(operands.dropLast(3))
+      let inputs = Array(given.prefix(attention.inputs))
+      return Tensors.pullback([attention.plain(given)], [operands.last!], to: inputs)
+        .enumerated().map { i, gradient in gradient ?? inputs[i].zerosLike }
+    }
   }
 
   func pullback(_ at: Application) -> [Tensor?] {
-    let there = at.cotangents.indices.filter { at.cotangents[$0] != nil }
-    let results = plain(at.operands)
-    return Tensors.pullback(
-      there.map { results[$0] }, there.map { at.cotangents[$0]! }, to: at.operands)
+    let count = at.operands.count
+    let cotangents = results(at.operands.map(\.type)).indices.map { at.cotangent($0) }
+    return apart(at.operands + cotangents) { given in
+      let operands = Array(given[..<count])
+      return Tensors.pullback(plain(operands), Array(given[count...]), to: operands)
+        .enumerated().map { i, gradient in gradient ?? operands[i].zerosLike }
+    }
+    .enumerated().map { i, gradient in at.operands[i].dtype == .bool ? nil : gradient }
+  }
+
+  /// A function of operands as if none of them depended on another: what its gradients must see.
+  private func apart(_ operands: [Tensor], _ body: ([Tensor]) -> [Tensor]) -> [Tensor] {
+    let (function, captured) = Subgraph.trace(operands.map(\.type), body)
+    return function(operands + captured)
   }
 }
 
