@@ -1,3 +1,4 @@
+import CAllocator
 import CPJRT
 
 /// A plugin at work: its devices, and what makes buffers and programs on them.
@@ -34,12 +35,13 @@ public final class Client: Sendable {
   /// Makes a client.
   ///
   /// The CPU plugin takes the option `cpu_device_count`, the number of virtual devices. Throws what
-  /// the plugin says.
+  /// the plugin says. On Linux the process may take no more memory from then on than the machine has.
   ///
   /// - Parameter kernels: whether programs may use this project's kernels, which exist for the CPU.
   public init(
     _ plugin: Plugin, options: [String: NamedValue] = [:], kernels: Bool = true
   ) throws {
+    CAllocator_LimitToMemory()
     let api = plugin.api
     let operation = "making a client"
     let handle = try NamedValue.withValues(options) { values in

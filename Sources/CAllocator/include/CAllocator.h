@@ -7,4 +7,8 @@
 // How jemalloc is set up, unless the environment variable MALLOC_CONF says otherwise.
 extern const char *malloc_conf;
 
+// Has an allocation fail that the machine's memory could never hold. jemalloc reserves addresses
+// without asking whether there is memory, so that the process would be killed in using them.
+void CAllocator_LimitToMemory(void);
+
 #endif
