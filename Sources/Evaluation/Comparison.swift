@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Tensors
 import Training
@@ -32,7 +33,7 @@ public struct Comparison {
       runs[0].recipe.data, samples: recipe.samples, classifier: classifier, on: engine)
   }
 
-  /// Runs it; methods that a former run has finished are measured only.
+  /// Runs it; methods that a former run has finished and measured are taken from there.
   ///
   /// - Parameters:
   ///   - events: told of everything that takes long.
@@ -53,19 +54,26 @@ public struct Comparison {
           events(.training(name, $0))
         }, stopping: stopping)
       guard finished else { return nil }
+      // What a former run has measured of these weights still holds.
+      let kept = seconds.isEmpty ? Measured(of: training) : nil
+      if let kept, kept.steps == recipe.steps, kept.samples == recipe.samples {
+        report.rows.append(kept.row)
+        continue
+      }
       events(.measuring(name))
       let file = try ModelFile(training.output + "/weights.safetensors", on: engine)
       let marks = try recipe.steps.map {
         try yardstick.mark(file, steps: $0, samples: recipe.samples, on: engine)
       }
       let accuracies = marks.compactMap(\.accuracy)
-      report.rows.append(
-        ComparisonReport.Row(
-          name: name, trainingSteps: training.steps,
-          evaluations: try TrainingCost(training).evaluations,
-          seconds: seconds.isEmpty ? nil : seconds.sorted()[seconds.count / 2],
-          memory: trainer.function.executable.memory?.total, parameters: trainer.parameters,
-          distances: marks.map(\.distance), accuracies: accuracies.isEmpty ? nil : accuracies))
+      let row = ComparisonReport.Row(
+        name: name, trainingSteps: training.steps,
+        evaluations: try TrainingCost(training).evaluations,
+        seconds: seconds.isEmpty ? kept?.row.seconds : seconds.sorted()[seconds.count / 2],
+        memory: trainer.function.executable.memory?.total, parameters: trainer.parameters,
+        distances: marks.map(\.distance), accuracies: accuracies.isEmpty ? nil : accuracies)
+      try Measured(steps: recipe.steps, samples: recipe.samples, row: row).write(for: training)
+      report.rows.append(row)
     }
     return report
   }
@@ -86,6 +94,32 @@ public struct Comparison {
       let points = try Yardstick.points(file, file.card.sampler(steps), count: count, on: engine)
       return (name, points.start, points.end)
     }
+  }
+}
+
+/// What was measured of a run, kept in its folder, so that a comparison can be stopped at any time.
+private struct Measured: Codable {
+  let steps: [Int]
+  let samples: Int
+  let row: ComparisonReport.Row
+
+  init(steps: [Int], samples: Int, row: ComparisonReport.Row) {
+    (self.steps, self.samples, self.row) = (steps, samples, row)
+  }
+
+  init?(of training: TrainingRecipe) {
+    guard let data = FileManager.default.contents(atPath: Self.path(training)),
+      let measured = try? JSONDecoder().decode(Measured.self, from: data)
+    else { return nil }
+    self = measured
+  }
+
+  func write(for training: TrainingRecipe) throws {
+    try JSONFile.write(self, to: Self.path(training))
+  }
+
+  private static func path(_ training: TrainingRecipe) -> String {
+    training.output + "/measured.json"
   }
 }
 

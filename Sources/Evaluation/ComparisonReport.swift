@@ -26,7 +26,7 @@ public struct ComparisonReport: Codable, Sendable {
     public let trainingSteps: Int
     /// Network evaluations of one sample in a step of training.
     public let evaluations: Double
-    /// The median of the seconds that a step of training took, nil if it had been trained before.
+    /// The median of the seconds that a step of training took, nil if they were not counted.
     public let seconds: Double?
     /// The bytes that a step of training needs at once, by the compiler's plan.
     public let memory: Int?

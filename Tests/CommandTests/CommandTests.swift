@@ -102,6 +102,11 @@ import Testing
       #expect(try Picture.read("\(output)/\(name).png").picture.width > 300)
     }
 
+    // What was trained and measured is not done again: even the times are the same.
+    let text = try String(contentsOfFile: output + "/report.json", encoding: .utf8)
+    #expect(try Command.run("compare", comparison).status == 0)
+    #expect(try String(contentsOfFile: output + "/report.json", encoding: .utf8) == text)
+
     let wrong = try Command.run("compare", comparison, "--set", "evaluations=5")
     #expect(wrong.status != 0 && wrong.errors.contains("less than"), "\(wrong.errors)")
   }
