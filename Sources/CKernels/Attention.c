@@ -166,7 +166,7 @@ static void forwardPart(void *context, int64_t index) {
       &here, count * part / work->parts, count * (part + 1) / work->parts, next);
 }
 
-static void write(Tokens to, float *from, int64_t width, int64_t columns, float factor) {
+static void writeRows(Tokens to, float *from, int64_t width, int64_t columns, float factor) {
   for (int64_t i = 0; i < to.count; i++, to.data += to.stride, from += width)
     for (int64_t j = 0; j < columns; j++) to.data[j] = from[j] * factor;
 }
@@ -198,13 +198,13 @@ static void backwardPart(void *context, int64_t index) {
   work->kind.backward(&head, next);
   Tokens to = work->queriesGradient;
   to.data = at(to, sample, number, columns);
-  write(to, head.queriesGradient, width, columns, work->scale);
+  writeRows(to, head.queriesGradient, width, columns, work->scale);
   to = work->keysGradient;
   to.data = at(to, sample, number, columns);
-  write(to, head.keysGradient, width, columns, 1 / LOG2_E);
+  writeRows(to, head.keysGradient, width, columns, 1 / LOG2_E);
   to = work->valuesGradient;
   to.data = at(to, sample, number, columns);
-  write(to, head.valuesGradient, width, columns, 1);
+  writeRows(to, head.valuesGradient, width, columns, 1);
 }
 
 // `[batch, tokens, heads, columns]`, or one of the three of `[batch, tokens, 3, heads, columns]`.
@@ -218,14 +218,13 @@ static Tokens tokens(const XLA_FFI_Buffer *buffer, int place) {
 
 // Reads queries, keys and values from the first buffers and the mask from the last one; the number
 // of buffers of the former, or 0 where something is missing.
-static int open(XLA_FFI_Frame *frame, int others, Work *work) {
-  int64_t masked;
+static int readOperands(XLA_FFI_Frame *frame, int others, Work *work) {
   if (frame->arguments.size < 1 || !Call_float(frame, "scale", &work->scale) ||
       !Call_numbers(frame, "mask", 4, work->maskStrides))
     return 0;
   const XLA_FFI_Buffer *first = Call_argument(frame, 0);
   int inputs = first->rank == 5 ? 1 : 3;
-  masked = frame->arguments.size - inputs - others;
+  int64_t masked = frame->arguments.size - inputs - others;
   if (masked < 0 || masked > 1) return 0;
   for (int i = 0; i < inputs + others; i++)
     if (Call_argument(frame, i)->dtype != XLA_FFI_F32) return 0;
@@ -248,7 +247,7 @@ static int open(XLA_FFI_Frame *frame, int others, Work *work) {
 XLA_FFI_Error *Kernels_attention(XLA_FFI_Frame *frame) {
   if (Call_isQuestion(frame)) return NULL;
   Work work = {0};
-  if (!open(frame, 0, &work) || frame->results.size != 2)
+  if (!readOperands(frame, 0, &work) || frame->results.size != 2)
     return Call_error(frame, "attention got other arguments than it takes");
   work.out = tokens(Call_result(frame, 0), 0);
   work.logSum = Call_result(frame, 1)->data;
@@ -264,7 +263,7 @@ XLA_FFI_Error *Kernels_attention(XLA_FFI_Frame *frame) {
 XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame) {
   if (Call_isQuestion(frame)) return NULL;
   Work work = {0};
-  int inputs = open(frame, 3, &work);
+  int inputs = readOperands(frame, 3, &work);
   if (!inputs || frame->results.size != inputs)
     return Call_error(frame, "attention's gradient got other arguments than it takes");
   work.out = tokens(Call_argument(frame, inputs), 0);

@@ -15,9 +15,10 @@ static inline __attribute__((always_inline)) void NAME(store)(float *to, NAME(Ve
   *(NAME(Loose) *)to = vector;
 }
 
-// 2 to the power of x, for x ≤ 0; a relative error of 2e−7.
+// 2 to the power of x, for x ≤ 0; a relative error of 2e−7. What is not a number stays none.
 static inline __attribute__((always_inline)) NAME(Vector) NAME(exp2)(NAME(Vector) x) {
   const float shift = 12582912;  // Adding it leaves no digit behind the point.
+  const NAME(Vector) given = x;
   x = __builtin_elementwise_max(x, (NAME(Vector))(-126.0f));
   NAME(Vector) shifted = x + shift;
   NAME(Vector) f = x - (shifted - shift);
@@ -34,7 +35,7 @@ static inline __attribute__((always_inline)) NAME(Vector) NAME(exp2)(NAME(Vector
   __builtin_memcpy(&bits, &y, sizeof bits);
   bits += exponent;
   __builtin_memcpy(&y, &bits, sizeof y);
-  return y;
+  return given == given ? y : given;
 }
 
 // c (+)= a·b for `rows` by `vectors`·LANES; b's and c's rows lie apart by their strides, a's elements

@@ -11,7 +11,7 @@ enum Mode { FORWARD, INPUT_GRADIENT, KERNEL_GRADIENT };
 
 // A convolution's numbers; those of the spatial axes stand in groups of three.
 enum {
-  KIND, MODE, RANK, BATCH, GROUPS, INPUT_CHANNELS, OUTPUT_CHANNELS,
+  MODE, RANK, BATCH, GROUPS, INPUT_CHANNELS, OUTPUT_CHANNELS,
   INPUT, OUTPUT = INPUT + 3, KERNEL = OUTPUT + 3, STRIDES = KERNEL + 3, DILATION = STRIDES + 3,
   LOW = DILATION + 3, HIGH = LOW + 3, SIZE = HIGH + 3
 };
@@ -204,7 +204,6 @@ static bool read(XLA_FFI_Frame *frame, enum Mode mode, Work *work) {
       !Call_numbers(frame, "low", rank, &key[LOW]) ||
       !Call_numbers(frame, "high", rank, &key[HIGH]))
     return false;
-  key[KIND] = 2;
   key[MODE] = mode;
   key[RANK] = rank;
   key[BATCH] = input->sizes[0];
@@ -240,14 +239,15 @@ static XLA_FFI_Error *convolve(XLA_FFI_Frame *frame, enum Mode mode) {
   void *buffer = NULL;
   float *kernel = work.kernel;
   size_t size = dnnl.memory_desc_get_size(&first->weights);
-  if (mode == KERNEL_GRADIENT && (first->reorder || work.parts > 1)) {
+  bool needsBuffer = first->reorder || (mode == KERNEL_GRADIENT && work.parts > 1);
+  if (needsBuffer && mode == KERNEL_GRADIENT) {
     work.partialSize = (size + 63) / 64 * 64;
     work.partial = buffer = aligned_alloc(64, work.partialSize * work.parts);
-  } else if (first->reorder) {
+  } else if (needsBuffer) {
     buffer = work.kernel = aligned_alloc(64, (size + 63) / 64 * 64);
     if (buffer && !reorder(first->reorder, kernel, buffer)) work.failed = true;
   }
-  if (!buffer && (first->reorder || work.parts > 1) && (mode == KERNEL_GRADIENT || first->reorder))
+  if (needsBuffer && !buffer)
     return Call_error(frame, "a convolution found no memory to work in");
   Call_parallel(frame, work.parts, part, &work);
   if (work.partial && !work.failed) {

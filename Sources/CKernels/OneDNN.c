@@ -55,6 +55,7 @@ enum { BUCKETS = 1024 };
 
 typedef struct Entry {
   struct Entry *next;
+  bool (*make)(Primitive *, const int64_t *key);
   size_t count;
   Primitive primitive;
   bool works;
@@ -73,9 +74,11 @@ const Primitive *OneDNN_primitive(
 
   pthread_mutex_lock(&mutex);
   Entry *entry = *bucket;
-  while (entry && (entry->count != count || memcmp(entry->key, key, count * sizeof *key) != 0))
+  while (entry && (entry->make != make || entry->count != count ||
+                   memcmp(entry->key, key, count * sizeof *key) != 0))
     entry = entry->next;
   if (!entry && (entry = calloc(1, sizeof *entry + count * sizeof *key))) {
+    entry->make = make;
     entry->count = count;
     memcpy(entry->key, key, count * sizeof *key);
     entry->works = make(&entry->primitive, key);

@@ -5,7 +5,7 @@
 #ifdef TWINFLOW_ONEDNN
 
 // A product of `rows` by `inner` by `columns`, by the element strides of its operands.
-enum { KIND, ROWS, INNER, COLUMNS, LEFT_ROW, LEFT_INNER, RIGHT_INNER, RIGHT_COLUMN, OUT_ROW, SIZE };
+enum { ROWS, INNER, COLUMNS, LEFT_ROW, LEFT_INNER, RIGHT_INNER, RIGHT_COLUMN, OUT_ROW, SIZE };
 
 static bool describe(
     dnnl_memory_desc_t *layout, int64_t rows, int64_t columns, int64_t row, int64_t column) {
@@ -78,7 +78,7 @@ XLA_FFI_Error *Kernels_product(XLA_FFI_Frame *frame) {
   Work work = {
       .left = left->data, .right = right->data, .out = Call_result(frame, 0)->data,
       .key = {
-          [KIND] = 1, [ROWS] = rows, [INNER] = inner, [COLUMNS] = columns,
+          [ROWS] = rows, [INNER] = inner, [COLUMNS] = columns,
           [LEFT_ROW] = axes[0] == 1 ? inner : 1, [LEFT_INNER] = axes[0] == 1 ? 1 : rows,
           [RIGHT_INNER] = axes[1] == 0 ? columns : 1, [RIGHT_COLUMN] = axes[1] == 0 ? 1 : inner,
           [OUT_ROW] = columns}};

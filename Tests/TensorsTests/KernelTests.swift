@@ -134,6 +134,19 @@ import Testing
     }
   }
 
+  /// A mistake upstream must not vanish in attention.
+  @Test func whatIsNotANumberStaysSo() throws {
+    var packed = Numbers.random([2, 5, 3, 1, 8], seed: 1, .float32)
+    packed.values[0] = .nan
+    let types = [packed.type]
+    let out = try HostFunction(types, target: Target(try SharedClient.get())) {
+      [$0[0].selfAttention()] + $0[0].selfAttention().sum().gradients(for: $0)
+    }([packed])
+    // The query of the first token is hit, and it alone.
+    #expect(out[0].values.indices.filter { out[0].values[$0].isNaN } == Array(0..<8))
+    #expect(out[1].values.contains { $0.isNaN })
+  }
+
   @Test func doublePrecisionTakesThePlainWay() throws {
     let target = Target(try SharedClient.get())
     let text = try HostFunction(

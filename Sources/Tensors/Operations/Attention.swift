@@ -59,14 +59,12 @@ struct Attention: Operation {
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let types = results(operands.map(\.type))
-    if target.kernels.contains(Self.kernel), types[0].dtype == .float32 {
+    if target.has(.attention), types[0].dtype == .float32 {
       let mask = operands.count > inputs ? operands[inputs] : nil
-      return KernelCall.results(of: Self.kernel, values(mask: mask), operands, types: types)
+      return KernelCall.results(of: .attention, values(mask: mask), operands, types: types)
     }
     return [plain(operands), .zeros(types[1].shape, types[1].dtype)]
   }
-
-  private static let kernel = "twinflow_attention"
 
   /// The same from other operations.
   func plain(_ operands: [Tensor]) -> Tensor {
@@ -111,17 +109,15 @@ struct AttentionGradient: Operation {
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let given = operands.dropLast(3)
-    guard target.kernels.contains(Self.kernel), operands[0].dtype == .float32 else {
+    guard target.has(.attentionGradient), operands[0].dtype == .float32 else {
       return plain(operands)
     }
     // The kernel takes the mask last.
     let (inputs, mask) = (given.prefix(attention.inputs), given.dropFirst(attention.inputs))
     return KernelCall.results(
-      of: Self.kernel, attention.values(mask: mask.first), inputs + operands.suffix(3) + mask,
+      of: .attentionGradient, attention.values(mask: mask.first), inputs + operands.suffix(3) + mask,
       types: results(operands.map(\.type)))
   }
-
-  private static let kernel = "twinflow_attention_gradient"
 
   /// The same from other operations.
   private func plain(_ operands: [Tensor]) -> [Tensor] {

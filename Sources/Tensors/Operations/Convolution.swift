@@ -23,10 +23,8 @@ struct Convolution: Operation {
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let type = results(operands.map(\.type))[0]
-    guard target.kernels.isEmpty || !window.isThin(operands[1].shape) else {
-      return [thin(operands[0], operands[1])]
-    }
-    return window.kernelCall("twinflow_convolution", operands, type, for: target)
+    if window.isThin(operands[1].shape, for: target) { return [thin(operands[0], operands[1])] }
+    return window.kernelCall(.convolution, operands, type, for: target)
   }
 
   func pullback(_ at: Application) -> [Tensor?] {
@@ -54,10 +52,9 @@ struct ConvolutionInputGradient: Operation {
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let type = TensorType(input, operands[0].dtype)
-    let name = "twinflow_convolution_input_gradient"
     // With few channels it is a thin convolution itself, of the cotangent.
-    if !window.isThin(operands[1].shape, transposed: true),
-      let call = window.kernelCall(name, operands, type, for: target)
+    if !window.isThin(operands[1].shape, transposed: true, for: target),
+      let call = window.kernelCall(.convolutionInputGradient, operands, type, for: target)
     {
       return call
     }
@@ -212,10 +209,11 @@ struct ConvolutionKernelGradient: Operation {
   /// One product for each tap: the input's elements that the tap meets with the cotangent.
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
-    let name = "twinflow_convolution_kernel_gradient"
     let type = TensorType(kernel, x.dtype)
-    if !target.kernels.isEmpty, window.isThin(kernel), let thin = thin(x, dy) { return [thin] }
-    if let call = window.kernelCall(name, operands, type, for: target) { return call }
+    if window.isThin(kernel, for: target), let thin = thin(x, dy) { return [thin] }
+    if let call = window.kernelCall(.convolutionKernelGradient, operands, type, for: target) {
+      return call
+    }
     let rank = window.strides.count
     if target.platform == .cpu, rank == 2, window.groups == 1, x.shape[0] % Self.block == 0,
       x.shape[0] >= 4 * Self.block, kernel[2] >= 32
@@ -224,9 +222,7 @@ struct ConvolutionKernelGradient: Operation {
     }
     let border = window.padding.map { Pad.Amount(low: $0.low, high: $0.high) }
     let padded = x.pad([Pad.Amount()] + border + [Pad.Amount()])
-    let taps = kernel.sizes[..<rank].reduce([[Int]]([[]])) { paths, size in
-      paths.flatMap { path in (0..<size).map { path + [$0] } }
-    }
+    let taps = window.taps(kernel)
     let (groups, i, o) = (window.groups, kernel[-2], kernel[-1])
     let positions = dy.shape.count / o
     let seen = taps.map { tap in

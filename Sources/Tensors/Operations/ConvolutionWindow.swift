@@ -46,18 +46,25 @@ public struct ConvolutionWindow: Hashable, Sendable {
 
   var isPlain: Bool { strides.allSatisfy { $0 == 1 } }
 
+  /// All places of a kernel.
+  func taps(_ kernel: Shape) -> [[Int]] {
+    strides.indices.reduce([[]]) { paths, axis in
+      paths.flatMap { path in (0..<kernel[axis]).map { path + [$0] } }
+    }
+  }
+
   /// What a kernel makes of operands, or nil where the target does not have it.
   func kernelCall(
-    _ name: String, _ operands: [Tensor], _ type: TensorType, for target: Target
+    _ kernel: Kernel, _ operands: [Tensor], _ type: TensorType, for target: Target
   ) -> [Tensor]? {
-    guard target.kernels.contains(name), type.dtype == .float32, (1...3).contains(strides.count),
+    guard target.has(kernel), type.dtype == .float32, (1...3).contains(strides.count),
       padding.allSatisfy({ $0.low >= 0 && $0.high >= 0 })
     else { return nil }
     let values: [String: KernelCall.Attribute] = [
       "strides": .numbers(strides), "dilation": .numbers(dilation), "groups": .numbers([groups]),
       "low": .numbers(padding.map(\.low)), "high": .numbers(padding.map(\.high)),
     ]
-    return KernelCall.results(of: name, values, operands, types: [type])
+    return KernelCall.results(of: kernel, values, operands, types: [type])
   }
 
   /// The attribute that names the layouts and the window.

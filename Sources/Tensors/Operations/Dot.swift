@@ -8,8 +8,6 @@ struct Dot: Operation {
   let rightContracted: [Int]
   let dtype: DType
 
-  private static let kernel = "twinflow_product"
-
   var opcode: String { "stablehlo.dot_general" }
 
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
@@ -41,14 +39,14 @@ struct Dot: Operation {
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let (left, right) = (operands[0], operands[1])
-    guard target.kernels.contains(Self.kernel), dtype == .float32, left.dtype == .float32,
+    guard target.has(.product), dtype == .float32, left.dtype == .float32,
       left.rank == 2, right.rank == 2, leftContracted.count == 1, leftBatch.isEmpty
     else { return nil }
     // Small products cost less where they are fused with what surrounds them.
     let result = results(operands.map(\.type))[0]
     guard result.shape.count * left.shape[leftContracted[0]] >= 1 << 20 else { return nil }
     return KernelCall.results(
-      of: Self.kernel, ["axes": .numbers(leftContracted + rightContracted)], operands,
+      of: .product, ["axes": .numbers(leftContracted + rightContracted)], operands,
       types: [result])
   }
 

@@ -1,3 +1,18 @@
+/// One of this project's own kernels, by the name that programs call it by.
+enum Kernel: String {
+  case product = "twinflow_product"
+  case convolution = "twinflow_convolution"
+  case convolutionInputGradient = "twinflow_convolution_input_gradient"
+  case convolutionKernelGradient = "twinflow_convolution_kernel_gradient"
+  case attention = "twinflow_attention"
+  case attentionGradient = "twinflow_attention_gradient"
+}
+
+extension Target {
+  /// Whether programs may call a kernel.
+  func has(_ kernel: Kernel) -> Bool { kernels.contains(kernel.rawValue) }
+}
+
 /// A call of one of this project's own kernels, see `Client.kernels`.
 struct KernelCall: Operation {
   /// The value of an attribute.
@@ -13,15 +28,15 @@ struct KernelCall: Operation {
     }
   }
 
-  let name: String
+  let kernel: Kernel
   let values: [String: Attribute]
   let types: [TensorType]
 
   /// What a kernel makes of operands.
   static func results(
-    of name: String, _ values: [String: Attribute], _ operands: [Tensor], types: [TensorType]
+    of kernel: Kernel, _ values: [String: Attribute], _ operands: [Tensor], types: [TensorType]
   ) -> [Tensor] {
-    Node(KernelCall(name: name, values: values, types: types), operands).tensors
+    Node(KernelCall(kernel: kernel, values: values, types: types), operands).tensors
   }
 
   var opcode: String { "stablehlo.custom_call" }
@@ -31,6 +46,6 @@ struct KernelCall: Operation {
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
     let config = values.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value.text)" }
     return "api_version = 4 : i32, backend_config = {\(config.joined(separator: ", "))}, "
-      + "call_target_name = \"\(name)\""
+      + "call_target_name = \"\(kernel.rawValue)\""
   }
 }

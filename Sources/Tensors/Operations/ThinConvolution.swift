@@ -3,17 +3,10 @@
 /// empty.
 extension ConvolutionWindow {
   /// Whether a convolution with a kernel, or the transposed one, is better computed so.
-  func isThin(_ kernel: Shape, transposed: Bool = false) -> Bool {
+  func isThin(_ kernel: Shape, transposed: Bool = false, for target: Target) -> Bool {
     let (input, output) = transposed ? (kernel[-1], kernel[-2]) : (kernel[-2], kernel[-1])
-    return isPlain && groups == 1 && input >= 16
+    return target.has(.product) && isPlain && groups == 1 && input >= 16
       && kernel.sizes.dropLast(2).reduce(1, *) * output <= 64
-  }
-
-  /// All places of a kernel.
-  fileprivate func taps(_ kernel: Shape) -> [[Int]] {
-    strides.indices.reduce([[]]) { paths, axis in
-      paths.flatMap { path in (0..<kernel[axis]).map { path + [$0] } }
-    }
   }
 }
 
