@@ -1,7 +1,7 @@
 /// Scaled dot-product attention.
 ///
-/// The operands are queries, keys and values `[batch, tokens, heads, width]` each, or all three packed
-/// in one as `[batch, tokens, 3, heads, width]`, and the mask if there is one. The results are
+/// The operands are queries, keys and values `[batch, tokens, heads, width]` each, or all three
+/// packed in one as `[batch, tokens, 3, heads, width]`, and the mask if there is one. The results are
 /// `[batch, tokens, heads, width]` and, for the gradient, the logarithms to base 2 of the sums of
 /// the exponentials of the scaled scores, `[batch, heads, tokens]`, which are zeros unless a kernel
 /// fills them in.
@@ -115,7 +115,8 @@ struct AttentionGradient: Operation {
     // The kernel takes the mask last.
     let (inputs, mask) = (given.prefix(attention.inputs), given.dropFirst(attention.inputs))
     return KernelCall.results(
-      of: .attentionGradient, attention.values(mask: mask.first), inputs + operands.suffix(3) + mask,
+      of: .attentionGradient, attention.values(mask: mask.first),
+      inputs + operands.suffix(3) + mask,
       types: results(operands.map(\.type)))
   }
 
