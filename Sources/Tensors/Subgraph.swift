@@ -118,11 +118,7 @@ enum Graph {
         distinct.append(node)
       }
     }
-    let map = equals
-    return (
-      distinct,
-      { tensor in map[tensor.id.node].map { Tensor(node: $0, index: tensor.index) } ?? tensor }
-    )
+    return (distinct, equal)
   }
 
   /// The tensors with some others replaced throughout; what does not depend on those is shared.
