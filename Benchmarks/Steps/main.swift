@@ -62,7 +62,7 @@ struct Bench: ParsableCommand {
 /// A compiled program with its arguments and the result that is printed.
 struct PreparedWork {
   let function: CompiledFunction
-  let arguments: Named<Buffer>
+  let arguments: Named<ShardedArray>
   let value: String
 }
 
@@ -107,8 +107,8 @@ extension Bench.Work {
     let state = Set(arguments.names)
     let image = model.sample.shape.sizes
     let pixels = (0..<batch * image.reduce(1, *)).map { Float(sin(Double($0 % 1009) * 0.05)) }
-    arguments["images"] = try engine.client.buffer(pixels, shape: [batch] + image)
-    arguments["labels"] = try engine.client.buffer(
+    arguments["images"] = try engine.array(pixels, shape: [batch] + image)
+    arguments["labels"] = try engine.array(
       (0..<batch).map { Int32($0 % 10) }, shape: [batch])
     let function = try engine.compile(arguments.types, donating: state.contains) { a in
       let (weights, step, decay) = (a.group("weights"), a["step"]!, a["decay"]!)
@@ -137,7 +137,7 @@ extension Bench.Work {
   private func product(on engine: Engine) throws -> PreparedWork {
     let count = 2048
     let numbers = (0..<count * count).map { Float($0 % 7) * 0.1 }
-    let matrix = try engine.client.buffer(numbers, shape: [count, count])
+    let matrix = try engine.array(numbers, shape: [count, count])
     let arguments = Named([("a", matrix), ("b", matrix)])
     let function = try engine.compile(arguments.types) { a in
       let product = a["a"]!.matmul(a["b"]!)
@@ -152,8 +152,8 @@ extension Bench.Work {
       model.weights.initialized(Key(seed: 1))
     }(Named())
     var arguments = weights.prefixed("weights")
-    arguments["key"] = try engine.client.buffer([1, 2] as [UInt64], shape: [2])
-    arguments["labels"] = try engine.client.buffer(
+    arguments["key"] = try engine.array([1, 2] as [UInt64], shape: [2])
+    arguments["labels"] = try engine.array(
       (0..<batch).map { Int32($0 % 10) }, shape: [batch])
     let function = try engine.compile(arguments.types) { a in
       let noise = Key(a["key"]!).normal(Shape([batch] + model.sample.shape.sizes))

@@ -43,7 +43,8 @@ public struct Comparison {
     events: (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> ComparisonReport? {
     var report = ComparisonReport(
-      title: recipe.title, distance: yardstick.name, floor: yardstick.floor,
+      title: recipe.title, distance: yardstick.name, accuracy: yardstick.accuracyName,
+      floor: yardstick.floor,
       samples: recipe.samples, evaluations: recipe.evaluations, steps: recipe.steps)
     for (name, training) in runs {
       let trainer = try Trainer.resuming(training, on: engine)
@@ -65,13 +66,12 @@ public struct Comparison {
       let marks = try recipe.steps.map {
         try yardstick.mark(file, steps: $0, samples: recipe.samples, on: engine)
       }
-      let accuracies = marks.compactMap(\.accuracy)
       let row = ComparisonReport.Row(
         name: name, trainingSteps: training.steps,
         evaluations: try TrainingCost(training).evaluations,
         seconds: seconds.isEmpty ? kept?.row.seconds : seconds.sorted()[seconds.count / 2],
         memory: trainer.function.executable.memory?.total, parameters: trainer.parameters,
-        distances: marks.map(\.distance), accuracies: accuracies.isEmpty ? nil : accuracies)
+        distances: marks.map(\.distance), accuracies: marks.map(\.accuracy))
       try Measured(steps: recipe.steps, samples: recipe.samples, row: row).write(for: training)
       report.rows.append(row)
     }
@@ -80,7 +80,7 @@ public struct Comparison {
 
   /// The set of points that is compared on, nil for pictures.
   public var points: Points? {
-    if case .points(let set, _) = yardstick { set } else { nil }
+    if case .points(let set, _, _) = yardstick { set } else { nil }
   }
 
   /// For a comparison of points: where each trained network sends noise.

@@ -7,6 +7,8 @@ public struct ComparisonReport: Codable, Sendable {
   public let title: String
   /// What the distance is called.
   public let distance: String
+  /// What the second figure is.
+  public let accuracy: String
   /// The distance of as many real samples.
   public let floor: Double
   /// How many samples each figure is of.
@@ -34,8 +36,8 @@ public struct ComparisonReport: Codable, Sendable {
     public let parameters: Parameters
     /// The distance by the number of sampling steps.
     public let distances: [Double]
-    /// The accuracy by the number of sampling steps, for pictures.
-    public let accuracies: [Double]?
+    /// The second figure by the number of sampling steps.
+    public let accuracies: [Double]
   }
 
   /// Numbers of parameters.
@@ -64,8 +66,7 @@ public struct ComparisonReport: Codable, Sendable {
     lines.append("|---|" + String(repeating: "---:|", count: heads.count - 1))
     for row in rows {
       let marks = steps.indices.map { i in
-        Self.number(row.distances[i])
-          + (row.accuracies.map { String(format: " (%.3f)", $0[i]) } ?? "")
+        Self.number(row.distances[i]) + String(format: " (%.3f)", row.accuracies[i])
       }
       let facts = [
         Self.short(Double(row.parameters.trained)), Self.short(Double(row.parameters.frozen)),
@@ -75,9 +76,7 @@ public struct ComparisonReport: Codable, Sendable {
       ]
       lines.append("| " + ([row.name] + marks + facts).joined(separator: " | ") + " |")
     }
-    if rows.contains(where: { $0.accuracies != nil }) {
-      lines += ["", "In brackets: the part that the classifier takes for the class asked for."]
-    }
+    lines += ["", "In brackets: \(accuracy)."]
     return lines.joined(separator: "\n") + "\n"
   }
 

@@ -61,7 +61,7 @@ public struct Evaluator: Sendable {
   ///   - make: for the number of a batch its images `[batch, …]` within ±1 and their labels.
   /// - Returns: what is known of each set.
   public func measure(
-    _ counts: [Int], _ make: (Int) throws -> (images: Buffer, labels: [Int32])
+    _ counts: [Int], _ make: (Int) throws -> (images: ShardedArray, labels: [Int32])
   ) throws -> [Measurement] {
     precondition(
       counts.allSatisfy { $0 > 0 && $0 % Self.batch == 0 },
@@ -72,7 +72,7 @@ public struct Evaluator: Sendable {
       let batch = try make(number)
       var arguments = classifier.weights.prefixed("weights")
       arguments["images"] = batch.images
-      arguments["labels"] = try engine.client.buffer(batch.labels, shape: [Self.batch])
+      arguments["labels"] = try engine.array(batch.labels, shape: [Self.batch])
       let sums = try function(arguments)
       result.features.add(
         count: Self.batch, sum: try sums["sum"]!.array(), products: try sums["products"]!.array())
@@ -87,7 +87,7 @@ public struct Evaluator: Sendable {
     let shape = [Self.batch] + classifier.model.sample.shape.sizes
     return try measure(counts) { number in
       let range = number * Self.batch..<(number + 1) * Self.batch
-      let images = try engine.client.buffer(set.images(range), shape: shape)
+      let images = try engine.array(set.images(range), shape: shape)
       return (images, range.map { Int32(set.labels[$0]) })
     }
   }

@@ -4,15 +4,15 @@ import Tensors
 import Training
 
 /// How the samples of a network are measured: pictures by a classifier's features and answers, points
-/// by the sliced Wasserstein distance.
+/// by the sliced Wasserstein distance and by which part of them lies where real ones do.
 enum Yardstick {
   case pictures(Evaluator, test: FeatureStatistics, floor: Double)
-  case points(Points, count: Int)
+  case points(Points, count: Int, PointPrecision)
 
   /// One measured number of sampling steps.
   struct Mark {
     let distance: Double
-    let accuracy: Double?
+    let accuracy: Double
   }
 
   /// The yardstick for a recipe's data.
@@ -28,7 +28,11 @@ enum Yardstick {
       let floor = try evaluator.measure(training, counts: [min(samples, training.count)])[0]
       self = .pictures(
         evaluator, test: reference, floor: floor.features.distance(to: reference))
-    case .points(let set): self = .points(set, count: samples)
+    case .points(let set):
+      let precision = PointPrecision(
+        real: set.sample(samples, seed: Self.realSeed),
+        others: set.sample(samples, seed: Self.realSeed + 1))
+      self = .points(set, count: samples, precision)
     }
   }
 
@@ -40,11 +44,19 @@ enum Yardstick {
     }
   }
 
+  /// What the second figure is.
+  var accuracyName: String {
+    switch self {
+    case .pictures: "the part that the classifier takes for the class asked for"
+    case .points: "the part that lies as near to a real point as 99 of 100 real ones do"
+    }
+  }
+
   /// The distance of as many real samples.
   var floor: Double {
     switch self {
     case .pictures(_, _, let floor): floor
-    case .points(let set, let count):
+    case .points(let set, let count, _):
       SlicedWasserstein.distance(
         set.sample(count, seed: Self.realSeed), set.sample(count, seed: Self.realSeed + 1))
     }
@@ -63,11 +75,11 @@ enum Yardstick {
         file.path, file, settings: settings, samples: [samples], seed: 0, reference: test,
         on: engine)[0]
       return Mark(distance: row.distance, accuracy: row.accuracy)
-    case .points(let set, let count):
+    case .points(let set, let count, let precision):
       let made = try Self.points(file, settings, count: count, on: engine).end
       return Mark(
         distance: SlicedWasserstein.distance(made, set.sample(count, seed: Self.realSeed)),
-        accuracy: nil)
+        accuracy: precision(made))
     }
   }
 

@@ -9,13 +9,17 @@ public struct Convolution2D {
   let window: ConvolutionWindow
 
   /// Makes a convolution with a square kernel.
+  ///
+  /// - Parameter to: what the output's channels stand for, which says how the weights are split over
+  ///   devices.
   public init(
     _ scope: Scope, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
-    groups: Int = 1, initial: Initializer? = nil
+    groups: Int = 1, initial: Initializer? = nil, to: LogicalAxis? = .embed
   ) {
     let fan = Initializer.fanIn(input / groups * kernel * kernel)
-    weight = scope.weight("weight", [output, input / groups, kernel, kernel], initial ?? fan)
-    bias = scope.weight("bias", [output], initial ?? fan)
+    weight = scope.weight(
+      "weight", [output, input / groups, kernel, kernel], initial ?? fan, axes: [to])
+    bias = scope.weight("bias", [output], initial ?? fan, axes: [to])
     window = ConvolutionWindow(stride: stride, padding: padding, groups: groups)
   }
 
@@ -39,8 +43,8 @@ public struct TransposedConvolution2D {
     _ scope: Scope, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, padding: Int = 0
   ) {
     let fan = Initializer.fanIn(output * kernel * kernel)
-    weight = scope.weight("weight", [input, output, kernel, kernel], fan)
-    bias = scope.weight("bias", [output], fan)
+    weight = scope.weight("weight", [input, output, kernel, kernel], fan, axes: [nil, .embed])
+    bias = scope.weight("bias", [output], fan, axes: [.embed])
     window = ConvolutionWindow(stride: stride, padding: padding)
   }
 

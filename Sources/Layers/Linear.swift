@@ -7,13 +7,19 @@ public struct Linear {
   let adapter: LowRank?
 
   /// Makes a map from `input` to `output` features. The weight is stored as `[output, input]`.
+  ///
+  /// - Parameters:
+  ///   - from: what the input's features stand for, which says how weights are split over devices.
+  ///   - to: what the output's features stand for.
   public init(
     _ scope: Scope, _ input: Int, _ output: Int, bias: Bool = true,
-    initial: Initializer? = nil, initialBias: Initializer = .zeros
+    initial: Initializer? = nil, initialBias: Initializer = .zeros,
+    from: LogicalAxis? = nil, to: LogicalAxis? = nil
   ) {
-    weight = scope.weight("weight", [output, input], initial ?? .xavier(input, output))
-    self.bias = bias ? scope.weight("bias", [output], initialBias) : nil
-    adapter = scope.lowRank(input, output)
+    weight = scope.weight(
+      "weight", [output, input], initial ?? .xavier(input, output), axes: [to, from])
+    self.bias = bias ? scope.weight("bias", [output], initialBias, axes: [to]) : nil
+    adapter = scope.lowRank(input, output, from: from, to: to)
   }
 
   /// `[…, input]` to `[…, output]`, in the input's element type.
@@ -32,7 +38,7 @@ public struct Embedding {
 
   /// Makes `count` vectors of a width.
   public init(_ scope: Scope, count: Int, width: Int, initial: Initializer = .normal(0.02)) {
-    weight = scope.weight("weight", [count, width], initial)
+    weight = scope.weight("weight", [count, width], initial, axes: [nil, .embed])
   }
 
   /// Whole numbers of any shape to vectors along a new last axis.

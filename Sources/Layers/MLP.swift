@@ -7,12 +7,17 @@ public struct MLP {
   let activation: @Sendable (Tensor) -> Tensor
 
   /// Makes a perceptron `width → hidden → out`.
+  ///
+  /// - Parameters:
+  ///   - from: what the input's features stand for, which says how weights are split over devices.
+  ///   - to: what the output's features stand for.
   public init(
     _ scope: Scope, _ width: Int, hidden: Int, _ out: Int, initial: Initializer? = nil,
+    from: LogicalAxis? = nil, to: LogicalAxis? = .embed,
     activation: @escaping @Sendable (Tensor) -> Tensor
   ) {
-    input = Linear(scope / "input", width, hidden, initial: initial)
-    output = Linear(scope / "output", hidden, out, initial: initial)
+    input = Linear(scope / "input", width, hidden, initial: initial, from: from, to: .hidden)
+    output = Linear(scope / "output", hidden, out, initial: initial, from: .hidden, to: to)
     self.activation = activation
   }
 
@@ -25,6 +30,10 @@ public struct MLP {
     self.activation = activation
   }
 
-  /// Maps the last axis.
-  public func callAsFunction(_ x: Tensor) -> Tensor { output(activation(input(x))) }
+  /// Maps the last axis of values whose first one is the batch.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let inner = [LogicalAxis?](repeating: nil, count: x.rank - 2)
+    let hidden = activation(input(x)).sharded(Sharding([.batch] + inner + [.hidden]))
+    return output(hidden)
+  }
 }

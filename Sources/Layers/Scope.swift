@@ -83,14 +83,18 @@ public struct Scope {
   ///
   /// Traps when it is asked for twice, is missing or has another shape: weights from files are
   /// checked against the declaration before they get here.
+  ///
+  /// - Parameter axes: what its axes stand for, which says how it is split over devices.
   public func weight(
-    _ name: String, _ shape: Shape, _ initializer: Initializer, dtype: DType = .float32
+    _ name: String, _ shape: Shape, _ initializer: Initializer, dtype: DType = .float32,
+    axes: [LogicalAxis?] = []
   ) -> Tensor {
     let full = (self / name).path
     precondition(source.used.insert(full).inserted, "the weight \(full) is asked for twice")
     switch source.mode {
     case .declaring:
-      let weight = Weight(type: TensorType(shape, dtype), initializer: initializer)
+      let weight = Weight(
+        type: TensorType(shape, dtype), initializer: initializer, sharding: Sharding(axes))
       source.declared[full] = weight
       return .placeholder(weight.type)
     case .bound(let weights):
@@ -104,11 +108,13 @@ public struct Scope {
   }
 
   /// The adapters of the linear map in this scope, nil where it has none.
-  func lowRank(_ input: Int, _ output: Int) -> LowRank? {
+  func lowRank(
+    _ input: Int, _ output: Int, from: LogicalAxis?, to: LogicalAxis?
+  ) -> LowRank? {
     guard let adapters = source.adapters, adapters.apply(to: place) else { return nil }
     return LowRank(
-      down: weight(Adapters.down, [adapters.rank, input], .fanIn(input)),
-      up: weight(Adapters.up, [output, adapters.rank], .zeros),
+      down: weight(Adapters.down, [adapters.rank, input], .fanIn(input), axes: [nil, from]),
+      up: weight(Adapters.up, [output, adapters.rank], .zeros, axes: [to, nil]),
       scale: adapters.alpha / Double(adapters.rank))
   }
 
@@ -117,7 +123,7 @@ public struct Scope {
     Scope.declare(Source(.declaring, source.adapters, prefix: place), build).map { name, weight in
       self.weight(
         name, Shape([count] + weight.type.shape.sizes), .stacked(weight.initializer),
-        dtype: weight.type.dtype)
+        dtype: weight.type.dtype, axes: [nil] + weight.sharding.axes)
     }
   }
 }
@@ -128,10 +134,13 @@ public struct Weight: Sendable, Hashable {
   public let type: TensorType
   /// Its values before training.
   public let initializer: Initializer
+  /// How it is split over devices.
+  public let sharding: Sharding
 
   /// Makes a declaration.
-  public init(type: TensorType, initializer: Initializer) {
+  public init(type: TensorType, initializer: Initializer, sharding: Sharding = .whole) {
     self.type = type
     self.initializer = initializer
+    self.sharding = sharding
   }
 }

@@ -57,7 +57,7 @@ public final class Executable: Sendable {
     }
   }
 
-  private static func withProgram<Result>(
+  static func withProgram<Result>(
     _ handle: Handle, _ api: API, _ operation: String, _ body: (OpaquePointer) throws -> Result
   ) throws -> Result {
     var arguments = PJRT_LoadedExecutable_GetExecutable_Args()

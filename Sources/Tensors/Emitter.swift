@@ -20,27 +20,42 @@ final class Emitter {
 
   /// A whole module whose `@main` takes the parameters and returns the results.
   ///
-  /// - Parameter aliases: for each parameter that is donated, the result that may take its place,
-  ///   or nil where any may.
+  /// - Parameters:
+  ///   - aliases: for each parameter that is donated, the result that may take its place, or nil
+  ///     where any may.
+  ///   - shardings: how parameters and results are split over the target's mesh.
   static func module(
-    _ function: Subgraph, aliases: [Int: Int?], target: Target
+    _ function: Subgraph, aliases: [Int: Int?],
+    shardings: (parameters: [Sharding], results: [Sharding]), target: Target
   ) -> String {
     let emitter = Emitter(target)
+    let isSharded = target.mesh != nil
+    func attributes(_ list: [String?]) -> String {
+      let present = list.compactMap(\.self)
+      return present.isEmpty ? "" : " {\(present.joined(separator: ", "))}"
+    }
+    func sharding(_ list: [Sharding], _ i: Int, _ tensor: Tensor) -> String? {
+      isSharded ? "sdy.sharding = \(list[i].text(rank: tensor.rank))" : nil
+    }
     let arguments = function.parameters.enumerated().map { i, parameter in
       emitter.names[parameter.id] = "%arg\(i)"
-      let attribute =
+      let alias: String? =
         switch aliases[i] {
-        case nil: ""
-        case .some(nil): " {jax.buffer_donor = true}"
-        case .some(.some(let result)): " {tf.aliasing_output = \(result) : i32}"
+        case nil: nil
+        case .some(nil): "jax.buffer_donor = true"
+        case .some(.some(let result)): "tf.aliasing_output = \(result) : i32"
         }
-      return "%arg\(i): \(parameter.type.text)\(attribute)"
+      let all = attributes([alias, sharding(shardings.parameters, i, parameter)])
+      return "%arg\(i): \(parameter.type.text)\(all)"
     }
     let results = emitter.emit(function.results)
     let types = function.results.map(\.type.text).joined(separator: ", ")
+    let outputs = function.results.enumerated().map { i, result in
+      result.type.text + attributes([sharding(shardings.results, i, result)])
+    }
     return """
-      module @twinflow {
-        func.func public @main(\(arguments.joined(separator: ", "))) -> (\(types)) {
+      module @twinflow {\(target.mesh.map { "\n  " + $0.text } ?? "")
+        func.func public @main(\(arguments.joined(separator: ", "))) -> (\(outputs.joined(separator: ", "))) {
       \(emitter.lines.joined(separator: "\n"))
           return \(results.joined(separator: ", ")) : \(types)
         }
@@ -50,8 +65,10 @@ final class Emitter {
   }
 
   /// The text of a region that computes a function of its own arguments.
-  func region(_ function: Subgraph) -> String {
-    let inner = Emitter(target)
+  func region(
+    _ function: Subgraph, target: Target? = nil, terminator: String = "stablehlo.return"
+  ) -> String {
+    let inner = Emitter(target ?? self.target)
     counter += 1
     let prefix = "r\(namePrefix.dropFirst())\(counter)_"
     inner.namePrefix = prefix
@@ -65,7 +82,7 @@ final class Emitter {
       {
       ^bb0(\(arguments.joined(separator: ", "))):
       \(inner.lines.joined(separator: "\n"))
-          "stablehlo.return"(\(results.joined(separator: ", "))) : (\(types)) -> ()
+          "\(terminator)"(\(results.joined(separator: ", "))) : (\(types)) -> ()
         }
       """
   }

@@ -4,17 +4,21 @@ public struct Target: Hashable, Sendable {
   public var platform: Platform
   /// The custom calls that may stand in for operations, see `Client.kernels`.
   public var kernels: Set<String>
+  /// The devices that the program is spread over, nil for one.
+  public var mesh: Mesh?
 
   /// Makes a target.
-  public init(platform: Platform = .cpu, kernels: Set<String> = []) {
+  public init(platform: Platform = .cpu, kernels: Set<String> = [], mesh: Mesh? = nil) {
     self.platform = platform
     self.kernels = kernels
+    self.mesh = mesh
   }
 
   /// What a client's programs are emitted for.
-  public init(_ client: Client) {
+  public init(_ client: Client, mesh: Mesh? = nil) {
     platform = Platform(clientPlatform: client.platformName)
     kernels = client.kernels
+    self.mesh = mesh
   }
 }
 

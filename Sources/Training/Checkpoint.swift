@@ -32,8 +32,8 @@ struct Checkpoint {
     self.recipe = recipe
   }
 
-  /// Checks that a run of this recipe may go on from here: only the length of the run, its folder
-  /// and how often it reports may differ.
+  /// Checks that a run of this recipe may go on from here: only the length of the run, its folder,
+  /// how often it reports and what it is spread over may differ.
   ///
   /// - Throws: `TrainingError.otherRun`, which names the first difference.
   func check(_ other: TrainingRecipe) throws {
@@ -44,6 +44,7 @@ struct Checkpoint {
     }
     (mine.output, other.output) = ("", "")
     (mine.start, other.start) = (nil, nil)
+    (mine.mesh, other.mesh) = (Mesh(), Mesh())
     guard mine != other else { return }
     let fields: [(String, (TrainingRecipe) -> AnyHashable)] = [
       ("model", { $0.model }), ("objective", { $0.objective }), ("data", { $0.data }),
@@ -55,18 +56,27 @@ struct Checkpoint {
     throw TrainingError.otherRun(path: file.path, difference: "its \(name) differs")
   }
 
-  /// The state on a device.
-  func state(_ types: Named<TensorType>, on engine: Engine) throws -> Named<Buffer> {
-    try file.buffers(types, on: engine)
+  /// The state on the devices, whatever mesh it was written from.
+  func state(
+    _ types: Named<TensorType>, shardings: Named<Sharding>, on engine: Engine
+  ) throws -> Named<ShardedArray> {
+    try file.arrays(types, shardings: shardings, on: engine)
   }
 
-  /// Writes a checkpoint, atomically.
+  /// Writes a checkpoint, atomically: in one file, or on a mesh in one for each device.
   static func write(
-    _ state: Named<Buffer>, step: Int, recipe: TrainingRecipe, batches: String, to path: String
+    _ state: Named<ShardedArray>, step: Int, recipe: TrainingRecipe, batches: String,
+    to path: String, on engine: Engine
   ) throws {
     let json = try JSONFile.text(recipe)
-    try WeightFiles.write(
-      state.types, metadata: [stepKey: "\(step)", batchesKey: batches, recipeKey: json], to: path
-    ) { try state[$0]!.bytes() }
+    let metadata = [stepKey: "\(step)", batchesKey: batches, recipeKey: json]
+    if let mesh = engine.mesh {
+      try WeightFiles.write(
+        parts: state, metadata: metadata, to: path, stamp: "step-\(step)", mesh: mesh)
+    } else {
+      try WeightFiles.write(state.types, metadata: metadata, to: path) {
+        try state[$0]!.bytes()
+      }
+    }
   }
 }

@@ -1,11 +1,13 @@
 import Tensors
 
-/// A device with a cache of compiled programs: what everything that computes is given.
+/// Devices with a cache of compiled programs: what everything that computes is given.
 public struct Engine: Sendable {
   /// The plugin's client.
   public let client: Client
   /// Where compiled programs are kept.
   public let cache: ExecutableCache
+  /// The devices that programs and arrays are spread over, nil for one.
+  public private(set) var mesh: Mesh?
 
   init(client: Client, cache: ExecutableCache) {
     self.client = client
@@ -14,22 +16,48 @@ public struct Engine: Sendable {
 
   /// Opens the plugin at a path, or the one that is found, see `Plugin.load`.
   ///
-  /// - Parameter kernels: whether programs for a CPU use this project's kernels.
-  public init(plugin: String? = nil, kernels: Bool = true) throws {
-    client = try Client(Plugin.load(plugin), kernels: kernels)
+  /// - Parameters:
+  ///   - kernels: whether programs for a CPU use this project's kernels.
+  ///   - devices: how many virtual devices a CPU is taken for.
+  public init(plugin: String? = nil, kernels: Bool = true, devices: Int = 1) throws {
+    let options: [String: NamedValue] = ["cpu_device_count": .integer(Int64(devices))]
+    client = try Client(Plugin.load(plugin), options: options, kernels: kernels)
     cache = ExecutableCache()
   }
 
+  /// The same engine with programs and arrays spread over the first devices.
+  ///
+  /// - Throws: `ShardingError.tooFewDevices`.
+  public func spread(over mesh: Mesh) throws -> Engine {
+    guard mesh.count <= client.devices.count else {
+      throw ShardingError.tooFewDevices(
+        mesh: mesh, found: client.devices.count, platform: client.platformName)
+    }
+    var engine = self
+    engine.mesh = mesh.count > 1 ? mesh : nil
+    return engine
+  }
+
   /// Compiles a function of named tensors, or takes it from the cache.
+  ///
+  /// - Parameters:
+  ///   - shardings: how arguments and results are split over the mesh.
+  ///   - donated: the arguments that the program may overwrite.
   public func compile(
-    _ arguments: Named<TensorType>, donating donated: (String) -> Bool = { _ in false },
+    _ arguments: Named<TensorType>, shardings: Named<Sharding> = Named(),
+    donating donated: (String) -> Bool = { _ in false },
     _ body: (Named<Tensor>) throws -> Named<Tensor>
   ) throws -> CompiledFunction {
-    try CompiledFunction(client, cache: cache, arguments, donating: donated, body)
+    try CompiledFunction(
+      client, cache: cache, mesh: mesh, arguments, shardings: shardings, donating: donated, body)
   }
-}
 
-extension Named<Buffer> {
-  /// The types of the buffers.
-  public var types: Named<TensorType> { mapValues { TensorType($0.type) } }
+  /// Copies an array to the devices.
+  ///
+  /// - Parameter values: row-major, as many as `shape` has elements.
+  public func array<T: Element>(
+    _ values: [T], shape: [Int], _ sharding: Sharding = .whole
+  ) throws -> ShardedArray {
+    try ShardedArray(values, shape: Shape(shape), sharding, over: mesh, on: client)
+  }
 }

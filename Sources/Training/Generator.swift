@@ -37,7 +37,9 @@ public struct Generator: Sendable {
     arguments["labels"] = TensorType([batch], .int32)
     let (image, classes) = file.model.sample
     let (model, convention) = (file.model, file.card.timeConvention)
-    function = try engine.compile(arguments) { arguments in
+    function = try engine.compile(
+      arguments, shardings: file.weights.shardings.prefixed("weights")
+    ) { arguments in
       let labels = arguments["labels"]!
       var network = convention.applied(to: model.velocityModel(arguments.group("weights"))!)
       if guidance != 0 {
@@ -53,7 +55,7 @@ public struct Generator: Sendable {
   }
 
   /// The noise that a batch is made from, `[batch, …]`.
-  public func noise(seed: UInt64, number: Int = 0) throws -> Buffer {
+  public func noise(seed: UInt64, number: Int = 0) throws -> ShardedArray {
     let shape = Shape([batch] + file.model.sample.shape.sizes)
     let types = Named([("key", Key.type), ("number", TensorType([], .uint64))])
     let function = try engine.compile(types) { arguments in
@@ -69,10 +71,10 @@ public struct Generator: Sendable {
 
   private static func source(
     _ seed: UInt64, _ number: Int, _ engine: Engine
-  ) throws -> Named<Buffer> {
+  ) throws -> Named<ShardedArray> {
     Named([
-      ("key", try engine.client.buffer([seed, 0], shape: [2])),
-      ("number", try engine.client.buffer([UInt64(number)], shape: [])),
+      ("key", try engine.array([seed, 0], shape: [2])),
+      ("number", try engine.array([UInt64(number)], shape: [])),
     ])
   }
 
@@ -85,11 +87,11 @@ public struct Generator: Sendable {
   /// - Returns: images about ±1 `[batch, height, width, channels]`.
   public func callAsFunction(
     labels: [Int32], seed: UInt64, number: Int = 0
-  ) throws -> Buffer {
+  ) throws -> ShardedArray {
     precondition(labels.count == batch, "\(labels.count) labels are given for a batch of \(batch)")
     var arguments = file.weights.prefixed("weights")
     arguments.merge(try Self.source(seed, number, engine))
-    arguments["labels"] = try engine.client.buffer(labels, shape: [batch])
+    arguments["labels"] = try engine.array(labels, shape: [batch])
     return try function(arguments)["images"]!
   }
 }

@@ -14,8 +14,8 @@ public struct ModelFile: Sendable {
   public let path: String
   /// What the file says of itself.
   public let card: Card
-  /// The weights on the device, of the types that the network declares.
-  public let weights: Named<Buffer>
+  /// The weights on the devices, of the types that the network declares.
+  public let weights: Named<ShardedArray>
 
   /// The network.
   public var model: ModelConfig { card.model }
@@ -63,7 +63,9 @@ public struct ModelFile: Sendable {
     else { throw TrainingError.noModel(path: path) }
     self.path = path
     self.card = card
-    weights = try file.buffers(card.model.weights.mapValues(\.type), on: engine)
+    let declared = card.model.weights
+    weights = try file.arrays(
+      declared.mapValues(\.type), shardings: declared.mapValues(\.sharding), on: engine)
   }
 
   /// Writes a network's weights, atomically.
@@ -71,7 +73,7 @@ public struct ModelFile: Sendable {
   /// - Parameter dtype: how floats are stored.
   /// - Throws: `FileError.unwritable`; a file that was there stays.
   public static func write(
-    _ weights: Named<Buffer>, card: Card, to path: String, as dtype: DType = .float32,
+    _ weights: Named<ShardedArray>, card: Card, to path: String, as dtype: DType = .float32,
     on engine: Engine
   ) throws {
     let json = try JSONFile.text(card)
@@ -83,10 +85,13 @@ public struct ModelFile: Sendable {
 }
 
 extension WeightFiles {
-  /// The arrays on a device, as the expected types say; floats of another width are converted.
+  /// The arrays on the devices, as the expected types say; floats of another width are converted.
   ///
+  /// - Parameter shardings: how they are split over the engine's mesh.
   /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen.
-  func buffers(_ expected: Named<TensorType>, on engine: Engine) throws -> Named<Buffer> {
+  func arrays(
+    _ expected: Named<TensorType>, shardings: Named<Sharding> = Named(), on engine: Engine
+  ) throws -> Named<ShardedArray> {
     var problems: [WeightsError.Problem] = []
     for (name, type) in expected.pairs {
       guard let found = types[name] else {
@@ -101,9 +106,22 @@ extension WeightFiles {
     }
     problems += types.names.filter { expected[$0] == nil }.map { .unused(name: $0) }
     guard problems.isEmpty else { throw WeightsError.mismatch(path: path, problems: problems) }
+    let places = engine.client.places(in: engine.mesh)
     let stored = try expected.map { name, _ in
-      try engine.client.buffer(
-        sharing: bytes(name)!, owner: owner(of: name)!, types[name]!.bufferType)
+      let type = types[name]!
+      return try ShardedArray(
+        type, shardings[name] ?? .whole, engine.mesh, places: places
+      ) { region, place in
+        let device = engine.client.devices[place]
+        let local = BufferType(type.dtype, region.sizes)
+        if region.sizes == type.shape.sizes, let mapped = mapped(name) {
+          return try engine.client.buffer(
+            sharing: mapped.bytes, owner: mapped.owner, local, on: device)
+        }
+        return try bytes(name, region).withUnsafeBytes {
+          try engine.client.buffer(bytes: $0, local, on: device)
+        }
+      }
     }
     var wanted = expected.pairs.makeIterator()
     return try engine.cast(stored) { _ in wanted.next()!.value.dtype }
@@ -111,14 +129,16 @@ extension WeightFiles {
 }
 
 extension Engine {
-  /// The buffers with other element types; nothing is copied where none changes.
+  /// The arrays with other element types; nothing is copied where none changes.
   func cast(
-    _ buffers: Named<Buffer>, to dtype: (DType) -> DType
-  ) throws -> Named<Buffer> {
-    let wanted = buffers.mapValues { dtype($0.dtype) }
-    guard buffers.names.contains(where: { buffers[$0]!.dtype != wanted[$0]! }) else {
-      return buffers
+    _ arrays: Named<ShardedArray>, to dtype: (DType) -> DType
+  ) throws -> Named<ShardedArray> {
+    let wanted = arrays.mapValues { dtype($0.type.dtype) }
+    guard arrays.names.contains(where: { arrays[$0]!.type.dtype != wanted[$0]! }) else {
+      return arrays
     }
-    return try compile(buffers.types) { $0.map { $1.cast(to: wanted[$0]!) } }(buffers)
+    return try compile(arrays.types, shardings: arrays.shardings) {
+      $0.map { $1.cast(to: wanted[$0]!) }
+    }(arrays)
   }
 }

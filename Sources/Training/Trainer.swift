@@ -19,7 +19,7 @@ public final class Trainer {
   private let trainingStep: TrainingStep
   /// The programs by what they update: most objectives have one.
   private var functions: [TrainingStep.Updates: CompiledFunction] = [:]
-  private var state: Named<Buffer>
+  private var state: Named<ShardedArray>
   private var batches: any BatchSource
   private let folder: RunFolder
 
@@ -55,6 +55,7 @@ public final class Trainer {
   /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
   public init(_ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh) throws {
     self.recipe = recipe
+    let engine = try engine.spread(over: recipe.mesh)
     self.engine = engine
     trainingStep = try TrainingStep(recipe)
     folder = try RunFolder(recipe.output)
@@ -66,7 +67,8 @@ public final class Trainer {
     case .resumed:
       let checkpoint = try Checkpoint(folder.checkpoint)
       try checkpoint.check(recipe)
-      state = try checkpoint.state(trainingStep.stateTypes, on: engine)
+      state = try checkpoint.state(
+        trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
       step = checkpoint.step
       try batches.restore(checkpoint.batches)
     }
@@ -79,7 +81,8 @@ public final class Trainer {
     _ step: TrainingStep, _ updates: TrainingStep.Updates, _ engine: Engine
   ) throws -> CompiledFunction {
     try engine.compile(
-      step.stateTypes.merging(step.batchTypes), donating: { step.stateTypes[$0] != nil }
+      step.stateTypes.merging(step.batchTypes), shardings: step.shardings,
+      donating: { step.stateTypes[$0] != nil }
     ) { arguments in
       let batch = Named(step.batchTypes.names.map { ($0, arguments[$0]!) })
       return step(
@@ -89,9 +92,9 @@ public final class Trainer {
 
   private static func initialState(
     _ step: TrainingStep, _ recipe: TrainingRecipe, _ engine: Engine
-  ) throws -> Named<Buffer> {
+  ) throws -> Named<ShardedArray> {
     guard let start = recipe.start else {
-      return try engine.compile(Named()) { _ in
+      return try engine.compile(Named(), shardings: step.shardings) { _ in
         step.initialState(step.weights.initialized(Key(seed: recipe.seed)))
       }(Named())
     }
@@ -99,7 +102,8 @@ public final class Trainer {
     guard base.model == recipe.model else {
       throw TrainingError.otherModel(path: start, found: base.model, expected: recipe.model)
     }
-    return try engine.compile(base.weights.types) { given in
+    let shardings = base.weights.shardings.merging(step.shardings)
+    return try engine.compile(base.weights.types, shardings: shardings) { given in
       let adapters = step.weights.filter { given[$0] == nil }
       return step.initialState(given.merging(adapters.initialized(Key(seed: recipe.seed))))
     }(base.weights)
@@ -147,8 +151,10 @@ public final class Trainer {
     let batch = batches.next()
     let shape = recipe.model.sample.shape.sizes
     var arguments = state
-    arguments["samples"] = try engine.client.buffer(batch.samples, shape: [recipe.batch] + shape)
-    arguments["labels"] = try engine.client.buffer(batch.labels, shape: [recipe.batch])
+    arguments["samples"] = try engine.array(
+      batch.samples, shape: [recipe.batch] + shape, TrainingStep.batchSharding)
+    arguments["labels"] = try engine.array(
+      batch.labels, shape: [recipe.batch], TrainingStep.batchSharding)
     let updates = trainingStep.updates(at: step)
     let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
     functions[updates] = function
@@ -166,18 +172,21 @@ public final class Trainer {
 
   /// The weights that generation takes: their average if the recipe asks for one, with adapters
   /// added to the weights that they are of.
-  public func weights() throws -> Named<Buffer> {
+  public func weights() throws -> Named<ShardedArray> {
     let trained = state.group(recipe.smoothing > 0 ? "smooth" : "weights")
     guard let adapters = recipe.adapters else { return trained }
     let all = state.group("frozen").merging(trained)
-    let merged = try engine.compile(all.types) { adapters.merged($0) }(all)
+    let merged = try engine.compile(all.types, shardings: all.shardings) {
+      adapters.merged($0)
+    }(all)
     return recipe.model.weights.map { name, _ in merged[name]! }
   }
 
   /// Writes the checkpoint and the weights, each atomically.
   public func save() throws {
     try Checkpoint.write(
-      state, step: step, recipe: recipe, batches: try batches.saved(), to: folder.checkpoint)
+      state, step: step, recipe: recipe, batches: try batches.saved(), to: folder.checkpoint,
+      on: engine)
     try ModelFile.write(weights(), card: recipe.card, to: folder.weights, on: engine)
   }
 }

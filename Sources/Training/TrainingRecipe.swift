@@ -3,6 +3,7 @@ import Layers
 import Models
 import Optimizers
 import Recipe
+import Tensors
 
 /// Everything that a training run depends on, as a YAML file says it.
 public struct TrainingRecipe: Codable, Hashable, Sendable {
@@ -28,6 +29,10 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var smoothing: Double
   /// The scale of guidance that the weights' file asks of generation.
   public var guidance: Double
+  /// The devices that the run is spread over.
+  public var mesh: Mesh
+  /// The element type that networks compute in; weights and what is kept of them stay in f32.
+  public var precision: Precision
   /// The seed of everything random.
   public var seed: UInt64
   /// The folder of the run.
@@ -38,8 +43,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var checkpointEvery: Int
 
   enum CodingKeys: String, CodingKey {
-    case model, objective, data, optimizer, batch, steps, start, adapters, smoothing, guidance, seed
-    case output
+    case model, objective, data, optimizer, batch, steps, start, adapters, smoothing, guidance
+    case mesh, precision, seed, output
     case conditionDropout = "condition_dropout"
     case logEvery = "log_every"
     case checkpointEvery = "checkpoint_every"
@@ -61,6 +66,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
     smoothing = try keys.value(.smoothing, default: 0, in: 0..<1)
     guidance = try keys.value(.guidance, default: 0, in: 0...)
+    mesh = try keys.value(.mesh, default: Mesh())
+    precision = try keys.value(.precision, default: .float32)
     seed = try keys.value(.seed, default: 0)
     output = try keys.value(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
@@ -110,6 +117,9 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
         "classification trains a classifier; this network is trained by twinflow or tutorial")
     default: break
     }
+    if let misfit = misfit(of: mesh) {
+      throw InvalidRecipeValue(CodingKeys.mesh, mesh, misfit.description)
+    }
     if case .twinFlow(let settings) = objective {
       do {
         _ = try Partition(batch: batch, weights: settings.groups)
@@ -121,6 +131,21 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
 }
 
 extension TrainingRecipe {
+  /// What cannot be split over a mesh, nil where all can.
+  public func misfit(of mesh: Mesh) -> ShardingError? {
+    guard batch % mesh.batchParts == 0 else {
+      return .indivisibleBatch(batch: batch, mesh: mesh)
+    }
+    for (name, weight) in model.weights(with: adapters).pairs {
+      if let (axis, _) = weight.sharding.misfit(weight.type.shape, mesh) {
+        return .indivisible(
+          name: name, axis: axis, size: weight.type.shape[axis],
+          meaning: weight.sharding.axes[axis]!, mesh: mesh)
+      }
+    }
+    return nil
+  }
+
   /// What the files of weights say of themselves.
   var card: ModelFile.Card {
     let anyStep =
@@ -133,6 +158,17 @@ extension TrainingRecipe {
     if case .twinFlow(let settings) = objective { card.timeConvention = settings.timeConvention }
     return card
   }
+}
+
+/// The element types that networks can compute in.
+public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
+  /// Single precision.
+  case float32 = "f32"
+  /// Half the memory and, on devices with units for it, many times the speed.
+  case bfloat16 = "bf16"
+
+  /// The element type.
+  public var dtype: DType { self == .float32 ? .float32 : .bfloat16 }
 }
 
 /// What a network is trained to do.

@@ -16,6 +16,9 @@ struct TrainingStep: Sendable {
   let weights: Named<Weight>
   /// The types of the state.
   private(set) var stateTypes = Named<TensorType>()
+  /// How the state and the batch are split over a mesh: everything that is kept for a weight lies
+  /// as the weight does.
+  private(set) var shardings = Named<Sharding>()
   /// nil for a classifier.
   private let objective: (any Objective)?
 
@@ -25,6 +28,23 @@ struct TrainingStep: Sendable {
     weights = recipe.model.weights(with: recipe.adapters)
     objective = try recipe.objective.objective(batch: recipe.batch)
     stateTypes = initialState(weights.mapValues { .placeholder($0.type) }).mapValues(\.type)
+    for name in stateTypes.names { shardings[name] = sharding(name) }
+    for name in batchTypes.names { shardings[name] = Self.batchSharding }
+  }
+
+  /// How a batch is split.
+  static let batchSharding = Sharding([.batch])
+
+  private func sharding(_ name: String) -> Sharding {
+    // `optimizer.first.blocks.mlp.weight` is kept for `blocks.mlp.weight`.
+    var rest = Substring(name)
+    while let dot = rest.firstIndex(of: ".") {
+      rest = rest[rest.index(after: dot)...]
+      if let weight = weights[String(rest)], weight.type.shape == stateTypes[name]?.shape {
+        return weight.sharding
+      }
+    }
+    return .whole
   }
 
   private var averageRate: Double { objective?.averageRate ?? 0 }
@@ -139,7 +159,9 @@ struct TrainingStep: Sendable {
     _ weights: Named<Tensor>, _ moments: Named<Tensor>, _ loss: Tensor, _ rate: Tensor,
     _ step: Tensor, every interval: Int
   ) -> (state: Named<Tensor>, norm: Tensor) {
-    var gradients = loss.gradients(for: weights)
+    var gradients = loss.gradients(for: weights).map { name, gradient in
+      gradient.sharded(self.weights[name]!.sharding)
+    }
     let norm: Tensor
     if recipe.optimizer.clip > 0 {
       (gradients, norm) = gradients.clipped(toNorm: recipe.optimizer.clip)
@@ -166,7 +188,9 @@ struct TrainingStep: Sendable {
       given = keys[1].bernoulli(recipe.conditionDropout, labels.shape).select(none, labels)
     }
     let bind = { (weights: Named<Tensor>, adapters: Adapters?) in
-      recipe.model.velocityModel(frozen.merging(weights), adapters: adapters)!
+      SpreadModel(
+        model: recipe.model.velocityModel(frozen.merging(weights), adapters: adapters)!,
+        precision: recipe.precision.dtype)
     }
     let further = auxiliaries.map { network in
       (

@@ -4,8 +4,11 @@ import Tensors
 
 /// Named arrays in one safetensors file, or in several that an index names.
 ///
-/// The index is JSON, `{"metadata": {…}, "weight_map": {"array": "file", …}}`, and lies beside the
-/// files under the name of the whole: `weights.safetensors.index.json`.
+/// The index is JSON and lies beside the files under the name of the whole,
+/// `weights.safetensors.index.json`. It says for each array in which file it is,
+/// `{"metadata": {…}, "weight_map": {"array": "file", …}}`, or, where many devices have written it,
+/// in which files its parts are and where each one starts,
+/// `{"metadata": {…}, "parts": {"array": {"shape": [8, 4], "files": {"file": [0, 0], …}}, …}}`.
 public struct WeightFiles: Sendable {
   /// Where the file or the index lies.
   public let path: String
@@ -14,7 +17,8 @@ public struct WeightFiles: Sendable {
   /// Texts about the file.
   public private(set) var metadata: [String: String] = [:]
   private var files: [String: SafeTensors] = [:]
-  private var places: [String: String] = [:]
+  /// The files that an array lies in, with the region that each of them has.
+  private var places: [String: [(file: String, region: Region)]] = [:]
 
   static let indexSuffix = ".index.json"
 
@@ -30,17 +34,37 @@ public struct WeightFiles: Sendable {
       types = file.types
       metadata = file.metadata
       files = [path: file]
-      places = Dictionary(uniqueKeysWithValues: types.names.map { ($0, path) })
+      for (name, type) in types.pairs { places[name] = [(path, Region(whole: type.shape))] }
     }
   }
 
-  /// The bytes of an array, valid for as long as its `owner` lives; nil where there is none.
-  public func bytes(_ name: String) -> UnsafeRawBufferPointer? {
-    places[name].flatMap { files[$0]?.bytes(name) }
+  /// The bytes of an array that lies in one file, valid for as long as the file's owner; nil where
+  /// there is none, or where it is in parts.
+  public func mapped(_ name: String) -> (bytes: UnsafeRawBufferPointer, owner: MappedFile)? {
+    guard let parts = places[name], parts.count == 1, let file = files[parts[0].file],
+      let bytes = file.bytes(name)
+    else { return nil }
+    return (bytes, file.owner)
   }
 
-  /// What keeps an array's bytes in memory.
-  public func owner(of name: String) -> MappedFile? { places[name].flatMap { files[$0]?.owner } }
+  /// A copy of a region of an array, dense and row-major, from whatever parts it lies in.
+  public func bytes(_ name: String, _ region: Region) -> [UInt8] {
+    guard let parts = places[name], let type = types[name] else {
+      preconditionFailure("the files have no array \(name)")
+    }
+    let width = type.dtype.byteCount
+    let count = region.sizes.reduce(width, *)
+    return [UInt8](unsafeUninitializedCapacity: count) { memory, initialized in
+      let target = UnsafeMutableRawBufferPointer(memory)
+      for part in parts {
+        guard let file = files[part.file], let bytes = file.bytes(name) else { continue }
+        withExtendedLifetime(file) {
+          region.copy(from: part.region, bytes, to: target, width: width)
+        }
+      }
+      initialized = count
+    }
+  }
 
   /// Whether a file, or an index for it, is there.
   public static func exist(at path: String) -> Bool {
@@ -69,22 +93,71 @@ public struct WeightFiles: Sendable {
     func fail(_ reason: String) -> WeightsError { .damaged(path: path, reason: reason) }
     let json = withExtendedLifetime(try MappedFile(path)) { Data($0.bytes) }
     guard let object = try? JSONSerialization.jsonObject(with: json) as? [String: Any],
-      let map = object["weight_map"] as? [String: String]
-    else { throw fail("its index does not map names to files under weight_map") }
+      object["weight_map"] != nil || object["parts"] != nil
+    else { throw fail("its index does not map names to files under weight_map or parts") }
     metadata = (object["metadata"] as? [String: Any] ?? [:]).compactMapValues { $0 as? String }
+    if let parts = object["parts"] {
+      guard let parts = parts as? [String: [String: Any]] else {
+        throw fail("its index says nothing of use under parts")
+      }
+      try readParts(parts)
+    } else {
+      guard let map = object["weight_map"] as? [String: String] else {
+        throw fail("its index does not map names to files under weight_map")
+      }
+      try open(Set(map.values))
+      for name in map.keys.sorted() {
+        guard let type = files[map[name]!]?.types[name] else {
+          throw fail("its index says that \(name) is in \(map[name]!), which has it not")
+        }
+        types[name] = type
+        places[name] = [(map[name]!, Region(whole: type.shape))]
+      }
+    }
+  }
+
+  private mutating func open(_ names: Set<String>) throws {
     let folder = (path as NSString).deletingLastPathComponent
-    for name in Set(map.values).sorted() {
+    for name in names.sorted() {
       guard !name.isEmpty, !name.hasPrefix("."), !name.contains("/") else {
-        throw fail("its index names the file \"\(name)\", which is not one beside it")
+        throw WeightsError.damaged(
+          path: path, reason: "its index names the file \"\(name)\", which is not one beside it")
       }
       files[name] = try SafeTensors(path: folder.isEmpty ? name : "\(folder)/\(name)")
     }
-    places = map
-    for name in map.keys.sorted() {
-      guard let type = files[map[name]!]?.types[name] else {
-        throw fail("its index says that \(name) is in \(map[name]!), which has it not")
+  }
+
+  private mutating func readParts(_ arrays: [String: [String: Any]]) throws {
+    let path = path
+    func fail(_ reason: String) -> WeightsError { .damaged(path: path, reason: reason) }
+    let maps = arrays.mapValues { $0["files"] as? [String: [Int]] ?? [:] }
+    try open(Set(maps.values.flatMap(\.keys)))
+    for (name, facts) in arrays.sorted(by: { $0.key < $1.key }) {
+      guard let sizes = facts["shape"] as? [Int], sizes.allSatisfy({ $0 >= 0 }) else {
+        throw fail("its index does not say the shape of \(name)")
       }
-      types[name] = type
+      var found = 0
+      for (file, start) in maps[name]!.sorted(by: { $0.key < $1.key }) {
+        guard let type = files[file]?.types[name] else {
+          throw fail("its index says that a part of \(name) is in \(file), which has it not")
+        }
+        let part = type.shape.sizes
+        guard start.count == sizes.count, part.count == sizes.count,
+          sizes.indices.allSatisfy({ (0...sizes[$0]).contains(start[$0]) }),
+          sizes.indices.allSatisfy({ part[$0] <= sizes[$0] - start[$0] }),
+          types[name].map({ $0.dtype == type.dtype }) ?? true
+        else { throw fail("the part of \(name) in \(file) does not fit into \(sizes)") }
+        let region = Region(start: start, sizes: part)
+        guard (places[name] ?? []).allSatisfy({ $0.region.intersection(region) == nil }) else {
+          throw fail("parts of \(name) overlap")
+        }
+        types[name] = TensorType(Shape(sizes), type.dtype)
+        places[name, default: []].append((file, region))
+        found += type.shape.count
+      }
+      guard let type = types[name], found == type.shape.count else {
+        throw fail("parts of \(name) are missing")
+      }
     }
   }
 }
@@ -102,12 +175,13 @@ extension WeightFiles {
     largest: Int = 5 << 30, bytes: (String) throws -> [UInt8]
   ) throws {
     let parts = split(types, largest)
+    let stem = path.hasSuffix(".safetensors") ? String(path.dropLast(12)) : path
     guard parts.count > 1 else {
       try SafeTensors.write(types, metadata: metadata, to: path, bytes: bytes)
       unlink(path + indexSuffix)
+      removeParts(of: stem, except: nil)
       return
     }
-    let stem = path.hasSuffix(".safetensors") ? String(path.dropLast(12)) : path
     var map: [String: String] = [:]
     var staged: [StagedFile] = []
     for (number, part) in parts.enumerated() {
@@ -118,15 +192,20 @@ extension WeightFiles {
     let total = types.values.map(\.byteCount).reduce(0, +)
     var texts: [String: Any] = metadata
     texts["total_size"] = total
-    let index = try StagedFile(path + indexSuffix)
-    let json = try JSONSerialization.data(
-      withJSONObject: ["metadata": texts, "weight_map": map],
-      options: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted])
-    try json.withUnsafeBytes { try index.write($0) }
-    try index.finish()
+    let index = try stageIndex(["metadata": texts, "weight_map": map], at: path)
     for file in staged { try file.commit() }
     try index.commit()
     unlink(path)
+    removeParts(of: stem, except: nil)
+  }
+
+  static func stageIndex(_ content: [String: Any], at path: String) throws -> StagedFile {
+    let index = try StagedFile(path + indexSuffix)
+    let json = try JSONSerialization.data(
+      withJSONObject: content, options: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted])
+    try json.withUnsafeBytes { try index.write($0) }
+    try index.finish()
+    return index
   }
 
   private static func split(_ types: Named<TensorType>, _ largest: Int) -> [Named<TensorType>] {

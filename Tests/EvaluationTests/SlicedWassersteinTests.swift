@@ -1,6 +1,7 @@
 import Datasets
-import Evaluation
 import Testing
+
+@testable import Evaluation
 
 @Suite struct SlicedWassersteinTests {
   /// A shift by d along any line is d·|cos| along each direction: d/√2 in the mean of squares.
@@ -21,5 +22,14 @@ import Testing
     let same = SlicedWasserstein.distance(a, Points.spiral.sample(2000, seed: 2))
     let other = SlicedWasserstein.distance(a, Points.eightGaussians.sample(2000, seed: 2))
     #expect(same > 0 && same < 0.1 && other > 1.5 * same)
+  }
+
+  @Test func precisionSeesWhatLiesBetweenTheArms() {
+    let real = Points.spiral.sample(2000, seed: 1)
+    let precision = PointPrecision(real: real, others: Points.spiral.sample(2000, seed: 2))
+    #expect(precision(real) == 1)
+    #expect(abs(precision(Points.spiral.sample(2000, seed: 3)) - 0.99) < 0.01)
+    let between = real.map { $0 * 0.5 }
+    #expect(precision(between) < 0.6)
   }
 }

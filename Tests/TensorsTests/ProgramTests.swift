@@ -50,10 +50,12 @@ import Testing
     #expect(function.program.donated == ["state", "scratch"])
     if let memory = function.executable.memory { #expect(memory.aliased == 16) }
     let buffers = Named(
-      try types.names.map { ($0, try client.buffer([1, 2, 3, 4] as [Float], shape: [4])) })
+      try types.names.map {
+        ($0, ShardedArray(try client.buffer([1, 2, 3, 4] as [Float], shape: [4])))
+      })
     let results = try function(buffers)
     #expect(try results["state"]!.array(of: Float.self) == [3, 6, 9, 12])
-    #expect(types.names.map { buffers[$0]!.isConsumed } == [false, true, true])
+    #expect(types.names.map { buffers[$0]!.parts[0].buffer.isConsumed } == [false, true, true])
   }
 
   @Test func missingArgumentsAreNamed() throws {

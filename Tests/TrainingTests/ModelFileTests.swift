@@ -14,7 +14,7 @@ import Weights
     return config
   }
 
-  private func fresh(_ engine: Engine) throws -> Named<Buffer> {
+  private func fresh(_ engine: Engine) throws -> Named<ShardedArray> {
     let model = ModelConfig.dit(config)
     return try engine.compile(Named()) { _ in model.weights.initialized(Key(seed: 1)) }(Named())
   }

@@ -29,6 +29,11 @@ final class TemporaryFolder {
 
 /// A recipe that trains a tiny network for a few steps on real pictures.
 func tinyRecipe(_ output: String, _ settings: String...) throws -> TrainingRecipe {
+  try tinyRecipe(output, settings)
+}
+
+/// A recipe that trains a tiny network for a few steps on real pictures.
+func tinyRecipe(_ output: String, _ settings: [String]) throws -> TrainingRecipe {
   let yaml = """
     model: {kind: dit, size: 28, patch: 14, width: 16, depth: 1, heads: 2, mlp_ratio: 1}
     objective: {kind: twinflow, groups: {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}}

@@ -24,13 +24,13 @@ import Testing
   private func expectWhole(_ files: WeightFiles, location: SourceLocation = #_sourceLocation) {
     #expect(Set(files.types.names) == Set(Self.types.names), sourceLocation: location)
     for name in Self.types.names {
-      let found = files.owner(of: name).map { owner in
-        withExtendedLifetime(owner) { Array(files.bytes(name)!) }
+      let found = files.mapped(name).map { mapped in
+        withExtendedLifetime(mapped.owner) { Array(mapped.bytes) }
       }
       #expect(found == Self.bytes(name), sourceLocation: location)
       #expect(files.types[name] == Self.types[name], sourceLocation: location)
     }
-    #expect(files.bytes("none") == nil && files.owner(of: "none") == nil)
+    #expect(files.mapped("none") == nil)
   }
 
   private func names(in folder: String) throws -> [String] {

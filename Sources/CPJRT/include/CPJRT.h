@@ -353,6 +353,12 @@ typedef struct PJRT_Executable_GetCompiledMemoryStats_Args {
   int64_t total_size_in_bytes;
 } PJRT_Executable_GetCompiledMemoryStats_Args;
 
+typedef struct PJRT_Executable_OptimizedProgram_Args {
+  PJRT_HEAD
+  PJRT_Executable *executable;
+  PJRT_Program *program;  // out: without code the size alone, else the code is filled in
+} PJRT_Executable_OptimizedProgram_Args;
+
 typedef struct PJRT_Executable_Serialize_Args {
   PJRT_HEAD
   const PJRT_Executable *executable;

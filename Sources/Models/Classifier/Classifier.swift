@@ -23,8 +23,9 @@ public struct Classifier {
       )
     }
     let side = config.size / 4
-    hidden = Linear(scope / "hidden", side * side * widths[3], config.features)
-    output = Linear(scope / "output", config.features, config.classes)
+    hidden = Linear(
+      scope / "hidden", side * side * widths[3], config.features, to: .hidden)
+    output = Linear(scope / "output", config.features, config.classes, from: .hidden)
   }
 
   /// Features `[batch, features]` and logits `[batch, classes]` of images within ±1.

@@ -21,16 +21,17 @@ public struct DiT: VelocityModel {
   public init(_ scope: Scope, _ config: DiTConfig) {
     self.config = config
     let (width, pixels) = (config.width, config.patch * config.patch * config.channels)
-    patches = Linear(scope / "patches", pixels, width)
+    patches = Linear(scope / "patches", pixels, width, to: .embed)
     time = MLP(scope / "time", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
     target = MLP(scope / "target", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
     label = Embedding(scope / "label", count: config.classes + 1, width: width)
     blocks = Stack(scope / "blocks", count: config.depth, execution: config.execution) {
       DiTBlock($0, config)
     }
-    modulation = Linear(scope / "modulation", width, 2 * width, initial: .zeros)
+    modulation = Linear(
+      scope / "modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
-    output = Linear(scope / "output", width, pixels, initial: .zeros)
+    output = Linear(scope / "output", width, pixels, initial: .zeros, from: .embed)
   }
 
   /// - Parameters:
@@ -55,7 +56,7 @@ public struct DiT: VelocityModel {
       .transpose([0, 1, 3, 2, 4, 5]).reshape([batch, grid * grid, -1])
     let positions = Tensor.positions(height: grid, width: grid, features: config.width)
     var h = patches(tokens) + positions.cast(to: x.dtype)
-    h = blocks(h) { block, h in block(h, signal) }
+    h = blocks(h) { block, h in block(h, signal).sharded(.batch) }
 
     let m = modulation(signal).expanded([1]).split(2, axis: -1)
     let y = output(norm(h) * (1 + m[1]) + m[0])
@@ -73,10 +74,11 @@ struct DiTBlock {
 
   init(_ scope: Scope, _ config: DiTConfig) {
     let width = config.width
-    modulation = Linear(scope / "modulation", width, 6 * width, initial: .zeros)
+    modulation = Linear(
+      scope / "modulation", width, 6 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
     attention = SelfAttention(scope / "attention", width: width, heads: config.heads)
-    mlp = MLP(scope / "mlp", width, hidden: config.mlpRatio * width, width) {
+    mlp = MLP(scope / "mlp", width, hidden: config.mlpRatio * width, width, from: .embed) {
       $0.gelu(approximate: true)
     }
   }

@@ -21,16 +21,17 @@ public struct PointNetwork: VelocityModel {
     let width = config.width
     time = MLP(scope / "time", config.frequencies, hidden: width, width) { $0.silu() }
     target = MLP(scope / "target", config.frequencies, hidden: width, width) { $0.silu() }
-    input = Linear(scope / "input", config.features, width)
+    input = Linear(scope / "input", config.features, width, to: .embed)
     blocks = (0..<config.depth).map { i in
       let block = scope / "blocks" / i
       return (
-        LayerNorm(block / "norm", width, affine: false), Linear(block / "shift", width, width),
-        MLP(block / "mlp", width, hidden: 2 * width, width) { $0.silu() }
+        LayerNorm(block / "norm", width, affine: false),
+        Linear(block / "shift", width, width, from: .embed, to: .hidden),
+        MLP(block / "mlp", width, hidden: 2 * width, width, from: .embed) { $0.silu() }
       )
     }
     norm = LayerNorm(scope / "norm", width, affine: false)
-    output = Linear(scope / "output", width, config.features, initial: .zeros)
+    output = Linear(scope / "output", width, config.features, initial: .zeros, from: .embed)
   }
 
   /// - Parameters:

@@ -39,7 +39,8 @@ public struct TutorialUNet: VelocityModel {
     }
     // The published network starts as PyTorch does: weights and biases uniform by the fan-in.
     func linear(_ scope: Scope, _ input: Int, _ output: Int) -> Linear {
-      Linear(scope, input, output, initial: .fanIn(input), initialBias: .fanIn(input))
+      Linear(
+        scope, input, output, initial: .fanIn(input), initialBias: .fanIn(input), to: .embed)
     }
     func times(_ scope: Scope) -> MLP {
       MLP(linear(scope / "input", 1, features), linear(scope / "output", features, features)) {
@@ -56,7 +57,8 @@ public struct TutorialUNet: VelocityModel {
     condition = linear(scope / "condition", 3 * features, 4 * width)
     up1 = rise("up1", 6 * width, 2 * width)
     up2 = rise("up2", 3 * width, width)
-    output = Convolution2D(scope / "output", width, config.channels, kernel: 3, padding: 1)
+    output = Convolution2D(
+      scope / "output", width, config.channels, kernel: 3, padding: 1, to: nil)
   }
 
   /// - Parameters:

@@ -57,8 +57,28 @@ struct Attention: Operation {
     return ["scale": .float(scale), "mask": .numbers(strides)]
   }
 
+  /// How the operands are split over a mesh: by samples and heads.
+  func shardings(_ operands: [TensorType]) -> [Sharding] {
+    let whole: [LogicalAxis?] = isPacked ? [.batch, nil, nil, .heads] : [.batch, nil, .heads]
+    return operands.enumerated().map { i, operand in
+      guard i == inputs else { return Sharding(whole) }
+      let sizes = operand.shape.sizes
+      return Sharding([sizes[0] > 1 ? .batch : nil, sizes[1] > 1 ? .heads : nil])
+    }
+  }
+
+  /// How the results are split over a mesh.
+  static let resultShardings = [Sharding([.batch, nil, .heads]), Sharding([.batch, .heads])]
+
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let types = results(operands.map(\.type))
+    if let mesh = target.mesh,
+      let split = ManualComputation.results(
+        of: self, operands, shardings(operands.map(\.type)), results: Self.resultShardings,
+        over: mesh)
+    {
+      return split
+    }
     if target.has(.attention), types[0].dtype == .float32 {
       let mask = operands.count > inputs ? operands[inputs] : nil
       return KernelCall.results(of: .attention, values(mask: mask), operands, types: types)
@@ -109,6 +129,15 @@ struct AttentionGradient: Operation {
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let given = operands.dropLast(3)
+    if let mesh = target.mesh {
+      let shardings = attention.shardings(given.map(\.type))
+      let all = shardings + Attention.resultShardings + [Attention.resultShardings[0]]
+      if let split = ManualComputation.results(
+        of: self, operands, all, results: Array(shardings.prefix(attention.inputs)), over: mesh)
+      {
+        return split
+      }
+    }
     guard target.has(.attentionGradient), operands[0].dtype == .float32 else {
       return plain(operands)
     }

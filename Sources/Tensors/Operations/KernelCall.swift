@@ -9,8 +9,8 @@ enum Kernel: String {
 }
 
 extension Target {
-  /// Whether programs may call a kernel.
-  func has(_ kernel: Kernel) -> Bool { kernels.contains(kernel.rawValue) }
+  /// Whether programs may call a kernel; not where the partitioner would have to see into it.
+  func has(_ kernel: Kernel) -> Bool { mesh == nil && kernels.contains(kernel.rawValue) }
 }
 
 /// A call of one of this project's own kernels, see `Client.kernels`.
@@ -46,6 +46,18 @@ struct KernelCall: Operation {
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
     let config = values.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value.text)" }
     return "api_version = 4 : i32, backend_config = {\(config.joined(separator: ", "))}, "
-      + "call_target_name = \"\(kernel.rawValue)\""
+      + "call_target_name = \"\(kernel.rawValue)\", "
+      + "operand_layouts = \(rowMajor(operands)), result_layouts = \(rowMajor(results))"
+  }
+
+  /// Without this the compiler may lay arrays out as it likes.
+  private func rowMajor(_ types: [TensorType]) -> String {
+    let layouts = types.map { type in
+      let rank = type.shape.rank
+      return rank == 0
+        ? "dense<> : tensor<0xindex>"
+        : "dense<[\(list((0..<rank).reversed()))]> : tensor<\(rank)xindex>"
+    }
+    return "[\(layouts.joined(separator: ", "))]"
   }
 }

@@ -1,0 +1,34 @@
+/// A value that is split over the mesh in a given way; without a mesh the value itself.
+struct ShardingConstraint: Operation {
+  let sharding: Sharding
+
+  var opcode: String { "sdy.sharding_constraint" }
+
+  func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
+    "sharding = \(sharding.text(rank: operands[0].shape.rank))"
+  }
+
+  func results(_ operands: [TensorType]) -> [TensorType] {
+    precondition(
+      sharding.axes.count <= operands[0].shape.rank,
+      "\(operands[0]) has fewer axes than \(sharding.axes)")
+    return operands
+  }
+
+  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+    target.mesh == nil ? operands : nil
+  }
+
+  func pullback(_ at: Application) -> [Tensor?] { [at.dy.sharded(sharding)] }
+}
+
+extension Tensor {
+  /// This value, split over the mesh as said; axes that are not listed stay whole. Without a mesh it
+  /// changes nothing.
+  public func sharded(_ axes: LogicalAxis?...) -> Tensor { sharded(Sharding(axes)) }
+
+  /// This value, split over the mesh as said. Without a mesh it changes nothing.
+  public func sharded(_ sharding: Sharding) -> Tensor {
+    Tensor(ShardingConstraint(sharding: sharding), [self])
+  }
+}

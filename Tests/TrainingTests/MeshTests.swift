@@ -1,0 +1,106 @@
+import Foundation
+import PJRT
+import Tensors
+import Testing
+
+@testable import Training
+
+@Suite struct MeshTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// A recipe whose every axis can be halved three times.
+  private func recipe(_ name: String, _ mesh: String, _ more: String...) throws -> TrainingRecipe {
+    let settings =
+      [
+        "model={kind: dit, patch: 7, width: 32, depth: 2, heads: 8, mlp_ratio: 2}",
+        "batch=16", "steps=5", "mesh=\(mesh)", "objective.average_rate=0.9",
+      ] + more
+    return try tinyRecipe(folder.path + "/" + name, settings)
+  }
+
+  private static let engines = Result {
+    try Engine(
+      client: Client(Plugin.load(), options: ["cpu_device_count": 8]),
+      cache: ExecutableCache(directory: NSTemporaryDirectory() + "twinflow-test-executables"))
+  }
+
+  /// The losses of some steps and the weights after them.
+  private func result(_ trainer: Trainer, steps: Int) throws -> (losses: [Float], all: [Float]) {
+    let losses = try (0..<steps).map { _ in try trainer.advance()["loss"]! }
+    return (losses, try trainer.weights().values.flatMap { try $0.array(of: Float.self) })
+  }
+
+  private func distance(_ a: [Float], _ b: [Float]) -> Double {
+    let norm = { (x: [Double]) in x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+    return norm(zip(a, b).map { Double($0) - Double($1) }) / norm(a.map { Double($0) })
+  }
+
+  private static let meshes =
+    ["{data: 2}", "{fsdp: 2, tensor: 2}", "{data: 2, fsdp: 2, tensor: 2}"]
+    + (ProcessInfo.processInfo.environment["TWINFLOW_SLOW_TESTS"] != nil
+      ? ["{fsdp: 2}", "{tensor: 2}", "{data: 4}", "{data: 2, fsdp: 2}", "{fsdp: 8}", "{tensor: 8}"]
+      : [])
+
+  @Test(arguments: meshes) func everyMeshTrainsTheSame(mesh: String) throws {
+    let engine = try Self.engines.get()
+    let one = try result(Trainer(recipe("one", "{}"), on: engine), steps: 5)
+    let trainer = try Trainer(recipe("many", mesh), on: engine)
+    let many = try result(trainer, steps: 5)
+    for (a, b) in zip(one.losses, many.losses) { #expect(abs(a - b) <= 1e-5 * abs(a)) }
+    #expect(distance(one.all, many.all) <= 1e-5)
+    #expect(trainer.function.executable.devices.count == trainer.recipe.mesh.count)
+  }
+
+  @Test func weightsAndMomentsAreSplit() throws {
+    let trainer = try Trainer(recipe("split", "{fsdp: 2, tensor: 4}"), on: Self.engines.get())
+    let all = trainer.stateTypes.values.reduce(0) { $0 + $1.byteCount }
+    let memory = try #require(trainer.function.executable.memory)
+    // Biases of the features inside and single numbers are not worth splitting over everything.
+    #expect(memory.arguments < all / 4)
+  }
+
+  @Test func checkpointsGoFromMeshToMesh() throws {
+    let engine = try Self.engines.get()
+    let whole = try result(Trainer(recipe("whole", "{}"), on: engine), steps: 4)
+    var losses: [Float] = []
+    let meshes = ["{}", "{fsdp: 2, tensor: 2}", "{data: 2}", "{data: 2, fsdp: 2, tensor: 2}"]
+    for (i, mesh) in meshes.enumerated() {
+      let trainer = try Trainer(
+        recipe("run", mesh), on: engine, start: i == 0 ? .fresh : .resumed)
+      #expect(trainer.step == i)
+      losses.append(try trainer.advance()["loss"]!)
+      try trainer.save()
+    }
+    for (a, b) in zip(whole.losses, losses) { #expect(abs(a - b) <= 1e-5 * abs(a)) }
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/run")
+    #expect(files.filter { $0.contains("-part-") }.count == 4, "\(files)")
+    #expect(files.contains("checkpoint.safetensors.index.json"))
+    // Back to one device and one file.
+    let last = try Trainer(recipe("run", "{}"), on: engine, start: .resumed)
+    #expect(try distance(whole.all, last.weights().values.flatMap { try $0.array() }) <= 1e-5)
+    try last.save()
+    let left = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/run")
+    #expect(left.sorted() == ["checkpoint.safetensors", "weights.safetensors"])
+  }
+
+  @Test(arguments: [
+    ("{data: 3}", ["data × fsdp of 3", "batch of 16", "Use a batch of 18"]),
+    ("{tensor: 64}", ["tensor of 64", "hidden, 32", "These would: 1, 2, 4, 8, 16, 32"]),
+    ("{data: 16, tensor: 3}", ["tensor of 3", "does not divide axis 0"]),
+    ("{fsdp: 0}", ["fsdp", "0"]),
+    ("{rows: 2}", ["rows"]),
+  ])
+  func meshesThatDoNotDivideAreRefused(mesh: String, texts: [String]) {
+    let error = #expect(throws: (any Error).self) { try recipe("bad", mesh) }
+    for text in texts { #expect("\(error!)".contains(text), "\(error!)") }
+  }
+
+  @Test func moreDevicesThanThereAreIsAnError() throws {
+    let error = #expect(throws: ShardingError.self) {
+      try Trainer(recipe("bad", "{data: 16}"), on: Self.engines.get())
+    }
+    #expect(error?.description.contains("needs 16 devices and there are 8") == true)
+  }
+}
