@@ -130,6 +130,8 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
 public enum ComparisonError: Error, Equatable, CustomStringConvertible {
   /// The budget does not reach for one step.
   case budgetTooSmall(method: String, evaluations: Double, needed: Double)
+  /// Nothing measures how near samples come to the data.
+  case noYardstick(data: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -137,6 +139,8 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
     case .budgetTooSmall(let method, let evaluations, let needed):
       "A budget of \(evaluations) evaluations is less than the \(needed) of one step of \(method). "
         + "Raise evaluations, or lower the batch."
+    case .noYardstick(let data):
+      "Nothing measures how near samples come to \(data). Compare on fashion-mnist or on points."
     }
   }
 }

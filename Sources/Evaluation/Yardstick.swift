@@ -33,6 +33,7 @@ enum Yardstick {
         real: set.sample(samples, seed: Self.realSeed),
         others: set.sample(samples, seed: Self.realSeed + 1))
       self = .points(set, count: samples, precision)
+    case .noise: throw ComparisonError.noYardstick(data: data.kind.rawValue)
     }
   }
 

@@ -53,7 +53,7 @@ public struct Adapters: Hashable, Sendable {
       guard name.hasSuffix(".weight"), let a = weights["\(path).\(Self.down)"],
         let b = weights["\(path).\(Self.up)"]
       else { return weight }
-      return weight + b.matmul(a) * (alpha / Double(rank))
+      return weight + b.matmul(a).reshape(weight.shape) * (alpha / Double(rank))
     }
   }
 }

@@ -9,7 +9,7 @@ public struct SelfAttention {
   /// Makes attention over `width` features in `heads` heads.
   public init(_ scope: Scope, width: Int, heads: Int) {
     precondition(width % heads == 0, "\(width) features do not make \(heads) heads")
-    qkv = Linear(scope / "qkv", width, 3 * width, from: .embed, to: .heads)
+    qkv = Linear(scope / "qkv", width, width, parts: 3, from: .embed, to: .heads)
     output = Linear(scope / "output", width, width, from: .heads, to: .embed)
     self.heads = heads
   }

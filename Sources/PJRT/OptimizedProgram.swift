@@ -16,8 +16,6 @@ public struct OptimizedProgram: Sendable {
     public fileprivate(set) var operands: [[[Int]]] = []
     /// The axes of the first operand that a product sums over.
     public fileprivate(set) var contracted: [Int] = []
-    /// How many devices a collective goes over, nil where it does not say.
-    public fileprivate(set) var groupSize: Int?
     /// How often a device runs it in one run of the program.
     public fileprivate(set) var count = 1
 
@@ -96,17 +94,9 @@ public struct OptimizedProgram: Sendable {
       case (36, let ids): result.operandIDs += ProtobufReader.numbers(ids)
       case (38, let ids): result.called += ProtobufReader.numbers(ids)
       case (43, .content(let config)): result.trips = trips(config)
-      case (49, .content(let group)):
-        for part in ProtobufReader(group).fields() ?? [] where part.number == 1 {
-          result.groupSize = (result.groupSize ?? 0) + ProtobufReader.numbers(part.value).count
-        }
-        if result.groupSize == 0 { result.groupSize = nil }
       default: break
       }
     }
-    // Each group of replicas came as a field of its own; all are equally large.
-    let groups = fields.count { $0.number == 49 }
-    if groups > 1, let all = result.groupSize { result.groupSize = all / groups }
     if result.opcode != "while" { result.trips = 1 }
     return result
   }

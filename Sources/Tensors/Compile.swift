@@ -73,18 +73,19 @@ public final class CompiledFunction: Sendable {
   ///   - mesh: the devices it is spread over, nil for one.
   ///   - shardings: how arguments and results are split over the mesh; those that are not named are
   ///     whole on every device.
+  ///   - target: how operations are spelled; by default as the client's devices want it.
   /// - Throws: what the body throws, and the plugin's errors.
   public init(
     _ client: Client, cache: ExecutableCache? = nil, mesh: Mesh? = nil,
     _ arguments: Named<TensorType>, shardings: Named<Sharding> = Named(),
-    donating donated: (String) -> Bool = { _ in false },
+    donating donated: (String) -> Bool = { _ in false }, target: Target? = nil,
     _ body: (Named<Tensor>) throws -> Named<Tensor>
   ) throws {
     let clock = ContinuousClock()
     let start = clock.now
     let program = try Program(
       arguments, donating: donated, shardings: shardings,
-      target: Target(client, mesh: mesh), body)
+      target: target ?? Target(client, mesh: mesh), body)
     let traced = clock.now
     let signature = Signature(
       program.arguments.pairs.map { name, type in

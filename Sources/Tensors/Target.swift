@@ -6,12 +6,24 @@ public struct Target: Hashable, Sendable {
   public var kernels: Set<String>
   /// The devices that the program is spread over, nil for one.
   public var mesh: Mesh?
+  /// Whether the program is only compiled, to see what it would need: kernels then stand in for
+  /// attention in every element type.
+  public private(set) var isPlan = false
 
   /// Makes a target.
   public init(platform: Platform = .cpu, kernels: Set<String> = [], mesh: Mesh? = nil) {
     self.platform = platform
     self.kernels = kernels
     self.mesh = mesh
+  }
+
+  /// A target for programs that are compiled and never run. Products stay the compiler's own, whose
+  /// operations can be counted.
+  public static func plan(_ client: Client, mesh: Mesh?) -> Target {
+    var target = Target(client, mesh: mesh)
+    target.kernels.formIntersection([Kernel.attention, .attentionGradient].map(\.rawValue))
+    target.isPlan = true
+    return target
   }
 
   /// What a client's programs are emitted for.

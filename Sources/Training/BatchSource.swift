@@ -25,6 +25,7 @@ extension DataConfig {
       FashionMNISTBatches(
         try FashionMNIST(.training, folder: path), size: size, flip: flip, seed: seed)
     case .points(let set): PointBatches(set: set, size: size, seed: seed)
+    case .noise: NoiseBatches(elements: shape.count, size: size, seed: seed)
     }
   }
 }
@@ -81,6 +82,32 @@ struct PointBatches: BatchSource {
 
   mutating func restore(_ saved: String) throws {
     guard let number = Int(saved), number >= 0 else {
+      throw DatasetError.wrongPosition(reason: "\(saved) is no number of batches")
+    }
+    self.number = number
+  }
+}
+
+/// Batches of noise.
+struct NoiseBatches: BatchSource {
+  let elements: Int
+  let size: Int
+  let seed: UInt64
+  private var number: UInt64 = 0
+
+  init(elements: Int, size: Int, seed: UInt64) {
+    (self.elements, self.size, self.seed) = (elements, size, seed)
+  }
+
+  mutating func next() -> (samples: [Float], labels: [Int32]) {
+    defer { number += 1 }
+    return Noise.batch(size, elements: elements, seed: seed, number: number)
+  }
+
+  func saved() throws -> String { "\(number)" }
+
+  mutating func restore(_ saved: String) throws {
+    guard let number = UInt64(saved) else {
       throw DatasetError.wrongPosition(reason: "\(saved) is no number of batches")
     }
     self.number = number

@@ -10,6 +10,8 @@ public struct DataConfig: Codable, Hashable, Sendable {
     case fashionMNIST
     /// Points in the plane.
     case points(Points)
+    /// Noise of any size in ten classes, for planning and timing.
+    case noise
   }
 
   /// The set.
@@ -18,6 +20,8 @@ public struct DataConfig: Codable, Hashable, Sendable {
   public var path: String?
   /// Whether half of the pictures are mirrored.
   public var flip: Bool
+  /// The height and width of noise, and its channels.
+  public var size = 0, channels = 0
 
   /// Names a set.
   public init(kind: Kind, path: String? = nil, flip: Bool = false) {
@@ -26,7 +30,7 @@ public struct DataConfig: Codable, Hashable, Sendable {
     self.flip = flip
   }
 
-  enum CodingKeys: String, CodingKey { case kind, path, flip }
+  enum CodingKeys: String, CodingKey { case kind, path, flip, size, channels }
 
   /// Reads a set's name and options.
   ///
@@ -36,6 +40,10 @@ public struct DataConfig: Codable, Hashable, Sendable {
     kind = try keys.value(.kind)
     guard kind == .fashionMNIST else {
       (path, flip) = (nil, false)
+      if kind == .noise {
+        size = try keys.value(.size, in: 1...)
+        channels = try keys.value(.channels, in: 1...)
+      }
       return
     }
     path = try keys.value(.path, default: nil)
@@ -46,6 +54,10 @@ public struct DataConfig: Codable, Hashable, Sendable {
   public func encode(to encoder: any Encoder) throws {
     var keys = encoder.container(keyedBy: CodingKeys.self)
     try keys.encode(kind, forKey: .kind)
+    if kind == .noise {
+      try keys.encode(size, forKey: .size)
+      try keys.encode(channels, forKey: .channels)
+    }
     guard kind == .fashionMNIST else { return }
     try keys.encodeIfPresent(path, forKey: .path)
     try keys.encode(flip, forKey: .flip)
@@ -56,19 +68,22 @@ public struct DataConfig: Codable, Hashable, Sendable {
     switch kind {
     case .fashionMNIST: [28, 28, 1]
     case .points: [2]
+    case .noise: [size, size, channels]
     }
   }
 }
 
 extension DataConfig.Kind: Codable, RawRepresentable, CaseIterable {
   /// All sets.
-  public static let allCases = [Self.fashionMNIST] + Points.allCases.map { Self.points($0) }
+  public static let allCases =
+    [Self.fashionMNIST] + Points.allCases.map { Self.points($0) } + [.noise]
 
   /// The name in recipes.
   public var rawValue: String {
     switch self {
     case .fashionMNIST: "fashion-mnist"
     case .points(let set): set.rawValue
+    case .noise: "noise"
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// Devices with a cache of compiled programs: what everything that computes is given.
@@ -20,6 +21,12 @@ public struct Engine: Sendable {
   ///   - kernels: whether programs for a CPU use this project's kernels.
   ///   - devices: how many virtual devices a CPU is taken for.
   public init(plugin: String? = nil, kernels: Bool = true, devices: Int = 1) throws {
+    if devices > 1 {
+      // Virtual devices on few cores come late to collectives, which would end the process.
+      let flags = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
+      setenv(
+        "XLA_FLAGS", flags + " --xla_cpu_collective_call_terminate_timeout_seconds=3600", 1)
+    }
     let options: [String: NamedValue] = ["cpu_device_count": .integer(Int64(devices))]
     client = try Client(Plugin.load(plugin), options: options, kernels: kernels)
     cache = ExecutableCache()

@@ -80,14 +80,8 @@ public final class Trainer {
   private static func compile(
     _ step: TrainingStep, _ updates: TrainingStep.Updates, _ engine: Engine
   ) throws -> CompiledFunction {
-    try engine.compile(
-      step.stateTypes.merging(step.batchTypes), shardings: step.shardings,
-      donating: { step.stateTypes[$0] != nil }
-    ) { arguments in
-      let batch = Named(step.batchTypes.names.map { ($0, arguments[$0]!) })
-      return step(
-        arguments.filter { step.stateTypes[$0] != nil }, batch, updating: updates)
-    }
+    try step.compiled(
+      updating: updates, on: engine.client, cache: engine.cache, mesh: engine.mesh)
   }
 
   private static func initialState(

@@ -102,6 +102,22 @@ struct TrainingStep: Sendable {
     ])
   }
 
+  /// The step as a program, which takes the memory of the state.
+  ///
+  /// - Parameter target: how operations are spelled; by default as the client's devices want it.
+  func compiled(
+    updating updates: Updates, on client: Client, cache: ExecutableCache?, mesh: Mesh?,
+    target: Target? = nil
+  ) throws -> CompiledFunction {
+    try CompiledFunction(
+      client, cache: cache, mesh: mesh, stateTypes.merging(batchTypes), shardings: shardings,
+      donating: { stateTypes[$0] != nil }, target: target
+    ) { arguments in
+      let batch = Named(batchTypes.names.map { ($0, arguments[$0]!) })
+      return self(arguments.filter { stateTypes[$0] != nil }, batch, updating: updates)
+    }
+  }
+
   /// The new state, with metrics under `metrics.…`.
   func callAsFunction(
     _ state: Named<Tensor>, _ batch: Named<Tensor>, updating updates: Updates
@@ -189,7 +205,8 @@ struct TrainingStep: Sendable {
     }
     let bind = { (weights: Named<Tensor>, adapters: Adapters?) in
       SpreadModel(
-        model: recipe.model.velocityModel(frozen.merging(weights), adapters: adapters)!,
+        model: recipe.model.velocityModel(
+          narrowed(frozen.merging(weights)), adapters: adapters)!,
         precision: recipe.precision.dtype)
     }
     let further = auxiliaries.map { network in
@@ -206,6 +223,16 @@ struct TrainingStep: Sendable {
       data: samples, condition: Named([("label", given)]),
       unconditional: Named([("label", none)]))
     return objective(networks, all, key: keys[0])
+  }
+
+  /// Matrices in the element type that networks compute in: what devices send each other of weights
+  /// is then as narrow.
+  private func narrowed(_ weights: Named<Tensor>) -> Named<Tensor> {
+    guard recipe.precision != .float32 else { return weights }
+    return weights.map { name, weight in
+      guard let declared = self.weights[name], weight.rank >= 2 else { return weight }
+      return weight.cast(to: recipe.precision.dtype).sharded(declared.sharding)
+    }
   }
 
   private func classification(

@@ -17,9 +17,7 @@ struct TwinFlow: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Train.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
-      RecipeCommand.self,
-      CheckGolden.self,
-      Devices.self,
+      RecipeCommand.self, PlanCommand.self, CheckGolden.self, Devices.self,
     ])
 }
 
@@ -37,7 +35,16 @@ struct EngineOptions: ParsableArguments {
     help: "Whether products, attention and convolutions on a CPU run in our own kernels.")
   var kernels = true
 
-  func open() throws -> Engine { try Engine(plugin: plugin, kernels: kernels) }
+  @Option(help: "How many virtual devices a CPU is taken for, to try meshes.")
+  var devices = 1
+
+  func validate() throws {
+    guard devices > 0 else { throw ValidationError("--devices is \(devices); give 1 or more.") }
+  }
+
+  func open() throws -> Engine {
+    try Engine(plugin: plugin, kernels: kernels, devices: devices)
+  }
 }
 
 /// Where a classifier's weights lie that this project ships.

@@ -143,9 +143,9 @@ import Testing
     let x = Numbers.random([1, 3, 4])
     let (y, weights) = try Self.run([x]) { SelfAttention($0, width: 4, heads: 2)($1[0]) }
     let linear = { (name: String, x: Numbers) -> Numbers in
-      let (w, b) = (weights["\(name).weight"]!, weights["\(name).bias"]!)
-      return Numbers([1, 3, w.shape[0]]) { place in
-        (0..<4).reduce(b[place[2]]) { $0 + x[0, place[1], $1] * w[place[2], $1] }
+      let (w, b) = (weights["\(name).weight"]!.values, weights["\(name).bias"]!.values)
+      return Numbers([1, 3, b.count]) { place in
+        (0..<4).reduce(b[place[2]]) { $0 + x[0, place[1], $1] * w[4 * place[2] + $1] }
       }
     }
     let qkv = linear("qkv", x)

@@ -24,7 +24,7 @@ import Testing
       "target.output.weight [8, 8]", "target.output.bias [8]",
       "label.weight [4, 8]",
       "blocks.modulation.weight [2, 48, 8]", "blocks.modulation.bias [2, 48]",
-      "blocks.attention.qkv.weight [2, 24, 8]", "blocks.attention.qkv.bias [2, 24]",
+      "blocks.attention.qkv.weight [2, 3, 8, 8]", "blocks.attention.qkv.bias [2, 3, 8]",
       "blocks.attention.output.weight [2, 8, 8]", "blocks.attention.output.bias [2, 8]",
       "blocks.mlp.input.weight [2, 16, 8]", "blocks.mlp.input.bias [2, 16]",
       "blocks.mlp.output.weight [2, 8, 16]", "blocks.mlp.output.bias [2, 8]",

@@ -49,7 +49,9 @@ public struct DiT: VelocityModel {
       mlp((time.cast(to: .float32) * config.timeScale).sinusoidal(256))
     }
     let gap = (t - tt).cast(to: .float32).expanded([1])
-    let context = embed(time, t) + embed(target, tt) * gap + label(labels)
+    let context =
+      embed(time, t) + embed(target, tt) * gap
+      + label(labels).cast(to: .float32)
     let signal = context.silu().cast(to: x.dtype)
 
     let tokens = x.reshape([batch, grid, patch, grid, patch, config.channels])
@@ -58,7 +60,7 @@ public struct DiT: VelocityModel {
     var h = patches(tokens) + positions.cast(to: x.dtype)
     h = blocks(h) { block, h in block(h, signal).sharded(.batch) }
 
-    let m = modulation(signal).expanded([1]).split(2, axis: -1)
+    let m = modulation(signal).sharded(.batch).expanded([1]).split(2, axis: -1)
     let y = output(norm(h) * (1 + m[1]) + m[0])
     return y.reshape([batch, grid, grid, patch, patch, config.channels])
       .transpose([0, 1, 3, 2, 4, 5]).reshape(x.shape)
@@ -85,7 +87,7 @@ struct DiTBlock {
 
   /// `[batch, tokens, width]` with the signal `[batch, width]`.
   func callAsFunction(_ x: Tensor, _ signal: Tensor) -> Tensor {
-    let m = modulation(signal).expanded([1]).split(6, axis: -1)
+    let m = modulation(signal).sharded(.batch).expanded([1]).split(6, axis: -1)
     let h = x + m[2] * attention(norm(x) * (1 + m[1]) + m[0])
     return h + m[5] * mlp(norm(h) * (1 + m[4]) + m[3])
   }

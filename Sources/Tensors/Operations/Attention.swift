@@ -79,7 +79,7 @@ struct Attention: Operation {
     {
       return split
     }
-    if target.has(.attention), types[0].dtype == .float32 {
+    if target.has(.attention), types[0].dtype == .float32 || target.isPlan {
       let mask = operands.count > inputs ? operands[inputs] : nil
       return KernelCall.results(of: .attention, values(mask: mask), operands, types: types)
     }
@@ -138,7 +138,7 @@ struct AttentionGradient: Operation {
         return split
       }
     }
-    guard target.has(.attentionGradient), operands[0].dtype == .float32 else {
+    guard target.has(.attentionGradient), operands[0].dtype == .float32 || target.isPlan else {
       return plain(operands)
     }
     // The kernel takes the mask last.

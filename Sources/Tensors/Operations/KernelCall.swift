@@ -1,5 +1,5 @@
 /// One of this project's own kernels, by the name that programs call it by.
-enum Kernel: String {
+package enum Kernel: String {
   case product = "twinflow_product"
   case convolution = "twinflow_convolution"
   case convolutionInputGradient = "twinflow_convolution_input_gradient"

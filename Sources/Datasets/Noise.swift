@@ -1,0 +1,24 @@
+import Foundation
+
+/// Noise in ten classes, which no network can learn: for planning and timing.
+public enum Noise {
+  /// A batch: the same seed and number give the same one.
+  ///
+  /// - Parameters:
+  ///   - count: how many samples.
+  ///   - elements: the elements of a sample.
+  ///   - number: the number of the batch among those of the seed.
+  public static func batch(
+    _ count: Int, elements: Int, seed: UInt64, number: UInt64
+  ) -> (samples: [Float], labels: [Int32]) {
+    var random = SplitMix64(seed &* 0x9E37_79B9_7F4A_7C15 &+ number)
+    random = SplitMix64(random.next())
+    let samples = (0..<count * elements).map { _ -> Float in
+      // A sum of four uniform numbers is near enough to a normal one.
+      let word = random.next()
+      let sum = (0..<4).reduce(0.0) { $0 + Double(word >> (16 * $1) & 0xFFFF) / 65536 }
+      return Float((sum - 2) * 3.0.squareRoot())
+    }
+    return (samples, (0..<count).map { _ in Int32.random(in: 0..<10, using: &random) })
+  }
+}

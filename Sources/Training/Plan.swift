@@ -1,0 +1,153 @@
+import Models
+import Tensors
+
+/// What a step of training would need, found by compiling it and not running it.
+///
+/// Bytes are the compiler's own figures for each device. Those of temporaries are of the CPU's
+/// schedule, a GPU's compiler has another one; and the CPU widens bf16 to f32 in temporaries and in
+/// what devices send, of which a GPU then needs about half.
+public struct Plan: Sendable {
+  /// The recipe, with its mesh.
+  public let recipe: TrainingRecipe
+  /// The weights of the network that generates.
+  public let weights: Int
+  /// What a device needs.
+  public let memory: Memory
+  /// Operations of a device in a step: two for each product of two numbers that are added up.
+  public let operations: Double
+  /// The bytes that a device sends to others in a step.
+  public let communication: Double
+  /// The seconds that tracing and compiling took.
+  public let compiling: Double
+
+  /// Bytes on each device.
+  public struct Memory: Hashable, Sendable {
+    /// The weights that generate, trained or frozen.
+    public let weights: Int
+    /// The gradients of those that are trained.
+    public let gradients: Int
+    /// What the optimiser keeps for them.
+    public let moments: Int
+    /// Averages and the initial network.
+    public let averages: Int
+    /// Further networks of the objective with what their optimisers keep.
+    public let further: Int
+    /// What is only needed within a step beside the gradients: mostly activations.
+    public let activations: Int
+    /// All that is needed at once.
+    public let total: Int
+  }
+
+  /// Compiles a recipe's step for the virtual devices of a CPU.
+  ///
+  /// - Parameter client: with at least as many devices as the mesh.
+  /// - Throws: `ShardingError.tooFewDevices`, and the plugin's errors.
+  public init(_ recipe: TrainingRecipe, on client: Client) throws {
+    let mesh = recipe.mesh.count > 1 ? recipe.mesh : nil
+    guard recipe.mesh.count <= client.devices.count else {
+      throw ShardingError.tooFewDevices(
+        mesh: recipe.mesh, found: client.devices.count, platform: client.platformName)
+    }
+    let step = try TrainingStep(recipe)
+    let function = try step.compiled(
+      updating: step.updates(at: 0), on: client, cache: nil, mesh: mesh,
+      target: .plan(client, mesh: mesh))
+    let state = step.stateTypes.pairs.map { name, type in
+      let shape =
+        mesh.map { (step.shardings[name] ?? .whole).local(type.shape, $0) } ?? type.shape
+      return (name: name, bytes: shape.count * type.dtype.byteCount)
+    }
+    func bytes(_ prefixes: String...) -> Int {
+      state.filter { name, _ in prefixes.contains { name.hasPrefix($0 + ".") } }
+        .reduce(0) { $0 + $1.bytes }
+    }
+    let trained = bytes("weights")
+    let needed = function.executable.memory
+    memory = Memory(
+      weights: trained + bytes("frozen"), gradients: trained, moments: bytes("optimizer"),
+      averages: bytes("average", "initial", "smooth"), further: bytes("auxiliary"),
+      activations: max(0, (needed?.temporaries ?? 0) - trained), total: needed?.total ?? 0)
+    weights = step.weights.values.reduce(0) { $0 + $1.type.shape.count }
+    let program = try function.executable.optimizedProgram()
+    operations = program?.operations ?? 0
+    communication = program?.communication(mesh) ?? 0
+    compiling = function.compilation.tracing + function.compilation.compiling
+    self.recipe = recipe
+  }
+
+  /// What a device can do.
+  public struct DeviceSpeed: Sendable {
+    /// Operations a second of products.
+    public var operations: Double
+    /// Bytes a second from and to its memory.
+    public var memory: Double
+    /// Bytes a second to other devices.
+    public var link: Double
+
+    /// Makes a description.
+    public init(operations: Double, memory: Double, link: Double) {
+      (self.operations, self.memory, self.link) = (operations, memory, link)
+    }
+  }
+
+  /// The least seconds that a step can take, by what limits it: products, memory if every byte is
+  /// written and read once, and links.
+  public func seconds(_ speed: DeviceSpeed) -> (products: Double, memory: Double, links: Double) {
+    (
+      operations / speed.operations, 2 * Double(memory.total) / speed.memory,
+      communication / speed.link
+    )
+  }
+}
+
+extension OptimizedProgram {
+  /// The operations of products and attention on one device.
+  var operations: Double {
+    instructions.reduce(0) { $0 + Double($1.count) * $1.operations }
+  }
+
+  /// The bytes that one device sends, with collectives as rings.
+  func communication(_ mesh: Mesh?) -> Double {
+    guard let mesh else { return 0 }
+    return instructions.reduce(0) {
+      $0 + Double($1.count) * $1.sent(amongst: mesh.count)
+    }
+  }
+}
+
+extension OptimizedProgram.Instruction {
+  fileprivate var operations: Double {
+    switch (opcode, target) {
+    case ("dot", _):
+      guard let left = operands.first?.first, let result = shapes.first else { return 0 }
+      return 2 * Double(result.reduce(1, *))
+        * contracted.reduce(1) { $0 * Double(left.indices.contains($1) ? left[$1] : 1) }
+    case ("custom-call", let name) where name.hasPrefix(Kernel.attention.rawValue):
+      // Two products forwards; backwards the scores again and four more.
+      let products = name == Kernel.attention.rawValue ? 2.0 : 5.0
+      guard let first = operands.first?.first, first.count >= 4 else { return 0 }
+      let isPacked = first.count == 5
+      let (heads, width) = (first[first.count - 2], first[first.count - 1])
+      let keys = isPacked ? first[1] : operands.dropFirst().first?.first?[1] ?? first[1]
+      return products * 2 * Double(first[0] * heads * width) * Double(first[1]) * Double(keys)
+    default: return 0
+    }
+  }
+
+  /// - Parameter devices: over how many a collective goes that does not tell by its sizes.
+  fileprivate func sent(amongst devices: Int) -> Double {
+    let count = { (shapes: [[Int]]) in
+      Double(shapes.reduce(0) { $0 + $1.reduce(1, *) })
+    }
+    let (given, made) = (count(operands.flatMap { $0 }), count(shapes))
+    let size = Double(bytes)
+    switch opcode.replacing("-start", with: "") {
+    case "all-gather": return made > 0 ? size * (1 - given / made) : 0
+    case "reduce-scatter": return made > 0 ? size * (given / made - 1) : 0
+    case "all-reduce": return 2 * size * Double(devices - 1) / Double(devices)
+    case "all-to-all": return size * Double(devices - 1) / Double(devices)
+    case "collective-permute": return size
+    default: return 0
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import ArgumentParser
+import Foundation
+import Layers
+import Models
+import Recipe
+import Tensors
+import Training
+
+/// `twinflow plan`
+struct PlanCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Says what a training run would need on devices that are not here.",
+    discussion: """
+      Compiles the whole step for every mesh up to --devices, on a CPU's virtual devices and without
+      running it, and prints the bytes of each device by the compiler's plan; then the smallest mesh
+      that fits. Weights are split over all devices (fsdp); where the recipe's mesh has a tensor
+      axis, that is kept. The bytes of activations are of the CPU compiler's schedule, which widens
+      bf16 to f32 in activations and in what devices send: a GPU needs about half of those. The least seconds of a step follow from its products, from reading and writing every
+      byte once, and from the bytes that collectives send, by the given speeds of a device.
+
+      EXAMPLES
+        twinflow plan Recipes/scale/dit-6b.yaml --devices 64 --device-memory 141GB
+        twinflow plan Recipes/scale/dit-20b.yaml --devices 8 --set 'objective={preset: flow-matching}'
+      """)
+
+  @Argument(help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+  var recipe: String
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("Replaces a value of the recipe.", valueName: "key=value"))
+  var settings: [String] = []
+
+  @Option(help: "How many devices there are at most.")
+  var devices = 8
+
+  @Option(
+    name: .customLong("device-memory"),
+    help: ArgumentHelp("The memory of a device, as in 141GB or 80GiB.", valueName: "bytes"))
+  var deviceMemory: Bytes = Bytes(141_000_000_000)
+
+  @Option(help: "Samples in a step for each part of the batch; by default as the recipe says.")
+  var samples: Int?
+
+  @Flag(help: "Only the mesh over all devices.")
+  var only = false
+
+  @Option(help: "The devices' products, in TFLOP a second; by default an H100's or H200's in bf16.")
+  var peak = 989.0
+
+  @Option(help: "The devices' memory, in GB a second; by default an H200's.")
+  var bandwidth = 4800.0
+
+  @Option(help: "What a device sends to others, in GB a second; by default NVLink's of an H100.")
+  var link = 450.0
+
+  @Option(help: ArgumentHelp("A PJRT plugin for the CPU.", valueName: "library"))
+  var plugin: String?
+
+  func validate() throws {
+    guard devices > 0 else { throw ValidationError("--devices is \(devices); give 1 or more.") }
+    for (name, value) in [("--peak", peak), ("--bandwidth", bandwidth), ("--link", link)]
+    where !(value > 0) {
+      throw ValidationError("\(name) is \(value); give a number above 0.")
+    }
+  }
+
+  func run() throws {
+    let settings = try settings.map { try RecipeSetting($0) }
+    let recipe = try RecipeDecoder.decode(
+      TrainingRecipe.self, contentsOf: recipe, settings: settings)
+    let engine = try Engine(plugin: plugin, devices: devices)
+    var printer = PlanTable(limit: deviceMemory.count)
+    for count in counts {
+      var plans: [Plan] = []
+      for variant in try variants(recipe, devices: count) {
+        let plan = try Plan(variant, on: engine.client)
+        if printer.isEmpty { printer.head(plan) }
+        printer.row(
+          plan,
+          Plan.DeviceSpeed(operations: peak * 1e12, memory: bandwidth * 1e9, link: link * 1e9))
+        plans.append(plan)
+      }
+      if let fitting = plans.first(where: { $0.memory.total <= deviceMemory.count }) {
+        printer.fits(fitting)
+        return
+      }
+    }
+    printer.nothingFits()
+    throw ExitCode.failure
+  }
+
+  /// The numbers of devices that are tried.
+  private var counts: [Int] {
+    if only { return [devices] }
+    var counts = Array(sequence(first: 1) { $0 * 2 }.prefix { $0 < devices })
+    counts.append(devices)
+    return counts
+  }
+
+  /// The recipe on a number of devices, as it is and with less memory.
+  private func variants(_ recipe: TrainingRecipe, devices: Int) throws -> [TrainingRecipe] {
+    var recipe = recipe
+    if recipe.mesh.count != devices {
+      let tensor = devices % recipe.mesh.tensor == 0 ? recipe.mesh.tensor : 1
+      recipe.mesh = Mesh(fsdp: devices / tensor, tensor: tensor)
+    }
+    if let samples { recipe.batch = samples * recipe.mesh.batchParts }
+    if let misfit = recipe.misfit(of: recipe.mesh) { throw misfit }
+    guard case .dit(var config) = recipe.model else { return [recipe] }
+    return [StackExecution.scanned, .recomputed].map { execution in
+      config.execution = execution
+      recipe.model = .dit(config)
+      return recipe
+    }
+  }
+}
+
+/// A number of bytes on the command line.
+struct Bytes: ExpressibleByArgument {
+  let count: Int
+
+  init(_ count: Int) { self.count = count }
+
+  init?(argument: String) {
+    let units = [
+      ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000),
+      ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("", 1),
+    ]
+    for (unit, factor) in units where argument.hasSuffix(unit) {
+      guard let number = Double(argument.dropLast(unit.count)), number > 0, number < 1e18 else {
+        continue
+      }
+      self.init(Int(number * Double(factor)))
+      return
+    }
+    return nil
+  }
+
+  var defaultValueDescription: String { "\(count / 1_000_000_000)GB" }
+}
+
+/// The lines of a plan.
+private struct PlanTable {
+  let limit: Int
+  private(set) var isEmpty = true
+
+  init(limit: Int) { self.limit = limit }
+
+  private static let names = [
+    "weights", "gradients", "moments", "averages", "further", "activations", "all",
+  ]
+
+  mutating func head(_ plan: Plan) {
+    isEmpty = false
+    let count = String(format: "%.3g", Double(plan.weights) / 1e9)
+    print("\(count) G weights; bytes of each device in GB, seconds at least")
+    let columns = Self.names.map { $0.leftPadded(11) }.joined()
+    print(
+      "mesh".rightPadded(22) + "activations".rightPadded(13) + "batch".leftPadded(6) + columns
+        + "TFLOP".leftPadded(9) + "sent GB".leftPadded(9)
+        + ["products", "memory", "links"].map { $0.leftPadded(9) }.joined())
+  }
+
+  mutating func row(_ plan: Plan, _ speed: Plan.DeviceSpeed) {
+    let memory = plan.memory
+    let bytes = [
+      memory.weights, memory.gradients, memory.moments, memory.averages, memory.further,
+      memory.activations, memory.total,
+    ]
+    let columns = bytes.map { String(format: "%11.2f", Double($0) / 1e9) }.joined()
+    let seconds = plan.seconds(speed)
+    let ways =
+      if case .dit(let config) = plan.recipe.model {
+        config.execution == .recomputed ? "recomputed" : "kept"
+      } else { "kept" }
+    print(
+      plan.recipe.mesh.description.rightPadded(22) + ways.rightPadded(13)
+        + "\(plan.recipe.batch)".leftPadded(6) + columns
+        + String(
+          format: "%9.1f%9.2f%9.3f%9.3f%9.3f", plan.operations / 1e12, plan.communication / 1e9,
+          seconds.products, seconds.memory, seconds.links))
+  }
+
+  func fits(_ plan: Plan) {
+    let share = Double(plan.memory.total) / Double(limit)
+    print(
+      "The smallest mesh that fits into \(Bytes(limit).text) a device: \(plan.recipe.mesh), "
+        + String(format: "%.0f %% full.", 100 * share))
+  }
+
+  func nothingFits() {
+    print(
+      "None of these fits into \(Bytes(limit).text) a device. Take more devices (--devices), fewer "
+        + "samples (--samples) or bf16 (--set precision=bf16), or train adapters.")
+  }
+}
+
+extension Bytes {
+  fileprivate var text: String { String(format: "%.4g GB", Double(count) / 1e9) }
+}
+
+extension String {
+  fileprivate func leftPadded(_ width: Int) -> String {
+    String(repeating: " ", count: max(1, width - count)) + self
+  }
+
+  fileprivate func rightPadded(_ width: Int) -> String {
+    self + String(repeating: " ", count: max(1, width - count))
+  }
+}
