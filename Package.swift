@@ -17,6 +17,7 @@ let package = Package(
     .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CLAPACKE", providers: [.apt(["liblapacke-dev"])]),
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(
       name: "CAllocator",
@@ -29,6 +30,7 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
     .target(name: "Files"),
+    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis"]),
 
     // Networks and how they are trained.
     .target(name: "Recipe", dependencies: ["Yams"]),
@@ -43,7 +45,7 @@ let package = Package(
     // Data in, pictures and figures out.
     .target(name: "Datasets", dependencies: ["CZlib", "Files"]),
     .target(name: "Pictures", dependencies: ["CCairo", "CPNG", "Files"]),
-    .target(name: "Training", dependencies: ["Models", "Optimizers", "Weights", "Datasets"]),
+    .target(name: "Training", dependencies: ["Models", "Optimizers", "Weights", "Datasets", "Processes"]),
     .target(name: "Evaluation", dependencies: ["Training", "CLAPACKE"]),
     .executableTarget(
       name: "twinflow",
@@ -61,6 +63,7 @@ let package = Package(
     // What tests share, and the tests.
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/Support"),
     .testTarget(name: "PJRTTests", dependencies: ["PJRT"]),
+    .testTarget(name: "ProcessesTests", dependencies: ["Processes"]),
     .testTarget(name: "WeightsTests", dependencies: ["Weights"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "CZlib"]),
     .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),

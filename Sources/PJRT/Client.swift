@@ -29,6 +29,7 @@ public final class Client: Sendable {
   /// The custom calls that programs may make of this project's own kernels.
   public let kernels: Set<String>
 
+  private let callbacks: StoreCallbacks?
   let handle: Handle
   var api: API { plugin.api }
 
@@ -37,15 +38,20 @@ public final class Client: Sendable {
   /// The CPU plugin takes the option `cpu_device_count`, the number of virtual devices. Throws what
   /// the plugin says. On Linux the process may take no more memory from then on than the machine has.
   ///
-  /// - Parameter kernels: whether programs may use this project's kernels, which exist for the CPU.
+  /// - Parameters:
+  ///   - kernels: whether programs may use this project's kernels, which exist for the CPU.
+  ///   - store: what the processes of a run find each other by; nil for a single process.
   public init(
-    _ plugin: Plugin, options: [String: NamedValue] = [:], kernels: Bool = true
+    _ plugin: Plugin, options: [String: NamedValue] = [:], kernels: Bool = true,
+    store: (any KeyValueStore)? = nil
   ) throws {
     CAllocator_LimitToMemory()
     let api = plugin.api
     let operation = "making a client"
+    let callbacks = store.map { StoreCallbacks($0) }
     let handle = try NamedValue.withValues(options) { values in
       var arguments = PJRT_Client_Create_Args()
+      callbacks?.install(in: &arguments)
       arguments.create_options = values.baseAddress
       arguments.num_options = values.count
       try api.call(\.Client_Create, &arguments, operation)
@@ -64,6 +70,7 @@ public final class Client: Sendable {
     }
     self.plugin = plugin
     self.handle = handle
+    self.callbacks = callbacks
   }
 
   deinit { Self.destroy(handle, api) }

@@ -1,7 +1,7 @@
 /// What can go wrong between this program and a PJRT plugin, as facts.
 public enum PJRTError: Error, Equatable, Sendable {
-  /// No plugin was named and none is installed; `searched` lists the files looked for.
-  case noPlugin(searched: [String])
+  /// No plugin was named and none is installed for a kind of device; `searched` was looked for.
+  case noPlugin(searched: String, device: DeviceKind)
   /// The file at `path` cannot be used as a plugin.
   case notAPlugin(path: String, reason: NotAPlugin)
   /// The plugin speaks a version of the interface that this program does not understand.
@@ -68,11 +68,15 @@ extension PJRTError: CustomStringConvertible {
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
-    case .noPlugin(let searched):
+    case .noPlugin(let searched, .cpu):
       """
-      No PJRT plugin is installed (looked for \(searched.joined(separator: ", "))). Run \
-      `scripts/setup` to install the one for the CPU, or name one with --plugin or in the \
-      environment variable TWINFLOW_PLUGIN.
+      No PJRT plugin is installed (looked for \(searched)). Run `scripts/setup` to install the one \
+      for the CPU, or name one with --plugin or in the environment variable TWINFLOW_PLUGIN.
+      """
+    case .noPlugin(let searched, .cuda):
+      """
+      The PJRT plugin for NVIDIA's GPUs is not installed (looked for \(searched)). Run \
+      `scripts/setup --cuda` on a machine with NVIDIA's driver, or name one with --plugin.
       """
     case .notAPlugin(let path, let reason):
       """

@@ -2,6 +2,22 @@ import CPJRT
 import Foundation
 import Synchronization
 
+/// The kinds of device that a plugin can be asked for by name.
+public enum DeviceKind: String, CaseIterable, Sendable {
+  /// The machine's processor.
+  case cpu
+  /// NVIDIA's GPUs.
+  case cuda
+
+  /// Where `scripts/setup` puts the plugin, within the folder of plugins.
+  var library: String {
+    switch self {
+    case .cpu: "pjrt-cpu.so"
+    case .cuda: "cuda/jax_plugins/xla_cuda13/xla_cuda_plugin.so"
+    }
+  }
+}
+
 /// A PJRT plugin: a shared library that compiles and runs programs on one kind of device.
 ///
 /// ```swift
@@ -39,10 +55,10 @@ public final class Plugin: Sendable {
   /// in the cache that `scripts/setup` fills. Throws `PJRTError` where there is none, or where the
   /// file is not one.
   public static func load(
-    _ path: String? = nil,
+    _ path: String? = nil, device: DeviceKind = .cpu,
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> Plugin {
-    let file = URL(fileURLWithPath: try find(path, environment: environment))
+    let file = URL(fileURLWithPath: try find(path, device: device, environment: environment))
       .resolvingSymlinksInPath().path
     return try loaded.withLock { plugins in
       if let plugin = plugins[file] { return plugin }
@@ -56,19 +72,17 @@ public final class Plugin: Sendable {
   ///
   /// Throws `PJRTError.noPlugin` where nothing is named and nothing installed.
   public static func find(
-    _ path: String? = nil,
+    _ path: String? = nil, device: DeviceKind = .cpu,
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> String {
     if let named = path ?? environment["TWINFLOW_PLUGIN"], !named.isEmpty {
       return NSString(string: named).expandingTildeInPath
     }
-    let candidates = ["pjrt-cpu.so"].map {
-      cacheDirectory(environment: environment) + "/plugins/" + $0
+    let file = cacheDirectory(environment: environment) + "/plugins/" + device.library
+    guard FileManager.default.fileExists(atPath: file) else {
+      throw PJRTError.noPlugin(searched: file, device: device)
     }
-    guard let found = candidates.first(where: FileManager.default.fileExists) else {
-      throw PJRTError.noPlugin(searched: candidates)
-    }
-    return found
+    return file
   }
 
   private init(_ path: String) throws {

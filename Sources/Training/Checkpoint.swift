@@ -72,7 +72,8 @@ struct Checkpoint {
     let metadata = [stepKey: "\(step)", batchesKey: batches, recipeKey: json]
     if let mesh = engine.mesh {
       try WeightFiles.write(
-        parts: state, metadata: metadata, to: path, stamp: "step-\(step)", mesh: mesh)
+        parts: state, metadata: metadata, to: path, stamp: "step-\(step)", mesh: mesh,
+        by: engine.writers)
     } else {
       try WeightFiles.write(state.types, metadata: metadata, to: path) {
         try state[$0]!.bytes()

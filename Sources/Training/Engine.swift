@@ -1,5 +1,7 @@
 import Foundation
+import Processes
 import Tensors
+import Weights
 
 /// Devices with a cache of compiled programs: what everything that computes is given.
 public struct Engine: Sendable {
@@ -9,6 +11,8 @@ public struct Engine: Sendable {
   public let cache: ExecutableCache
   /// The devices that programs and arrays are spread over, nil for one.
   public private(set) var mesh: Mesh?
+  /// The processes that the devices belong to, nil for this one alone.
+  public private(set) var group: ProcessGroup?
 
   init(client: Client, cache: ExecutableCache) {
     self.client = client
@@ -20,15 +24,35 @@ public struct Engine: Sendable {
   /// - Parameters:
   ///   - kernels: whether programs for a CPU use this project's kernels.
   ///   - devices: how many virtual devices a CPU is taken for.
-  public init(plugin: String? = nil, kernels: Bool = true, devices: Int = 1) throws {
+  ///   - group: the processes whose devices work together.
+  /// - Throws: `PJRTError`, and `ProcessesError.notJoined` where the plugin sees the devices of this
+  ///   process alone.
+  public init(
+    plugin: String? = nil, device: DeviceKind = .cpu, kernels: Bool = true, devices: Int = 1,
+    group: ProcessGroup? = nil
+  ) throws {
     if devices > 1 {
       // Virtual devices on few cores come late to collectives, which would end the process.
       let flags = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
       setenv(
         "XLA_FLAGS", flags + " --xla_cpu_collective_call_terminate_timeout_seconds=3600", 1)
     }
-    let options: [String: NamedValue] = ["cpu_device_count": .integer(Int64(devices))]
-    client = try Client(Plugin.load(plugin), options: options, kernels: kernels)
+    var options: [String: NamedValue] = [:]
+    switch device {
+    case .cpu: options["cpu_device_count"] = .integer(Int64(devices))
+    case .cuda:
+      if let group {
+        options["node_id"] = .integer(Int64(group.rank))
+        options["num_nodes"] = .integer(Int64(group.count))
+      }
+    }
+    client = try Client(
+      Plugin.load(plugin, device: device), options: options, kernels: kernels,
+      store: group?.store)
+    if let group, client.devices.count == client.addressableDevices.count {
+      throw ProcessesError.notJoined(platform: client.platformName, count: group.count)
+    }
+    self.group = group
     cache = ExecutableCache()
   }
 
@@ -43,6 +67,12 @@ public struct Engine: Sendable {
     var engine = self
     engine.mesh = mesh.count > 1 ? mesh : nil
     return engine
+  }
+
+  /// Those who write files of all processes together.
+  var writers: Writers {
+    guard let group else { return Writers() }
+    return Writers(rank: group.rank) { try group.meet($0) }
   }
 
   /// Compiles a function of named tensors, or takes it from the cache.

@@ -68,16 +68,24 @@ public struct ModelFile: Sendable {
       declared.mapValues(\.type), shardings: declared.mapValues(\.sharding), on: engine)
   }
 
-  /// Writes a network's weights, atomically.
+  /// Writes a network's weights, atomically: in one file, or by several processes in parts.
   ///
-  /// - Parameter dtype: how floats are stored.
+  /// - Parameters:
+  ///   - dtype: how floats are stored.
+  ///   - stamp: tells parts from those of an earlier time.
   /// - Throws: `FileError.unwritable`; a file that was there stays.
   public static func write(
     _ weights: Named<ShardedArray>, card: Card, to path: String, as dtype: DType = .float32,
-    on engine: Engine
+    stamp: String = "whole", on engine: Engine
   ) throws {
     let json = try JSONFile.text(card)
     let stored = try engine.cast(weights) { $0.isFloat ? dtype : $0 }
+    if let mesh = engine.mesh, engine.group != nil {
+      try WeightFiles.write(
+        parts: stored, metadata: [key: json], to: path, stamp: stamp, mesh: mesh,
+        by: engine.writers)
+      return
+    }
     try WeightFiles.write(stored.types, metadata: [key: json], to: path) {
       try stored[$0]!.bytes()
     }

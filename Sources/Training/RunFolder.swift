@@ -15,7 +15,7 @@ struct RunFolder {
     do {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true)
-      let probe = path + "/.writable-\(ProcessInfo.processInfo.processIdentifier)"
+      let probe = path + "/.writable-\(UUID().uuidString)"
       try Data().write(to: URL(fileURLWithPath: probe))
       try FileManager.default.removeItem(atPath: probe)
     } catch {

@@ -114,8 +114,9 @@ public final class Trainer {
   public func run(
     progress: (Progress) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> Bool {
-    let log = try folder.openLog(after: step)
-    defer { log.close() }
+    let isFirst = (engine.group?.rank ?? 0) == 0
+    let log = isFirst ? try folder.openLog(after: step) : nil
+    defer { log?.close() }
     let clock = ContinuousClock()
     var recent: [ContinuousClock.Instant] = [clock.now]
     while step < recipe.steps {
@@ -127,8 +128,8 @@ public final class Trainer {
         Progress(
           step: step, total: recipe.steps, loss: metrics["loss"] ?? .nan,
           rate: Double(recent.count - 1) / max(span, 1e-9)))
-      if step % recipe.logEvery == 0 || step == recipe.steps { try log.write(step, metrics) }
-      if stopping() {
+      if step % recipe.logEvery == 0 || step == recipe.steps { try log?.write(step, metrics) }
+      if try isTimeToStop(wished: stopping()) {
         try save()
         return step == recipe.steps
       }
@@ -136,6 +137,13 @@ public final class Trainer {
     }
     try save()
     return true
+  }
+
+  /// Whether to save and stop: where there are several processes, all at the same step.
+  private func isTimeToStop(wished: Bool) throws -> Bool {
+    guard let group = engine.group else { return wished }
+    if wished { try group.wishToStop() }
+    return try group.stop(after: step).map { step >= $0 } ?? false
   }
 
   /// Makes one step and returns its metrics.
@@ -181,6 +189,7 @@ public final class Trainer {
     try Checkpoint.write(
       state, step: step, recipe: recipe, batches: try batches.saved(), to: folder.checkpoint,
       on: engine)
-    try ModelFile.write(weights(), card: recipe.card, to: folder.weights, on: engine)
+    try ModelFile.write(
+      weights(), card: recipe.card, to: folder.weights, stamp: "step-\(step)", on: engine)
   }
 }

@@ -1,5 +1,9 @@
 import ArgumentParser
+import Processes
+import Tensors
 import Training
+
+extension DeviceKind: ExpressibleByArgument {}
 
 /// The command line.
 @main
@@ -17,7 +21,8 @@ struct TwinFlow: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Train.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
-      RecipeCommand.self, PlanCommand.self, CheckGolden.self, Devices.self,
+      RecipeCommand.self, PlanCommand.self, Launch.self, CheckProcesses.self, CheckGolden.self,
+      Devices.self,
     ])
 }
 
@@ -29,6 +34,9 @@ struct EngineOptions: ParsableArguments {
       discussion: "By default TWINFLOW_PLUGIN, else what scripts/setup has installed.",
       valueName: "library"))
   var plugin: String?
+
+  @Option(help: "What to compute on: cpu, or cuda for NVIDIA's GPUs.")
+  var device = DeviceKind.cpu
 
   @Flag(
     inversion: .prefixedNo,
@@ -42,8 +50,8 @@ struct EngineOptions: ParsableArguments {
     guard devices > 0 else { throw ValidationError("--devices is \(devices); give 1 or more.") }
   }
 
-  func open() throws -> Engine {
-    try Engine(plugin: plugin, kernels: kernels, devices: devices)
+  func open(_ group: ProcessGroup? = nil) throws -> Engine {
+    try Engine(plugin: plugin, device: device, kernels: kernels, devices: devices, group: group)
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Processes
 import Recipe
 import Training
 
@@ -10,7 +11,8 @@ struct Train: ParsableCommand {
     discussion: """
       The run's folder, "output" in the recipe, gets checkpoint.safetensors (the whole state),
       weights.safetensors (what generation takes) and log.jsonl (metrics). Ctrl-C saves and stops;
-      --resume goes on.
+      --resume goes on. A mesh in the recipe spreads the run over devices; started by twinflow launch,
+      by srun or with torchrun's variables, over those of several processes.
 
       EXAMPLES
         twinflow train Recipes/fashion-mnist-twinflow.yaml
@@ -29,12 +31,26 @@ struct Train: ParsableCommand {
   @Flag(help: "Go on from the run's checkpoint.")
   var resume = false
 
+  @OptionGroup var patience: PatienceOptions
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
     let recipe = try RecipeDecoder.decode(
       TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
-    let trainer = try Trainer(recipe, on: engine.open(), start: resume ? .resumed : .fresh)
+    let group = try ProcessPlace().map {
+      try Membership.join($0, folder: recipe.output, patience: patience)
+    }
+    try Membership.whole(group) { try run(recipe, on: engine.open(group)) }
+  }
+
+  private func run(_ recipe: TrainingRecipe, on engine: Engine) throws {
+    let trainer = try Trainer(recipe, on: engine, start: resume ? .resumed : .fresh)
+    guard (engine.group?.rank ?? 0) == 0 else {
+      // The first process tells of the run.
+      let interrupt = Interrupt()
+      try trainer.run(stopping: { interrupt.isNoted })
+      return
+    }
     let compilation = trainer.function.compilation
     FileHandle.standardError.write(
       compilation.cached

@@ -7,7 +7,7 @@ import Testing
     let error = try #require(throws: PJRTError.self) {
       try Plugin.load(environment: ["XDG_CACHE_HOME": "/nowhere"])
     }
-    #expect(error == .noPlugin(searched: ["/nowhere/twinflow/plugins/pjrt-cpu.so"]))
+    #expect(error == .noPlugin(searched: "/nowhere/twinflow/plugins/pjrt-cpu.so", device: .cpu))
     for word in ["scripts/setup", "--plugin", "TWINFLOW_PLUGIN", "/nowhere"] {
       #expect(error.description.contains(word))
     }

@@ -123,4 +123,44 @@ import Testing
       #expect(two?.description.contains("a.safetensors, b.safetensors") == true)
     }
   }
+
+  /// Two processes with two devices each write one array together, and both read it.
+  @Test func processesWriteTogether() throws {
+    try withFolder { folder in
+      let path = folder + "/w.safetensors"
+      let mesh = Mesh(data: 1, fsdp: 2, tensor: 2)
+      let client = try Client(Plugin.load(), options: ["cpu_device_count": 4])
+      let type = TensorType([4, 6], .float32)
+      let values = (0..<24).map { Float($0) }
+      let sharding = Sharding([.embed, .hidden])
+      func own(_ rank: Int, _ sharding: Sharding) throws -> ShardedArray {
+        let all = try ShardedArray(values, shape: type.shape, sharding, over: mesh, on: client)
+        return ShardedArray(type, sharding, mesh, places: [2 * rank, 2 * rank + 1]) { _, place in
+          all.parts[place].buffer
+        }
+      }
+      let arrays = try (0..<2).map {
+        Named([("split", try own($0, sharding)), ("whole", try own($0, .whole))])
+      }
+      #expect(throws: ShardingError.self) { try arrays[1]["split"]!.bytes() }
+      #expect(try arrays[1]["whole"]!.array() == values)
+      for stamp in ["one", "two"] {
+        // The first process writes the index, last.
+        try WeightFiles.write(
+          parts: arrays[1], to: path, stamp: stamp, mesh: mesh, by: Writers(rank: 1))
+        #expect(try names(in: folder).contains("w.safetensors.index.json") == (stamp == "two"))
+        try WeightFiles.write(
+          parts: arrays[0], metadata: ["kind": stamp], to: path, stamp: stamp, mesh: mesh)
+      }
+      let found = try names(in: folder)
+      #expect(found.count == 5 && !found.contains { $0.contains("one") }, "\(found)")
+      let files = try WeightFiles(path: path)
+      #expect(files.types["split"] == type && files.metadata["kind"] == "two")
+      let region = Region(start: [1, 2], sizes: [3, 2])
+      let bytes = files.bytes("split", region)
+      let part = bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+      #expect(part == [8, 9, 14, 15, 20, 21])
+      #expect(files.mapped("split") == nil && files.mapped("whole") != nil)
+    }
+  }
 }

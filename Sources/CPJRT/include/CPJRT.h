@@ -118,16 +118,53 @@ typedef struct PJRT_Event_OnReady_Args {
 
 // Client
 
+// What the processes of a run tell each other: the caller keeps a store of keys and values that all
+// of them reach, and the plugin calls it from any thread.
+typedef PJRT_Error *(*PJRT_CallbackError)(int32_t code, const char *message, size_t message_size);
+
+typedef struct PJRT_KeyValueGetCallback_Args {
+  PJRT_HEAD
+  const char *key;
+  size_t key_size;
+  int timeout_in_ms;
+  PJRT_CallbackError *callback_error;
+  void *user_arg;
+  char *value;                     // out
+  size_t value_size;               // out
+  void (*value_deleter)(char *);   // out
+} PJRT_KeyValueGetCallback_Args;
+
+typedef struct PJRT_KeyValueTryGetCallback_Args {
+  PJRT_HEAD
+  const char *key;
+  size_t key_size;
+  PJRT_CallbackError *callback_error;
+  void *user_arg;
+  char *value;                     // out
+  size_t value_size;               // out
+  void (*value_deleter)(char *);   // out
+} PJRT_KeyValueTryGetCallback_Args;
+
+typedef struct PJRT_KeyValuePutCallback_Args {
+  PJRT_HEAD
+  const char *key;
+  size_t key_size;
+  const char *value;
+  size_t value_size;
+  PJRT_CallbackError *callback_error;
+  void *user_arg;
+} PJRT_KeyValuePutCallback_Args;
+
 typedef struct PJRT_Client_Create_Args {
   PJRT_HEAD
   const PJRT_NamedValue *create_options;
   size_t num_options;
-  void (*kv_get_callback)(void);
+  PJRT_Error *(*kv_get_callback)(PJRT_KeyValueGetCallback_Args *);
   void *kv_get_user_arg;
-  void (*kv_put_callback)(void);
+  PJRT_Error *(*kv_put_callback)(PJRT_KeyValuePutCallback_Args *);
   void *kv_put_user_arg;
   PJRT_Client *client;  // out
-  void (*kv_try_get_callback)(void);
+  PJRT_Error *(*kv_try_get_callback)(PJRT_KeyValueTryGetCallback_Args *);
   void *kv_try_get_user_arg;
 } PJRT_Client_Create_Args;
 

@@ -1,0 +1,117 @@
+import CPJRT
+import Foundation
+
+/// Keys and values that all processes of a run reach: what a plugin's clients in different processes
+/// find each other by.
+public protocol KeyValueStore: Sendable {
+  /// Sets a key's value.
+  func put(_ key: String, _ value: [UInt8]) throws
+
+  /// A key's value, nil where it has none.
+  func get(_ key: String) throws -> [UInt8]?
+}
+
+extension KeyValueStore {
+  /// A key's value, waited for.
+  ///
+  /// - Returns: nil where it has none within so many seconds.
+  public func wait(for key: String, seconds: Double) throws -> [UInt8]? {
+    let end = ContinuousClock.now + .seconds(seconds)
+    var pause = 0.002
+    while true {
+      if let value = try get(key) { return value }
+      guard ContinuousClock.now < end else { return nil }
+      Thread.sleep(forTimeInterval: pause)
+      pause = min(0.1, pause * 1.5)
+    }
+  }
+}
+
+/// A store as the plugin calls it.
+final class StoreCallbacks: Sendable {
+  private let store: any KeyValueStore
+
+  init(_ store: any KeyValueStore) { self.store = store }
+
+  /// Sets the callbacks; the plugin may call them as long as this object lives.
+  func install(in arguments: inout PJRT_Client_Create_Args) {
+    let own = Unmanaged.passUnretained(self).toOpaque()
+    arguments.kv_get_user_arg = own
+    arguments.kv_put_user_arg = own
+    arguments.kv_try_get_user_arg = own
+    arguments.kv_get_callback = { arguments in
+      guard let arguments else { return nil }
+      let key = PJRT.text(arguments.pointee.key, arguments.pointee.key_size)
+      let seconds = Double(arguments.pointee.timeout_in_ms) / 1000
+      return StoreCallbacks.answer(arguments.pointee.user_arg, arguments.pointee.callback_error) {
+        guard let value = try $0.wait(for: key, seconds: seconds) else {
+          throw Failure(
+            code: .deadlineExceeded,
+            message: "no process has set \(key) within \(seconds) seconds")
+        }
+        let copy = StoreCallbacks.copy(value)
+        arguments.pointee.value = copy
+        arguments.pointee.value_size = value.count
+        arguments.pointee.value_deleter = { free($0) }
+      }
+    }
+    arguments.kv_try_get_callback = { arguments in
+      guard let arguments else { return nil }
+      let key = PJRT.text(arguments.pointee.key, arguments.pointee.key_size)
+      return StoreCallbacks.answer(arguments.pointee.user_arg, arguments.pointee.callback_error) {
+        guard let value = try $0.get(key) else {
+          throw Failure(code: .notFound, message: "no process has set \(key)")
+        }
+        let copy = StoreCallbacks.copy(value)
+        arguments.pointee.value = copy
+        arguments.pointee.value_size = value.count
+        arguments.pointee.value_deleter = { free($0) }
+      }
+    }
+    arguments.kv_put_callback = { arguments in
+      guard let arguments else { return nil }
+      let key = PJRT.text(arguments.pointee.key, arguments.pointee.key_size)
+      let value = [UInt8](
+        UnsafeRawBufferPointer(
+          start: arguments.pointee.value, count: arguments.pointee.value_size))
+      return StoreCallbacks.answer(arguments.pointee.user_arg, arguments.pointee.callback_error) {
+        try $0.put(key, value)
+      }
+    }
+  }
+
+  /// What the plugin is told of a failure.
+  private struct Failure: Error {
+    let code: PJRTError.Code
+    let message: String
+  }
+
+  private static func copy(_ value: [UInt8]) -> UnsafeMutablePointer<CChar>? {
+    guard let memory = malloc(max(1, value.count)) else { return nil }
+    value.withUnsafeBytes { bytes in
+      if let start = bytes.baseAddress { memory.copyMemory(from: start, byteCount: bytes.count) }
+    }
+    return memory.assumingMemoryBound(to: CChar.self)
+  }
+
+  /// Does something with the store; what goes wrong is given to the plugin.
+  private static func answer(
+    _ own: UnsafeMutableRawPointer?, _ failure: UnsafeMutablePointer<PJRT_CallbackError?>?,
+    _ body: (any KeyValueStore) throws -> Void
+  ) -> OpaquePointer? {
+    guard let own else { return nil }
+    let store = Unmanaged<StoreCallbacks>.fromOpaque(own).takeUnretainedValue().store
+    do {
+      try body(store)
+      return nil
+    } catch {
+      let known = error as? Failure
+      var message = known?.message ?? "\(error)"
+      return message.withUTF8 { text in
+        text.withMemoryRebound(to: CChar.self) {
+          failure?.pointee?((known?.code ?? .unavailable).rawValue, $0.baseAddress, $0.count)
+        }
+      }
+    }
+  }
+}

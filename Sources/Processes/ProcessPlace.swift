@@ -1,0 +1,85 @@
+import Foundation
+import PJRT
+
+/// Which of a run's processes this one is, as whoever started it says in the environment.
+public struct ProcessPlace: Hashable, Sendable {
+  /// The number of this process, from 0.
+  public let rank: Int
+  /// The number of processes.
+  public let count: Int
+  /// The store's name, nil where the run's folder is to hold it.
+  public let store: String?
+  /// What tells this start of the run from others.
+  public let run: String
+
+  /// Makes a place.
+  public init(rank: Int, count: Int, store: String?, run: String) {
+    (self.rank, self.count, self.store, self.run) = (rank, count, store, run)
+  }
+
+  /// The variables that `twinflow launch` sets.
+  public static let (rankKey, countKey, storeKey, runKey) = (
+    "TWINFLOW_PROCESS", "TWINFLOW_PROCESSES", "TWINFLOW_STORE", "TWINFLOW_RUN"
+  )
+
+  /// The place that the environment tells of: our own variables, torchrun's or Slurm's; nil for a
+  /// process on its own.
+  ///
+  /// - Throws: `ProcessesError.wrongEnvironment`.
+  public init?(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+    guard let starter = Starter.all.first(where: { $0.hasStarted(environment) }) else { return nil }
+    func number(_ key: String, _ range: Range<Int>, _ expected: String) throws -> Int {
+      guard let found = environment[key].flatMap(Int.init), range.contains(found) else {
+        throw ProcessesError.wrongEnvironment(
+          variable: key, found: environment[key], expected: expected)
+      }
+      return found
+    }
+    count = try number(starter.count, 1..<1_000_000, "the number of processes")
+    rank = try number(
+      starter.rank, 0..<count, "the number of this process, from 0 to \(count - 1)")
+    guard count > 1 else { return nil }
+    store = environment[Self.storeKey].flatMap { $0.isEmpty ? nil : $0 }
+    run = starter.run.compactMap { environment[$0] }.joined(separator: "-")
+  }
+
+  /// A program that starts processes, and the variables by which it tells them their places.
+  private struct Starter {
+    let rank: String
+    let count: String
+    let run: [String]
+    /// A variable that only its processes have.
+    var mark: String?
+
+    static let all = [
+      Starter(rank: ProcessPlace.rankKey, count: ProcessPlace.countKey, run: [ProcessPlace.runKey]),
+      Starter(
+        rank: "RANK", count: "WORLD_SIZE",
+        run: ["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"]),
+      // A shell in an allocation of Slurm's is no task of its own, and has no step.
+      Starter(
+        rank: "SLURM_PROCID", count: "SLURM_NTASKS",
+        run: ["SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"], mark: "SLURM_STEP_ID"),
+    ]
+
+    func hasStarted(_ environment: [String: String]) -> Bool {
+      environment[count] != nil && mark.map { environment[$0] != nil } ?? true
+    }
+  }
+
+  /// Opens the store.
+  ///
+  /// - Parameter folder: the run's folder, for a store that is not named.
+  /// - Throws: `ProcessesError`.
+  public func openStore(in folder: String) throws -> any KeyValueStore {
+    let run = run.isEmpty ? "run" : run
+    guard let store else { return try FolderStore("\(folder)/.processes/\(run)") }
+    guard store.contains("://") else { return try FolderStore("\(store)/\(run)") }
+    guard let url = URLComponents(string: store), url.scheme == "redis", let host = url.host else {
+      throw ProcessesError.unknownStore(store)
+    }
+    let path = url.path.split(separator: "/").joined(separator: "/")
+    return try RedisStore(
+      host: host, port: url.port ?? 6379, prefix: "twinflow/\(path.isEmpty ? run : path + "/" + run)")
+  }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Foundation
+import Processes
+
+/// `twinflow check-processes`
+struct CheckProcesses: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check-processes",
+    abstract: "Checks that the processes of a run find each other and notice who is lost.",
+    discussion: """
+      Starts nothing but the processes' meeting: each waits until all have come, then all meet again
+      and again for a while. Start it as the training is to be started.
+
+      EXAMPLES
+        twinflow launch --processes 2 check-processes
+        srun --nodes 4 twinflow check-processes --folder /shared/run --seconds 60
+      """)
+
+  @Option(help: "The folder that holds the store where none is named, as a run's folder does.")
+  var folder = "."
+
+  @Option(help: "For how long they meet.")
+  var seconds = 5.0
+
+  @OptionGroup var patience: PatienceOptions
+
+  func run() throws {
+    guard let place = try ProcessPlace() else {
+      throw ValidationError(
+        "This process is on its own. Start it with twinflow launch, srun or torchrun.")
+    }
+    let group = try Membership.join(place, folder: folder, patience: patience)
+    try Membership.whole(group) {
+      let end = ContinuousClock.now + .seconds(seconds)
+      var times: [Double] = []
+      // The first process says when it is over, so that all meet equally often.
+      while true {
+        let start = ContinuousClock.now
+        try group.meet("a check")
+        times.append((ContinuousClock.now - start).seconds)
+        if try group.stop(after: times.count).map({ times.count >= $0 }) ?? false { break }
+        if group.rank == 0, ContinuousClock.now > end { try group.wishToStop() }
+        Thread.sleep(forTimeInterval: 0.05)
+      }
+      let median = times.sorted()[times.count / 2]
+      print(
+        "Process \(group.rank) of \(group.count) met the others \(times.count) times, "
+          + String(format: "%.1f ms each.", 1000 * median))
+    }
+  }
+}
+
+/// How long processes wait for each other.
+struct PatienceOptions: ParsableArguments {
+  @Option(
+    name: .customLong("wait"),
+    help: ArgumentHelp("How long is waited for all processes to come.", valueName: "seconds"))
+  var coming = ProcessGroup.Patience().coming
+
+  @Option(
+    help: ArgumentHelp(
+      "After how long without a sign of life a process counts as lost.", valueName: "seconds"))
+  var silence = ProcessGroup.Patience().life
+
+  func validate() throws {
+    guard coming > 0, silence > 0 else {
+      throw ValidationError("--wait and --silence take seconds above 0.")
+    }
+  }
+
+  var value: ProcessGroup.Patience {
+    var patience = ProcessGroup.Patience()
+    patience.coming = coming
+    patience.life = silence
+    patience.pulse = min(patience.pulse, silence / 10)
+    return patience
+  }
+}
+
+/// Being one of several processes.
+enum Membership {
+  /// Waits for the others; from then on this process ends when one of them is lost.
+  static func join(
+    _ place: ProcessPlace, folder: String, patience: PatienceOptions
+  ) throws -> ProcessGroup {
+    let group = try ProcessGroup(
+      rank: place.rank, count: place.count, store: place.openStore(in: folder),
+      patience: patience.value)
+    group.watch { error in
+      // What this process is waiting for will not come: there is nothing to unwind.
+      FileHandle.standardError.write("Error: \(error)\n")
+      _exit(75)
+    }
+    return group
+  }
+
+  /// Does what the process is there for, and tells the others how it ended.
+  static func whole(_ group: ProcessGroup?, _ body: () throws -> Void) throws {
+    do {
+      try body()
+      try group?.finish()
+    } catch {
+      group?.fail(error)
+      throw error
+    }
+  }
+}
