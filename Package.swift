@@ -45,7 +45,8 @@ let package = Package(
     // Data in, pictures and figures out.
     .target(name: "Datasets", dependencies: ["CZlib", "Files"]),
     .target(name: "Pictures", dependencies: ["CCairo", "CPNG", "Files"]),
-    .target(name: "Training", dependencies: ["Models", "Optimizers", "Weights", "Datasets", "Processes"]),
+    .target(
+      name: "Training", dependencies: ["Models", "Optimizers", "Weights", "Datasets", "Processes"]),
     .target(name: "Evaluation", dependencies: ["Training", "CLAPACKE"]),
     .executableTarget(
       name: "twinflow",

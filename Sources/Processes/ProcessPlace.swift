@@ -80,6 +80,7 @@ public struct ProcessPlace: Hashable, Sendable {
     }
     let path = url.path.split(separator: "/").joined(separator: "/")
     return try RedisStore(
-      host: host, port: url.port ?? 6379, prefix: "twinflow/\(path.isEmpty ? run : path + "/" + run)")
+      host: host, port: url.port ?? 6379,
+      prefix: "twinflow/\(path.isEmpty ? run : path + "/" + run)")
   }
 }

@@ -35,7 +35,8 @@ public enum ProcessesError: Error, Equatable, CustomStringConvertible {
         + "what \(ranks.count == 1 ? "its" : "their") own output says; then start all of them "
         + "again, with --resume where there is a checkpoint."
     case .silent(let rank, let seconds):
-      return "Process \(rank) has given no sign of life for \(Int(seconds)) seconds: its host may be "
+      return
+        "Process \(rank) has given no sign of life for \(Int(seconds)) seconds: its host may be "
         + "down. Start all processes again with --resume; the run goes on from its last checkpoint."
     case .failed(let rank, let message):
       return "Process \(rank) has failed: \(message) Start all processes again with --resume; the "

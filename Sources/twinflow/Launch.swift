@@ -26,7 +26,8 @@ struct Launch: ParsableCommand {
   @Option(help: "How many processes.")
   var processes: Int
 
-  @Option(help: ArgumentHelp("Where they find each other.", valueName: "folder or redis://host:port"))
+  @Option(
+    help: ArgumentHelp("Where they find each other.", valueName: "folder or redis://host:port"))
   var store: String?
 
   @Argument(
@@ -39,7 +40,8 @@ struct Launch: ParsableCommand {
       throw ValidationError("--processes is \(processes); give 1 or more.")
     }
     guard !command.isEmpty else {
-      throw ValidationError("Say what is to be started, as in: twinflow launch --processes 2 train …")
+      throw ValidationError(
+        "Say what is to be started, as in: twinflow launch --processes 2 train …")
     }
   }
 
