@@ -29,6 +29,8 @@ public final class Client: Sendable {
   /// The custom calls that programs may make of this project's own kernels.
   public let kernels: Set<String>
 
+  /// Options that every program of this client is compiled with.
+  let defaults: [String: CompileOptions.Override]
   private let callbacks: StoreCallbacks?
   let handle: Handle
   var api: API { plugin.api }
@@ -54,7 +56,13 @@ public final class Client: Sendable {
       callbacks?.install(in: &arguments)
       arguments.create_options = values.baseAddress
       arguments.num_options = values.count
-      try api.call(\.Client_Create, &arguments, operation)
+      do {
+        try api.call(\.Client_Create, &arguments, operation)
+      } catch PJRTError.failure(.failedPrecondition, let message, _)
+        where message.contains("GPU")
+      {
+        throw PJRTError.noGPU(message: message)
+      }
       return try Handle(arguments.client, operation)
     }
     do {
@@ -68,6 +76,11 @@ public final class Client: Sendable {
       Self.destroy(handle, api)
       throw error
     }
+    defaults =
+      platformName == "cuda"
+      ? CUDALibraries(plugin: plugin.path).map {
+        ["xla_gpu_cuda_data_dir": .string($0.compilerFolder)]
+      } ?? [:] : [:]
     self.plugin = plugin
     self.handle = handle
     self.callbacks = callbacks

@@ -122,6 +122,8 @@ extension Client {
     _ program: String, _ signature: Signature, options: CompileOptions = CompileOptions()
   ) throws -> Executable {
     try options.check(self)
+    var options = options
+    options.overrides.merge(defaults) { given, _ in given }
     let operation = "compiling a program"
     var program = program
     let handle = try program.withUTF8 { code in

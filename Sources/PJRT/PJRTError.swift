@@ -2,6 +2,8 @@
 public enum PJRTError: Error, Equatable, Sendable {
   /// No plugin was named and none is installed for a kind of device; `searched` was looked for.
   case noPlugin(searched: String, device: DeviceKind)
+  /// NVIDIA's driver is missing, or shows no GPU to this process.
+  case noGPU(message: String)
   /// The file at `path` cannot be used as a plugin.
   case notAPlugin(path: String, reason: NotAPlugin)
   /// The plugin speaks a version of the interface that this program does not understand.
@@ -77,6 +79,11 @@ extension PJRTError: CustomStringConvertible {
       """
       The PJRT plugin for NVIDIA's GPUs is not installed (looked for \(searched)). Run \
       `scripts/setup --cuda` on a machine with NVIDIA's driver, or name one with --plugin.
+      """
+    case .noGPU(let message):
+      """
+      There is no NVIDIA GPU that this process can use: see whether nvidia-smi lists one, and whether \
+      CUDA_VISIBLE_DEVICES hides it. Without a GPU use --device cpu. (\(message))
       """
     case .notAPlugin(let path, let reason):
       """

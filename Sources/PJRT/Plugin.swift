@@ -91,6 +91,7 @@ public final class Plugin: Sendable {
     }
     // Without this, plugins report on standard error what no user can act on; one's own value stays.
     setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0)
+    CUDALibraries(plugin: path)?.load()
     guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
       let reason = dlerror().map { String(cString: $0) } ?? "unknown reason"
       throw PJRTError.notAPlugin(path: path, reason: .notALibrary(reason))

@@ -10,6 +10,9 @@ public struct Target: Hashable, Sendable {
   /// attention in every element type.
   public private(set) var isPlan = false
 
+  /// Whether programs may call cuDNN; not where the partitioner would have to see into it.
+  var hasCuDNN: Bool { platform == .cuda && mesh == nil }
+
   /// Makes a target.
   public init(platform: Platform = .cpu, kernels: Set<String> = [], mesh: Mesh? = nil) {
     self.platform = platform
@@ -38,8 +41,8 @@ public struct Target: Hashable, Sendable {
 public enum Platform: String, Sendable, Hashable, Codable {
   /// The host's processor.
   case cpu
-  /// An NVIDIA or AMD device.
-  case gpu
+  /// An NVIDIA GPU.
+  case cuda
   /// Any other accelerator.
   case other
 
@@ -47,7 +50,7 @@ public enum Platform: String, Sendable, Hashable, Codable {
   public init(clientPlatform name: String) {
     switch name.lowercased() {
     case "cpu", "host": self = .cpu
-    case "cuda", "rocm", "gpu": self = .gpu
+    case "cuda": self = .cuda
     default: self = .other
     }
   }

@@ -60,20 +60,26 @@ public final class Trainer {
     trainingStep = try TrainingStep(recipe)
     folder = try RunFolder(recipe.output)
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
+    var checkpoint: Checkpoint?
     switch start {
-    case .fresh, .replacing:
-      if start == .fresh { try folder.checkFresh() }
-      state = try Self.initialState(trainingStep, recipe, engine)
+    case .fresh: try folder.checkFresh()
+    case .replacing: break
     case .resumed:
-      let checkpoint = try Checkpoint(folder.checkpoint)
-      try checkpoint.check(recipe)
-      state = try checkpoint.state(
-        trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
-      step = checkpoint.step
-      try batches.restore(checkpoint.batches)
+      let found = try Checkpoint(folder.checkpoint)
+      try found.check(recipe)
+      step = found.step
+      try batches.restore(found.batches)
+      checkpoint = found
     }
-    let updates = trainingStep.updates(at: self.step)
-    function = try Self.compile(trainingStep, updates, engine)
+    let (step, trainingStep) = (step, trainingStep)
+    let updates = trainingStep.updates(at: step)
+    let function = try Self.compile(trainingStep, updates, engine)
+    self.function = function
+    state = try Self.withMemoryTold(of: function) {
+      try checkpoint?.state(
+        trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
+        ?? Self.initialState(trainingStep, recipe, engine)
+    }
     functions[updates] = function
   }
 
@@ -160,7 +166,7 @@ public final class Trainer {
     let updates = trainingStep.updates(at: step)
     let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
     functions[updates] = function
-    let results = try function(arguments)
+    let results = try Self.withMemoryTold(of: function) { try function(arguments) }
     state = results.filter { trainingStep.stateTypes[$0] != nil }
     step += 1
     let metrics = try results.group("metrics").mapValues { try $0.array(of: Float.self)[0] }
@@ -170,6 +176,20 @@ public final class Trainer {
         losses: wrong, step: step, checkpoint: folder.existingCheckpoint)
     }
     return metrics
+  }
+
+  /// Says what a program needs where the device has no room for it.
+  private static func withMemoryTold<Result>(
+    of function: CompiledFunction, _ body: () throws -> Result
+  ) throws -> Result {
+    do {
+      return try body()
+    } catch PJRTError.failure(.resourceExhausted, let message, _) {
+      let executable = function.executable
+      let device = try? executable.client.memory(of: executable.devices[0])
+      throw TrainingError.outOfMemory(
+        needed: executable.memory, device: device?.limit, message: message)
+    }
   }
 
   /// The weights that generation takes: their average if the recipe asks for one, with adapters

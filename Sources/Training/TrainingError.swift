@@ -1,9 +1,13 @@
+import Foundation
 import Models
+import Tensors
 
 /// What can go wrong with a run, besides the errors of files, plugins and recipes.
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
   /// A loss is not a number or is infinite.
   case notFinite(losses: [String], step: Int, checkpoint: String?)
+  /// A step does not fit into the device's memory; bytes of the compiler's plan and of the device.
+  case outOfMemory(needed: ProgramMemory?, device: Int?, message: String)
   /// The folder of the run holds another run's checkpoint.
   case otherRun(path: String, difference: String)
   /// The folder of the run holds a checkpoint, and nobody said what is to become of it.
@@ -32,6 +36,18 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         ?? "No checkpoint had been written yet."
       return "The loss is not finite at step \(step) (\(losses.joined(separator: ", "))). \(kept) "
         + "A lower learning rate or clipped gradients (optimizer.clip) may help."
+    case .outOfMemory(let needed, let device, let message):
+      let gigabytes = { (bytes: Int) in String(format: "%.2f GB", Double(bytes) / 1e9) }
+      let plan = needed.map {
+        " A step needs \(gigabytes($0.total)) on each device by the compiler's plan: "
+          + "\(gigabytes($0.arguments)) for weights and what is kept with them, "
+          + "\(gigabytes($0.temporaries)) for gradients and activations."
+      }
+      let limit = device.map { " The device has \(gigabytes($0))." }
+      return "The device is out of memory.\(plan ?? "")\(limit ?? "") Lower the batch, set "
+        + "model.execution to recomputed or precision to bf16, train adapters, or spread the run "
+        + "over more devices with mesh.fsdp; twinflow plan shows what each would need. "
+        + "(\(message))"
     case .otherRun(let path, let difference):
       return "\(path) is the checkpoint of another run: \(difference). "
         + "Resume with the recipe that it was made with, or choose another output folder."

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ConvolutionTests {
   /// Values and gradients of all cases in one program, against loops.
-  @Test(arguments: [Platform.cpu, .gpu]) func valuesAndGradients(_ platform: Platform) throws {
+  @Test(arguments: [Platform.cpu, .cuda]) func valuesAndGradients(_ platform: Platform) throws {
     let cases = ConvolutionCase.table
     let inputs = cases.map { [$0.x, $0.weights, Numbers.random($0.output, seed: 3)] }
     let results = try evaluate(inputs.flatMap { $0 }, target: Target(platform: platform)) {
@@ -78,7 +78,7 @@ import Testing
     some.forEachProduct(input: expected.shape, kernel: w.shape, output: x.shape) { i, k, o in
       expected.values[i] += x.values[o] * w.values[k]
     }
-    for platform in [Platform.cpu, .gpu] {
+    for platform in [Platform.cpu, .cuda] {
       let result = try evaluate([x, w], target: Target(platform: platform)) {
         [$0[0].transposedConvolution($0[1], window, outputPadding: extra)]
       }

@@ -2,9 +2,9 @@
 ///
 /// The operands are queries, keys and values `[batch, tokens, heads, width]` each, or all three
 /// packed in one as `[batch, tokens, 3, heads, width]`, and the mask if there is one. The results are
-/// `[batch, tokens, heads, width]` and, for the gradient, the logarithms to base 2 of the sums of
-/// the exponentials of the scaled scores, `[batch, heads, tokens]`, which are zeros unless a kernel
-/// fills them in.
+/// `[batch, tokens, heads, width]` and, for the gradient, what a kernel keeps of the sums of the
+/// exponentials of the scaled scores, `[batch, heads, tokens]` in f32 at least, which are zeros
+/// without a kernel.
 struct Attention: Operation {
   let isPacked: Bool
   let scale: Double
@@ -26,7 +26,8 @@ struct Attention: Operation {
           && zip(mask.shape.sizes, scores).allSatisfy { $0 == 1 || $0 == $1 },
         "a mask \(mask) does not fit scores of \(scores)")
     }
-    return [queries, TensorType([sizes[0], sizes[2], sizes[1]], queries.dtype)]
+    let exact: DType = queries.dtype == .float64 ? .float64 : .float32
+    return [queries, TensorType([sizes[0], sizes[2], sizes[1]], exact)]
   }
 
   /// The types of queries, keys, values and mask.
@@ -83,6 +84,7 @@ struct Attention: Operation {
       let mask = operands.count > inputs ? operands[inputs] : nil
       return KernelCall.results(of: .attention, values(mask: mask), operands, types: types)
     }
+    if target.hasCuDNN, let fused = FusedAttention.forward(operands, of: self) { return fused }
     return [plain(operands), .zeros(types[1].shape, types[1].dtype)]
   }
 
@@ -137,6 +139,9 @@ struct AttentionGradient: Operation {
       {
         return split
       }
+    }
+    if target.hasCuDNN, let fused = FusedAttention.gradient(operands, of: attention) {
+      return fused
     }
     guard target.has(.attentionGradient), operands[0].dtype == .float32 || target.isPlan else {
       return plain(operands)

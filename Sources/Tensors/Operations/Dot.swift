@@ -11,11 +11,13 @@ struct Dot: Operation {
   var opcode: String { "stablehlo.dot_general" }
 
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
-    "dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [\(list(leftBatch))], "
+    // A GPU would else compute products of f32 with eleven bits.
+    let precision = "#stablehlo<precision \(operands[0].dtype == .float32 ? "HIGHEST" : "DEFAULT")>"
+    return "dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [\(list(leftBatch))], "
       + "rhs_batching_dimensions = [\(list(rightBatch))], "
       + "lhs_contracting_dimensions = [\(list(leftContracted))], "
       + "rhs_contracting_dimensions = [\(list(rightContracted))]>, "
-      + "precision_config = [#stablehlo<precision DEFAULT>, #stablehlo<precision DEFAULT>]"
+      + "precision_config = [\(precision), \(precision)]"
   }
 
   func results(_ operands: [TensorType]) -> [TensorType] {
