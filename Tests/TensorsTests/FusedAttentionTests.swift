@@ -48,10 +48,11 @@ import Testing
     #expect(!text.contains("stablehlo.exponential"))
   }
 
-  @Test(arguments: [
-    (DType.float32, [2, 6, 4, 64], false), (.bfloat16, [2, 6, 4, 12], false),
-    (.bfloat16, [2, 6, 4, 256], false), (.bfloat16, [2, 5, 4, 64], true),
-  ] as [(DType, Shape, Bool)])
+  @Test(
+    arguments: [
+      (DType.float32, [2, 6, 4, 64], false), (.bfloat16, [2, 6, 4, 12], false),
+      (.bfloat16, [2, 6, 4, 256], false), (.bfloat16, [2, 5, 4, 64], true),
+    ] as [(DType, Shape, Bool)])
   func theRestIsPlain(_ dtype: DType, _ sizes: Shape, mask: Bool) {
     let text = text(dtype, sizes, mask: mask)
     #expect(!text.contains("__cudnn") && text.contains("stablehlo.exponential"))
