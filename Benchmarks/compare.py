@@ -21,8 +21,10 @@ PEER = ROOT / "Benchmarks/pytorch/bench.py"
 WORKS = {
     "unet-step": (2, "U-Net, tutorial step, batch 128"),
     "dit-step": (3, "DiT, large-scale step, batch 64"),
+    "dit-gradient": (3, "DiT 6 × 384, forward and backward, batch 32"),
     "unet-sample": (5, "U-Net, 100 images in one step"),
     "dit-sample": (5, "DiT, 100 images in one step"),
+    "decoder": (3, "decoder, one image of 256 × 256"),
 }
 
 
@@ -57,10 +59,15 @@ def cold_compilation(work):
     return fact(runs[0], "trace_s"), fact(runs[0], "compile_s"), fact(runs[1], "compile_s")
 
 
-def compare(work, rounds, threads):
+def compile_alone(work, title):
+    trace, cold, cached = cold_compilation(work)
+    print(f"{title:44}{'':92}{trace:8.2f}{cold:8.1f}{cached:8.2f}", flush=True)
+
+
+def compare(work, rounds, threads, with_compiled):
     steps, title = WORKS[work]
     trace, cold, cached = cold_compilation(work)
-    ours, peer, ratios, peaks = [], [], [], []
+    ours, peer, compiled, ratios, compiled_ratios, peaks = [], [], [], [], [], []
     for index in range(rounds):
         mine = seconds(lines([OURS, work, "--steps", steps, "--warmup", 1]))
         extra = ["--flop"] if index == 0 else []
@@ -75,11 +82,20 @@ def compare(work, rounds, threads):
         ratios.append(statistics.median(theirs) / statistics.median(mine))
         ours += mine
         peer += theirs
+        if with_compiled:
+            third = seconds(lines(
+                [sys.executable, PEER, "--work", work, "--steps", steps, "--warmup", 2,
+                 "--threads", threads, "--compile"]))
+            compiled += third
+            compiled_ratios.append(statistics.median(third) / statistics.median(mine))
     ours, peer, peak = map(statistics.median, (ours, peer, peaks))
+    second = (
+        f"{statistics.median(compiled):10.3f}{statistics.median(compiled_ratios):7.2f}"
+        if with_compiled else f"{'–':>10}{'–':>7}")
     share = [flop / (side * peak) for side in (ours, peer)]
     print(
-        f"{title:34}{ours:9.3f}{peer:9.3f}{statistics.median(ratios):7.2f}"
-        f"  {min(ratios):.2f}–{max(ratios):.2f}{flop / 1e9:10.1f}{peak / 1e9:8.0f}"
+        f"{title:44}{ours:9.3f}{peer:9.3f}{statistics.median(ratios):7.2f}"
+        f"  {min(ratios):.2f}–{max(ratios):.2f}{second}{flop / 1e9:10.1f}{peak / 1e9:8.0f}"
         f"{share[0]:7.0%}{share[1]:9.0%}{trace:8.2f}{cold:8.1f}{cached:8.2f}", flush=True)
 
 
@@ -88,12 +104,17 @@ def main():
     parser.add_argument("works", nargs="*", choices=[*WORKS, []], help="what is timed; all of it")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--eager", action="store_true", help="leave torch.compile out, which takes minutes")
     options = parser.parse_args()
     print(
-        f"{'seconds':34}{'ours':>9}{'PyTorch':>9}{'ratio':>7}  {'range':9}{'GFLOP':>10}{'peak':>8}"
+        f"{'seconds':44}{'ours':>9}{'PyTorch':>9}{'ratio':>7}  {'range':9}{'compiled':>10}{'ratio':>7}"
+        f"{'GFLOP':>10}{'peak':>8}"
         f"{'ours':>7}{'PyTorch':>9}{'trace':>8}{'compile':>8}{'cached':>8}", flush=True)
     for work in options.works or WORKS:
-        compare(work, options.rounds, options.threads)
+        compare(work, options.rounds, options.threads, not options.eager)
+    if not options.works:
+        compile_alone("deep-step", "DiT of 60 blocks, large-scale step")
 
 
 if __name__ == "__main__":

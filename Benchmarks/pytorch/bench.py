@@ -12,7 +12,7 @@ import torch
 import networks
 import steps
 
-WORKS = ("unet-step", "dit-step", "unet-sample", "dit-sample")
+WORKS = ("unet-step", "dit-step", "dit-gradient", "unet-sample", "dit-sample", "decoder")
 
 
 def emit(**facts):
@@ -86,14 +86,45 @@ def sampler(network, count=100):
     return sample
 
 
+def gradient(network, count=32):
+    images = torch.randn(count, 1, 28, 28)
+    times = torch.arange(count).reshape(-1, 1, 1, 1) / count
+    label = torch.arange(count) % 10
+
+    def run():
+        network.zero_grad(set_to_none=True)
+        loss = (network(images, times, times, label) - images).square().mean()
+        loss.backward()
+        return loss.item()
+
+    return run
+
+
+def decoding(network):
+    latents = torch.randn(1, 16, 32, 32)
+
+    @torch.no_grad()
+    def run():
+        return network(latents).mean().item()
+
+    return run
+
+
 def prepared(options):
     """The work as a function that gives a number, and that number's name."""
+    if options.work == "dit-gradient":
+        network = networks.DiT(width=384, heads=6)
+        return gradient(torch.compile(network) if options.compile else network), "loss"
+    if options.work == "decoder":
+        network = networks.ImageDecoder().eval()
+        return decoding(torch.compile(network) if options.compile else network), "mean"
     is_unet = options.work.startswith("unet")
     network = networks.TutorialUNet() if is_unet else networks.DiT(heads=options.heads)
     if options.channels_last:
         network = network.to(memory_format=torch.channels_last)
     if options.work.endswith("sample"):
-        run = sampler(network.eval())
+        network = network.eval()
+        run = sampler(torch.compile(network) if options.compile else network)
         name = "mean"
     else:
         step = steps.TutorialStep(network) if is_unet else steps.SplitStep(network)

@@ -114,28 +114,30 @@ class DiT(nn.Module):
     The class after the last one is "no class".
     """
 
-    def __init__(self, side=28, patch=2, width=192, depth=6, heads=3, ratio=4, classes=10):
+    def __init__(
+        self, side=28, patch=2, width=192, depth=6, heads=3, ratio=4, classes=10, channels=1):
         super().__init__()
-        self.patch = patch
+        self.patch, self.channels = patch, channels
         self.grid = side // patch
-        self.embed = nn.Linear(patch * patch, width)
+        self.embed = nn.Linear(patch * patch * channels, width)
         self.time = TimeEmbedder(width)
         self.target_time = TimeEmbedder(width)
         self.label = nn.Embedding(classes + 1, width)
         self.blocks = nn.ModuleList(Block(width, heads, ratio) for _ in range(depth))
         self.final_modulation = zero_linear(width, 2 * width)
-        self.output = zero_linear(width, patch * patch)
+        self.output = zero_linear(width, patch * patch * channels)
         self.register_buffer("positions", grid_positions(self.grid, width), persistent=False)
         for embedding in (self.time.first, self.time.second, self.label):
             nn.init.normal_(embedding.weight, std=0.02)
 
     def tokens(self, x):
-        g, p = self.grid, self.patch
-        return x.reshape(-1, g, p, g, p).transpose(2, 3).reshape(-1, g * g, p * p)
+        g, p, c = self.grid, self.patch, self.channels
+        return x.reshape(-1, c, g, p, g, p).permute(0, 2, 4, 3, 5, 1).reshape(-1, g * g, p * p * c)
 
     def image(self, tokens):
-        g, p = self.grid, self.patch
-        return tokens.reshape(-1, g, g, p, p).transpose(2, 3).reshape(-1, 1, g * p, g * p)
+        g, p, c = self.grid, self.patch, self.channels
+        pixels = tokens.reshape(-1, g, g, p, p, c).permute(0, 5, 1, 3, 2, 4)
+        return pixels.reshape(-1, c, g * p, g * p)
 
     def forward(self, x, t, tt, label):
         t, tt = t.reshape(-1), tt.reshape(-1)
@@ -146,3 +148,38 @@ class DiT(nn.Module):
             x = block(x, condition)
         shift, scale = self.final_modulation(condition).chunk(2, dim=1)
         return self.image(self.output(modulated(x, shift, scale)))
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, inputs, outputs, groups=32):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, inputs)
+        self.convolution1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm2 = nn.GroupNorm(groups, outputs)
+        self.convolution2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x):
+        h = self.convolution1(F.silu(self.norm1(x)))
+        return self.shortcut(x) + self.convolution2(F.silu(self.norm2(h)))
+
+
+class ImageDecoder(nn.Module):
+    """Latents of 16 channels to pictures of eight times their size."""
+
+    def __init__(self, widths=(512, 512, 256, 128), blocks=3):
+        super().__init__()
+        parts = [nn.Conv2d(16, widths[0], 3, padding=1)]
+        parts += [ResidualBlock(widths[0], widths[0]) for _ in range(2)]
+        width = widths[0]
+        for level, own in enumerate(widths):
+            for _ in range(blocks):
+                parts.append(ResidualBlock(width, own))
+                width = own
+            if level < len(widths) - 1:
+                parts += [nn.Upsample(scale_factor=2), nn.Conv2d(own, own, 3, padding=1)]
+        parts += [nn.GroupNorm(32, width), nn.SiLU(), nn.Conv2d(width, 3, 3, padding=1)]
+        self.parts = nn.Sequential(*parts)
+
+    def forward(self, x):
+        return self.parts(x)

@@ -55,7 +55,7 @@ def recursive_target(average, velocity, target, x_t, t, tt, label, order):
 
 @torch.no_grad()
 def fake_minus_real(network, x, label):
-    z, t = torch.randn_like(x), column(torch.rand(len(x)))
+    z, t = torch.randn_like(x), column(torch.rand(len(x), device=x.device))
     x_t = t * z + (1 - t) * x
     return network(x_t, -t, -t, label) - network(x_t, t, t, label)
 
@@ -77,7 +77,7 @@ class TutorialStep:
         network, average = self.network, self.average.network
         square = torch.nn.functional.mse_loss
         other = label[torch.randperm(len(label))]
-        t = column(torch.rand(len(x)))
+        t = column(torch.rand(len(x), device=x.device))
         tt = t - torch.rand_like(t) * t
         z = torch.randn_like(x)
         x_t, target = t * z + (1 - t) * x, z - x
@@ -118,23 +118,23 @@ class SplitStep:
     """Each quarter of the batch learns one thing: leap, small step, any step, fake trajectory."""
 
     def __init__(self, network, order=2, guidance_ratio=0.8, rate=0.99, rectify=0.5,
-                 learning_rate=3e-4, no_label=10):
+                 learning_rate=3e-4, no_label=10, fused=None):
         self.network, self.order, self.ratio = network, order, guidance_ratio
         self.rectify, self.no_label = rectify, no_label
         self.average = Average(network, rate)
-        self.optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate)
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, fused=fused)
 
     @torch.no_grad()
     def inputs(self, x, label):
         quarter = len(x) // 4
-        t = column(torch.rand(len(x)))
+        t = column(torch.rand(len(x), device=x.device))
         tt = t - torch.rand_like(t) * t
         t[:quarter], tt[:quarter] = 1, 0
         near = t - torch.rand_like(t) * t * 0.05
         tt[quarter:2 * quarter] = near[quarter:2 * quarter]
 
         noise = torch.randn_like(x[3 * quarter:])
-        start = torch.ones(quarter, 1, 1, 1)
+        start = torch.ones(quarter, 1, 1, 1, device=x.device)
         leap = self.network(noise, start, torch.zeros_like(start), label[3 * quarter:])
         x = torch.cat([x[:3 * quarter], noise - leap])
         z = torch.randn_like(x)
@@ -146,7 +146,7 @@ class SplitStep:
     def loss(self, x, label):
         network, average = self.network, self.average.network
         x_t, t, tt, target, quarter = self.inputs(x, label)
-        real = column(torch.arange(len(x)) < 3 * quarter)
+        real = column(torch.arange(len(x), device=x.device) < 3 * quarter)
 
         velocity = network(x_t, t, tt, label)
         self.average.follow(network)

@@ -51,7 +51,8 @@ public struct DiTConfig: Codable, Hashable, Sendable {
     classes = try keys.value(.classes, default: classes, in: 1...)
     timeScale = try keys.value(
       .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
-    execution = try keys.value(.execution, default: execution)
+    // Unrolled, the compiler's time grows with the depth faster than what the run gains.
+    execution = try keys.value(.execution, default: depth > 24 ? .scanned : .unrolled)
     guard size % patch == 0 else {
       throw InvalidRecipeValue(CodingKeys.patch, patch, "it must divide the size, \(size)")
     }

@@ -74,9 +74,11 @@ public struct TutorialUNet: VelocityModel {
 
     let skip1 = down1.1(down1.0(x).relu())
     let skip2 = down2.1(down2.0(skip1.relu()).relu())
-    let signal = condition(features).expanded([1, 2])
-    let low = bottom(skip2.relu()) + signal
-    let rise1 = up1.1(up1.0(.concatenate([low, skip2], axis: -1)).relu())
+    // The conditions are added to the bottom everywhere; what depends on the image alone is thus
+    // shared by evaluations at several times.
+    let low = bottom(skip2.relu())
+    let shift = up1.0.difference(condition(features), size: (low.shape[1], low.shape[2]))
+    let rise1 = up1.1((up1.0(.concatenate([low, skip2], axis: -1)) + shift).relu())
     let rise2 = up2.1(up2.0(Tensor.concatenate([rise1, skip1], axis: -1).relu()).relu())
     return x - output(rise2)
   }

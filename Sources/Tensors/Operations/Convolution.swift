@@ -24,6 +24,9 @@ struct Convolution: Operation {
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
     let type = results(operands.map(\.type))[0]
     if window.isThin(operands[1].shape, for: target) { return [thin(operands[0], operands[1])] }
+    // The kernel shares samples out amongst the cores, XLA also parts of one.
+    let products = type.shape.count * operands[1].shape.count / operands[1].shape[-1]
+    if type.shape[0] < 8, products > 1 << 26 { return nil }
     return window.kernelCall(.convolution, operands, type, for: target)
   }
 
