@@ -65,7 +65,7 @@ def main():
     results["peak_tflops"] = peak / 1e12
     results["device"] = fact(theirs, "device")
     print(f"{results['device']}: bf16 products reach {peak / 1e12:.0f} TFLOP/s")
-    print(f"{'step':24}{'ours':>9}{'eager':>9}{'compiled':>9}{"ratios":>16}{'of peak':>9}{'peak GB':>9}")
+    print(f"{'step':24}{'ours':>9}{'eager':>9}{'compiled':>9}{'ratios':>16}{'of peak':>9}{'peak GB':>9}")
 
     for name, tokens, batch, more in TINY if options.tiny else STEPS:
         side = int(tokens**0.5) * 2

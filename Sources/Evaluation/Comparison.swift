@@ -70,7 +70,7 @@ public struct Comparison {
         name: name, trainingSteps: training.steps,
         evaluations: try TrainingCost(training).evaluations,
         seconds: seconds.isEmpty ? kept?.row.seconds : seconds.sorted()[seconds.count / 2],
-        memory: trainer.function.executable.memory?.total, parameters: trainer.parameters,
+        memory: try trainer.memory(), parameters: trainer.parameters,
         distances: marks.map(\.distance), accuracies: marks.map(\.accuracy))
       try Measured(steps: recipe.steps, samples: recipe.samples, row: row).write(for: training)
       report.rows.append(row)

@@ -152,6 +152,17 @@ public final class Trainer {
     return try group.stop(after: step).map { step >= $0 } ?? false
   }
 
+  /// The bytes that the step that needs most takes on each device, by the compiler's plan; nil where
+  /// the plugin does not say.
+  package func memory() throws -> Int? {
+    // What the steps update repeats itself before long.
+    let all = Set((0..<1000).map(trainingStep.updates))
+    return try all.compactMap { updates in
+      let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
+      return function.executable.memory?.total
+    }.max()
+  }
+
   /// Makes one step and returns its metrics.
   ///
   /// - Throws: `TrainingError.notFinite`; the state is of no use afterwards.

@@ -141,4 +141,18 @@ import Testing
     expectFailure(
       try Command.run("train", recipe(), "--set", "output=/proc/run"), saying: "/proc/run")
   }
+
+  /// A step that needs terabytes: nobody's machine has them.
+  @Test func outOfMemory() throws {
+    let output = folder.path + "/run"
+    let result = try Command.run(
+      "train", "Recipes/scale/dit-20b.yaml", "--set", "start=null", "--set", "model.width=8192",
+      "--set", "model.heads=64", "--set", "output=\(output)")
+    #expect(result.status != 0)
+    for hint in ["out of memory", "by the compiler's plan", "mesh.fsdp", "twinflow plan"] {
+      #expect(result.errors.contains(hint), "\(result.errors)")
+    }
+    let left = (try? FileManager.default.contentsOfDirectory(atPath: output)) ?? []
+    #expect(left.isEmpty)
+  }
 }

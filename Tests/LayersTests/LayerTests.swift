@@ -119,6 +119,20 @@ import Testing
       absolute: 1e-4)
   }
 
+  /// What is added to an image everywhere comes out as the layer's difference says.
+  @Test(arguments: [(4, 2, 1), (3, 1, 1), (5, 3, 2), (2, 3, 0)])
+  func differenceOfTransposedConvolutions(kernel: Int, stride: Int, padding: Int) throws {
+    let (x, shift) = (Numbers.random([2, 3, 4, 5]), Numbers.random([2, 2], seed: 3))
+    let (found, _) = try Self.run([x, shift]) { scope, inputs in
+      let layer = TransposedConvolution2D(
+        scope, 5, 3, kernel: kernel, stride: stride, padding: padding)
+      let added = Tensor.concatenate([inputs[1], .zeros([2, 3], .float64)], axis: 1)
+      let whole = layer(inputs[0] + added.expanded([1, 2])) - layer(inputs[0])
+      return whole - layer.difference(inputs[1], size: (3, 4))
+    }
+    expectClose(found, Numbers(found.shape) { _ in 0 }, absolute: 1e-12)
+  }
+
   @Test func perceptron() throws {
     let x = Numbers.random([2, 3])
     let (y, weights) = try Self.run([x]) { MLP($0, 3, hidden: 4, 2) { $0.tanh() }($1[0]) }
