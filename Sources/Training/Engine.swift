@@ -41,6 +41,8 @@ public struct Engine: Sendable {
     switch device {
     case .cpu: options["cpu_device_count"] = .integer(Int64(devices))
     case .cuda:
+      // The plugin would leave a quarter of the memory to others.
+      options["memory_fraction"] = .float(0.92)
       if let group {
         options["node_id"] = .integer(Int64(group.rank))
         options["num_nodes"] = .integer(Int64(group.count))

@@ -40,11 +40,11 @@ import Weights
   @Test(arguments: [
     "objective={preset: flow-matching}",
     "objective={preset: rcgm, groups: {any_step: 1}}",
-    "objective={kind: tutorial}",
+    "objective={kind: tutorial}", "precision=bf16",
   ])
-  func everyObjectiveLearns(objective: String) throws {
+  func everyObjectiveLearns(setting: String) throws {
     let recipe = try tinyRecipe(
-      run("learns"), objective, "steps=60", "batch=16", "optimizer.rate=1e-2",
+      run("learns"), setting, "steps=60", "batch=16", "optimizer.rate=1e-2",
       "optimizer.decay=constant", "log_every=1000", "checkpoint_every=1000")
     let trainer = try Trainer(recipe, on: SharedEngine.get())
     let losses = try (0..<60).map { _ in try trainer.advance()["loss"]! }
