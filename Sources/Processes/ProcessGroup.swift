@@ -11,7 +11,7 @@ public final class ProcessGroup: Sendable {
   public let rank: Int
   /// The number of processes.
   public let count: Int
-  /// What they tell each other by.
+  /// What they tell each other by; what earlier runs have left there is not seen.
   public let store: any KeyValueStore
   /// How long is waited for others.
   public let patience: Patience
@@ -38,9 +38,10 @@ public final class ProcessGroup: Sendable {
   public init(
     rank: Int, count: Int, store: any KeyValueStore, patience: Patience = Patience()
   ) throws {
-    (self.rank, self.count, self.store, self.patience) = (rank, count, store, patience)
+    (self.rank, self.count, self.patience) = (rank, count, patience)
+    self.store = try Gathering(rank: rank, count: count, store: store)
+      .own(within: patience.coming)
     try pulse(0)
-    try meet("the start", seconds: patience.coming)
   }
 
   /// Waits until all processes have come to a point; each name may be used again and again.

@@ -60,11 +60,15 @@ public struct Engine: Sendable {
 
   /// The same engine with programs and arrays spread over the first devices.
   ///
-  /// - Throws: `ShardingError.tooFewDevices`.
+  /// - Throws: `ShardingError.tooFewDevices`, and `idleDevices` where the mesh does not take all
+  ///   devices of several processes.
   public func spread(over mesh: Mesh) throws -> Engine {
     guard mesh.count <= client.devices.count else {
       throw ShardingError.tooFewDevices(
         mesh: mesh, found: client.devices.count, platform: client.platformName)
+    }
+    guard group == nil || mesh.count == client.devices.count else {
+      throw ShardingError.idleDevices(mesh: mesh, found: client.devices.count)
     }
     var engine = self
     engine.mesh = mesh.count > 1 ? mesh : nil

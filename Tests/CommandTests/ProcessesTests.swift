@@ -48,7 +48,7 @@ import Testing
     let store = folder.path + "/test"
     for _ in 0..<200 {
       let files = (try? FileManager.default.contentsOfDirectory(atPath: store)) ?? []
-      if files.contains(where: { $0.hasPrefix("meeting%2Fa%20check%2F3") }) { break }
+      if files.contains(where: { $0.contains("meeting%2Fa%20check%2F3") }) { break }
       Thread.sleep(forTimeInterval: 0.05)
     }
     kill(runs[1].process.processIdentifier, SIGKILL)

@@ -121,4 +121,31 @@ import Testing
     let steps = last.withLock { $0 }
     #expect(Set(steps).count == 1 && (8...12).contains(steps[0]), "\(steps)")
   }
+
+  /// A store that an earlier run has left with a failure, a wish to stop and old names.
+  @Test func whatEarlierRunsLeftIsNotSeen() throws {
+    let first = try asProcesses(2) { rank, store in
+      let group = try Self.join(rank, 2, store)
+      try group.meet("a point", seconds: 5)
+      try group.wishToStop()
+      if rank == 0 { _ = try group.stop(after: 1) }
+      group.fail(ProcessesError.unknownStore("old"))
+    }
+    #expect(first == [nil, nil])
+    let met = Atomic<Int>(0)
+    let second = try asProcesses(2) { rank, store in
+      // The second process comes late: its old name must not count for it.
+      if rank == 1 { Thread.sleep(forTimeInterval: 0.3) }
+      let group = try Self.join(rank, 2, store)
+      met.add(1, ordering: .sequentiallyConsistent)
+      if try group.stop(after: 1) != nil { throw ProcessesError.unknownStore("an old wish") }
+      try group.meet("a point", seconds: 5)
+    }
+    #expect(second == [nil, nil] && met.load(ordering: .sequentiallyConsistent) == 2)
+    var hasty = Self.hasty
+    hasty.coming = 0.3
+    #expect(throws: ProcessesError.self) {
+      try ProcessGroup(rank: 0, count: 2, store: FolderStore(folder.path), patience: hasty)
+    }
+  }
 }

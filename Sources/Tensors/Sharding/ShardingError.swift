@@ -2,6 +2,8 @@
 public enum ShardingError: Error, Equatable, CustomStringConvertible {
   /// A mesh wants more devices than there are.
   case tooFewDevices(mesh: Mesh, found: Int, platform: String)
+  /// A mesh leaves devices of a run's processes out.
+  case idleDevices(mesh: Mesh, found: Int)
   /// An axis of a weight cannot be split into equal parts.
   case indivisible(name: String, axis: Int, size: Int, meaning: LogicalAxis, mesh: Mesh)
   /// A batch cannot be split into equal parts.
@@ -20,6 +22,9 @@ public enum ShardingError: Error, Equatable, CustomStringConvertible {
         : ""
       return "The mesh \(mesh) needs \(mesh.count) devices and there \(one). "
         + "Make its axes smaller.\(hint)"
+    case .idleDevices(let mesh, let found):
+      return "The run's processes have \(found) devices together and its mesh takes \(mesh.count). "
+        + "Let it take all of them, as in --set 'mesh={fsdp: \(found)}'."
     case .indivisible(let name, let axis, let size, let meaning, let mesh):
       let axes = meaning.meshAxes.filter { mesh[$0] > 1 }
       let parts = axes.reduce(1) { $0 * mesh[$1] }
