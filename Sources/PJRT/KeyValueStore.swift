@@ -49,9 +49,7 @@ final class StoreCallbacks: Sendable {
             code: .deadlineExceeded,
             message: "no process has set \(key) within \(seconds) seconds")
         }
-        let copy = StoreCallbacks.copy(value)
-        arguments.pointee.value = copy
-        arguments.pointee.value_size = value.count
+        (arguments.pointee.value, arguments.pointee.value_size) = try StoreCallbacks.copy(value)
         arguments.pointee.value_deleter = { free($0) }
       }
     }
@@ -62,9 +60,7 @@ final class StoreCallbacks: Sendable {
         guard let value = try $0.get(key) else {
           throw Failure(code: .notFound, message: "no process has set \(key)")
         }
-        let copy = StoreCallbacks.copy(value)
-        arguments.pointee.value = copy
-        arguments.pointee.value_size = value.count
+        (arguments.pointee.value, arguments.pointee.value_size) = try StoreCallbacks.copy(value)
         arguments.pointee.value_deleter = { free($0) }
       }
     }
@@ -86,12 +82,15 @@ final class StoreCallbacks: Sendable {
     let message: String
   }
 
-  private static func copy(_ value: [UInt8]) -> UnsafeMutablePointer<CChar>? {
-    guard let memory = malloc(max(1, value.count)) else { return nil }
+  /// A value in memory that the plugin frees.
+  private static func copy(_ value: [UInt8]) throws -> (UnsafeMutablePointer<CChar>, Int) {
+    guard let memory = malloc(max(1, value.count)) else {
+      throw Failure(code: .resourceExhausted, message: "out of memory")
+    }
     value.withUnsafeBytes { bytes in
       if let start = bytes.baseAddress { memory.copyMemory(from: start, byteCount: bytes.count) }
     }
-    return memory.assumingMemoryBound(to: CChar.self)
+    return (memory.assumingMemoryBound(to: CChar.self), value.count)
   }
 
   /// Does something with the store; what goes wrong is given to the plugin.

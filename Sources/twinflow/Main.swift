@@ -1,5 +1,6 @@
 import ArgumentParser
 import Processes
+import Recipe
 import Tensors
 import Training
 
@@ -52,6 +53,22 @@ struct EngineOptions: ParsableArguments {
 
   func open(_ group: ProcessGroup? = nil) throws -> Engine {
     try Engine(plugin: plugin, device: device, kernels: kernels, devices: devices, group: group)
+  }
+}
+
+/// The training recipe that a command takes.
+struct RecipeOptions: ParsableArguments {
+  @Argument(help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+  var recipe: String
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("Replaces a value of the recipe.", valueName: "key=value"))
+  var settings: [String] = []
+
+  func decoded() throws -> TrainingRecipe {
+    try RecipeDecoder.decode(
+      TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
   }
 }
 

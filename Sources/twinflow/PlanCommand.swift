@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import Layers
 import Models
-import Recipe
 import Tensors
 import Training
 
@@ -24,13 +23,7 @@ struct PlanCommand: ParsableCommand {
         twinflow plan Recipes/scale/dit-20b.yaml --devices 8 --set 'objective={preset: flow-matching}'
       """)
 
-  @Argument(help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
-  var recipe: String
-
-  @Option(
-    name: .customLong("set"),
-    help: ArgumentHelp("Replaces a value of the recipe.", valueName: "key=value"))
-  var settings: [String] = []
+  @OptionGroup var recipe: RecipeOptions
 
   @Option(help: "How many devices there are at most.")
   var devices = 8
@@ -67,9 +60,7 @@ struct PlanCommand: ParsableCommand {
   }
 
   func run() throws {
-    let settings = try settings.map { try RecipeSetting($0) }
-    let recipe = try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe, settings: settings)
+    let recipe = try recipe.decoded()
     let engine = try Engine(plugin: plugin, devices: devices)
     var printer = PlanTable(limit: deviceMemory.count)
     for count in counts {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Processes
-import Recipe
 import Training
 
 /// `twinflow train`
@@ -20,13 +19,7 @@ struct Train: ParsableCommand {
         twinflow train Recipes/fashion-mnist-base.yaml --resume
       """)
 
-  @Argument(help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
-  var recipe: String
-
-  @Option(
-    name: .customLong("set"),
-    help: ArgumentHelp("Replaces a value of the recipe.", valueName: "key=value"))
-  var settings: [String] = []
+  @OptionGroup var recipe: RecipeOptions
 
   @Flag(help: "Go on from the run's checkpoint.")
   var resume = false
@@ -35,8 +28,7 @@ struct Train: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
-    let recipe = try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
+    let recipe = try recipe.decoded()
     let group = try ProcessPlace().map {
       try Membership.join($0, folder: recipe.output, patience: patience)
     }

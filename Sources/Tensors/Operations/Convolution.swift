@@ -18,7 +18,7 @@ struct Convolution: Operation {
   }
 
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
-    window.attributes(inputDilation: window.strides.map { _ in 1 })
+    window.attributes(operands[0].dtype, inputDilation: window.strides.map { _ in 1 })
   }
 
   func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
@@ -154,7 +154,8 @@ struct ConvolutionDilated: Operation {
       return ConvolutionWindow.Range(low, input.sizes[i + 1] + reach - size - low)
     }
     return window.attributes(
-      inputDilation: window.strides, padding: padding, strides: window.strides.map { _ in 1 })
+      operands[0].dtype, inputDilation: window.strides, padding: padding,
+      strides: window.strides.map { _ in 1 })
   }
 }
 

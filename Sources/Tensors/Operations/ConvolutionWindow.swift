@@ -68,7 +68,9 @@ public struct ConvolutionWindow: Hashable, Sendable {
   }
 
   /// The attribute that names the layouts and the window.
-  func attributes(inputDilation: [Int], padding: [Range]? = nil, strides: [Int]? = nil) -> String {
+  func attributes(
+    _ dtype: DType, inputDilation: [Int], padding: [Range]? = nil, strides: [Int]? = nil
+  ) -> String {
     let axes = self.strides.indices.map { "\($0)" }.joined(separator: ", ")
     let pads = (padding ?? self.padding).map { "[\($0.low), \($0.high)]" }.joined(separator: ", ")
     let rank = self.strides.count
@@ -77,6 +79,7 @@ public struct ConvolutionWindow: Hashable, Sendable {
       + "padding = dense<[\(pads)]> : tensor<\(rank)x2xi64>, "
       + "lhs_dilation = array<i64: \(list(inputDilation))>, "
       + "rhs_dilation = array<i64: \(list(dilation))>, "
-      + "feature_group_count = \(groups) : i64, batch_group_count = 1 : i64"
+      + "feature_group_count = \(groups) : i64, batch_group_count = 1 : i64, "
+      + dtype.precisionConfig
   }
 }

@@ -11,13 +11,11 @@ struct Dot: Operation {
   var opcode: String { "stablehlo.dot_general" }
 
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
-    // A GPU would else compute products of f32 with eleven bits.
-    let precision = "#stablehlo<precision \(operands[0].dtype == .float32 ? "HIGHEST" : "DEFAULT")>"
-    return "dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [\(list(leftBatch))], "
+    "dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [\(list(leftBatch))], "
       + "rhs_batching_dimensions = [\(list(rightBatch))], "
       + "lhs_contracting_dimensions = [\(list(leftContracted))], "
       + "rhs_contracting_dimensions = [\(list(rightContracted))]>, "
-      + "precision_config = [\(precision), \(precision)]"
+      + operands[0].dtype.precisionConfig
   }
 
   func results(_ operands: [TensorType]) -> [TensorType] {
@@ -94,6 +92,14 @@ struct Dot: Operation {
     var inverse = places
     for (from, to) in places.enumerated() { inverse[to] = from }
     return inverse
+  }
+}
+
+extension DType {
+  /// The attribute of products that has f32 computed as such: a GPU would else take eleven bits.
+  var precisionConfig: String {
+    let precision = "#stablehlo<precision \(self == .float32 ? "HIGHEST" : "DEFAULT")>"
+    return "precision_config = [\(precision), \(precision)]"
   }
 }
 
