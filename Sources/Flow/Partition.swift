@@ -47,6 +47,9 @@ public struct Partition: Hashable, Sendable, Codable {
   /// The number of rows that are not adversarial.
   public var real: Int { batch - adversarial }
 
+  /// Whether any row's target time may lie far from its current time.
+  var hasFarTargets: Bool { endToEnd + anyStep + toData > 0 }
+
   /// The rows of the end-to-end part.
   package var endToEndRows: Range<Int> { rows(0) }
   /// The rows of the multi-step part.

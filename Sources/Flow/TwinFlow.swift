@@ -62,10 +62,7 @@ public struct TwinFlow: Objective {
     let each = settings.distance(student.velocity, regression)
     let weights = weights(path)
     let weighted = each * weights
-    let base =
-      settings.order > 0
-      ? weighted.mean()
-      : weighted.rows([partition.multiStepRows, partition.adversarialRows]).mean()
+    let base = base(weighted)
 
     var details = Named<Tensor>([
       ("x_t", path.point), ("t", path.time), ("tt", path.target), ("data", path.data),
@@ -85,6 +82,13 @@ public struct TwinFlow: Objective {
     }
     metrics["loss"] = total
     return Loss(total: total, metrics: metrics, details: details)
+  }
+
+  /// The mean over all rows; of order 0 only multi-step and adversarial rows have a target.
+  private func base(_ losses: Tensor) -> Tensor {
+    guard settings.order == 0 else { return losses.mean() }
+    let rows = [partition.multiStepRows, partition.adversarialRows].filter { !$0.isEmpty }
+    return rows.isEmpty ? .zeros([], losses.dtype) : losses.rows(rows).mean()
   }
 
   private var groups: [(String, Range<Int>)] {
@@ -165,11 +169,14 @@ public struct TwinFlow: Objective {
     return path.flow.replacing(rows, with: enhanced)
   }
 
+  /// The velocity that the student's is drawn to.
+  ///
+  /// RCGM's on all rows with data, as published: if the batch has any row whose target time is far.
   private func regressionTarget(
     _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Samples, _ networks: Networks
   ) -> Tensor {
     let rows = partition.realRanges()
-    guard settings.order >= 1, settings.consistencyRatio != 0, !rows.isEmpty else {
+    guard settings.order >= 1, settings.consistencyRatio != 0, partition.hasFarTargets else {
       return flow.stopGradient()
     }
     let network = settings.averageRate == 1 ? networks.live : networks.target

@@ -153,6 +153,12 @@ extension TwinFlowSettings {
         "order 0 trains the multi_step and adversarial groups alone, and both weights are 0: set "
           + "order to 2, or groups to {multi_step: 1}")
     }
+    if order > 0, groups.endToEnd == 0, groups.anyStep == 0, groups.toData == 0 {
+      throw InvalidRecipeValue(
+        CodingKeys.order, order,
+        "without end_to_end, any_step and to_data there is no far target time to go to in steps: "
+          + "set order to 0, or groups to {end_to_end: 1, multi_step: 1, any_step: 1}")
+    }
     if order > 0, consistencyRatio == 0 {
       throw InvalidRecipeValue(
         CodingKeys.order, order,

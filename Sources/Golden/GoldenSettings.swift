@@ -17,8 +17,7 @@ extension GoldenCase {
     private struct Key: CodingKey, Hashable {
       let stringValue: String
       var intValue: Int? { nil }
-      init(_ name: String) { stringValue = name }
-      init?(stringValue: String) { self.init(stringValue) }
+      init?(stringValue: String) { self.stringValue = stringValue }
       init?(intValue: Int) { nil }
     }
 
@@ -37,8 +36,8 @@ extension GoldenCase {
         case "enhanced_ratio": enhancedRatio = try keys.decode(Double.self, forKey: key)
         case "ema_decay_rate": averageRate = try keys.decode(Double.self, forKey: key)
         case "consistc_ratio": consistencyRatio = try keys.decode(Double.self, forKey: key)
-        case "enhanced_range": enhancedRange = try keys.decode([Double].self, forKey: key)
-        case "time_dist_ctrl": timeDistribution = try keys.decode([Double].self, forKey: key)
+        case "enhanced_range": enhancedRange = try keys.numbers(2, forKey: key)
+        case "time_dist_ctrl": timeDistribution = try keys.numbers(3, forKey: key)
         case "dist_match_cof": rectification = try keys.decode(Double.self, forKey: key)
         case "use_image_free": dataFree = try keys.decode(Bool.self, forKey: key)
         case "using_twinflow": twin = try keys.decode(Bool.self, forKey: key)
@@ -91,21 +90,27 @@ extension GoldenCase {
     let extrapol_ratio: Double
     let time_dist_ctrl: [Double]
     let rfba_gap_steps: [Double]
-    let nonfinite: Bool
 
     /// A number, or nil for "SDE".
     struct Ratio: Decodable, Sendable {
       let value: Double?
 
       init(from decoder: any Decoder) throws {
-        value = try? decoder.singleValueContainer().decode(Double.self)
+        let one = try decoder.singleValueContainer()
+        value = try? one.decode(Double.self)
+        guard try value != nil || one.decode(String.self) == "SDE" else {
+          throw DecodingError.dataCorruptedError(
+            in: one, debugDescription: "a stochast_ratio must be a number or SDE")
+        }
       }
     }
 
-    /// The settings under our names, nil for a style that is not known.
+    /// The settings under our names, nil for what no sampler has.
     var settings: SamplerSettings? {
       let styles: [String: SamplerSettings.Style] = ["few": .few, "mul": .multi, "any": .any]
-      guard let style = styles[sampling_style] else { return nil }
+      guard let style = styles[sampling_style], sampling_steps >= 1, 1...2 ~= sampling_order,
+        time_dist_ctrl.count == 3, rfba_gap_steps.count == 2
+      else { return nil }
       var settings = SamplerSettings()
       settings.style = style
       settings.count = sampling_steps
@@ -116,5 +121,17 @@ extension GoldenCase {
       settings.gaps = rfba_gap_steps
       return settings
     }
+  }
+}
+
+extension KeyedDecodingContainer {
+  /// As many numbers as there must be.
+  fileprivate func numbers(_ count: Int, forKey key: Key) throws -> [Double] {
+    let numbers = try decode([Double].self, forKey: key)
+    guard numbers.count == count else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: self, debugDescription: "\(numbers) must be \(count) numbers")
+    }
+    return numbers
   }
 }

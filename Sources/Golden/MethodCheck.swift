@@ -95,10 +95,24 @@ extension GoldenCase {
     }
   }
 
+  /// A step's samples and draws; a network without a condition gets 0, as published.
   private func batch(_ step: Int) -> Named<HostArray> {
     let times: Set = ["t_beta", "tt_rand", "tmin_rand", "dm_t_beta", "t_rand", "dm_t_rand"]
-    return inputs.group("step\(step)").map { name, value in
+    var batch = inputs.group("step\(step)").map { name, value in
       times.contains(String(name.dropFirst("draw.".count))) ? value.flat : value
+    }
+    if batch["c0"] == nil, let rows = batch["x"]?.shape.first {
+      batch["c0"] = HostArray([Float](repeating: 0, count: rows), [rows, 1])
+    }
+    return batch
+  }
+
+  /// Throws if a step lacks samples or draws.
+  private func require(_ names: [String]) throws {
+    for step in 0..<(config.steps ?? 1) {
+      for name in names where inputs["step\(step).\(name)"] == nil {
+        throw fail("its inputs.safetensors has no step\(step).\(name)")
+      }
     }
   }
 
@@ -156,6 +170,13 @@ extension GoldenCase {
     guard partition.batch == inputs["step0.x"]?.shape.first else {
       throw fail("its masks are of \(partition.batch) rows")
     }
+    var needed = ["x", "draw.t_beta", "draw.tt_rand", "draw.tmin_rand", "draw.z"]
+    if partition.adversarial > 0 { needed.append("draw.adv_noise") }
+    if settings.consistencyRatio == 1, partition.endToEnd > 0 {
+      needed += ["draw.dm_z", "draw.dm_t_beta"]
+    }
+    if settings.dataFree { needed.append("draw.imagefree_noise") }
+    try require(needed)
     let objective = TwinFlow(settings, partition: partition)
     var steps = try Steps(self, averageRate: settings.averageRate, on: client) {
       networks, batch, draws in
@@ -203,6 +224,8 @@ extension GoldenCase {
     settings.enhancedRatio = method.enhancedRatio
     settings.averageRate = method.averageRate
     settings.twin = method.twin
+    let twin = settings.twin ? ["draw.dm_z", "draw.dm_t_rand"] : []
+    try require(["x", "draw.t_rand", "draw.tt_rand", "draw.z"] + twin)
     let objective = TutorialTwinFlow(settings)
     var steps = try Steps(self, averageRate: settings.averageRate, on: client) {
       networks, batch, draws in

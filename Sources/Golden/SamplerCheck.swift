@@ -7,8 +7,10 @@ extension GoldenCase {
 
   func checkSampler(on client: Client) throws -> [Comparison] {
     let runs = config.runs ?? []
-    if let wrong = runs.first(where: { $0.settings == nil }) {
-      throw fail("it has a run of the unknown style \(wrong.sampling_style)")
+    if let wrong = runs.firstIndex(where: { $0.settings == nil }) {
+      throw fail(
+        "its run \(wrong) is no sampler's: it must have the style few, mul or any, one step or more, "
+          + "order 1 or 2, three numbers of time_dist_ctrl and two of rfba_gap_steps")
     }
     var comparisons: [Comparison] = []
     var start = 0

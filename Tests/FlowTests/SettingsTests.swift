@@ -92,6 +92,7 @@ import Testing
     ("time_distribution: [1, 1]", "`time_distribution`"),
     ("rectification: -0.1", "`rectification`"), ("average_rate: 2", "`average_rate`"),
     ("data_free: true", "`data_free`"), ("order: 0\ngroups: {any_step: 1}", "`order`"),
+    ("groups: {multi_step: 1, adversarial: 1}\nrectification: 0", "`order`"),
     ("consistency_ratio: 0", "`order`"), ("consistency_ratio: 0.5", "`rectification`"),
     ("groups: {any_step: 1}", "`rectification`"),
     ("data_free: true\naverage_rate: 1\nenhanced_ratio: 0", "`enhanced_ratio`"),
