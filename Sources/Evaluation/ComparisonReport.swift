@@ -60,7 +60,7 @@ public struct ComparisonReport: Codable, Sendable {
     ]
     let heads =
       ["method"] + steps.map { "\($0) step\($0 == 1 ? "" : "s")" } + [
-        "trained", "frozen", "further", "memory", "steps", "s / step",
+        "trained", "frozen", "auxiliary", "memory", "steps", "s / step",
       ]
     lines.append("| " + heads.joined(separator: " | ") + " |")
     lines.append("|---|" + String(repeating: "---:|", count: heads.count - 1))

@@ -41,7 +41,7 @@ extension TrainingRecipe {
   /// What is said of each field, by its keys joined by dots.
   static let comments: [String: String] = [
     "model": "the network",
-    "model.kind": "dit, tutorial-unet or classifier",
+    "model.kind": "dit, tutorial-unet, perceptron or classifier",
     "model.size": "height and width of the images",
     "model.channels": "channels of the images",
     "model.patch": "height and width of the patches that become tokens",
