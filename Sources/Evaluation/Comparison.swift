@@ -78,6 +78,15 @@ public struct Comparison {
     return report
   }
 
+  /// What has been trained, after a run.
+  ///
+  /// - Throws: the errors of files.
+  public func networks() throws -> [(name: String, file: ModelFile)] {
+    try runs.map { name, training in
+      (name, try ModelFile(training.output + "/weights.safetensors", on: engine))
+    }
+  }
+
   /// The set of points that is compared on, nil for pictures.
   public var points: Points? {
     if case .points(let set, _, _) = yardstick { set } else { nil }
@@ -89,8 +98,7 @@ public struct Comparison {
   public func ways(steps: Int, count: Int) throws -> [(name: String, start: [Float], end: [Float])]
   {
     guard case .points = yardstick else { return [] }
-    return try runs.map { name, training in
-      let file = try ModelFile(training.output + "/weights.safetensors", on: engine)
+    return try networks().map { name, file in
       let points = try Yardstick.points(file, file.card.sampler(steps), count: count, on: engine)
       return (name, points.start, points.end)
     }

@@ -87,11 +87,16 @@ public final class Canvas {
   }
 
   /// Draws a line through points.
-  public func line(_ points: [(x: Double, y: Double)], colour: Colour, width: Double = 1) {
+  ///
+  /// - Parameter dashes: lengths that are drawn and left out in turn; none for a whole line.
+  public func line(
+    _ points: [(x: Double, y: Double)], colour: Colour, width: Double = 1, dashes: [Double] = []
+  ) {
     guard let first = points.first else { return }
     set(colour)
     cairo_set_line_width(context, width)
     cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
+    cairo_set_dash(context, dashes, Int32(dashes.count), 0)
     cairo_move_to(context, first.x, first.y)
     for point in points.dropFirst() { cairo_line_to(context, point.x, point.y) }
     cairo_stroke(context)

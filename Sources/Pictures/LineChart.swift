@@ -64,12 +64,15 @@ public struct LineChart: Sendable {
     for (i, line) in lines.enumerated() {
       let colour = Canvas.Colour.palette[i % Canvas.Colour.palette.count]
       let points = line.values.enumerated().map { (x: x($0), y: y($1)) }
-      canvas.line(points, colour: colour, width: 2)
-      // A second round of colours has smaller dots.
-      let radius = i < Canvas.Colour.palette.count ? 4.0 : 2.5
+      // Later rounds of the colours have dashes and smaller dots.
+      let round = i / Canvas.Colour.palette.count
+      let dashes = [[], [7.0, 4], [2, 3]][min(round, 2)]
+      let radius = round == 0 ? 4.0 : 3
+      canvas.line(points, colour: colour, width: 2, dashes: dashes)
       for point in points { canvas.dot(x: point.x, y: point.y, radius: radius, colour: colour) }
       let place = top + 10 + 22 * Double(i)
-      canvas.line([(legend, place), (legend + 20, place)], colour: colour, width: 2)
+      canvas.line(
+        [(legend, place), (legend + 20, place)], colour: colour, width: 2, dashes: dashes)
       canvas.dot(x: legend + 10, y: place, radius: radius, colour: colour)
       canvas.text(line.name, x: legend + 28, y: place + 4, size: 12)
     }

@@ -46,7 +46,7 @@ struct Compare: ParsableCommand {
     let interrupt = Interrupt()
     var reports: [String] = []
     for comparison in comparisons {
-      guard let report = try run(comparison, interrupt) else {
+      guard let report = try run(comparison, interrupt, engine) else {
         print("Stopped; the same command goes on.")
         return
       }
@@ -62,7 +62,7 @@ struct Compare: ParsableCommand {
 
   /// Runs one comparison and draws its charts; nil if it was stopped.
   private func run(
-    _ comparison: Comparison, _ interrupt: Interrupt
+    _ comparison: Comparison, _ interrupt: Interrupt, _ engine: Engine
   ) throws -> ComparisonReport? {
     let recipe = comparison.recipe
     var bar: (name: String, bar: ProgressBar)?
@@ -82,12 +82,13 @@ struct Compare: ParsableCommand {
       return nil
     }
     try report.write(to: recipe.output)
-    try draw(report, comparison, recipe)
+    try draw(report, comparison, recipe, engine)
     return report
   }
 
   private func draw(
-    _ report: ComparisonReport, _ comparison: Comparison, _ recipe: ComparisonRecipe
+    _ report: ComparisonReport, _ comparison: Comparison, _ recipe: ComparisonRecipe,
+    _ engine: Engine
   ) throws {
     let chart = LineChart(
       title: report.title, axis: report.distance,
@@ -96,8 +97,13 @@ struct Compare: ParsableCommand {
       level: report.floor > 0 ? ("real samples", report.floor) : nil)
     try chart.picture.write(to: recipe.output + "/distances.png")
 
+    guard let set = comparison.points else {
+      let gallery = Gallery(engine: engine, seed: 0)
+      try gallery.comparison(comparison.networks(), title: report.title).picture
+        .write(to: recipe.output + "/one-step.png")
+      return
+    }
     let ways = try comparison.ways(steps: 1, count: 2000)
-    guard !ways.isEmpty, let set = comparison.points else { return }
     var panels = [PointPlot.Panel(title: "real points", points: set.sample(2000, seed: 7))]
     panels += ways.map { PointPlot.Panel(title: $0.name, starts: $0.start, points: $0.end) }
     try PointPlot(panels).picture.write(to: recipe.output + "/one-step.png")

@@ -7,7 +7,7 @@ import Pictures
 import Tensors
 import Training
 
-/// Sheets of generated pictures, one row a class.
+/// Sheets of generated pictures, one row a class or a network.
 struct Gallery {
   let engine: Engine
   let seed: UInt64
@@ -20,19 +20,9 @@ struct Gallery {
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, title: String,
     caption: String, columns: Int = 10
   ) throws -> (sheet: Sheet, texts: [(key: String, text: String)]) {
-    let (image, classes) = file.model.sample
+    let classes = file.model.sample.classes
     let labels = (0..<classes * columns).map { Int32($0 / columns) }
-    let generator = try Generator(
-      file, settings, guidance: guidance, batch: labels.count, on: engine)
-    let numbers = try generator(labels: labels, seed: seed).array(of: Float.self)
-    guard numbers.allSatisfy(\.isFinite) else {
-      throw TrainingError.imagesNotFinite(path: file.path)
-    }
-    let pictures = labels.indices.map { i in
-      Picture(
-        width: image[1], height: image[0], channels: image[2],
-        numbers: numbers[i * image.count..<(i + 1) * image.count])
-    }
+    let pictures = try pictures(file, settings, guidance: guidance, labels: labels)
     let rows = classes == FashionMNIST.classes.count ? FashionMNIST.classes : []
     let sheet = Sheet(
       title: title, caption: caption, rows: rows, columns: columns, pictures: pictures)
@@ -43,5 +33,39 @@ struct Gallery {
       ("twinflow.seed", "\(seed)"),
     ]
     return (sheet, texts.map { (key: $0.0, text: $0.1) })
+  }
+
+  /// Pictures of several networks from the same noise in one step, a row each; a class after the other,
+  /// `each` of them.
+  ///
+  /// - Throws: as `sheet`.
+  func comparison(
+    _ networks: [(name: String, file: ModelFile)], title: String, each: Int = 2
+  ) throws -> Sheet {
+    let rows = try networks.map { _, file in
+      let labels = (0..<file.model.sample.classes * each).map { Int32($0 / each) }
+      return try pictures(
+        file, file.card.sampler(1), guidance: file.card.guidance, labels: labels)
+    }
+    return Sheet(
+      title: title, caption: "one step", rows: networks.map(\.name),
+      columns: rows.first?.count ?? 1, pictures: rows.flatMap { $0 })
+  }
+
+  private func pictures(
+    _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, labels: [Int32]
+  ) throws -> [Picture] {
+    let image = file.model.sample.shape
+    let generator = try Generator(
+      file, settings, guidance: guidance, batch: labels.count, on: engine)
+    let numbers = try generator(labels: labels, seed: seed).array(of: Float.self)
+    guard numbers.allSatisfy(\.isFinite) else {
+      throw TrainingError.imagesNotFinite(path: file.path)
+    }
+    return labels.indices.map { i in
+      Picture(
+        width: image[1], height: image[0], channels: image[2],
+        numbers: numbers[i * image.count..<(i + 1) * image.count])
+    }
   }
 }

@@ -111,6 +111,39 @@ import Testing
     #expect(wrong.status != 0 && wrong.errors.contains("less than"), "\(wrong.errors)")
   }
 
+  @Test func comparisonOfImagesShowsThem() throws {
+    let output = folder.path + "/compare-images"
+    let recipe = try folder.file(
+      "images.yaml",
+      """
+      model: {kind: dit, patch: 14, width: 16, depth: 1, heads: 2}
+      objective: {preset: twinflow}
+      data: {kind: fashion-mnist}
+      optimizer: {kind: adamw, rate: 1e-3}
+      batch: 8
+      steps: 2
+      output: \(output)/unused
+      """)
+    let comparison = try folder.file(
+      "comparison-images.yaml",
+      """
+      title: A comparison of images
+      recipe: \(recipe)
+      evaluations: 100
+      steps: [1]
+      samples: 100
+      output: \(output)
+      methods:
+        - {name: Flow matching, set: ["objective={preset: flow-matching}"]}
+        - {name: TwinFlow, set: [seed=1]}
+      """)
+    let result = try Command.run("compare", comparison)
+    #expect(result.status == 0, "\(result.errors)")
+    let picture = try Picture.read(output + "/one-step.png").picture
+    // Two rows of twenty images of 28 × 28, each twice as large.
+    #expect(picture.width > 20 * 56 && picture.height > 2 * 56)
+  }
+
   /// Starts a run that takes long, of steps that take little.
   private func startRun(_ output: String) throws -> (
     recipe: String, process: Process, finish: () -> Command.Result
