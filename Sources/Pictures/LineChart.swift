@@ -72,9 +72,9 @@ public struct LineChart: Sendable {
       for point in points { canvas.dot(x: point.x, y: point.y, radius: radius, colour: colour) }
       let place = top + 10 + 22 * Double(i)
       canvas.line(
-        [(legend, place), (legend + 20, place)], colour: colour, width: 2, dashes: dashes)
-      canvas.dot(x: legend + 10, y: place, radius: radius, colour: colour)
-      canvas.text(line.name, x: legend + 28, y: place + 4, size: 12)
+        [(legend, place), (legend + 32, place)], colour: colour, width: 2, dashes: dashes)
+      canvas.dot(x: legend + 16, y: place, radius: radius, colour: colour)
+      canvas.text(line.name, x: legend + 40, y: place + 4, size: 12)
     }
     if let level {
       canvas.line(
