@@ -155,8 +155,7 @@ public final class Trainer {
   /// The bytes that the step that needs most takes on each device, by the compiler's plan; nil where
   /// the plugin does not say.
   package func memory() throws -> Int? {
-    // What the steps update repeats itself before long.
-    let all = Set((0..<1000).map(trainingStep.updates))
+    let all = Set((0..<recipe.steps).lazy.map(trainingStep.updates))
     return try all.compactMap { updates in
       let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
       return function.executable.memory?.total

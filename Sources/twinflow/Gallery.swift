@@ -21,8 +21,7 @@ struct Gallery {
     caption: String, columns: Int = 10
   ) throws -> (sheet: Sheet, texts: [(key: String, text: String)]) {
     let classes = file.model.sample.classes
-    let labels = (0..<classes * columns).map { Int32($0 / columns) }
-    let pictures = try pictures(file, settings, guidance: guidance, labels: labels)
+    let pictures = try pictures(file, settings, guidance: guidance, each: columns)
     let rows = classes == FashionMNIST.classes.count ? FashionMNIST.classes : []
     let sheet = Sheet(
       title: title, caption: caption, rows: rows, columns: columns, pictures: pictures)
@@ -43,19 +42,19 @@ struct Gallery {
     _ networks: [(name: String, file: ModelFile)], title: String, each: Int = 2
   ) throws -> Sheet {
     let rows = try networks.map { _, file in
-      let labels = (0..<file.model.sample.classes * each).map { Int32($0 / each) }
-      return try pictures(
-        file, file.card.sampler(1), guidance: file.card.guidance, labels: labels)
+      try pictures(file, file.card.sampler(1), guidance: file.card.guidance, each: each)
     }
     return Sheet(
       title: title, caption: "one step", rows: networks.map(\.name),
       columns: rows.first?.count ?? 1, pictures: rows.flatMap { $0 })
   }
 
+  /// As many pictures of each class, a class after the other.
   private func pictures(
-    _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, labels: [Int32]
+    _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, each: Int
   ) throws -> [Picture] {
-    let image = file.model.sample.shape
+    let (image, classes) = file.model.sample
+    let labels = (0..<classes * each).map { Int32($0 / each) }
     let generator = try Generator(
       file, settings, guidance: guidance, batch: labels.count, on: engine)
     let numbers = try generator(labels: labels, seed: seed).array(of: Float.self)

@@ -113,17 +113,7 @@ import Testing
 
   @Test func comparisonOfImagesShowsThem() throws {
     let output = folder.path + "/compare-images"
-    let recipe = try folder.file(
-      "images.yaml",
-      """
-      model: {kind: dit, patch: 14, width: 16, depth: 1, heads: 2}
-      objective: {preset: twinflow}
-      data: {kind: fashion-mnist}
-      optimizer: {kind: adamw, rate: 1e-3}
-      batch: 8
-      steps: 2
-      output: \(output)/unused
-      """)
+    let recipe = try smallRecipe("{preset: twinflow}", steps: 2, output: output + "/unused")
     let comparison = try folder.file(
       "comparison-images.yaml",
       """
@@ -144,22 +134,27 @@ import Testing
     #expect(picture.width > 20 * 56 && picture.height > 2 * 56)
   }
 
+  /// A recipe of steps that take little.
+  private func smallRecipe(_ objective: String, steps: Int, output: String) throws -> String {
+    try folder.file(
+      "recipe.yaml",
+      """
+      model: {kind: dit, patch: 14, width: 16, depth: 1, heads: 2}
+      objective: \(objective)
+      data: {kind: fashion-mnist}
+      optimizer: {kind: adamw, rate: 1e-3}
+      batch: 8
+      steps: \(steps)
+      output: \(output)
+      log_every: 1
+      """)
+  }
+
   /// Starts a run that takes long, of steps that take little.
   private func startRun(_ output: String) throws -> (
     recipe: String, process: Process, finish: () -> Command.Result
   ) {
-    let recipe = try folder.file(
-      "recipe.yaml",
-      """
-      model: {kind: dit, patch: 14, width: 16, depth: 1, heads: 2}
-      objective: {kind: tutorial}
-      data: {kind: fashion-mnist}
-      optimizer: {kind: adamw, rate: 1e-3}
-      batch: 8
-      steps: 100000
-      output: \(output)
-      log_every: 1
-      """)
+    let recipe = try smallRecipe("{kind: tutorial}", steps: 100_000, output: output)
     let (process, finish) = try Command.start(["train", recipe])
     return (recipe, process, finish)
   }

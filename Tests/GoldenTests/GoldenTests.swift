@@ -66,5 +66,11 @@ import Testing
       .write(toFile: path, atomically: true, encoding: .utf8)
     let error = #expect(throws: GoldenError.self) { try GoldenCase(folder: copy) }
     #expect(error?.description.contains("estimate_ordre") == true)
+
+    try config.replacingOccurrences(of: "\"steps\": 1", with: "\"steps\": 2")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    let longer = try #require(try GoldenCase(folder: copy))
+    let lacking = #expect(throws: GoldenError.self) { try longer.check(on: Self.client.get()) }
+    #expect(lacking?.description.contains("no step1.x") == true)
   }
 }
