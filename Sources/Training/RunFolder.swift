@@ -43,7 +43,7 @@ struct RunFolder {
       return (fields?["step"] as? Int).map { $0 <= step } ?? false
     }
     let text = kept.map { $0 + "\n" }.joined()
-    try StagedFile.write(Data(text.utf8), to: logPath)
+    try StagedFile.write(Data(text.utf8), to: logPath, as: .jsonLines)
     do {
       let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
       try handle.seekToEnd()
