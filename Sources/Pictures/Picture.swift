@@ -103,7 +103,8 @@ public enum PictureError: Error, Equatable, CustomStringConvertible {
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
-    case .damaged(let path, let reason): "\(path) is no whole PNG picture: \(reason). Make or copy it again."
+    case .damaged(let path, let reason):
+      "\(path) is no whole PNG picture: \(reason). Make or copy it again."
     case .impossiblePage(let width, let height):
       "A page of \(width) × \(height) pixels cannot be drawn: at most \(Canvas.largest) across and "
         + "down, and the memory, are there. Draw fewer or smaller pictures."

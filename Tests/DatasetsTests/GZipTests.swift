@@ -63,12 +63,13 @@ import Testing
     #expect(try contents(gzip([1, 2]) + gzip([3]) + zeros) == [1, 2, 3])
   }
 
-  @Test(arguments: [
-    ([0, 0, 1], "3 bytes follow its end"), ([1], "1 bytes follow its end"),
-    ([0x1F], "1 bytes follow its end"), ([0x1F, 0x8B], "too early"),
-    ([0] + gzip([1]), "bytes follow its end"), (gzip([1]).dropLast(), "too early"),
-    (Array("text".utf8), "4 bytes follow its end"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0, 0, 1], "3 bytes follow its end"), ([1], "1 bytes follow its end"),
+      ([0x1F], "1 bytes follow its end"), ([0x1F, 0x8B], "too early"),
+      ([0] + gzip([1]), "bytes follow its end"), (gzip([1]).dropLast(), "too early"),
+      (Array("text".utf8), "4 bytes follow its end"),
+    ] as [([UInt8], String)])
   func refusesWhatFollows(rest: [UInt8], word: String) {
     let reason = damage(gzip([1, 2]) + rest)
     #expect(reason?.contains(word) == true, "\(reason ?? "nothing")")
