@@ -17,7 +17,8 @@ enum GZip {
     of path: String, package: String? = nil, piece: Int = 1 << 20,
     bound: ([UInt8]) throws -> Int?
   ) throws -> [UInt8] {
-    guard FileManager.default.fileExists(atPath: path) else {
+    // A file that is there and may not be read is not missing.
+    if access(path, F_OK) != 0, errno == ENOENT {
       throw DatasetError.missing(path: path, package: package)
     }
     let file = try MappedFile(path)

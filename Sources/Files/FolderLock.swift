@@ -14,7 +14,7 @@ public final class FolderLock: Sendable {
   /// - Throws: `FileError.locked` with who holds it, `otherKind` where the folder's `.lock` is
   ///   something else, `unwritable` where it cannot be made.
   public init(_ folder: String) throws(FileError) {
-    let path = "\(folder)/.lock"
+    let path = folder.isEmpty ? ".lock" : "\(folder)/.lock"
     func fail() -> FileError {
       .unwritable(path: path, reason: String(cString: strerror(errno)))
     }

@@ -8,7 +8,8 @@ public struct LineChart: Sendable {
   public var axis: String
   /// The places from left to right.
   public var places: [String]
-  /// The lines: a name, and a value above 0 for each place.
+  /// The lines: a name, and a value for each place; what has no place on the scale, because it is not
+  /// above 0 or not finite, is left out.
   public var lines: [(name: String, values: [Double])]
   /// A value that is drawn as a level line.
   public var level: (name: String, value: Double)?
@@ -69,7 +70,8 @@ public struct LineChart: Sendable {
     let legend = Double(width) - right + 20
     for (i, line) in lines.enumerated() {
       let colour = Canvas.Colour.palette[i % Canvas.Colour.palette.count]
-      let points = line.values.enumerated().map { (x: x($0), y: y($1)) }
+      let points = line.values.enumerated().filter { $1 > 0 && $1.isFinite }
+        .map { (x: x($0), y: y($1)) }
       // Later rounds of the colours have dashes and smaller dots.
       let round = i / Canvas.Colour.palette.count
       let dashes = [[], [7.0, 4], [2, 3]][min(round, 2)]
@@ -82,7 +84,7 @@ public struct LineChart: Sendable {
       canvas.dot(x: legend + 16, y: place, radius: radius, colour: colour)
       canvas.text(line.name, x: legend + 40, y: place + 4, size: 12)
     }
-    if let level {
+    if let level, level.value > 0, level.value.isFinite {
       canvas.line(
         [(left, y(level.value)), (left + plotWidth, y(level.value))], colour: .grey(0.45))
       canvas.text(

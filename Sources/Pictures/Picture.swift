@@ -25,7 +25,12 @@ public struct Picture: Equatable, Sendable {
   }
 
   /// Makes a picture of finite numbers; those beyond ±1 are cut off.
-  public init(width: Int, height: Int, channels: Int, numbers: some Collection<Float>) {
+  ///
+  /// - Throws: `PictureError.impossibleChannels` where they are not 1, 3 or 4.
+  public init(
+    width: Int, height: Int, channels: Int, numbers: some Collection<Float>
+  ) throws(PictureError) {
+    guard [1, 3, 4].contains(channels) else { throw .impossibleChannels(channels) }
     precondition(numbers.allSatisfy { !$0.isNaN }, "a pixel of a picture is no number")
     let values = numbers.map { UInt8(((min(1, max(-1, $0)) + 1) * 127.5).rounded()) }
     self.init(width: width, height: height, channels: channels, values: values)
@@ -97,6 +102,8 @@ public struct Picture: Equatable, Sendable {
 public enum PictureError: Error, Equatable, CustomStringConvertible {
   /// A file is no PNG file, or is cut short or damaged.
   case damaged(path: String, reason: String)
+  /// Pixels of so many numbers have no colour.
+  case impossibleChannels(Int)
   /// A page cannot be that large.
   case impossiblePage(width: Int, height: Int)
 
@@ -105,6 +112,8 @@ public enum PictureError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .damaged(let path, let reason):
       "\(path) is no whole PNG picture: \(reason). Make or copy it again."
+    case .impossibleChannels(let count):
+      "Pixels of \(count) numbers make no picture: 1 (grey), 3 (RGB) or 4 (RGBA) are expected."
     case .impossiblePage(let width, let height):
       "A page of \(width) × \(height) pixels cannot be drawn: at most \(Canvas.largest) across and "
         + "down, and the memory, are there. Draw fewer or smaller pictures."

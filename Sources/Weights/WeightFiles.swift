@@ -129,6 +129,7 @@ public struct WeightFiles: Sendable {
   private mutating func open(_ index: WeightIndex) throws {
     let folder = (path as NSString).deletingLastPathComponent
     let whole = String(path.dropLast(WeightIndex.suffix.count))
+    // Something else of that name says nothing of these files.
     let unfinished = try? UnfinishedSave(of: whole)
     for name in index.files.sorted() {
       guard WeightIndex.isPlain(name) else {

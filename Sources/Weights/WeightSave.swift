@@ -26,6 +26,9 @@ struct WeightSave {
   ///   ending; none for one file.
   init(to path: String, files: (String) -> [String], protecting inputs: [String]) throws {
     let place = try placeOfFile(path)
+    guard !place.isEmpty, !place.hasSuffix("/") else {
+      throw FileError.unwritable(path: path, reason: "it names no file")
+    }
     self.place = place
     folder = (place as NSString).deletingLastPathComponent
     name = (place as NSString).lastPathComponent
@@ -72,12 +75,21 @@ struct WeightSave {
     if !files.isEmpty, unlink(place) != 0, errno != ENOENT {
       throw FileError.unwritable(path: place, reason: String(cString: strerror(errno)))
     }
-    let kept = Set(files).union(namedByOthers()).union([name])
     var isClean = true
-    for file in named.subtracting(kept).sorted() where isOwn(file) {
+    let replaced = named.subtracting(files).subtracting([name])
+    // Where it cannot be said what else the folder's indices name, nothing is deleted.
+    guard !replaced.isEmpty, let others = namedByOthers() else {
+      return finish(isClean: replaced.isEmpty)
+    }
+    for file in replaced.subtracting(others).sorted() where isOwn(file) {
       // What cannot be deleted is left to the next save, which finds its name where this one did.
       isClean = (unlink(path(file)) == 0 || errno == ENOENT) && isClean
     }
+    finish(isClean: isClean)
+  }
+
+  /// Deletes what has names of files that are gone.
+  private func finish(isClean: Bool) {
     guard isClean else { return }
     if files.isEmpty, oldIndex != nil { unlink(place + WeightIndex.suffix) }
     if !files.isEmpty || unfinished != nil { unlink(UnfinishedSave.path(of: place)) }
@@ -113,10 +125,10 @@ struct WeightSave {
       path: path, found: "weights that no index of \(name) names", expected: "a part of \(name)")
   }
 
-  /// The files that the folder's other indices name.
-  private func namedByOthers() -> Set<String> {
+  /// The files that the folder's other indices name; nil where the folder cannot be listed.
+  private func namedByOthers() -> Set<String>? {
     let own = name + WeightIndex.suffix
-    let names = (try? namesInFolder(folder.isEmpty ? "." : folder)) ?? []
+    guard let names = try? namesInFolder(folder.isEmpty ? "." : folder) else { return nil }
     return names.filter { $0.hasSuffix(WeightIndex.suffix) && $0 != own }.reduce(into: []) {
       $0.formUnion(Self.index(path($1))?.files ?? [])
     }

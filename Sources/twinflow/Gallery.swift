@@ -61,8 +61,8 @@ struct Gallery {
     guard numbers.allSatisfy(\.isFinite) else {
       throw TrainingError.imagesNotFinite(path: file.path)
     }
-    return labels.indices.map { i in
-      Picture(
+    return try labels.indices.map { i in
+      try Picture(
         width: image[1], height: image[0], channels: image[2],
         numbers: numbers[i * image.count..<(i + 1) * image.count])
     }

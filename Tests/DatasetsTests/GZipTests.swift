@@ -99,5 +99,6 @@ import Testing
       try GZip.contents(of: "/nowhere/x.gz", package: "p") { _ in nil }
     }
     #expect(throws: FileError.self) { try GZip.contents(of: "/") { _ in nil } }
+    #expect(throws: FileError.self) { try GZip.contents(of: "/dev/null/x.gz") { _ in nil } }
   }
 }

@@ -55,10 +55,16 @@ import Testing
     #expect(sample(channels: 3).png(texts: texts) != sample(channels: 3).png())
   }
 
-  @Test func scalesNumbers() {
-    let picture = Picture(
+  @Test func scalesNumbers() throws {
+    let picture = try Picture(
       width: 5, height: 1, channels: 1, numbers: [-1, 0, 1, -7, .infinity] as [Float])
     #expect(picture.values == [0, 128, 255, 0, 255])
+  }
+
+  @Test(arguments: [-1, 0, 2, 5, Int.max]) func refusesPixelsWithoutAColour(channels: Int) {
+    #expect(throws: PictureError.impossibleChannels(channels)) {
+      try Picture(width: 1, height: 1, channels: channels, numbers: [] as [Float])
+    }
   }
 
   /// Files of other kinds that the format knows, made by hand.

@@ -100,4 +100,18 @@ import Testing
     }
     #expect(height > 6000 * 5)
   }
+
+  /// Values that have no place on a logarithmic scale leave a gap, and the rest is drawn.
+  @Test(arguments: [Double.nan, .infinity, -.infinity, 0, -1]) func aChartHasGaps(
+    value: Double
+  ) throws {
+    func chart(_ values: [[Double]], level: Double?) throws -> Picture {
+      try LineChart(
+        title: "", axis: "", places: ["1", "2", "3"],
+        lines: values.map { (name: "", values: $0) }, level: level.map { (name: "", value: $0) }
+      ).picture
+    }
+    let whole = try chart([[1, 10], [2, 5, 4]], level: nil)
+    #expect(try chart([[1, 10, value], [2, 5, 4]], level: value) == whole)
+  }
 }
