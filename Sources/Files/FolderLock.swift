@@ -47,7 +47,10 @@ public final class FolderLock: Sendable {
 
   deinit {
     // The file stays: another process may have opened it already and would lock what is gone.
-    if isHeld { ftruncate(descriptor, 0) }
+    if isHeld {
+      ftruncate(descriptor, 0)
+      FileLock.release(descriptor)
+    }
     close(descriptor)
   }
 

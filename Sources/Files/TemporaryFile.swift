@@ -53,6 +53,7 @@ final class TemporaryFile {
     guard descriptor >= 0 else { return }
     if isInPlace { unlink(path) }
     // Last, because the lock goes with it. What was written has been waited for, or is not wanted.
+    FileLock.release(descriptor)
     close(descriptor)
     descriptor = -1
   }
@@ -125,6 +126,10 @@ enum FileLock {
     }
     return .taken
   }
+
+  /// Gives a lock back at once: closing alone waits for a child that is just being started, which has
+  /// the descriptor until its own program begins.
+  static func release(_ descriptor: Int32) { flock(descriptor, LOCK_UN) }
 
   /// Whether an open descriptor is a regular file that a path still names.
   static func isLinked(_ descriptor: Int32, at path: String) -> Bool {
