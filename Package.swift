@@ -29,7 +29,7 @@ let package = Package(
     .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
-    .target(name: "Files"),
+    .target(name: "Files", dependencies: ["CXXHash"]),
     .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis"]),
 
     // Networks and how they are trained.

@@ -37,13 +37,17 @@ struct Compare: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
+    let interrupt = Interrupt()
     let recipe = try RecipeDecoder.decode(
       ComparisonRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
     let engine = try engine.open()
     let comparisons = try recipe.parts.map {
       try Comparison($0, classifier: classifier, on: engine)
     }
-    let interrupt = Interrupt()
+    try FileManager.default.createDirectory(
+      atPath: recipe.output, withIntermediateDirectories: true)
+    let lock = try FolderLock(recipe.output)
+    defer { withExtendedLifetime(lock) {} }
     var reports: [String] = []
     for comparison in comparisons {
       guard let report = try run(comparison, interrupt, engine) else {
@@ -75,6 +79,7 @@ struct Compare: ParsableCommand {
         case .measuring:
           bar?.bar.finish()
           bar = nil
+        case .notice(let text): FileHandle.standardError.write(text + "\n")
         }
       }, stopping: { interrupt.isNoted })
     guard let report else {

@@ -25,6 +25,9 @@ struct Convert: ParsableCommand {
   @Option(help: "How numbers are stored: bf16, f16 or f32.")
   var dtype: DType
 
+  @Flag(help: "Let numbers beyond the type's range become infinite, instead of refusing them.")
+  var allowOverflow = false
+
   @OptionGroup var engine: EngineOptions
 
   func validate() throws {
@@ -36,6 +39,8 @@ struct Convert: ParsableCommand {
   func run() throws {
     let engine = try engine.open()
     let file = try ModelFile(input, on: engine)
-    try ModelFile.write(file.weights, card: file.card, to: output, as: dtype, on: engine)
+    try ModelFile.write(
+      file.weights, card: file.card, to: output, as: dtype, protecting: file.paths,
+      allowsOverflow: allowOverflow, on: engine)
   }
 }
