@@ -22,6 +22,7 @@ let package = Package(
     .target(
       name: "CAllocator",
       linkerSettings: [.linkedLibrary(":libjemalloc.a", .when(platforms: [.linux]))]),
+    .target(name: "CFiles"),
     .target(name: "CPJRT"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
@@ -29,7 +30,7 @@ let package = Package(
     .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
-    .target(name: "Files", dependencies: ["CXXHash"]),
+    .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
     .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis"]),
 
     // Networks and how they are trained.
@@ -65,6 +66,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/Support"),
     .testTarget(name: "PJRTTests", dependencies: ["PJRT"]),
     .testTarget(name: "ProcessesTests", dependencies: ["Processes"]),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "CFiles"]),
     .testTarget(name: "WeightsTests", dependencies: ["Weights"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "CZlib"]),
     .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),

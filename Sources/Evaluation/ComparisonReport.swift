@@ -103,6 +103,6 @@ public struct ComparisonReport: Codable, Sendable {
   /// - Throws: `FileError.unwritable`.
   public func write(to folder: String) throws {
     try JSONFile.write(self, to: folder + "/report.json")
-    try StagedFile.write(Data(markdown.utf8), to: folder + "/report.md")
+    try StagedFile.write(Data(markdown.utf8), to: folder + "/report.md", as: .text)
   }
 }

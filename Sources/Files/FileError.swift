@@ -4,6 +4,12 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
   case unreadable(path: String, reason: String)
   /// A file or folder cannot be written.
   case unwritable(path: String, reason: String)
+  /// The file that would be replaced holds something of another kind.
+  case otherKind(path: String, found: String, expected: String)
+  /// The file that would be replaced is one that is read.
+  case replacesInput(output: String, input: String)
+  /// A folder is in use by another process; `holder` is the process as its lock describes it.
+  case locked(path: String, holder: String)
 
   /// What was found and what to do.
   public var description: String {
@@ -12,6 +18,16 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
     case .unwritable(let path, let reason):
       "\(path) cannot be written: \(reason). "
         + "Free the disk or its permissions, or choose another place."
+    case .otherKind(let path, let found, let expected):
+      "\(path) is not overwritten: it holds \(found), and would become \(expected). "
+        + "Choose another name, or move it away."
+    case .replacesInput(let output, let input):
+      output == input
+        ? "\(output) is read, so that it must not be replaced. Choose another name for the output."
+        : "\(output) must not be replaced: it is the file \(input), which is read. "
+          + "Choose another name for the output."
+    case .locked(let path, let holder):
+      "\(path) is in use by \(holder); wait for it, stop it or choose another output folder."
     }
   }
 }

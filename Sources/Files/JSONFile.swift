@@ -11,10 +11,11 @@ public enum JSONFile {
 
   /// Writes a value to a file, whole or not at all.
   ///
-  /// - Throws: `FileError.unwritable`; a file that was there stays.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else than JSON;
+  ///   a file that was there stays.
   public static func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try StagedFile.write(try encoder.encode(value) + Data("\n".utf8), to: path)
+    try StagedFile.write(try encoder.encode(value) + Data("\n".utf8), to: path, as: .json)
   }
 }

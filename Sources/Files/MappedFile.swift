@@ -1,11 +1,16 @@
+import CFiles
 import Foundation
 
 /// A file in memory as the system maps it, read-only; unmapped with the last reference.
+///
+/// Where another program cuts the file short meanwhile, reading what is gone ends the process with
+/// status 74 and a message that names the file.
 ///
 /// Sendable: nothing changes after `init`, and the memory is only read.
 public final class MappedFile: @unchecked Sendable {
   /// The file's bytes.
   public let bytes: UnsafeRawBufferPointer
+  private let slot: Int32
 
   /// Maps a file.
   ///
@@ -14,7 +19,8 @@ public final class MappedFile: @unchecked Sendable {
     func fail() -> FileError {
       .unreadable(path: path, reason: String(cString: strerror(errno)))
     }
-    let file = open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK a pipe would be waited for.
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw fail() }
     defer { close(file) }
     var status = stat()
@@ -24,6 +30,7 @@ public final class MappedFile: @unchecked Sendable {
     }
     guard status.st_size > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      slot = -1
       return
     }
     let size = Int(status.st_size)
@@ -31,10 +38,12 @@ public final class MappedFile: @unchecked Sendable {
       throw fail()
     }
     bytes = UnsafeRawBufferPointer(start: start, count: size)
+    slot = cfiles_remember(start, size, path)
   }
 
   deinit {
     if let start = bytes.baseAddress {
+      cfiles_forget(slot)
       munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
     }
   }

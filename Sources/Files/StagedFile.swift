@@ -2,32 +2,46 @@ import Foundation
 
 /// A file that appears whole or not at all, also when the power fails: it is written beside its
 /// place, and takes it once all is on the disk.
+///
+/// A file that is replaced keeps its rights, and a symbolic link stays one: what it leads to is
+/// replaced. The temporary file is locked for as long as its writer lives; what writers that were
+/// killed have left in the folder goes with the next file that is written there.
 public final class StagedFile {
   private let path: String
-  private let temporary: String
-  private var descriptor: Int32
+  private let place: String
+  private let kind: FileKind
+  private let temporary: TemporaryFile
+  private var isFinished = false
 
   /// Opens the temporary file.
-  public init(_ path: String) throws(FileError) {
+  ///
+  /// - Parameter kind: what will be written; only a file of the same kind is replaced.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else.
+  public init(_ path: String, as kind: FileKind) throws(FileError) {
     self.path = path
-    temporary = "\(path).\(getpid()).partial"
-    descriptor = -1
-    var status = stat()
-    // Renaming would put a file in the place of a device such as /dev/null.
-    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      throw .unwritable(path: path, reason: "it is no file")
+    self.kind = kind
+    place = try FilePath.followingLinks(path)
+    guard !place.isEmpty, !place.hasSuffix("/") else {
+      throw .unwritable(path: path, reason: "it names no file")
     }
-    descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw failure() }
+    try kind.checkReplaceable(place)
+    let folder = FilePath.folder(place)
+    Self.removeAbandoned(in: folder)
+    do {
+      temporary = try TemporaryFile(in: folder, like: place)
+    } catch {
+      throw .unwritable(path: path, reason: error.reason)
+    }
   }
 
-  deinit { discard() }
-
   /// Adds bytes.
+  ///
+  /// - Throws: `FileError.unwritable`; the temporary file is then gone.
   public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var done = 0
     while done < bytes.count {
-      let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+      let count = Glibc.write(
+        temporary.descriptor, bytes.baseAddress! + done, bytes.count - done)
       if count < 0 {
         if errno == EINTR { continue }
         throw failure()
@@ -37,44 +51,57 @@ public final class StagedFile {
   }
 
   /// Waits until all is on the disk; afterwards only `commit` is left.
+  ///
+  /// - Throws: `FileError.unwritable`; the temporary file is then gone.
   public func finish() throws(FileError) {
-    guard fsync(descriptor) == 0 else { throw failure() }
-    let closed = close(descriptor)
-    descriptor = -1
-    guard closed == 0 else { throw failure() }
+    guard fsync(temporary.descriptor) == 0 else { throw failure() }
+    isFinished = true
   }
 
   /// Puts the finished file in its place.
+  ///
+  /// - Throws: `FileError.unwritable`, and `otherKind` where something else has come there meanwhile.
   public func commit() throws(FileError) {
-    guard rename(temporary, path) == 0 else { throw failure() }
-    // The new name is on the disk once the folder is; some file systems cannot say so.
-    let folder = (path as NSString).deletingLastPathComponent
-    let directory = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
-    if directory >= 0 {
-      fsync(directory)
-      close(directory)
-    }
+    precondition(isFinished, "a file is put in its place before it is finished")
+    try kind.checkReplaceable(place)
+    guard rename(temporary.path, place) == 0 else { throw failure() }
+    temporary.isMoved()
+    try Self.settle(FilePath.folder(place), for: path)
   }
 
   /// Writes a file at once.
   ///
-  /// - Throws: `FileError.unwritable`; a file that was there stays.
-  public static func write(_ data: some ContiguousBytes, to path: String) throws {
-    let file = try StagedFile(path)
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else; a file
+  ///   that was there stays.
+  public static func write(
+    _ data: some ContiguousBytes, to path: String, as kind: FileKind
+  ) throws {
+    let file = try StagedFile(path, as: kind)
     try data.withUnsafeBytes { try file.write($0) }
     try file.finish()
     try file.commit()
   }
 
-  private func failure() -> FileError {
-    let reason = String(cString: strerror(errno))
-    discard()
-    return .unwritable(path: path, reason: reason)
+  /// Deletes the temporary files that writers which are gone have left in a folder. Those of writers
+  /// that live, of this process and of others, stay, and so does everything else.
+  public static func removeAbandoned(in folder: String) {
+    TemporaryFile.removeAbandoned(in: folder)
   }
 
-  private func discard() {
-    if descriptor >= 0 { close(descriptor) }
-    descriptor = -1
-    unlink(temporary)
+  /// Waits until a folder's names are on the disk. File systems that cannot say so, and folders that
+  /// may be written but not read, are taken for done.
+  private static func settle(_ folder: String, for path: String) throws(FileError) {
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0, [EIO, ENOSPC, EDQUOT].contains(errno) {
+      throw .unwritable(path: path, reason: String(cString: strerror(errno)))
+    }
+  }
+
+  private func failure() -> FileError {
+    let reason = String(cString: strerror(errno))
+    temporary.discard()
+    return .unwritable(path: path, reason: reason)
   }
 }

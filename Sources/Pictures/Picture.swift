@@ -55,7 +55,7 @@ public struct Picture: Equatable, Sendable {
   ///
   /// - Throws: `FileError.unwritable`; a file that was there stays.
   public func write(to path: String, texts: [(key: String, text: String)] = []) throws {
-    try StagedFile.write(png(texts: texts), to: path)
+    try StagedFile.write(png(texts: texts), to: path, as: .png)
   }
 
   /// Reads a PNG file with its text chunks.

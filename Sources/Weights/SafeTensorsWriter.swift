@@ -31,7 +31,7 @@ extension SafeTensors {
       let widths = ($0.element.value.dtype.byteCount, $1.element.value.dtype.byteCount)
       return widths.0 != widths.1 ? widths.0 > widths.1 : $0.offset < $1.offset
     }.map(\.element)
-    let file = try StagedFile(path)
+    let file = try StagedFile(path, as: .safetensors)
     let header = try header(order, metadata: metadata, path: path)
     try header.withUnsafeBytes { try file.write($0) }
     for (name, type) in order {

@@ -200,7 +200,7 @@ extension WeightFiles {
   }
 
   static func stageIndex(_ content: [String: Any], at path: String) throws -> StagedFile {
-    let index = try StagedFile(path + indexSuffix)
+    let index = try StagedFile(path + indexSuffix, as: .json)
     let json = try JSONSerialization.data(
       withJSONObject: content, options: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted])
     try json.withUnsafeBytes { try index.write($0) }

@@ -59,7 +59,7 @@ struct Compare: ParsableCommand {
     }
     if comparisons.count > 1 {
       let text = reports.joined(separator: "\n")
-      try StagedFile.write(Data(text.utf8), to: recipe.output + "/report.md")
+      try StagedFile.write(Data(text.utf8), to: recipe.output + "/report.md", as: .text)
     }
     print("The report and its charts are in \(recipe.output).")
   }

@@ -1,0 +1,99 @@
+import Foundation
+
+/// What a file holds, as far as its bytes tell.
+public enum FileKind: String, CaseIterable, Sendable {
+  /// A PNG picture.
+  case png
+  /// A safetensors file.
+  case safetensors
+  /// One JSON object or array.
+  case json
+  /// A JSON object on each line.
+  case jsonLines
+  /// Text in UTF-8, such as Markdown.
+  case text
+
+  /// The kind in words.
+  public var name: String {
+    switch self {
+    case .png: "a PNG picture"
+    case .safetensors: "a safetensors file"
+    case .json: "JSON"
+    case .jsonLines: "lines of JSON"
+    case .text: "text"
+    }
+  }
+
+  /// Checks that a file may be replaced by one of this kind: that it is not there, is empty or looks
+  /// like one.
+  ///
+  /// - Throws: `FileError.otherKind`, and `unwritable` where it is no file or cannot be looked at.
+  public func checkReplaceable(_ path: String) throws(FileError) {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      if errno == ENOENT { return }
+      throw .unwritable(path: path, reason: String(cString: strerror(errno)))
+    }
+    // Renaming would put a file in the place of a device such as /dev/null.
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw .unwritable(path: path, reason: "it is no file")
+    }
+    guard status.st_size > 0 else { return }
+    let file: MappedFile
+    do {
+      file = try MappedFile(path)
+    } catch .unreadable(_, let reason) {
+      throw .unwritable(path: path, reason: "what it holds cannot be read: \(reason)")
+    } catch {
+      throw error
+    }
+    try withExtendedLifetime(file) { () throws(FileError) in
+      guard file.bytes.isEmpty || matches(file.bytes) else {
+        let found = Self.allCases.first { $0.matches(file.bytes) }?.name ?? "other data"
+        throw .otherKind(path: path, found: found, expected: name)
+      }
+    }
+  }
+
+  /// Whether bytes look like a whole file of this kind.
+  public func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    switch self {
+    case .png: bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
+    case .safetensors: Self.beginsAsSafeTensors(bytes)
+    case .json: Self.isJSON(bytes)
+    case .jsonLines: Self.beginsAsJSONLines(bytes)
+    case .text: Self.isText(bytes)
+    }
+  }
+
+  /// The header's length, which is never beyond 100 MiB, and the header's first byte.
+  private static func beginsAsSafeTensors(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count > 8 && bytes[8] == UInt8(ascii: "{")
+      && UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) <= 100 << 20
+  }
+
+  private static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let first = bytes.first { !blanks.contains($0) }
+    guard let start = bytes.baseAddress, first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+    else { return false }
+    let data = Data(
+      bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none)
+    return (try? JSONSerialization.jsonObject(with: data)) != nil
+  }
+
+  /// The first line must be one object. It need not be valid: logs may have `nan` in them, and the
+  /// last line of a process that was killed is cut short.
+  private static func beginsAsJSONLines(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
+    guard line.first == UInt8(ascii: "{"), isText(UnsafeRawBufferPointer(rebasing: line)) else {
+      return false
+    }
+    return line.count == bytes.count || line.last { !blanks.contains($0) } == UInt8(ascii: "}")
+  }
+
+  private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    !bytes.contains(0) && String(validating: bytes, as: UTF8.self) != nil
+  }
+
+  private static let blanks = Set(" \t\r\n".utf8)
+}

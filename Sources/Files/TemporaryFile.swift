@@ -1,0 +1,136 @@
+import Foundation
+
+/// A file under a name of its own, `.twinflow-<16 hexadecimal digits>.partial`, that is locked for
+/// as long as it is open, and deleted unless it is moved elsewhere.
+final class TemporaryFile {
+  /// Why a file could not be made.
+  struct Fault: Error { let reason: String }
+
+  let path: String
+  private(set) var descriptor: Int32
+  private var isInPlace = true
+
+  /// Makes a file in a folder, with the rights of another one where that is there, else with those
+  /// of any new file.
+  init(in folder: String, like model: String) throws(Fault) {
+    var status = stat()
+    let isReplacing = stat(model, &status) == 0
+    while true {
+      let name = Self.prefix + Self.digits(UInt64.random(in: 0 ... .max)) + Self.suffix
+      let path = "\(folder)/\(name)"
+      let descriptor = open(
+        path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, isReplacing ? 0o600 : 0o666)
+      guard descriptor >= 0 else {
+        if errno == EEXIST || errno == EINTR { continue }
+        throw Fault(reason: String(cString: strerror(errno)))
+      }
+      // Between the two calls another process may have taken the file for an abandoned one.
+      guard FileLock.take(descriptor) != .busy, FileLock.isLinked(descriptor, at: path) else {
+        close(descriptor)
+        continue
+      }
+      self.path = path
+      self.descriptor = descriptor
+      break
+    }
+    if isReplacing, !Self.copyRights(status, to: descriptor) {
+      let reason = String(cString: strerror(errno))
+      discard()
+      throw Fault(reason: reason)
+    }
+  }
+
+  deinit { discard() }
+
+  /// Says that the file has been moved to its place.
+  func isMoved() {
+    isInPlace = false
+    discard()
+  }
+
+  /// Closes the file, and deletes it where it still has its own name.
+  func discard() {
+    guard descriptor >= 0 else { return }
+    if isInPlace { unlink(path) }
+    // Last, because the lock goes with it. What was written has been waited for, or is not wanted.
+    close(descriptor)
+    descriptor = -1
+  }
+
+  /// Gives a file the owner, as far as this process may, and the mode of another one. Where it may
+  /// not, nobody gets rights through the file's own owner or group that the old one did not give.
+  private static func copyRights(_ status: stat, to descriptor: Int32) -> Bool {
+    var mode = status.st_mode & 0o7777
+    if fchown(descriptor, status.st_uid, status.st_gid) != 0 {
+      mode &= 0o777
+      if fchown(descriptor, uid_t.max, status.st_gid) != 0 {
+        mode = mode & 0o707 | (mode & (mode << 3) & 0o070)
+      }
+    }
+    return fchmod(descriptor, mode) == 0
+  }
+
+  private static let prefix = ".twinflow-"
+  private static let suffix = ".partial"
+
+  private static func digits(_ number: UInt64) -> String {
+    let text = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - text.utf8.count) + text
+  }
+
+  /// Whether a file's name is one that this type makes.
+  static func isName(_ name: String) -> Bool {
+    guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return false }
+    let digits = name.utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count)
+    return digits.count == 16 && digits.allSatisfy { "0123456789abcdef".utf8.contains($0) }
+  }
+
+  /// Deletes the files whose writers are gone. What cannot be listed, opened or locked stays: it is
+  /// for a later time or another user, and whoever writes to the folder learns what is wrong with it.
+  static func removeAbandoned(in folder: String) {
+    for name in (try? namesInFolder(folder)) ?? [] where isName(name) {
+      let path = "\(folder)/\(name)"
+      let flags = O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+      var descriptor = open(path, O_RDWR | flags)
+      if descriptor < 0 { descriptor = open(path, O_RDONLY | flags) }
+      guard descriptor >= 0 else { continue }
+      defer { close(descriptor) }
+      if FileLock.take(descriptor) == .taken, FileLock.isLinked(descriptor, at: path) {
+        unlink(path)
+      }
+    }
+  }
+}
+
+/// Advisory locks that end with the process, however it ends.
+enum FileLock {
+  /// What became of a wish for a lock.
+  enum Outcome {
+    /// The lock is held.
+    case taken
+    /// Another one holds it.
+    case busy
+    /// The file system has no locks.
+    case unsupported
+  }
+
+  /// Locks a file without waiting, until it is closed.
+  static func take(_ descriptor: Int32) -> Outcome {
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      switch errno {
+      case EINTR: continue
+      case EWOULDBLOCK: return .busy
+      default: return .unsupported
+      }
+    }
+    return .taken
+  }
+
+  /// Whether an open descriptor is a regular file that a path still names.
+  static func isLinked(_ descriptor: Int32, at path: String) -> Bool {
+    var (mine, there) = (stat(), stat())
+    return fstat(descriptor, &mine) == 0 && lstat(path, &there) == 0 && mine.st_nlink > 0
+      && mine.st_mode & S_IFMT == S_IFREG && mine.st_dev == there.st_dev
+      && mine.st_ino == there.st_ino
+  }
+}
