@@ -4,7 +4,7 @@ import Yams
 struct RecipeDocument {
   let file: String
   let root: Node
-  private let origins: [(path: [String], text: String)]
+  private let origins: [(path: [String], name: String)]
 
   init(yaml: String, file: String, settings: [RecipeSetting]) throws(RecipeError) {
     var root: Node
@@ -23,9 +23,9 @@ struct RecipeDocument {
       let place = RecipePlace(source: file, line: problem.line, column: problem.column)
       throw .malformed(place, problem: problem.text)
     }
-    var origins: [(path: [String], text: String)] = []
+    var origins: [(path: [String], name: String)] = []
     for setting in settings {
-      origins.append((try setting.apply(to: &root), setting.text))
+      origins.append((try setting.apply(to: &root), setting.name))
     }
     self.file = file
     self.root = root
@@ -62,7 +62,7 @@ struct RecipeDocument {
     }
     let names = path.map { ($0 as? RecipeIndex).map { String($0.index) } ?? $0.stringValue }
     if let origin = origins.last(where: { names.starts(with: $0.path) }) {
-      return RecipePlace(source: "--set \(origin.text)", path: text)
+      return RecipePlace(source: origin.name, path: text)
     }
     let around = (0...path.count).reversed().lazy
       .compactMap { count in node(at: Array(path.prefix(count)))?.mark }.first
