@@ -57,7 +57,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     title = try keys.value(.title)
-    recipe = try keys.value(.recipe)
+    recipe = try keys.path(.recipe)
     base = try keys.value(.base, default: nil)
     sets = try keys.value(.sets, default: nil)
     evaluations = try keys.value(.evaluations, where: { $0 > 0 }, "it must be above 0")
@@ -71,7 +71,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
       .methods,
       where: { methods in !methods.isEmpty && Set(methods.map(\.name)).count == methods.count },
       "it must list methods of different names")
-    output = try keys.value(.output)
+    output = try keys.path(.output)
   }
 
   /// The comparisons on each of the sets, or this one alone where there are none.

@@ -22,7 +22,7 @@ struct Demo: ParsableCommand {
         twinflow demo --steps 100 --output out/short-demo
       """)
 
-  @Option(help: "The recipe of the training.")
+  @Option(help: "The recipe of the training.", transform: pathOption)
   var recipe = "Recipes/fashion-mnist-demo.yaml"
 
   @Option(help: "Steps of the training; by default as the recipe says.")
@@ -31,10 +31,11 @@ struct Demo: ParsableCommand {
   @Option(help: "Pictures that are measured for each row, a multiple of \(Evaluator.batch).")
   var samples = 2000
 
-  @Option(help: "The classifier's weights.")
+  @Option(help: "The classifier's weights.", transform: pathOption)
   var classifier = shippedClassifier
 
-  @Option(name: .shortAndLong, help: "The folder for pictures and figures.")
+  @Option(
+    name: .shortAndLong, help: "The folder for pictures and figures.", transform: pathOption)
   var output = "out/demo"
 
   @Option(help: "The seed of the pictures.")

@@ -48,7 +48,8 @@ struct PlanCommand: ParsableCommand {
   @Option(help: "What a device sends to others, in GB a second; by default NVLink's of an H100.")
   var link = 450.0
 
-  @Option(help: ArgumentHelp("A PJRT plugin for the CPU.", valueName: "library"))
+  @Option(
+    help: ArgumentHelp("A PJRT plugin for the CPU.", valueName: "library"), transform: pathOption)
   var plugin: String?
 
   func validate() throws {

@@ -16,7 +16,8 @@ struct Sample: ParsableCommand {
         twinflow sample Assets/fashion-mnist-base.safetensors --steps 50 --output base.png
       """)
 
-  @Argument(help: "The weights, a safetensors file that this program has written.")
+  @Argument(
+    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var weights: String
 
   @Option(help: "The number of steps.")
@@ -25,7 +26,7 @@ struct Sample: ParsableCommand {
   @Option(help: "Pictures of each class.")
   var columns = 10
 
-  @Option(name: .shortAndLong, help: "The PNG file that is written.")
+  @Option(name: .shortAndLong, help: "The PNG file that is written.", transform: pathOption)
   var output = "samples.png"
 
   @OptionGroup var sampler: SamplerOptions
