@@ -44,7 +44,7 @@ public struct Comparison {
   ///   - stopping: asked after every step of training whether to save and stop.
   /// - Returns: the report, nil if it was stopped.
   public func run(
-    events: (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
+    events: @escaping (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> ComparisonReport? {
     var report = ComparisonReport(
       title: recipe.title, distance: yardstick.name, accuracy: yardstick.accuracyName,

@@ -63,7 +63,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     title = try keys.value(.title)
-    recipe = try keys.value(.recipe)
+    recipe = try keys.path(.recipe)
     base = try keys.value(.base, default: nil)
     sets = try keys.value(.sets, default: nil)
     evaluations = try keys.value(
@@ -77,7 +77,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
       .methods,
       where: { methods in !methods.isEmpty && Set(methods.map(\.name)).count == methods.count },
       "it must list methods of different names")
-    output = try keys.value(.output)
+    output = try keys.path(.output)
     guard Set(methods.map { folder($0.name) }).count == methods.count else {
       throw InvalidRecipeValue(
         CodingKeys.methods, methods.map(\.name), "the names are too alike to name folders")

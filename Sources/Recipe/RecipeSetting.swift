@@ -1,7 +1,7 @@
 import Yams
 
 /// One override of a recipe, as in `--set method.order=1`.
-public struct RecipeSetting: Equatable, Sendable {
+public struct RecipeSetting: Hashable, Sendable {
   /// The override as it was written, `path=value`.
   public let text: String
   /// The keys that lead to the value; a list's element is its number, from 0.

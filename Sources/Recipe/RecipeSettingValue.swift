@@ -9,14 +9,15 @@ extension RecipeSetting {
     if let literal { return Node(literal, Tag(.str), .doubleQuoted) }
     let node: Node
     do {
-      guard let parsed = try Yams.compose(yaml: value) else {
+      guard let parsed = try YAMLTree.compose(value) else {
         throw failure("YAML finds no value in it: \(quotingHint)")
       }
       node = parsed
     } catch let error as RecipeError {
       throw error
     } catch {
-      throw failure("the value is not valid YAML: \(YAMLProblem(error).text); \(quotingHint)")
+      let problem = (error as? YAMLProblem)?.text ?? "\(error)"
+      throw failure("the value is not valid YAML: \(problem); \(quotingHint)")
     }
     guard standsForAll(node), !hasComment(node) else {
       throw failure("YAML would read \(words(node)): \(quotingHint)")
@@ -60,7 +61,7 @@ extension RecipeSetting {
       guard value[index] == "#" else { return false }
       let end = value[index...].firstIndex(where: \.isNewline) ?? value.endIndex
       let rest = String(value[..<index]) + String(value[end...])
-      return (try? Yams.compose(yaml: rest)) == node
+      return (try? YAMLTree.compose(rest)) == node
     }
   }
 

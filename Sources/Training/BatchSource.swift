@@ -72,7 +72,7 @@ struct PointBatches: BatchSource {
   let set: Points
   let size: Int
   let seed: UInt64
-  var content: String { set.rawValue }
+  var content: String { self.set.rawValue }
   private var number = 0
 
   init(set: Points, size: Int, seed: UInt64) {

@@ -46,7 +46,7 @@ public struct DataConfig: Codable, Hashable, Sendable {
       }
       return
     }
-    path = try keys.value(.path, default: nil)
+    path = try keys.path(.path, default: nil)
     flip = try keys.value(.flip, default: false)
   }
 

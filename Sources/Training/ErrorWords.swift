@@ -5,7 +5,7 @@ extension Error {
       let keys = context.codingPath + (key.map { [$0] } ?? [])
       return keys.isEmpty ? "the text" : keys.map(\.stringValue).joined(separator: ".")
     }
-    switch self {
+    switch self as any Error {
     case DecodingError.keyNotFound(let key, let context):
       return "\(place(context, key)) is missing"
     case DecodingError.typeMismatch(let type, let context):
@@ -13,7 +13,10 @@ extension Error {
     case DecodingError.valueNotFound(let type, let context):
       return "\(place(context)) is null, \(type) was expected"
     case DecodingError.dataCorrupted(let context):
-      return "\(place(context)): \(context.debugDescription)"
+      // Foundation says that a text with a number that no type holds is no JSON.
+      return context.codingPath.isEmpty
+        ? "it is no JSON, or holds a number that is too large"
+        : "\(place(context)): \(context.debugDescription)"
     default:
       return "\(self)"
     }

@@ -64,7 +64,7 @@ final class RunFolder {
   ///
   /// - Parameter notice: told how many lines cannot be read and were left out.
   /// - Throws: `FileError` where the log cannot be read or written.
-  func openLog(after step: Int, notice: (String) -> Void) throws -> MetricsLog {
+  func openLog(after step: Int, notice: @escaping (String) -> Void) throws -> MetricsLog {
     var kept: [UInt8] = []
     if FileManager.default.fileExists(atPath: logPath) {
       var damaged = 0

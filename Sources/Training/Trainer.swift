@@ -3,6 +3,7 @@ import Foundation
 import Layers
 import Models
 import Tensors
+import Weights
 
 /// One training run: compiles the step once and repeats it on batches.
 ///
@@ -280,6 +281,9 @@ public final class Trainer {
     }(all)
     return recipe.model.weights.map { name, _ in merged[name]! }
   }
+
+  /// Lets other runs use the folder, which is locked until then or until `run` has ended.
+  public func close() { folder.release() }
 
   /// Writes the checkpoint and the weights, each atomically.
   public func save() throws {

@@ -64,7 +64,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     optimizer = try keys.value(.optimizer)
     batch = try keys.value(.batch, in: 1...1 << 24)
     steps = try keys.value(.steps, in: 1...Self.mostSteps)
-    start = try keys.value(.start, default: nil)
+    start = try keys.path(.start, default: nil)
     adapters = try keys.value(.adapters, default: nil)
     conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
     smoothing = try keys.value(.smoothing, default: 0, in: 0..<1)
@@ -72,7 +72,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     mesh = try keys.value(.mesh, default: Mesh())
     precision = try keys.value(.precision, default: .float32)
     seed = try keys.value(.seed, default: 0)
-    output = try keys.value(.output)
+    output = try keys.path(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
     checkpointEvery = try keys.value(.checkpointEvery, default: 500, in: 1...)
     guard data.shape == model.sample.shape else {

@@ -23,7 +23,8 @@ struct Compare: ParsableCommand {
       """)
 
   @Argument(
-    help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+    help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]),
+    transform: pathOption)
   var recipe: String
 
   @Option(
@@ -31,7 +32,7 @@ struct Compare: ParsableCommand {
     help: ArgumentHelp("Replaces a value of the comparison.", valueName: "key=value"))
   var settings: [String] = []
 
-  @Option(help: "The classifier's weights, for pictures.")
+  @Option(help: "The classifier's weights, for pictures.", transform: pathOption)
   var classifier = shippedClassifier
 
   @OptionGroup var engine: EngineOptions

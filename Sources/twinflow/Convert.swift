@@ -16,10 +16,11 @@ struct Convert: ParsableCommand {
         twinflow convert out/base/weights.safetensors base.safetensors --dtype bf16
       """)
 
-  @Argument(help: "The weights, a safetensors file that this program has written.")
+  @Argument(
+    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var input: String
 
-  @Argument(help: "The file that is written.")
+  @Argument(help: "The file that is written.", transform: pathOption)
   var output: String
 
   @Option(help: "How numbers are stored: bf16, f16 or f32.")

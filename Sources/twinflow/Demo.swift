@@ -23,7 +23,7 @@ struct Demo: ParsableCommand {
         twinflow demo --steps 100 --output out/short-demo
       """)
 
-  @Option(help: "The recipe of the training.")
+  @Option(help: "The recipe of the training.", transform: pathOption)
   var recipe = "Recipes/fashion-mnist-demo.yaml"
 
   @Option(
@@ -34,10 +34,11 @@ struct Demo: ParsableCommand {
   @Option(help: "Pictures that are measured for each row.", transform: whole(Evaluator.samples))
   var samples = 2000
 
-  @Option(help: "The classifier's weights.")
+  @Option(help: "The classifier's weights.", transform: pathOption)
   var classifier = shippedClassifier
 
-  @Option(name: .shortAndLong, help: "The folder for pictures and figures.")
+  @Option(
+    name: .shortAndLong, help: "The folder for pictures and figures.", transform: pathOption)
   var output = "out/demo"
 
   @Option(help: "The seed of the pictures.")

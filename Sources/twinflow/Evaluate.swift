@@ -22,7 +22,8 @@ struct Evaluate: ParsableCommand {
         twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 2000 10000
       """)
 
-  @Argument(help: "The weights, a safetensors file that this program has written.")
+  @Argument(
+    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var weights: String
 
   @Option(
@@ -36,13 +37,14 @@ struct Evaluate: ParsableCommand {
     transform: whole(Evaluator.samples))
   var samples = [2000]
 
-  @Option(help: "The classifier's weights.")
+  @Option(help: "The classifier's weights.", transform: pathOption)
   var classifier = shippedClassifier
 
-  @Option(help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"), transform: pathOption)
   var data: String?
 
-  @Option(name: .shortAndLong, help: "A JSON file for the figures.")
+  @Option(name: .shortAndLong, help: "A JSON file for the figures.", transform: pathOption)
   var output: String?
 
   @OptionGroup var sampler: SamplerOptions

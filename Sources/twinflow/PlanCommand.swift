@@ -55,7 +55,8 @@ struct PlanCommand: ParsableCommand {
     transform: positive)
   var link = 450.0
 
-  @Option(help: ArgumentHelp("A PJRT plugin for the CPU.", valueName: "library"))
+  @Option(
+    help: ArgumentHelp("A PJRT plugin for the CPU.", valueName: "library"), transform: pathOption)
   var plugin: String?
 
   func run() throws {

@@ -18,7 +18,8 @@ struct Sample: ParsableCommand {
         twinflow sample Assets/fashion-mnist-base.safetensors --steps 50 --output base.png
       """)
 
-  @Argument(help: "The weights, a safetensors file that this program has written.")
+  @Argument(
+    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var weights: String
 
   @Option(help: "The number of steps.", transform: whole(SamplerSettings.counts))
@@ -28,7 +29,7 @@ struct Sample: ParsableCommand {
   @Option(help: "Pictures of each class.", transform: whole(1...500))
   var columns = 10
 
-  @Option(name: .shortAndLong, help: "The PNG file that is written.")
+  @Option(name: .shortAndLong, help: "The PNG file that is written.", transform: pathOption)
   var output = "samples.png"
 
   @OptionGroup var sampler: SamplerOptions

@@ -99,7 +99,7 @@ private let strangeTexts = [
   @Test(arguments: [
     ("list=[a, b] # c", "a list of 2"), ("list=[a, # c]\nb]", "a list of 2"),
     ("list=[a]\n...", "a list of 1"), ("list=&x [a]", "a list of 1"), ("inner={} #}", "a mapping"),
-    ("name=#x", "empty"), ("name=!x", "empty"), ("name=&x", "empty"), ("name=---", "empty"),
+    ("name=#x", "empty"), ("name=&x", "empty"), ("name=---", "empty"),
     ("name=a: b", "a mapping, which is to be written in braces"),
     ("list=- a", "a list, which is to be written in brackets"),
   ])
@@ -111,6 +111,7 @@ private let strangeTexts = [
 
   @Test(arguments: [
     "name=\"run\" 2", "list=[a] b", "name=a\n---\nb", "name=*a", "name=@a", "name=%a", "name=[",
+    "name=!x", "name=!x a", "name=!!str 1",
   ])
   func whatIsNoYAMLIsRefused(setting: String) {
     let found = refusal(of: setting)
