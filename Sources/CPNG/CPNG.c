@@ -2,6 +2,7 @@
 
 #include <png.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,11 @@ static void ignore(png_structp png, png_const_charp text) {
 }
 
 static int append(cpng_buffer *buffer, const void *bytes, size_t count) {
-  if (buffer->count + count > buffer->capacity) {
-    size_t capacity = 2 * buffer->capacity + count;
+  if (count > SIZE_MAX - buffer->count) return 0;
+  size_t needed = buffer->count + count;
+  if (needed > buffer->capacity) {
+    // Half as much again, so that many small pieces are copied few times.
+    size_t capacity = needed > SIZE_MAX - needed / 2 ? needed : needed + needed / 2;
     uint8_t *grown = realloc(buffer->bytes, capacity);
     if (!grown) return 0;
     buffer->bytes = grown;
@@ -130,12 +134,22 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
   *height = png_get_image_height(png, info);
   *channels = png_get_channels(png, info);
   size_t stride = png_get_rowbytes(png, info);
+  if (*channels != 1 && *channels != 3 && *channels != 4)
+    png_error(png, "its pixels have a number of channels other than 1, 3 and 4");
+  if (stride == 0 || stride / (size_t)*channels != *width || stride % (size_t)*channels != 0)
+    png_error(png, "its pixels cannot be made 8 bits deep");
+  // A few bytes can promise any size: memory is taken only for what a picture may be.
+  if (*height > CPNG_LARGEST / stride) {
+    snprintf(message, 160, "its %u x %u pixels take more than the %zu MiB that are read",
+             (unsigned)*width, (unsigned)*height, (size_t)CPNG_LARGEST >> 20);
+    longjmp(png_jmpbuf(png), 1);
+  }
   pixels->count = pixels->capacity = stride * *height;
   pixels->bytes = malloc(pixels->count ? pixels->count : 1);
   if (!pixels->bytes) png_error(png, "out of memory");
   for (int pass = 0; pass < passes; pass++)
     for (uint32_t row = 0; row < *height; row++)
-      png_read_row(png, pixels->bytes + row * stride, NULL);
+      png_read_row(png, pixels->bytes + (size_t)row * stride, NULL);
   png_read_end(png, info);
   png_textp found;
   int n = png_get_text(png, info, &found, NULL);

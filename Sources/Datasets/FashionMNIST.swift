@@ -34,10 +34,8 @@ public struct FashionMNIST: Sendable {
     let package = "dataset-fashion-mnist"
     let imagePath = "\(folder)/\(part.rawValue)-images-idx3-ubyte.gz"
     let labelPath = "\(folder)/\(part.rawValue)-labels-idx1-ubyte.gz"
-    let images = try IDX(
-      GZip.contents(of: imagePath, package: package), rank: 3, path: imagePath)
-    let labels = try IDX(
-      GZip.contents(of: labelPath, package: package), rank: 1, path: labelPath)
+    let images = try IDX(gzip: imagePath, rank: 3, package: package)
+    let labels = try IDX(gzip: labelPath, rank: 1, package: package)
     guard images.sizes[0] > 0, images.sizes[1...] == [28, 28] else {
       throw DatasetError.inconsistent(
         path: imagePath, reason: "its pictures are \(images.sizes), [count, 28, 28] is expected")

@@ -4,56 +4,95 @@ import Foundation
 
 /// Reads gzip files by zlib.
 enum GZip {
-  /// The content of a file.
+  /// The content of a file: that of all its members, one after the other (RFC 1952).
   ///
-  /// - Throws: `DatasetError` where the file is missing, cut short, damaged (its checksum is
-  ///   tested) or followed by something else; `FileError.unreadable`.
-  static func contents(of path: String, package: String? = nil) throws -> [UInt8] {
+  /// - Parameters:
+  ///   - bound: how many bytes the content may have, by what has been read of it so far; nil where
+  ///     more must be read to say so. What is beyond is not unpacked.
+  ///   - piece: the most bytes that zlib is given or gives at once.
+  /// - Throws: `DatasetError` where the file is missing, cut short, damaged (its checksums are
+  ///   tested), followed by anything but zeros, or unpacks to more than `bound`; `FileError.unreadable`;
+  ///   what `bound` throws.
+  static func contents(
+    of path: String, package: String? = nil, piece: Int = 1 << 20,
+    bound: ([UInt8]) throws -> Int?
+  ) throws -> [UInt8] {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DatasetError.missing(path: path, package: package)
     }
     let file = try MappedFile(path)
-    do {
-      return try inflate(withExtendedLifetime(file) { Array($0.bytes) })
-    } catch {
-      throw DatasetError.damagedGZip(path: path, reason: error.reason)
+    return try withExtendedLifetime(file) {
+      try Inflation(file.bytes, path: path, piece: piece).contents(bound)
     }
   }
+}
 
-  private struct Fault: Error { let reason: String }
+/// The unpacking of one file.
+private struct Inflation {
+  private let input: UnsafeRawBufferPointer
+  private let path: String
+  private let piece: Int
+  private var place = 0
+  private var output: [UInt8] = []
+  private var limit: Int?
 
-  private static func inflate(_ compressed: [UInt8]) throws(Fault) -> [UInt8] {
+  init(_ input: UnsafeRawBufferPointer, path: String, piece: Int) {
+    (self.input, self.path, self.piece) = (input, path, piece)
+  }
+
+  private func fail(_ reason: String) -> DatasetError { .damagedGZip(path: path, reason: reason) }
+
+  consuming func contents(_ bound: ([UInt8]) throws -> Int?) throws -> [UInt8] {
     var stream = z_stream()
     // 16 asks for the gzip format, 15 is the largest window.
     guard
       inflateInit2_(&stream, 16 + 15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
-    else { throw Fault(reason: "zlib cannot start") }
+    else { throw fail("zlib cannot start") }
     defer { inflateEnd(&stream) }
-    var input = compressed
-    var output: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    var chunk = [UInt8](repeating: 0, count: piece)
+    repeat {
+      guard inflateReset(&stream) == Z_OK else { throw fail("zlib cannot start") }
+      try member(&stream, &chunk, bound)
+    } while try isFollowed()
+    return output
+  }
+
+  private mutating func member(
+    _ stream: inout z_stream, _ chunk: inout [UInt8], _ bound: ([UInt8]) throws -> Int?
+  ) throws {
     var status = Z_OK
-    input.withUnsafeMutableBufferPointer { input in
-      stream.next_in = input.baseAddress
-      stream.avail_in = UInt32(input.count)
-      while status == Z_OK {
-        let made = chunk.withUnsafeMutableBufferPointer { chunk in
-          stream.next_out = chunk.baseAddress
-          stream.avail_out = UInt32(chunk.count)
-          status = CZlib.inflate(&stream, Z_NO_FLUSH)
-          return chunk.count - Int(stream.avail_out)
-        }
-        output += chunk[..<made]
+    while status == Z_OK {
+      // zlib counts in 32 bits: it is given a piece at a time.
+      let given = min(piece, input.count - place)
+      stream.next_in = UnsafeMutablePointer(
+        mutating: input.baseAddress.map { ($0 + place).assumingMemoryBound(to: UInt8.self) })
+      stream.avail_in = UInt32(given)
+      let made = chunk.withUnsafeMutableBufferPointer { chunk in
+        stream.next_out = chunk.baseAddress
+        stream.avail_out = UInt32(chunk.count)
+        status = inflate(&stream, Z_NO_FLUSH)
+        return chunk.count - Int(stream.avail_out)
+      }
+      place += given - Int(stream.avail_in)
+      output += chunk[..<made]
+      if limit == nil { limit = try bound(output) }
+      if let limit, output.count > limit {
+        throw fail("it unpacks to more than the \(limit) bytes that its content should have")
       }
     }
     switch status {
-    case Z_STREAM_END:
-      guard stream.avail_in == 0 else {
-        throw Fault(reason: "\(stream.avail_in) bytes follow its end")
-      }
-      return output
-    case Z_BUF_ERROR: throw Fault(reason: "it ends after \(compressed.count) bytes, too early")
-    default: throw Fault(reason: stream.msg.map { String(cString: $0) } ?? "zlib's error \(status)")
+    case Z_STREAM_END: return
+    case Z_BUF_ERROR: throw fail("it ends after \(input.count) bytes, too early")
+    case Z_NEED_DICT: throw fail("it needs a dictionary, which the format does not know")
+    default: throw fail(stream.msg.map { String(cString: $0) } ?? "zlib's error \(status)")
     }
+  }
+
+  /// Whether another member follows; zeros that fill up the file's last block are allowed.
+  private func isFollowed() throws -> Bool {
+    let rest = input[place...]
+    if rest.starts(with: [0x1F, 0x8B]) { return true }
+    guard rest.allSatisfy({ $0 == 0 }) else { throw fail("\(rest.count) bytes follow its end") }
+    return false
   }
 }

@@ -41,11 +41,24 @@ public final class Canvas {
     case right
   }
 
+  /// The most pixels that cairo's pages can have across and down.
+  public static let largest = 32767
+
   /// Makes a white page.
-  public init(width: Int, height: Int) {
+  ///
+  /// - Throws: `PictureError.impossiblePage` where it is empty, larger than `largest` or beyond the
+  ///   memory.
+  public init(width: Int, height: Int) throws(PictureError) {
+    guard (1...Self.largest).contains(width), (1...Self.largest).contains(height),
+      let surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))
+    else { throw .impossiblePage(width: width, height: height) }
+    guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS else {
+      cairo_surface_destroy(surface)
+      throw .impossiblePage(width: width, height: height)
+    }
     self.width = width
     self.height = height
-    surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))
+    self.surface = surface
     context = cairo_create(surface)
     cairo_set_source_rgb(context, 1, 1, 1)
     cairo_paint(context)

@@ -26,10 +26,16 @@ public struct LineChart: Sendable {
   }
 
   /// The chart as a picture.
+  ///
+  /// - Throws: `PictureError.impossiblePage`.
   public var picture: Picture {
+    get throws(PictureError) { try draw() }
+  }
+
+  private func draw() throws(PictureError) -> Picture {
     let (width, left, right, top, bottom) = (860, 70.0, 250.0, 70.0, 46.0)
     let height = max(440, 120 + 22 * (lines.count + 2))
-    let canvas = Canvas(width: width, height: height)
+    let canvas = try Canvas(width: width, height: height)
     canvas.text(title, x: 20, y: 30, size: 18, bold: true)
     canvas.text(axis + ", logarithmic", x: 20, y: 52, size: 12, grey: 0.35)
     let all = (lines.flatMap(\.values) + [level?.value].compactMap { $0 })

@@ -53,7 +53,8 @@ public struct Picture: Equatable, Sendable {
 
   /// Writes the picture as a PNG file, whole or not at all.
   ///
-  /// - Throws: `FileError.unwritable`; a file that was there stays.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else than a PNG
+  ///   picture; a file that was there stays.
   public func write(to path: String, texts: [(key: String, text: String)] = []) throws {
     try StagedFile.write(png(texts: texts), to: path, as: .png)
   }
@@ -62,12 +63,15 @@ public struct Picture: Equatable, Sendable {
   ///
   /// - Throws: `FileError` where it cannot be read, `PictureError` where it is damaged.
   public static func read(_ path: String) throws -> (picture: Picture, texts: [String: String]) {
-    let data = withExtendedLifetime(try MappedFile(path)) { Array($0.bytes) }
+    let file = try MappedFile(path)
     var (width, height, channels) = (UInt32(0), UInt32(0), Int32(0))
     var (pixels, texts) = (cpng_buffer(), cpng_buffer())
     var message = [CChar](repeating: 0, count: 160)
-    let status = cpng_decode(
-      data, data.count, &width, &height, &channels, &pixels, &texts, &message)
+    let status = withExtendedLifetime(file) {
+      cpng_decode(
+        file.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), file.bytes.count, &width,
+        &height, &channels, &pixels, &texts, &message)
+    }
     defer {
       free(pixels.bytes)
       free(texts.bytes)
@@ -89,15 +93,21 @@ public struct Picture: Equatable, Sendable {
   }
 }
 
-/// What can be wrong with a picture's file.
+/// What can be wrong with a picture.
 public enum PictureError: Error, Equatable, CustomStringConvertible {
   /// A file is no PNG file, or is cut short or damaged.
   case damaged(path: String, reason: String)
+  /// A page cannot be that large.
+  case impossiblePage(width: Int, height: Int)
 
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
-    case .damaged(let path, let reason): "\(path) is no whole PNG picture: \(reason)."
+    case .damaged(let path, let reason):
+      "\(path) is no whole PNG picture: \(reason). Make or copy it again."
+    case .impossiblePage(let width, let height):
+      "A page of \(width) × \(height) pixels cannot be drawn: at most \(Canvas.largest) across and "
+        + "down, and the memory, are there. Draw fewer or smaller pictures."
     }
   }
 }

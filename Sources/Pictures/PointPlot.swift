@@ -30,11 +30,17 @@ public struct PointPlot: Sendable {
   public init(_ panels: [Panel]) { self.panels = panels }
 
   /// The plot as a picture.
+  ///
+  /// - Throws: `PictureError.impossiblePage`.
   public var picture: Picture {
+    get throws(PictureError) { try draw() }
+  }
+
+  private func draw() throws(PictureError) -> Picture {
     let (size, margin, head) = (230, 14, 26)
     let across = min(columns, max(1, panels.count))
     let rows = (panels.count + across - 1) / across
-    let canvas = Canvas(
+    let canvas = try Canvas(
       width: margin + across * (size + margin), height: margin + rows * (size + head + margin))
     for (i, panel) in panels.enumerated() {
       let left = Double(margin + i % across * (size + margin))

@@ -41,15 +41,21 @@ public struct Sheet: Sendable {
   }
 
   /// The sheet as one picture.
-  public var picture: Picture { Sheet.page([self]) }
+  ///
+  /// - Throws: `PictureError.impossiblePage`.
+  public var picture: Picture {
+    get throws(PictureError) { try Sheet.page([self]) }
+  }
 
   /// Several sheets side by side as one picture.
-  public static func page(_ sheets: [Sheet]) -> Picture {
-    let ruler = Canvas(width: 1, height: 1)
+  ///
+  /// - Throws: `PictureError.impossiblePage`.
+  public static func page(_ sheets: [Sheet]) throws(PictureError) -> Picture {
+    let ruler = try Canvas(width: 1, height: 1)
     let sizes = sheets.map { $0.size(ruler) }
     let width = sizes.reduce(0) { $0 + $1.width } + margin * (sheets.count + 1)
     let height = (sizes.map(\.height).max() ?? 0) + 2 * margin
-    let canvas = Canvas(width: width, height: height)
+    let canvas = try Canvas(width: width, height: height)
     var x = margin
     for (sheet, size) in zip(sheets, sizes) {
       sheet.draw(on: canvas, x: x, y: margin)

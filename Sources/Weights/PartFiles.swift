@@ -18,65 +18,73 @@ public struct Writers: Sendable {
 
 extension WeightFiles {
   /// Writes arrays that lie in parts on many devices: a file for each device, and an index, which is
-  /// written last. Until then the files that were there stay what the index names.
+  /// written last. No file takes its place before all are on the disk.
   ///
   /// - Parameters:
   ///   - path: the file that the index stands for.
   ///   - stamp: tells the files from those of an earlier time, such as the number of a step.
   ///   - mesh: the devices that the arrays are spread over.
   ///   - writers: the processes that do this together, on one file system.
-  /// - Throws: `FileError.unwritable`, and the plugin's errors.
+  ///   - inputs: files that must stay, see `paths`.
+  /// - Throws: `FileError.unwritable`, `otherKind` where something else than weights would be
+  ///   replaced, `replacesInput` where one of `inputs` would, and the plugin's errors.
   public static func write(
     parts arrays: Named<ShardedArray>, metadata: [String: String] = [:], to path: String,
-    stamp: String, mesh: Mesh, by writers: Writers = Writers()
+    stamp: String, mesh: Mesh, by writers: Writers = Writers(), protecting inputs: [String] = []
   ) throws {
-    let stem = path.hasSuffix(".safetensors") ? String(path.dropLast(12)) : path
-    func file(_ place: Int) -> String {
+    let starts = arrays.mapValues { firstPlaces(of: $0, mesh) }
+    let used = Set(starts.values.flatMap(\.keys)).sorted()
+    func file(_ place: Int, _ stem: String) -> String {
       String(
         format: "%@-%@-part-%05d-of-%05d.safetensors", stem, stamp, place + 1, mesh.count)
     }
-    let places = Set(arrays.values.flatMap { $0.parts.map(\.place) }).sorted()
-    for place in places {
+    let save = try WeightSave(
+      to: path, files: { stem in used.map { file($0, stem) } }, protecting: inputs)
+    let names = Dictionary(uniqueKeysWithValues: zip(used, save.files))
+    var staged: [StagedFile] = []
+    for place in Set(arrays.values.flatMap { $0.parts.map(\.place) }).sorted() {
       let own = Named(
         arrays.pairs.compactMap { name, array in
           array.distinctParts.first { $0.place == place }.map { (name, $0.buffer) }
         })
       guard !own.isEmpty else { continue }
-      try SafeTensors.write(own.mapValues { TensorType($0.type) }, to: file(place)) {
-        try own[$0]!.bytes()
-      }
+      staged.append(
+        try SafeTensors.stage(
+          own.mapValues { TensorType($0.type) }, metadata: save.metadata(id: WeightSave.newID()),
+          at: save.path(names[place]!)
+        ) { try own[$0]!.bytes() })
     }
+    if writers.rank == 0 { try save.begin() }
     try writers.meet("parts of \(stamp)")
+    for file in staged { try file.commit() }
+    try writers.meet("files of \(stamp)")
     if writers.rank == 0 {
+      var ids: [String: String] = [:]
+      for name in save.files {
+        ids[name] = try SafeTensors(path: save.path(name)).metadata[WeightSave.idKey]
+      }
       var parts: [String: Any] = [:]
       for (name, array) in arrays.pairs {
-        var starts: [String: [Int]] = [:]
-        var seen: Set<Region> = []
-        for place in 0..<mesh.count {
-          let region = array.sharding.region(array.type.shape, of: place, mesh)
-          guard seen.insert(region).inserted else { continue }
-          starts[(file(place) as NSString).lastPathComponent] = region.start
-        }
-        parts[name] = ["shape": array.type.shape.sizes, "files": starts] as [String: Any]
+        let files = Dictionary(
+          uniqueKeysWithValues: starts[name]!.map { (names[$0.key]!, $0.value) })
+        parts[name] = ["shape": array.type.shape.sizes, "files": files] as [String: Any]
       }
-      try stageIndex(["metadata": metadata, "parts": parts], at: path).commit()
-      unlink(path)
-      removeParts(of: stem, except: stamp)
+      try stageIndex(
+        ["metadata": metadata, "parts": parts, WeightIndex.idsKey: ids], at: save.place
+      ).commit()
+      try save.finish()
     }
     try writers.meet("index of \(stamp)")
   }
 
-  /// Deletes parts that no index names any more.
-  static func removeParts(of stem: String, except stamp: String?) {
-    let folder = (stem as NSString).deletingLastPathComponent
-    let name = (stem as NSString).lastPathComponent
-    let kept = stamp.map { "\(name)-\($0)-part-" }
-    let files =
-      (try? FileManager.default.contentsOfDirectory(
-        atPath: folder.isEmpty ? "." : folder)) ?? []
-    for file in files where file.hasPrefix("\(name)-") && file.contains("-part-") {
-      if let kept, file.hasPrefix(kept) { continue }
-      unlink(folder.isEmpty ? file : "\(folder)/\(file)")
+  /// The places whose devices have the parts of an array that are written, and where those start.
+  private static func firstPlaces(of array: ShardedArray, _ mesh: Mesh) -> [Int: [Int]] {
+    var starts: [Int: [Int]] = [:]
+    var seen: Set<Region> = []
+    for place in 0..<mesh.count {
+      let region = array.sharding.region(array.type.shape, of: place, mesh)
+      if seen.insert(region).inserted { starts[place] = region.start }
     }
+    return starts
   }
 }

@@ -54,7 +54,10 @@ public struct SafeTensors: Sendable {
       guard entry.begin == end else {
         throw fail("\(entry.begin - end) bytes before \(entry.name) belong to nothing")
       }
-      guard let size = entry.byteCount, size == entry.end - entry.begin else {
+      guard let size = entry.byteCount else {
+        throw fail("the sizes \(entry.shape) of \(entry.name) are beyond all bounds")
+      }
+      guard size == entry.end - entry.begin else {
         throw fail(
           "\(entry.name) of \(entry.dtype.rawValue)\(entry.shape) does not take "
             + "\(entry.end - entry.begin) bytes")

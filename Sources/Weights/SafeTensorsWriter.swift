@@ -13,7 +13,8 @@ extension SafeTensors {
   ///   - types: the arrays' types; arrays of equal width keep this order.
   ///   - metadata: texts about the file.
   ///   - bytes: the dense row-major bytes of an array, asked for once and one after the other.
-  /// - Throws: `FileError.unwritable`, and what `bytes` throws; a file that was there stays.
+  /// - Throws: `FileError.unwritable`, `otherKind` where the path holds something else than a
+  ///   safetensors file, and what `bytes` throws; a file that was there stays.
   public static func write(
     _ types: Named<TensorType>, metadata: [String: String] = [:], to path: String,
     bytes: (String) throws -> [UInt8]

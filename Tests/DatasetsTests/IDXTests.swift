@@ -24,6 +24,9 @@ import Testing
       (idx([2, 2], [1, 2, 3]), 2, "need 4 bytes, it holds 3"),
       (idx([2, 2], [1, 2, 3, 4, 5]), 2, "need 4 bytes, it holds 5"),
       (idx([.max, .max, .max], [1]), 3, "impossible"),
+      (idx([.max, .max, 0], [1]), 3, "impossible"),
+      (idx([.max, 0, .max], [1]), 3, "need 0 bytes, it holds 1"),
+      (idx([1 << 16, 1 << 15, 2], [1]), 3, "at most 2147483648 are read"),
     ] as [([UInt8], Int, String)])
   func refuses(content: [UInt8], rank: Int, word: String) {
     let error = #expect(throws: DatasetError.self) {
@@ -34,5 +37,29 @@ import Testing
       return
     }
     #expect(reason.contains(word), "\(reason)")
+  }
+
+  @Test func readsAGZipFile() throws {
+    try withFolder { folder in
+      let path = folder + "/x.gz"
+      try write(gzip(idx([2], [5])) + gzip([6]), to: path)
+      #expect(try IDX(gzip: path, rank: 1).bytes == [5, 6])
+    }
+  }
+
+  /// A file that unpacks to much more than its sizes say.
+  @Test(
+    arguments: [
+      (idx([2], [UInt8](repeating: 0, count: 50_000)), "more than the 10 bytes"),
+      (idx([2], [1]), "need 2 bytes, it holds 1"), ([0, 0, 8, 1], "within its sizes"),
+      (idx([.max], []), "at most"), (Array("some longer text".utf8), "the mark"),
+    ] as [([UInt8], String)])
+  func refusesAGZipFile(content: [UInt8], word: String) throws {
+    try withFolder { folder in
+      let path = folder + "/x.gz"
+      try write(gzip(content), to: path)
+      let error = #expect(throws: DatasetError.self) { try IDX(gzip: path, rank: 1) }
+      #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
+    }
   }
 }

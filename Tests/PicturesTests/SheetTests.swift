@@ -17,16 +17,16 @@ import Testing
     }.map { (x: $0 % picture.width, y: $0 / picture.width) }
   }
 
-  @Test func drawsWhitePage() {
-    let picture = Canvas(width: 3, height: 2).picture
+  @Test func drawsWhitePage() throws {
+    let picture = try Canvas(width: 3, height: 2).picture
     #expect(
       picture
         == Picture(
           width: 3, height: 2, channels: 3, values: [UInt8](repeating: 255, count: 18)))
   }
 
-  @Test func enlargesExactly() {
-    let canvas = Canvas(width: 8, height: 4)
+  @Test func enlargesExactly() throws {
+    let canvas = try Canvas(width: 8, height: 4)
     canvas.picture(
       Picture(width: 2, height: 1, channels: 3, values: [1, 2, 3, 4, 5, 6]), x: 3, y: 1, scale: 2)
     let (a, b, w): ([UInt8], [UInt8], [UInt8]) = ([1, 2, 3], [4, 5, 6], [255, 255, 255])
@@ -36,8 +36,8 @@ import Testing
   }
 
   /// What lies beyond the page is cut off.
-  @Test func clipsPictures() {
-    let canvas = Canvas(width: 2, height: 2)
+  @Test func clipsPictures() throws {
+    let canvas = try Canvas(width: 2, height: 2)
     let black = Picture(width: 2, height: 2, channels: 1, values: [0, 0, 0, 0])
     canvas.picture(black, x: -1, y: -1, scale: 1)
     canvas.picture(black, x: 5, y: 5, scale: 1)
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test func placesPicturesInRowsAndColumns() throws {
-    let page = Self.sheet(rows: []).picture
+    let page = try Self.sheet(rows: []).picture
     // Each picture's last pixel has a value of its own, and is 2 × 2 on the page.
     let corners = try (0..<5).map { i in
       let box = boxes(page, of: UInt8(10 + i)).filter { $0.y > 60 }
@@ -59,10 +59,10 @@ import Testing
   }
 
   @Test(arguments: ["Title", "A title that is much longer than the pictures below it are wide"])
-  func keepsTextWithinTheMargin(title: String) {
+  func keepsTextWithinTheMargin(title: String) throws {
     var sheet = Self.sheet(title: title, rows: ["a", "a name of some length"])
     sheet.scale = 8
-    let page = sheet.picture
+    let page = try sheet.picture
     for index in 0..<page.width * page.height {
       let (x, y) = (index % page.width, index / page.width)
       let isMargin = x < 16 || y < 16 || x >= page.width - 16 || y >= page.height - 16
@@ -73,12 +73,31 @@ import Testing
     }
   }
 
-  @Test func setsSheetsSideBySide() {
-    let one = Self.sheet().picture
-    let two = Sheet.page([Self.sheet(), Self.sheet()])
+  @Test func setsSheetsSideBySide() throws {
+    let one = try Self.sheet().picture
+    let two = try Sheet.page([Self.sheet(), Self.sheet()])
     #expect(two.height == one.height)
     #expect(two.width > 2 * one.width - 40 && two.width < 2 * one.width)
     #expect(boxes(two, of: 14).count { $0.y > 60 } == 2 * boxes(one, of: 14).count { $0.y > 60 })
-    #expect(Sheet.page([Self.sheet(), Self.sheet()]) == two)
+    #expect(try Sheet.page([Self.sheet(), Self.sheet()]) == two)
+  }
+
+  @Test(arguments: [(0, 1), (1, 0), (-1, 1), (32768, 1), (1, 32768), (Int.max, Int.max)])
+  func refusesAnImpossiblePage(width: Int, height: Int) {
+    let expected = PictureError.impossiblePage(width: width, height: height)
+    #expect(throws: expected) { try Canvas(width: width, height: height) }
+    #expect(expected.description.contains("\(width) × \(height)"))
+  }
+
+  @Test func saysThatASheetIsTooLarge() {
+    let picture = Picture(width: 1, height: 1, channels: 1, values: [0])
+    let sheet = Sheet(
+      title: "", columns: 1, pictures: [Picture](repeating: picture, count: 6000))
+    let error = #expect(throws: PictureError.self) { try sheet.picture }
+    guard case .impossiblePage(_, let height) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(height > 6000 * 5)
   }
 }

@@ -123,23 +123,6 @@ import Testing
     }
   }
 
-  /// The device takes the temporary file's place: it can be opened, and every write fails.
-  @Test func aFullDiskLeavesTheOldFile() throws {
-    try withFolder { folder in
-      let path = folder + "/x"
-      try write(Self.byte(1), to: path)
-      let old = try contents(path)
-      try FileManager.default.createSymbolicLink(
-        atPath: "\(path).\(getpid()).partial", withDestinationPath: "/dev/full")
-      let error = #expect(throws: FileError.self) {
-        try write(Self.arrays(), to: path)
-      }
-      #expect(error == .unwritable(path: path, reason: "No space left on device"))
-      #expect(try contents(path) == old)
-      #expect(try names(in: folder) == ["x"])
-    }
-  }
-
   @Test func mismatchNamesWhatIsWrong() {
     let error = WeightsError.mismatch(
       path: "m",

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// The most bytes that a picture's pixels may take when it is decoded.
+#define CPNG_LARGEST ((size_t)1 << 30)
+
 // Bytes from malloc; the caller frees them.
 typedef struct {
   uint8_t *bytes;
@@ -24,7 +27,8 @@ int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int chan
                 const cpng_text *texts, int text_count, cpng_buffer *out, char message[160]);
 
 // Decodes a picture to 8-bit pixels with 1, 3 or 4 channels. `texts` gets the text chunks as
-// keyword, zero, text, zero … . Returns 0, or 1 with a message; both buffers are then empty.
+// keyword, zero, text, zero … . Returns 0, or 1 with a message; both buffers are then empty. A
+// picture whose pixels would take more than CPNG_LARGEST bytes is refused.
 int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
                 int *channels, cpng_buffer *pixels, cpng_buffer *texts, char message[160]);
 
