@@ -6,6 +6,7 @@ import Weights
 /// The folder of a run, locked for as long as this exists or until `release`.
 final class RunFolder {
   let path: String
+  private let isNew: Bool
   private var lock: FolderLock?
 
   /// Makes the folder where it is missing, locks it, and deletes what killed runs have half written.
@@ -15,6 +16,7 @@ final class RunFolder {
   ///   `FileError.locked` where another process uses it.
   init(_ path: String, isFirst: Bool) throws {
     self.path = path
+    isNew = isFirst && !FileManager.default.fileExists(atPath: path)
     do {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true)
@@ -26,6 +28,19 @@ final class RunFolder {
     StagedFile.removeAbandoned(in: path)
     // Whether files can be written is known before hours of work.
     _ = try StagedFile(checkpoint, as: .safetensors)
+  }
+
+  /// Does what a run must do before its first step; where that fails, a new folder is removed again.
+  func prepare<Result>(_ body: () throws -> Result) rethrows -> Result {
+    do {
+      return try body()
+    } catch {
+      if isNew {
+        unlink(path + "/.lock")
+        rmdir(path)
+      }
+      throw error
+    }
   }
 
   /// Lets others use the folder.

@@ -106,12 +106,14 @@ public final class Trainer {
     self.origin = origin
     let (step, trainingStep) = (step, trainingStep)
     let updates = trainingStep.updates(at: step)
-    let function = try Self.compile(trainingStep, updates, engine)
-    self.function = function
-    state = try Self.withMemoryTold(of: function) {
-      try checkpoint?.state(
-        trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
-        ?? Self.initialState(trainingStep, recipe, engine)
+    (function, state) = try folder.prepare {
+      let function = try Self.compile(trainingStep, updates, engine)
+      let state = try Self.withMemoryTold(of: function) {
+        try checkpoint?.state(
+          trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
+          ?? Self.initialState(trainingStep, recipe, engine)
+      }
+      return (function, state)
     }
     functions[updates] = function
   }
