@@ -81,7 +81,9 @@ public struct ComparisonReport: Codable, Sendable {
         row.memory.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "–",
         "\(row.trainingSteps)", row.seconds.map { String(format: "%.3g", $0) } ?? "–",
       ]
-      lines.append("| " + ([row.name.replacing("|", with: "\\|")] + marks + facts).joined(separator: " | ") + " |")
+      lines.append(
+        "| " + ([row.name.replacing("|", with: "\\|")] + marks + facts).joined(separator: " | ")
+          + " |")
     }
     lines += ["", "In brackets: \(accuracy)."]
     return lines.joined(separator: "\n") + "\n"

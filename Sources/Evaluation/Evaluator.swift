@@ -135,7 +135,8 @@ public struct Evaluator: Sendable {
     return try measure(counts) { number in
       // The last batch is filled up with the set's last picture, which is not counted.
       let indices = (number * Self.batch..<(number + 1) * Self.batch).map { min($0, set.count - 1) }
-      let images = try engine.array(set.images(indices), shape: [Self.batch, set.size, set.size, 1])
+      let images = try engine.array(
+        set.images(indices), shape: [Self.batch, set.size, set.size, 1])
       return Batch(images: images, labels: indices.map { Int32(set.labels[$0]) })
     }
   }

@@ -194,7 +194,8 @@ extension DType {
     case .float16: 65520
     case .bfloat16: 0x1.FFp127
     case .float32: 0x1.FFFFFFp127
-    case .float64, .bool, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64: .infinity
+    case .float64, .bool, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64:
+      .infinity
     }
   }
 }

@@ -64,7 +64,8 @@ public final class Trainer {
   ///   - notice: told what a user should know of the run, in sentences.
   /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
   public init(
-    _ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh, by command: String = "train",
+    _ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh,
+    by command: String = "train",
     notice: @escaping (String) -> Void = { _ in }
   ) throws {
     self.recipe = recipe
@@ -140,7 +141,8 @@ public final class Trainer {
     guard abs(rates[0] - rates[1]) > 1e-9 * schedule.peak else { return }
     notice(
       String(
-        format: "The run now has %d steps instead of %d, over which the learning rate falls: at step "
+        format:
+          "The run now has %d steps instead of %d, over which the learning rate falls: at step "
           + "%d it is %.3g instead of %.3g.", new, old, checkpoint.step, rates[1], rates[0]))
   }
 

@@ -63,7 +63,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         + (message.map { " (\($0))" } ?? "")
     case .tooLarge(let needed, let device):
       let text = { (bytes: Double) in
-        bytes < 1e15 ? String(format: "%.2f GB", bytes / 1e9) : String(format: "%.2g GB", bytes / 1e9)
+        bytes < 1e15
+          ? String(format: "%.2f GB", bytes / 1e9) : String(format: "%.2g GB", bytes / 1e9)
       }
       return "The device is out of memory: the weights, what the optimizer keeps for them and a "
         + "batch take \(text(needed)) at least; the device has \(text(Double(device))). "
@@ -98,7 +99,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       return "\(path) holds a classifier, which makes no images. "
         + "Give the weights of a trained generator."
     case .notPictures(let path, let shape):
-      return "\(path) makes samples of the shape \(shape), which are no pictures: height, width and "
+      return
+        "\(path) makes samples of the shape \(shape), which are no pictures: height, width and "
         + "1, 3 or 4 channels are. twinflow compare draws points."
     case .imagesNotFinite(let path, let guidance):
       let why =

@@ -100,7 +100,10 @@ import Testing
 
   /// Numbers beyond what an option takes, NaN and infinity among them.
   @Test(arguments: [
-    ("sample", "--steps", ["0", "-0", "10001", "9223372036854775807", "1e3", "x"], "from 1 to 10000"),
+    (
+      "sample", "--steps", ["0", "-0", "10001", "9223372036854775807", "1e3", "x"],
+      "from 1 to 10000"
+    ),
     ("sample", "--columns", ["0", "501", "9223372036854775807"], "from 1 to 500"),
     ("sample", "--stochastic", ["2", "nan", "inf", "1e999"], "from 0 to 1"),
     ("sample", "--guidance", ["nan", "inf", "1e300", "1001"], "from 0 to 1000"),

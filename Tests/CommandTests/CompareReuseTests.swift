@@ -57,12 +57,14 @@ import Testing
     #expect(other.notices.contains("it started from other weights"))
 
     // The same as at first gives the same figures again.
-    #expect(try run(comparison(methods: method("One"))).rows[1].distances == first.rows[1].distances)
+    #expect(
+      try run(comparison(methods: method("One"))).rows[1].distances == first.rows[1].distances)
   }
 
   @Test func likeNamesAreTwoMethods() throws {
     let rows = try run(
-      comparison(methods: [method("a+b", "seed=1"), method("A-B", "seed=2")].joined(separator: ", "))
+      comparison(
+        methods: [method("a+b", "seed=1"), method("A-B", "seed=2")].joined(separator: ", "))
     ).rows
     #expect(rows.map(\.name) == ["base", "a+b", "A-B"])
     #expect(rows[1].distances != rows[2].distances)

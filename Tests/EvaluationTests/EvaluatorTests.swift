@@ -64,7 +64,8 @@ import Training
     }
     // What lies beyond the set is not looked at.
     #expect(
-      try evaluator.measure([5]) { _ in Evaluator.Batch(images: images, labels: labels) }.count == 1)
+      try evaluator.measure([5]) { _ in Evaluator.Batch(images: images, labels: labels) }.count == 1
+    )
   }
 
   @Test func growingSetsAreMeasuredAsIfAlone() throws {

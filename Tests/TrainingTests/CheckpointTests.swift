@@ -17,7 +17,8 @@ import Testing
     let path = run(name)
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     for part in ["train", "t10k"] {
-      let images = [0, 0, 8, 3, 0, 0, 0, UInt8(count), 0, 0, 0, 28, 0, 0, 0, 28]
+      let images =
+        [0, 0, 8, 3, 0, 0, 0, UInt8(count), 0, 0, 0, 28, 0, 0, 0, 28]
         + [UInt8](repeating: value, count: count * 784)
       let labels = [0, 0, 8, 1, 0, 0, 0, UInt8(count)] + (0..<count).map { UInt8($0 % 10) }
       for (file, bytes) in [("images-idx3", images), ("labels-idx1", labels)] {
@@ -64,7 +65,8 @@ import Testing
     let moved = run("moved")
     try FileManager.default.moveItem(atPath: first, toPath: moved)
     #expect(
-      try Trainer(tinyRecipe(run("a"), "data.path=\(moved)"), on: engine, start: .resumed).step == 4)
+      try Trainer(tinyRecipe(run("a"), "data.path=\(moved)"), on: engine, start: .resumed).step == 4
+    )
     _ = try pictures("first", value: 8)
     try expectDifference("other data", "data.path=\(first)")
   }
@@ -85,7 +87,8 @@ import Testing
     }
     #expect(try begin() == (0, []))
     #expect(try begin() == (4, []))
-    for (settings, hint) in [("steps=3", "its steps is 4, the recipe's 3"), ("seed=9", "its seed")] {
+    for (settings, hint) in [("steps=3", "its steps is 4, the recipe's 3"), ("seed=9", "its seed")]
+    {
       let again = try begin(settings)
       #expect(again.step == 0 && again.notices.count == 1)
       #expect(again.notices.first?.contains(hint) == true, "\(again.notices)")

@@ -96,7 +96,10 @@ import Weights
     ("{\"model\": {\"kind\": \"vit\"}, \"anyStep\": true, \"guidance\": 0}", "kind"),
     ("{\"model\": {\"kind\": \"dit\"}, \"guidance\": 0}", "anyStep is missing"),
     ("{\"model\": {\"kind\": \"dit\"}, \"anyStep\": 3, \"guidance\": 0}", "anyStep"),
-    ("{\"model\": {\"kind\": \"dit\", \"width\": 1e30}, \"anyStep\": true, \"guidance\": 0}", "too large"),
+    (
+      "{\"model\": {\"kind\": \"dit\", \"width\": 1e30}, \"anyStep\": true, \"guidance\": 0}",
+      "too large"
+    ),
     ("no JSON", "JSON"),
   ])
   func aWrongCardIsNamed(card: String, hint: String) throws {
