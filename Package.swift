@@ -30,11 +30,11 @@ let package = Package(
     .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
-    .target(name: "Files", dependencies: ["CFiles"]),
+    .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
     .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis"]),
 
     // Networks and how they are trained.
-    .target(name: "Recipe", dependencies: ["Yams"]),
+    .target(name: "Recipe", dependencies: ["Files", "Yams"]),
     .target(name: "Layers", dependencies: ["Tensors"]),
     .target(name: "Optimizers", dependencies: ["Tensors"]),
     .target(name: "Weights", dependencies: ["Tensors", "Files"]),
@@ -77,7 +77,7 @@ let package = Package(
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
     .testTarget(name: "CommandTests", dependencies: ["twinflow", "Evaluation", "Pictures"]),
     .testTarget(name: "GoldenTests", dependencies: ["Golden"]),
-    .testTarget(name: "RecipeTests", dependencies: ["Recipe"]),
+    .testTarget(name: "RecipeTests", dependencies: ["Files", "Recipe"]),
     .testTarget(
       name: "FlowTests",
       dependencies: ["Flow", "Layers", "Optimizers", "Recipe", "Weights", "TestSupport"]),

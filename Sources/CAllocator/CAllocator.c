@@ -1,6 +1,9 @@
 #include "CAllocator.h"
 
 #ifdef __linux__
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #endif
@@ -9,12 +12,61 @@
 // process, in huge pages where the kernel has them: zeroing new pages costs more than many a product.
 const char *malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always";
 
-void CAllocator_LimitToMemory(void) {
+#ifdef __linux__
+// The number in a file of a control group, the largest one where there is none or it says "max".
+static uint64_t group_limit(const char *folder, const char *file) {
+  char path[4352], text[32];
+  snprintf(path, sizeof path, "%s/%s", folder, file);
+  FILE *stream = fopen(path, "re");
+  if (!stream) return UINT64_MAX;
+  uint64_t limit = UINT64_MAX;
+  if (fgets(text, sizeof text, stream) && text[0] >= '0' && text[0] <= '9')
+    limit = strtoull(text, NULL, 10);
+  fclose(stream);
+  return limit;
+}
+
+// The least limit of the control groups, version 2, that this process is in. In a container the
+// process's own group is the root of what it sees.
+static uint64_t groups_limit(void) {
+  char line[4096], folder[4224];
+  uint64_t least = group_limit("/sys/fs/cgroup", "memory.max");
+  uint64_t first_version = group_limit("/sys/fs/cgroup/memory", "memory.limit_in_bytes");
+  if (first_version < least) least = first_version;
+  FILE *groups = fopen("/proc/self/cgroup", "re");
+  if (!groups) return least;
+  while (fgets(line, sizeof line, groups)) {
+    if (strncmp(line, "0::/", 4) != 0) continue;
+    line[strcspn(line, "\n")] = 0;
+    snprintf(folder, sizeof folder, "/sys/fs/cgroup%s", line + 3);
+    while (strlen(folder) > strlen("/sys/fs/cgroup")) {
+      uint64_t limit = group_limit(folder, "memory.max");
+      if (limit < least) least = limit;
+      *strrchr(folder, '/') = 0;
+    }
+  }
+  fclose(groups);
+  return least;
+}
+#endif
+
+uint64_t CAllocator_Memory(void) {
 #ifdef __linux__
   struct sysinfo machine;
+  if (sysinfo(&machine) != 0) return UINT64_MAX;
+  uint64_t memory = ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit;
+  uint64_t limit = groups_limit();
+  return limit < memory ? limit : memory;
+#else
+  return UINT64_MAX;
+#endif
+}
+
+void CAllocator_LimitToMemory(void) {
+#ifdef __linux__
   struct rlimit limit;
-  if (sysinfo(&machine) != 0 || getrlimit(RLIMIT_DATA, &limit) != 0) return;
-  rlim_t memory = (rlim_t)(machine.totalram + machine.totalswap) * machine.mem_unit;
+  uint64_t memory = CAllocator_Memory();
+  if (memory == UINT64_MAX || getrlimit(RLIMIT_DATA, &limit) != 0) return;
   if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur <= memory) return;
   limit.rlim_cur = memory;
   setrlimit(RLIMIT_DATA, &limit);

@@ -2,6 +2,9 @@ import Foundation
 
 /// Noise in ten classes, which no network can learn: for planning and timing.
 public enum Noise {
+  /// The number of classes.
+  public static let classes = 10
+
   /// A batch: the same seed and number give the same one.
   ///
   /// - Parameters:
@@ -19,6 +22,6 @@ public enum Noise {
       let sum = (0..<4).reduce(0.0) { $0 + Double(word >> (16 * $1) & 0xFFFF) / 65536 }
       return Float((sum - 2) * 3.0.squareRoot())
     }
-    return (samples, (0..<count).map { _ in Int32.random(in: 0..<10, using: &random) })
+    return (samples, (0..<count).map { _ in Int32.random(in: 0..<Int32(classes), using: &random) })
   }
 }

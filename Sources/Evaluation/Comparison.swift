@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Tensors
 import Training
+import Weights
 
 /// Trains the methods of a comparison one after the other, and measures them.
 public struct Comparison {
@@ -18,6 +19,8 @@ public struct Comparison {
     case training(String, Trainer.Progress)
     /// A method's samples are measured.
     case measuring(String)
+    /// Something that a user should know, in a sentence.
+    case notice(String)
   }
 
   /// Checks every method's recipe before anything is trained.
@@ -33,21 +36,24 @@ public struct Comparison {
       runs[0].recipe.data, samples: recipe.samples, classifier: classifier, on: engine)
   }
 
-  /// Runs it; methods that a former run has finished and measured are taken from there.
+  /// Runs it. What an earlier run has trained or measured is taken from there where everything that
+  /// it depends on is the same: recipe, start weights, data, what measures it, and the program.
   ///
   /// - Parameters:
   ///   - events: told of everything that takes long.
   ///   - stopping: asked after every step of training whether to save and stop.
   /// - Returns: the report, nil if it was stopped.
   public func run(
-    events: (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
+    events: @escaping (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> ComparisonReport? {
     var report = ComparisonReport(
       title: recipe.title, distance: yardstick.name, accuracy: yardstick.accuracyName,
       floor: yardstick.floor,
       samples: recipe.samples, evaluations: recipe.evaluations, steps: recipe.steps)
     for (name, training) in runs {
-      let trainer = try Trainer.resuming(training, on: engine)
+      let trainer = try Trainer(training, on: engine, start: .continued, by: "compare") {
+        events(.notice("\(name): \($0)"))
+      }
       var seconds: [Double] = []
       let finished = try trainer.run(
         progress: {
@@ -55,14 +61,18 @@ public struct Comparison {
           events(.training(name, $0))
         }, stopping: stopping)
       guard finished else { return nil }
-      // What a former run has measured of these weights still holds.
-      let kept = seconds.isEmpty ? Measured(of: training) : nil
-      if let kept, kept.steps == recipe.steps, kept.samples == recipe.samples {
-        report.rows.append(kept.row)
+      let path = training.output + "/weights.safetensors"
+      let key = try key(of: path)
+      let kept = Measured(of: training)
+      if let kept, kept.key == key {
+        report.rows.append(kept.row.named(name))
         continue
       }
+      if kept != nil, seconds.isEmpty {
+        events(.notice("\(name): what was measured was of other weights, data or settings."))
+      }
       events(.measuring(name))
-      let file = try ModelFile(training.output + "/weights.safetensors", on: engine)
+      let file = try ModelFile(path, on: engine)
       let marks = try recipe.steps.map {
         try yardstick.mark(file, steps: $0, samples: recipe.samples, on: engine)
       }
@@ -72,10 +82,19 @@ public struct Comparison {
         seconds: seconds.isEmpty ? kept?.row.seconds : seconds.sorted()[seconds.count / 2],
         memory: try trainer.memory(), parameters: trainer.parameters,
         distances: marks.map(\.distance), accuracies: marks.map(\.accuracy))
-      try Measured(steps: recipe.steps, samples: recipe.samples, row: row).write(for: training)
+      try Measured(key: key, row: row).write(for: training)
       report.rows.append(row)
     }
     return report
+  }
+
+  /// The hash of everything that a measurement depends on.
+  private func key(of weights: String) throws -> String {
+    let hash = ContentHash()
+    hash.add(try WeightFiles.contentHash(weights))
+    hash.add("\(recipe.steps) \(recipe.samples) \(programVersion)")
+    hash.add(yardstick.content)
+    return hash.text
   }
 
   /// What has been trained, after a run.
@@ -107,13 +126,11 @@ public struct Comparison {
 
 /// What was measured of a run, kept in its folder, so that a comparison can be stopped at any time.
 private struct Measured: Codable {
-  let steps: [Int]
-  let samples: Int
+  /// The hash of everything that it depends on.
+  let key: String
   let row: ComparisonReport.Row
 
-  init(steps: [Int], samples: Int, row: ComparisonReport.Row) {
-    (self.steps, self.samples, self.row) = (steps, samples, row)
-  }
+  init(key: String, row: ComparisonReport.Row) { (self.key, self.row) = (key, row) }
 
   init?(of training: TrainingRecipe) {
     guard let data = FileManager.default.contents(atPath: Self.path(training)),
@@ -132,15 +149,6 @@ private struct Measured: Codable {
 }
 
 extension Trainer {
-  /// A run that goes on from its folder's checkpoint where there is one.
-  fileprivate static func resuming(_ recipe: TrainingRecipe, on engine: Engine) throws -> Trainer {
-    do {
-      return try Trainer(recipe, on: engine, start: .resumed)
-    } catch TrainingError.nothingToResume {
-      return try Trainer(recipe, on: engine, start: .replacing)
-    }
-  }
-
   fileprivate var parameters: ComparisonReport.Parameters {
     func count(_ groups: String...) -> Int {
       groups.reduce(0) { $0 + stateTypes.group($1).values.reduce(0) { $0 + $1.shape.count } }

@@ -1,4 +1,6 @@
 import Datasets
+import Files
+import Flow
 import Foundation
 import Recipe
 import Training
@@ -39,13 +41,17 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
     /// Reads a method.
     public init(from decoder: any Decoder) throws {
       let keys = try decoder.container(keyedBy: CodingKeys.self)
-      name = try keys.value(.name, where: { !$0.isEmpty }, "it must say something")
+      name = try keys.value(
+        .name,
+        where: { name in
+          !name.allSatisfy(\.isWhitespace) && !name.unicodeScalars.contains { $0.value < 32 }
+        }, "it must be a line of text")
       set = try keys.value(.set, default: [])
     }
   }
 
   /// What every training recipe of the comparison is set to.
-  private var shared: [String] = []
+  private var shared: [RecipeSetting] = []
 
   enum CodingKeys: String, CodingKey {
     case title, recipe, base, sets, evaluations, steps, samples, methods, output
@@ -57,21 +63,25 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     title = try keys.value(.title)
-    recipe = try keys.value(.recipe)
+    recipe = try keys.path(.recipe)
     base = try keys.value(.base, default: nil)
     sets = try keys.value(.sets, default: nil)
-    evaluations = try keys.value(.evaluations, where: { $0 > 0 }, "it must be above 0")
+    evaluations = try keys.value(
+      .evaluations, where: { $0 > 0 && $0 <= 1e15 }, "it must be above 0, at most 1e15")
     steps = try keys.value(
-      .steps, default: [1, 2, 4, 8], where: { !$0.isEmpty && $0.allSatisfy { $0 > 0 } },
-      "it must be numbers of steps, as in [1, 2, 4, 8]")
-    samples = try keys.value(
-      .samples, default: 2000, where: { $0 > 0 && $0 % Evaluator.batch == 0 },
-      "it must be a multiple of \(Evaluator.batch)")
+      .steps, default: [1, 2, 4, 8],
+      where: { !$0.isEmpty && $0.allSatisfy(SamplerSettings.counts.contains) },
+      "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2, 4, 8]")
+    samples = try keys.value(.samples, default: 2000, in: Evaluator.samples)
     methods = try keys.value(
       .methods,
       where: { methods in !methods.isEmpty && Set(methods.map(\.name)).count == methods.count },
       "it must list methods of different names")
-    output = try keys.value(.output)
+    output = try keys.path(.output)
+    guard Set(methods.map { folder($0.name) }).count == methods.count else {
+      throw InvalidRecipeValue(
+        CodingKeys.methods, methods.map(\.name), "the names are too alike to name folders")
+    }
   }
 
   /// The comparisons on each of the sets, or this one alone where there are none.
@@ -83,7 +93,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
         part.sets = nil
         part.title += ": \(set.rawValue)"
         part.output += "/\(set.rawValue)"
-        part.shared.append("data.kind=\(set.rawValue)")
+        part.shared.append(RecipeSetting(["data", "kind"], to: set.rawValue))
         return part
       }
   }
@@ -92,37 +102,57 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
   ///
   /// - Throws: `RecipeError`.
   func baseRecipe() throws -> TrainingRecipe? {
-    try base.map { try training($0 + ["output=\(output)/base"]) }
+    try base.map { try training($0.map { try RecipeSetting($0) }, folder: Self.baseFolder) }
   }
 
   /// The training recipe of a method; its number of steps follows from the budget.
   ///
-  /// - Throws: `RecipeError`, and `ComparisonError` for a budget below one step.
+  /// - Throws: `RecipeError`, and `ComparisonError` for a budget below one step or beyond counting.
   func training(_ method: Method) throws -> TrainingRecipe {
-    var settings = method.set
-    if base != nil, !settings.contains(where: { $0.hasPrefix("start=") }) {
-      settings.append("start=\(output)/base/weights.safetensors")
+    var settings = try method.set.map { try RecipeSetting($0) }
+    if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
+      settings.append(
+        RecipeSetting(["start"], to: "\(output)/\(Self.baseFolder)/weights.safetensors"))
     }
-    var recipe = try training(settings + ["output=\(output)/\(Self.folder(method.name))"])
+    var recipe = try training(settings, folder: folder(method.name))
     let cost = try TrainingCost(recipe)
-    recipe.steps = Int(evaluations / cost.evaluations)
-    guard recipe.steps > 0 else {
+    let steps = evaluations / cost.evaluations
+    guard steps >= 1 else {
       throw ComparisonError.budgetTooSmall(
         method: method.name, evaluations: evaluations, needed: cost.evaluations)
     }
+    guard steps <= Double(TrainingRecipe.mostSteps) else {
+      throw ComparisonError.budgetTooLarge(
+        method: method.name, evaluations: evaluations,
+        most: Double(TrainingRecipe.mostSteps) * cost.evaluations)
+    }
+    recipe.steps = Int(steps)
     return recipe
   }
 
-  private func training(_ settings: [String]) throws -> TrainingRecipe {
+  private func training(_ settings: [RecipeSetting], folder: String) throws -> TrainingRecipe {
     try RecipeDecoder.decode(
       TrainingRecipe.self, contentsOf: recipe,
-      settings: (shared + settings).map { try RecipeSetting($0) })
+      settings: shared + settings + [RecipeSetting(["output"], to: "\(output)/\(folder)")])
   }
 
-  /// A name as one of a folder.
-  static func folder(_ name: String) -> String {
+  private static let baseFolder = "base"
+
+  /// The folder of a method: its name in small letters, and where another method's would be the same,
+  /// what tells the names apart.
+  func folder(_ name: String) -> String {
+    let plain = Self.plainFolder(name)
+    let others = methods.map(\.name).filter { $0 != name }.map(Self.plainFolder)
+    let isAlone = !others.contains(plain) && plain != Self.baseFolder
+    return isAlone ? plain : "\(plain)-\(ContentHash.of(name).prefix(8))"
+  }
+
+  /// The letters and numbers of a name, in small letters.
+  private static func plainFolder(_ name: String) -> String {
     let words = name.lowercased().split { !($0.isLetter || $0.isNumber) }
-    return words.isEmpty ? "method" : words.joined(separator: "-")
+    let folder = words.isEmpty ? "method" : words.joined(separator: "-")
+    // A file name has 255 bytes at most.
+    return folder.utf8.count <= 100 ? folder : "method-\(ContentHash.of(name).prefix(8))"
   }
 }
 
@@ -130,6 +160,8 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
 public enum ComparisonError: Error, Equatable, CustomStringConvertible {
   /// The budget does not reach for one step.
   case budgetTooSmall(method: String, evaluations: Double, needed: Double)
+  /// The budget is for more steps than can be counted.
+  case budgetTooLarge(method: String, evaluations: Double, most: Double)
   /// Nothing measures how near samples come to the data.
   case noYardstick(data: String)
 
@@ -139,6 +171,9 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
     case .budgetTooSmall(let method, let evaluations, let needed):
       "A budget of \(evaluations) evaluations is less than the \(needed) of one step of \(method). "
         + "Raise evaluations, or lower the batch."
+    case .budgetTooLarge(let method, let evaluations, let most):
+      "A budget of \(evaluations) evaluations is for more steps of \(method) than can be counted. "
+        + "Lower evaluations to \(most) at most."
     case .noYardstick(let data):
       "Nothing measures how near samples come to \(data). Compare on fashion-mnist or on points."
     }

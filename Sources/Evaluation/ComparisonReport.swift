@@ -38,6 +38,13 @@ public struct ComparisonReport: Codable, Sendable {
     public let distances: [Double]
     /// The second figure by the number of sampling steps.
     public let accuracies: [Double]
+
+    /// The same figures under another name.
+    func named(_ name: String) -> Row {
+      Row(
+        name: name, trainingSteps: trainingSteps, evaluations: evaluations, seconds: seconds,
+        memory: memory, parameters: parameters, distances: distances, accuracies: accuracies)
+    }
   }
 
   /// Numbers of parameters.
@@ -74,7 +81,9 @@ public struct ComparisonReport: Codable, Sendable {
         row.memory.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "–",
         "\(row.trainingSteps)", row.seconds.map { String(format: "%.3g", $0) } ?? "–",
       ]
-      lines.append("| " + ([row.name] + marks + facts).joined(separator: " | ") + " |")
+      lines.append(
+        "| " + ([row.name.replacing("|", with: "\\|")] + marks + facts).joined(separator: " | ")
+          + " |")
     }
     lines += ["", "In brackets: \(accuracy)."]
     return lines.joined(separator: "\n") + "\n"

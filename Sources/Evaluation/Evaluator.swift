@@ -9,6 +9,8 @@ import Training
 public struct Evaluator: Sendable {
   /// How many images go through the classifier at once.
   public static let batch = 100
+  /// How many samples can be measured: a covariance needs two.
+  public static let samples = 2...1_000_000
 
   private let engine: Engine
   private let classifier: ModelFile
@@ -22,7 +24,7 @@ public struct Evaluator: Sendable {
     /// How many were taken for what they should be.
     public var hits = 0
 
-    /// The part of the images that were taken for what they should be.
+    /// The fraction of the images that were classified as what they should be.
     public var accuracy: Double { Double(hits) / Double(features.count) }
   }
 
@@ -40,55 +42,123 @@ public struct Evaluator: Sendable {
     var arguments = classifier.weights.types.prefixed("weights")
     arguments["images"] = TensorType(Shape([count] + classifier.model.sample.shape.sizes), .float32)
     arguments["labels"] = TensorType([count], .int32)
+    arguments["count"] = TensorType([], .int32)
     function = try engine.compile(arguments) { arguments in
       let network = Scope.bind(arguments.group("weights")) { Classifier($0, config) }
       // What a file of 8-bit pixels can hold is what is measured.
       let pixels = ((arguments["images"]!.clamped(-1...1) + 1) * 127.5).rounded() / 127.5 - 1
       let (features, logits) = network(pixels)
+      let counted = Tensor.iota([count], axis: 0, .int32).less(arguments["count"]!)
       let exact = features.cast(to: .float64)
-      let hits = logits.argmax().equal(arguments["labels"]!).cast(to: .int32).sum()
+      let kept = counted.expanded([1]).select(exact, exact.zerosLike)
+      let hits = logits.argmax().equal(arguments["labels"]!).cast(to: .int32)
       return Named([
-        ("sum", exact.sum([0])), ("products", exact.dot(exact, contracting: ([0], [0]))),
-        ("hits", hits),
+        ("sum", kept.sum([0])), ("products", kept.dot(kept, contracting: ([0], [0]))),
+        ("hits", counted.select(hits, hits.zerosLike).sum()),
       ])
+    }
+  }
+
+  /// A batch of images to be measured.
+  public struct Batch {
+    /// The images `[batch, …]` within ±1.
+    public let images: ShardedArray
+    /// The images' classes, as many as a batch has.
+    public let labels: [Int32]
+
+    /// Makes a batch.
+    public init(images: ShardedArray, labels: [Int32]) {
+      self.images = images
+      self.labels = labels
     }
   }
 
   /// Measures growing sets of images in batches of `batch`, each the first part of the next.
   ///
   /// - Parameters:
-  ///   - counts: how many images, multiples of `batch`.
-  ///   - make: for the number of a batch its images `[batch, …]` within ±1 and their labels.
+  ///   - counts: how many images, 2 or more each.
+  ///   - make: for the number of a batch its images and labels; what lies beyond the largest set is
+  ///     not looked at.
   /// - Returns: what is known of each set.
+  /// - Throws: `EvaluationError.otherClasses` for labels that the classifier does not know,
+  ///   `featuresNotFinite`, and what `make` throws.
   public func measure(
-    _ counts: [Int], _ make: (Int) throws -> (images: ShardedArray, labels: [Int32])
+    _ counts: [Int], _ make: (Int) throws -> Batch
   ) throws -> [Measurement] {
-    precondition(
-      counts.allSatisfy { $0 > 0 && $0 % Self.batch == 0 },
-      "\(counts) images are no batches of \(Self.batch)")
-    var result = Measurement(features: FeatureStatistics(width: width))
+    precondition(counts.allSatisfy { $0 > 1 }, "\(counts) images cannot be measured")
+    var whole = Measurement(features: FeatureStatistics(width: width))
     var measured: [Int: Measurement] = [:]
-    for number in 0..<(counts.max() ?? 0) / Self.batch {
+    let largest = counts.max() ?? 0
+    for number in 0..<(largest + Self.batch - 1) / Self.batch {
+      let range = number * Self.batch..<(number + 1) * Self.batch
       let batch = try make(number)
-      var arguments = classifier.weights.prefixed("weights")
-      arguments["images"] = batch.images
-      arguments["labels"] = try engine.array(batch.labels, shape: [Self.batch])
-      let sums = try function(arguments)
-      result.features.add(
-        count: Self.batch, sum: try sums["sum"]!.array(), products: try sums["products"]!.array())
-      result.hits += Int(try sums["hits"]!.array(of: Int32.self)[0])
-      measured[result.features.count] = result
+      for count in Set(counts) where range.lowerBound < count && count <= range.upperBound {
+        measured[count] = try adding(batch, count: count - range.lowerBound, to: whole)
+      }
+      whole =
+        try measured[range.upperBound]
+        ?? (largest > range.upperBound ? adding(batch, count: Self.batch, to: whole) : whole)
     }
     return counts.map { measured[$0]! }
   }
 
+  /// A measurement with the first images of a batch.
+  private func adding(
+    _ batch: Batch, count: Int, to measurement: Measurement
+  ) throws -> Measurement {
+    let classes = classifier.model.sample.classes
+    if let wrong = batch.labels.prefix(count).first(where: { $0 < 0 || $0 >= classes }) {
+      throw EvaluationError.otherClasses(
+        classifier: classifier.path, classes: classes, found: Int(wrong))
+    }
+    var arguments = classifier.weights.prefixed("weights")
+    arguments["images"] = batch.images
+    arguments["labels"] = try engine.array(batch.labels, shape: [Self.batch])
+    arguments["count"] = try engine.array([Int32(count)], shape: [])
+    let results = try function(arguments)
+    let sum: [Double] = try results["sum"]!.array()
+    let products: [Double] = try results["products"]!.array()
+    guard sum.allSatisfy(\.isFinite), products.allSatisfy(\.isFinite) else {
+      throw EvaluationError.featuresNotFinite(classifier: classifier.path)
+    }
+    var result = measurement
+    result.features.add(count: count, sum: sum, products: products)
+    result.hits += Int(try results["hits"]!.array(of: Int32.self)[0])
+    return result
+  }
+
   /// Measures the first real pictures of a set.
+  ///
+  /// - Throws: `EvaluationError.otherShape` where the classifier takes others.
   public func measure(_ set: FashionMNIST, counts: [Int]) throws -> [Measurement] {
-    let shape = [Self.batch] + classifier.model.sample.shape.sizes
+    try checkShape([set.size, set.size, 1], of: "the data set")
     return try measure(counts) { number in
-      let range = number * Self.batch..<(number + 1) * Self.batch
-      let images = try engine.array(set.images(range), shape: shape)
-      return (images, range.map { Int32(set.labels[$0]) })
+      // The last batch is filled up with the set's last picture, which is not counted.
+      let indices = (number * Self.batch..<(number + 1) * Self.batch).map { min($0, set.count - 1) }
+      let images = try engine.array(
+        set.images(indices), shape: [Self.batch, set.size, set.size, 1])
+      return Batch(images: images, labels: indices.map { Int32(set.labels[$0]) })
+    }
+  }
+
+  /// Checks that a network's samples are what the classifier takes.
+  ///
+  /// - Throws: `EvaluationError.otherShape`, and `otherClasses` where it knows fewer classes.
+  public func check(_ file: ModelFile) throws {
+    let (shape, classes) = file.model.sample
+    try checkShape(shape, of: file.path)
+    guard classes >= classifier.model.sample.classes else {
+      throw EvaluationError.fewerClasses(
+        path: file.path, found: classes, classifier: classifier.path,
+        expected: classifier.model.sample.classes)
+    }
+  }
+
+  private func checkShape(_ shape: Shape, of source: String) throws(EvaluationError) {
+    let expected = classifier.model.sample.shape
+    guard shape == expected else {
+      throw .otherShape(
+        source: source, found: shape, classifier: classifier.path, expected: expected)
     }
   }
 

@@ -51,12 +51,14 @@ public struct FeatureStatistics: Sendable, Equatable {
   /// `|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2·(Σ₁Σ₂)^½)` (Heusel and others, 2017).
   ///
   /// It falls with the number of vectors: compare distances of equal counts only.
-  public func distance(to other: FeatureStatistics) -> Double {
+  ///
+  /// - Throws: `EvaluationError.noEigenvalues`.
+  public func distance(to other: FeatureStatistics) throws(EvaluationError) -> Double {
     precondition(width == other.width, "distances are between equally wide features")
     let shift = zip(mean, other.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     let (a, b) = (covariance, other.covariance)
     // tr((AB)^½) = tr((√A·B·√A)^½), and the latter product is symmetric.
-    let (values, vectors) = eigen(a)
+    let (values, vectors) = try eigen(a)
     let roots = values.map { max(0, $0).squareRoot() }
     var root = [Double](repeating: 0, count: width * width)
     for k in 0..<width {
@@ -66,7 +68,7 @@ public struct FeatureStatistics: Sendable, Equatable {
       }
     }
     let inner = multiply(multiply(root, b), root)
-    let trace = eigen(inner).values.reduce(0) { $0 + max(0, $1).squareRoot() }
+    let trace = try eigen(inner).values.reduce(0) { $0 + max(0, $1).squareRoot() }
     let diagonal = (0..<width).reduce(0.0) { $0 + a[$1 * width + $1] + b[$1 * width + $1] }
     return max(0, shift + diagonal - 2 * trace)
   }
@@ -83,13 +85,15 @@ public struct FeatureStatistics: Sendable, Equatable {
   }
 
   /// Eigenvalues of a symmetric matrix, and its eigenvectors as columns.
-  private func eigen(_ matrix: [Double]) -> (values: [Double], vectors: [Double]) {
+  private func eigen(
+    _ matrix: [Double]
+  ) throws(EvaluationError) -> (values: [Double], vectors: [Double]) {
     var (vectors, values) = (matrix, [Double](repeating: 0, count: width))
     let size = Int32(width)
     let status = LAPACKE_dsyevd(
       LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "U")), size, &vectors, size,
       &values)
-    precondition(status == 0, "the eigenvalues of a covariance were not found: \(status)")
+    guard status == 0 else { throw .noEigenvalues(status: Int(status)) }
     return (values, vectors)
   }
 }

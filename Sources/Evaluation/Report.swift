@@ -39,9 +39,14 @@ public struct Report: Codable, Equatable, Sendable {
 
   /// The rows in order.
   public var rows: [Row]
+  /// The hash of the weights' content that was measured, nil where there are several.
+  public var weights: String?
 
   /// Makes a report.
-  public init(rows: [Row] = []) { self.rows = rows }
+  public init(rows: [Row] = [], weights: String? = nil) {
+    self.rows = rows
+    self.weights = weights
+  }
 
   /// Reads a report that `write` wrote.
   public init(contentsOf path: String) throws {
@@ -83,29 +88,33 @@ extension Evaluator {
   ///   - samples: how many pictures; a row for each number, the smaller sets parts of the larger.
   ///   - reference: the statistics of the test set.
   ///   - progress: told after every batch how many pictures have been made.
+  /// - Throws: `EvaluationError` where the classifier does not fit the network,
+  ///   `TrainingError.imagesNotFinite`, and the plugin's errors.
   public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
     samples: [Int], seed: UInt64, reference: FeatureStatistics, on engine: Engine,
     progress: (Int) -> Void = { _ in }
   ) throws -> [Report.Row] {
     let guidance = guidance ?? file.card.guidance
+    try check(file)
     let generator = try Generator(
       file, settings, guidance: guidance, batch: Self.batch, on: engine)
     let clock = ContinuousClock()
-    var making = Duration.zero
+    var (making, made) = (Duration.zero, 0)
     let labels = self.labels
     let results = try measure(samples) { number in
       progress(number * Self.batch)
       let start = clock.now
       let images = try generator(labels: labels, seed: seed, number: number)
       making += clock.now - start
-      return (images, labels)
+      made += Self.batch
+      return Batch(images: images, labels: labels)
     }
-    let seconds = making / .seconds(1) / Double(samples.max() ?? 1)
-    return results.map { result in
+    let seconds = making / .seconds(1) / Double(max(1, made))
+    return try results.map { result in
       Report.Row(
         name: name, steps: settings.count, guidance: guidance, samples: result.features.count,
-        distance: result.features.distance(to: reference), accuracy: result.accuracy,
+        distance: try result.features.distance(to: reference), accuracy: result.accuracy,
         secondsPerImage: seconds)
     }
   }

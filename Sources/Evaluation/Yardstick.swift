@@ -2,11 +2,12 @@ import Datasets
 import Flow
 import Tensors
 import Training
+import Weights
 
 /// How the samples of a network are measured: pictures by a classifier's features and answers, points
 /// by the sliced Wasserstein distance and by which part of them lies where real ones do.
 enum Yardstick {
-  case pictures(Evaluator, test: FeatureStatistics, floor: Double)
+  case pictures(Evaluator, test: FeatureStatistics, floor: Double, content: String)
   case points(Points, count: Int, PointPrecision)
 
   /// One measured number of sampling steps.
@@ -27,7 +28,8 @@ enum Yardstick {
       let training = try FashionMNIST(.training, folder: data.path)
       let floor = try evaluator.measure(training, counts: [min(samples, training.count)])[0]
       self = .pictures(
-        evaluator, test: reference, floor: floor.features.distance(to: reference))
+        evaluator, test: reference, floor: try floor.features.distance(to: reference),
+        content: try WeightFiles.contentHash(classifier) + test.contentHash)
     case .points(let set):
       let precision = PointPrecision(
         real: set.sample(samples, seed: Self.realSeed),
@@ -56,10 +58,19 @@ enum Yardstick {
   /// The distance of as many real samples.
   var floor: Double {
     switch self {
-    case .pictures(_, _, let floor): floor
+    case .pictures(_, _, let floor, _): floor
     case .points(let set, let count, _):
       SlicedWasserstein.distance(
         set.sample(count, seed: Self.realSeed), set.sample(count, seed: Self.realSeed + 1))
+    }
+  }
+
+  /// What tells it from others: the hashes of the classifier and the test pictures, or the name of
+  /// the set of points.
+  var content: String {
+    switch self {
+    case .pictures(_, _, _, let content): content
+    case .points(let set, _, _): set.rawValue
     }
   }
 
@@ -71,7 +82,7 @@ enum Yardstick {
   ) throws -> Mark {
     let settings = file.card.sampler(steps)
     switch self {
-    case .pictures(let evaluator, let test, _):
+    case .pictures(let evaluator, let test, _, _):
       let row = try evaluator.rows(
         file.path, file, settings: settings, samples: [samples], seed: 0, reference: test,
         on: engine)[0]

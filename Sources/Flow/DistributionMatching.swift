@@ -84,7 +84,7 @@ public struct DistributionMatchingSettings: Codable, Hashable, Sendable {
   /// - Throws: an error that names the key whose value cannot be.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
-    interval = try keys.value(.interval, default: interval, in: 1...)
+    interval = try keys.value(.interval, default: interval, in: 1...1000)
     fakeRate = try keys.value(.fakeRate, default: fakeRate, where: { $0 > 0 }, "it must be above 0")
   }
 }

@@ -29,9 +29,16 @@ public struct Partition: Hashable, Sendable, Codable {
   public init(batch: Int, weights: GroupWeights) throws {
     let counts = Self.split(batch, weights.list)
     guard zip(counts, weights.list).allSatisfy({ $0 > 0 || $1 == 0 }) else {
-      let smallest = ((batch + 1)...).first { size in
-        zip(Self.split(size, weights.list), weights.list).allSatisfy { $0 > 0 || $1 == 0 }
-      }!
+      // So many rows are always enough; fewer are where fractions are rounded up.
+      let least = weights.list.filter { $0 > 0 }.min()!
+      let enough = Int((weights.list.reduce(0, +) / least).rounded(.up))
+      let fewer =
+        enough > 10_000
+        ? nil
+        : (batch + 1..<max(batch + 1, enough)).first { size in
+          zip(Self.split(size, weights.list), weights.list).allSatisfy { $0 > 0 || $1 == 0 }
+        }
+      let smallest = fewer ?? enough
       throw FlowError.batchTooSmall(batch: batch, weights: weights, smallest: smallest)
     }
     self.init(

@@ -25,6 +25,9 @@ public struct SamplerSettings: Codable, Hashable, Sendable {
 
   /// The number of steps; with order 2 each takes two evaluations, and half as many are made.
   public var count = 1
+  /// The numbers of steps that can be made.
+  public static let counts = 1...10_000
+
   /// Which target time the network is asked for.
   public var style = Style.few
   /// Fresh noise in each step.
@@ -139,7 +142,7 @@ extension SamplerSettings {
   /// Reads the settings; what is absent comes from the preset of the number of steps.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
-    self = .preset(try keys.value(.count, in: 1...))
+    self = .preset(try keys.value(.count, in: Self.counts))
     style = try keys.value(.style, default: style)
     stochasticity = try keys.value(.stochasticity, default: stochasticity)
     extrapolation = try keys.value(.extrapolation, default: extrapolation, in: 0...)

@@ -187,11 +187,20 @@ extension GroupWeights {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
-      endToEnd: try keys.value(.endToEnd, default: 0, in: 0...),
-      multiStep: try keys.value(.multiStep, default: 0, in: 0...),
-      anyStep: try keys.value(.anyStep, default: 0, in: 0...),
-      adversarial: try keys.value(.adversarial, default: 0, in: 0...),
-      toData: try keys.value(.toData, default: 0, in: 0...))
+      endToEnd: try keys.weight(.endToEnd),
+      multiStep: try keys.weight(.multiStep),
+      anyStep: try keys.weight(.anyStep),
+      adversarial: try keys.weight(.adversarial),
+      toData: try keys.weight(.toData))
+  }
+}
+
+extension KeyedDecodingContainer<GroupWeights.CodingKeys> {
+  /// The weight of a group: 0, or one that leaves the others' sizes within reach.
+  fileprivate func weight(_ key: Key) throws -> Double {
+    try value(
+      key, default: 0, where: { $0 == 0 || (1e-6...1e6).contains($0) },
+      "it must be 0, or from 0.000001 to 1000000")
   }
 }
 

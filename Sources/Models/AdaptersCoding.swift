@@ -9,7 +9,7 @@ extension Adapters: Codable {
   /// - Throws: an error that names the key whose value cannot be.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
-    let rank: Int = try keys.value(.rank, in: 1...)
+    let rank: Int = try keys.value(.rank, in: 1...1 << 16)
     self.init(
       rank: rank,
       alpha: try keys.value(

@@ -69,12 +69,20 @@ extension ModelConfig: Codable {
   private enum CodingKeys: String, CodingKey { case kind }
 
   /// Reads `kind` and the sizes beside it.
+  ///
+  /// - Throws: an error that names the key whose value cannot be, and one for a network whose weights
+  ///   cannot be counted.
   public init(from decoder: any Decoder) throws {
     switch try decoder.container(keyedBy: CodingKeys.self).value(.kind) as Kind {
     case .dit: self = .dit(try DiTConfig(from: decoder))
     case .tutorialUNet: self = .tutorialUNet(try TutorialUNetConfig(from: decoder))
     case .perceptron: self = .perceptron(try PointNetworkConfig(from: decoder))
     case .classifier: self = .classifier(try ClassifierConfig(from: decoder))
+    }
+    guard isCountable else {
+      throw InvalidRecipeValue(
+        "a network of \(weightCount) weights with samples of \(sample.shape)",
+        "no device could hold it: lower its sizes")
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// The learning rate over the steps of a run.
@@ -27,6 +28,19 @@ public struct Schedule: Sendable, Hashable {
     self.warmup = warmup
     self.decay = decay
     self.final = final
+  }
+
+  /// The rate of a step, counted from 0, in a run of `total` steps.
+  public func rate(at step: Int, of total: Int) -> Double {
+    let rest = Double(max(1, total - warmup))
+    let progress = min(1, max(0, (Double(step) - Double(warmup)) / rest))
+    let fall =
+      switch decay {
+      case .constant: 1.0
+      case .linear: 1 - progress * (1 - final)
+      case .cosine: final + (1 - final) * 0.5 * (1 + cos(progress * Double.pi))
+      }
+    return fall * (warmup > 0 ? min(1, Double(step + 1) / Double(warmup)) : 1) * peak
   }
 
   /// The rate of a step, counted from 0, in a run of `total` steps; a scalar in f32.

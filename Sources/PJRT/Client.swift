@@ -103,6 +103,18 @@ public final class Client: Sendable {
       limit: arguments.bytes_limit_is_set ? Int(arguments.bytes_limit) : nil)
   }
 
+  /// The bytes that a program on some of this process's devices may need on each of them; nil where
+  /// that is not known. The virtual devices of a CPU share the machine's memory.
+  ///
+  /// - Parameter count: over how many devices of this process the program is spread.
+  public func capacity(over count: Int = 1) -> Int? {
+    if platformName == "cpu" {
+      let memory = CAllocator_Memory()
+      return memory == .max ? nil : Int(clamping: memory) / max(1, count)
+    }
+    return addressableDevices.first.flatMap { try? memory(of: $0) }?.limit
+  }
+
   /// The device at an address that the plugin gave.
   func device(_ pointer: OpaquePointer?) -> Device? {
     devices.first { $0.handle.pointer == pointer }

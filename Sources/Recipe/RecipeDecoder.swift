@@ -1,4 +1,3 @@
-import Foundation
 import Yams
 
 /// Reads a recipe, a YAML file, into any `Decodable` type, and says precisely what is wrong.
@@ -11,21 +10,14 @@ import Yams
 ///   Recipe.self, contentsOf: "Recipes/mnist.yaml", settings: [RecipeSetting("method.order=1")])
 /// ```
 public enum RecipeDecoder {
-  /// Reads a file.
+  /// Reads a file, or a pipe to its end.
   ///
   /// - Parameter settings: Overrides, each applied to the tree before it is decoded.
   /// - Throws: `RecipeError` with the place of the first thing that is wrong.
   public static func decode<Value: Decodable>(
     _ type: Value.Type = Value.self, contentsOf file: String, settings: [RecipeSetting] = []
   ) throws(RecipeError) -> Value {
-    let yaml: String
-    do {
-      yaml = try String(contentsOfFile: file, encoding: .utf8)
-    } catch {
-      let exists = FileManager.default.fileExists(atPath: file)
-      throw .unreadable(
-        file: file, reason: exists ? "it is no UTF-8 text or may not be opened" : "no such file")
-    }
+    let yaml = try RecipeFile.text(of: file)
     return try decode(type, yaml: yaml, file: file, settings: settings)
   }
 

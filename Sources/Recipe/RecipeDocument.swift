@@ -4,28 +4,27 @@ import Yams
 struct RecipeDocument {
   let file: String
   let root: Node
-  private let origins: [(path: [String], text: String)]
+  private let origins: [(path: [String], name: String)]
 
   init(yaml: String, file: String, settings: [RecipeSetting]) throws(RecipeError) {
     var root: Node
     do {
-      guard let node = try Yams.compose(yaml: yaml), node.scalar?.isNull != true else {
+      guard let node = try YAMLTree.compose(yaml), node.scalar?.isNull != true else {
         throw RecipeError.empty(file: file)
       }
       root = node
     } catch let error as RecipeError {
       throw error
-    } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
-      let place = RecipePlace(source: file, line: context.mark.line, column: context.mark.column)
-      throw .duplicateKey(place, key: keys.first ?? "")
-    } catch {
-      let problem = YAMLProblem(error)
+    } catch let problem as YAMLProblem {
       let place = RecipePlace(source: file, line: problem.line, column: problem.column)
+      if let key = problem.duplicateKey { throw .duplicateKey(place, key: key) }
       throw .malformed(place, problem: problem.text)
+    } catch {
+      throw .malformed(RecipePlace(source: file), problem: "\(error)")
     }
-    var origins: [(path: [String], text: String)] = []
+    var origins: [(path: [String], name: String)] = []
     for setting in settings {
-      origins.append((try setting.apply(to: &root), setting.text))
+      origins.append((try setting.apply(to: &root), setting.name))
     }
     self.file = file
     self.root = root
@@ -62,7 +61,7 @@ struct RecipeDocument {
     }
     let names = path.map { ($0 as? RecipeIndex).map { String($0.index) } ?? $0.stringValue }
     if let origin = origins.last(where: { names.starts(with: $0.path) }) {
-      return RecipePlace(source: "--set \(origin.text)", path: text)
+      return RecipePlace(source: origin.name, path: text)
     }
     let around = (0...path.count).reversed().lazy
       .compactMap { count in node(at: Array(path.prefix(count)))?.mark }.first
@@ -81,32 +80,4 @@ struct RecipeIndex: CodingKey {
 
   var intValue: Int? { index }
   var stringValue: String { "Index \(index)" }
-}
-
-/// What the YAML library says about a text, in one line, and where.
-struct YAMLProblem {
-  let text: String
-  var line: Int?
-  var column: Int?
-
-  init(_ error: any Error) {
-    switch error {
-    case YamlError.scanner(let context, let problem, let mark, _),
-      YamlError.parser(let context, let problem, let mark, _),
-      YamlError.composer(let context, let problem, let mark, _):
-      text = (context.map { "\($0.text) from line \($0.mark.line): " } ?? "") + problem
-      (line, column) = (mark.line, mark.column)
-    case YamlError.reader(let problem, let offset, _, let yaml):
-      text = problem
-      if let offset {
-        let lines = yaml.prefix(offset).split(separator: "\n", omittingEmptySubsequences: false)
-        (line, column) = (lines.count, (lines.last?.count ?? 0) + 1)
-      }
-    case YamlError.duplicatedKeysInMapping(let keys, let context):
-      text = "the key `\(keys.first ?? "")` is given more than once"
-      (line, column) = (context.mark.line, context.mark.column)
-    default:
-      text = "\(error)"
-    }
-  }
 }

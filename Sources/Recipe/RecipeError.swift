@@ -38,8 +38,8 @@ public enum RecipeError: Error, Equatable, Sendable {
   case unknownValue(RecipePlace, found: String, valid: [String])
   /// A value of the right kind that cannot be used.
   case invalid(RecipePlace, found: String, reason: String)
-  /// An override of the command line cannot be applied.
-  case badSetting(String, reason: String)
+  /// An override cannot be applied; `origin` says what brought it, `--set` for the command line.
+  case badSetting(origin: String, text: String, reason: String)
 }
 
 extension RecipePlace: CustomStringConvertible {
@@ -80,8 +80,8 @@ extension RecipeError: CustomStringConvertible {
       return "\(place): \(place.subject) is \"\(found)\"\(hint) Valid values: \(names)"
     case .invalid(let place, let found, let reason):
       return "\(place): \(place.subject) is \(found): \(reason)"
-    case .badSetting(let text, let reason):
-      return "--set \(text): \(reason)"
+    case .badSetting(let origin, let text, let reason):
+      return "\(origin) \(text): \(reason)"
     }
   }
 }

@@ -1,51 +1,78 @@
 import Yams
 
-/// One override of a recipe from the command line, as in `--set method.order=1`.
-public struct RecipeSetting: Equatable, Sendable {
-  /// The override as it was written.
+/// One override of a recipe, as in `--set method.order=1`.
+public struct RecipeSetting: Hashable, Sendable {
+  /// The override as it was written, `path=value`.
   public let text: String
   /// The keys that lead to the value; a list's element is its number, from 0.
   public let path: [String]
-  /// The value, a YAML scalar or flow value such as `[0.9, 0.95]`.
+  /// The value as YAML: a scalar or a flow value such as `[0.9, 0.95]`.
   public let value: String
+  /// What brought the override, as messages name it before its text: `--set` for the command line.
+  public let origin: String
+  /// The value where it is a text that is never parsed.
+  let literal: String?
 
   /// Reads `path=value`, where the path is written `layers[2].width` or `layers.2.width`.
   ///
-  /// - Throws: `RecipeError.badSetting` where the path or the value is missing.
-  public init(_ text: String) throws(RecipeError) {
+  /// - Parameter origin: What messages call it, before its text.
+  /// - Throws: `RecipeError.badSetting` where the path or the value is missing, or where YAML would
+  ///   read another value than the whole text behind `=`, as with a comment after it.
+  public init(_ text: String, from origin: String = "--set") throws(RecipeError) {
+    func wrong(_ reason: String) -> RecipeError {
+      .badSetting(origin: origin, text: text, reason: reason)
+    }
     guard let equals = text.firstIndex(of: "=") else {
-      throw .badSetting(text, reason: "no `=`: write the key's path, `=` and the value")
+      throw wrong("no `=`: write the key's path, `=` and the value")
     }
-    self.text = text
-    path = text[..<equals].replacing("[", with: ".").replacing("]", with: "")
-      .split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    (self.text, self.origin, literal) = (text, origin, nil)
+    switch Self.keys(of: text[..<equals]) {
+    case .success(let keys): path = keys
+    case .failure(let error): throw wrong(error.reason)
+    }
     value = String(text[text.index(after: equals)...])
-    if path.contains("") {
-      throw .badSetting(text, reason: "a key of the path is empty: write it as in method.order=1")
-    }
     if value.allSatisfy(\.isWhitespace) {
-      throw .badSetting(text, reason: "the value is empty: write null to clear a key")
+      throw wrong("the value is empty: write null to clear a key")
     }
+    _ = try node()
   }
+
+  /// Sets the value at some keys to a text, which is taken as it is and never read as YAML.
+  ///
+  /// - Parameter origin: What messages call it, before its text.
+  public init(
+    _ keys: [String], to text: String, from origin: String = "set by the command:"
+  ) {
+    self.init(keys, yaml: yamlQuoted(text), literal: text, from: origin)
+  }
+
+  /// Sets the value at some keys to a whole number.
+  ///
+  /// - Parameter origin: What messages call it, before its text.
+  public init(_ keys: [String], to number: Int, from origin: String = "set by the command:") {
+    self.init(keys, yaml: "\(number)", literal: nil, from: origin)
+  }
+
+  private init(_ keys: [String], yaml: String, literal: String?, from origin: String) {
+    text = keys.joined(separator: ".") + "=" + yaml
+    (path, value, self.origin, self.literal) = (keys, yaml, origin, literal)
+  }
+
+  /// The override with what brought it, as messages name it.
+  var name: String { "\(origin) \(text)" }
 
   /// Puts the value into the tree, making the mappings on its way that are not there yet.
   ///
   /// - Returns: The path of the topmost node that the override brought.
   func apply(to root: inout Node) throws(RecipeError) -> [String] {
-    let node: Node
-    do {
-      guard let parsed = try Yams.compose(yaml: value) else {
-        throw RecipeError.badSetting(text, reason: "the value is empty: write null to clear a key")
-      }
-      node = parsed
-    } catch let error as RecipeError {
-      throw error
-    } catch {
-      throw .badSetting(text, reason: "the value is not valid YAML: \(YAMLProblem(error).text)")
-    }
+    let node = try node()
     var brought = path.count
     root = try replacing(root, at: 0, with: node, brought: &brought)
     return Array(path.prefix(brought))
+  }
+
+  func failure(_ reason: String) -> RecipeError {
+    .badSetting(origin: origin, text: text, reason: reason)
   }
 
   private func replacing(
@@ -68,8 +95,7 @@ public struct RecipeSetting: Equatable, Sendable {
       return .mapping(mapping)
     case .sequence(var sequence):
       guard let index = Int(key), sequence.indices.contains(index) else {
-        throw .badSetting(
-          text, reason: "\(named(depth)) is a list of \(sequence.count) and has no element \(key)")
+        throw failure("\(named(depth)) is a list of \(sequence.count) and has no element \(key)")
       }
       sequence[index] = try replacing(
         sequence[index], at: depth + 1, with: value, brought: &brought)
@@ -77,12 +103,41 @@ public struct RecipeSetting: Equatable, Sendable {
     case .scalar(let scalar) where scalar.isNull:
       return try replacing(.mapping([:]), at: depth, with: value, brought: &brought)
     case .scalar, .alias:
-      throw .badSetting(
-        text, reason: "\(named(depth)) is \(node.inWords) and has no key `\(key)` to set")
+      throw failure("\(named(depth)) is \(node.inWords) and has no key `\(key)` to set")
     }
   }
 
   private func named(_ depth: Int) -> String {
     depth == 0 ? "the top level" : "`\(path.prefix(depth).joined(separator: "."))`"
+  }
+}
+
+extension RecipeSetting {
+  /// What is wrong with a path of keys.
+  private struct WrongPath: Error {
+    let reason: String
+  }
+
+  /// The keys of a path such as `layers[2].width`.
+  private static func keys(of path: Substring) -> Result<[String], WrongPath> {
+    func wrong(_ reason: String) -> Result<[String], WrongPath> {
+      .failure(WrongPath(reason: "\(reason): write it as in method.order=1 or layers[2].width=64"))
+    }
+    if let odd = path.unicodeScalars.first(where: {
+      $0.properties.isWhitespace || $0.value < 0x20 || "\"'{},#:".unicodeScalars.contains($0)
+    }) {
+      let what = odd.properties.isWhitespace ? "a blank" : "the character \(yamlQuoted("\(odd)"))"
+      return wrong("the path of keys before `=`, \(yamlQuoted(String(path))), has \(what)")
+    }
+    let key = #/[^.\[\]]+(?:\[[0-9]+\])*/#
+    var keys: [String] = []
+    for part in path.split(separator: ".", omittingEmptySubsequences: false) {
+      if part.isEmpty { return wrong("a key of the path is empty") }
+      guard part.wholeMatch(of: key) != nil else {
+        return wrong("`\(part)` is no key: brackets hold the number of an element, from 0")
+      }
+      keys += part.split(whereSeparator: { $0 == "[" || $0 == "]" }).map(String.init)
+    }
+    return .success(keys)
   }
 }

@@ -36,19 +36,27 @@ public enum RecipeWriter {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// A node in one line.
-  private static func flow(_ node: Node) -> String {
+  /// A node in one line; `isInner` says that it stands between brackets.
+  private static func flow(_ node: Node, isInner: Bool = false) -> String {
     switch node {
     case .scalar(let scalar):
-      switch scalar.style {
-      case .any, .plain: return scalar.string.isEmpty ? "''" : plain(scalar.string)
-      default: return "'" + scalar.string.replacing("'", with: "''") + "'"
+      let text = scalar.string
+      // Between brackets these characters end a text that has no quotes.
+      let isCut = isInner && text.contains { ",[]{}".contains($0) }
+      if scalar.isPlain, !text.isEmpty, !isCut { return plain(text) }
+      let isLine = text.unicodeScalars.allSatisfy {
+        $0 == " "
+          || $0.value > 0x20 && !(0x7F...0x9F).contains($0.value)
+            && !$0.properties.isWhitespace
       }
+      return isLine ? "'" + text.replacing("'", with: "''") + "'" : yamlQuoted(text)
     case .mapping(let mapping):
-      return "{"
-        + mapping.map { "\(flow($0.key)): \(flow($0.value))" }.joined(separator: ", ") + "}"
+      let pairs = mapping.map {
+        "\(flow($0.key, isInner: true)): \(flow($0.value, isInner: true))"
+      }
+      return "{" + pairs.joined(separator: ", ") + "}"
     case .sequence(let sequence):
-      return "[" + sequence.map(flow).joined(separator: ", ") + "]"
+      return "[" + sequence.map { flow($0, isInner: true) }.joined(separator: ", ") + "]"
     case .alias: preconditionFailure("what is encoded has no aliases")
     }
   }

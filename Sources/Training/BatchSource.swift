@@ -4,6 +4,9 @@ import Foundation
 
 /// An endless, repeatable stream of labelled samples.
 public protocol BatchSource {
+  /// The hash of the data's content, wherever it lies.
+  var content: String { get }
+
   /// The next batch: samples one after the other, images within ±1 in `[height, width, channels]`
   /// order, and labels.
   mutating func next() -> (samples: [Float], labels: [Int32])
@@ -35,10 +38,12 @@ struct FashionMNISTBatches: BatchSource {
   let set: FashionMNIST
   let size: Int
   let flip: Bool
+  let content: String
   private var sampler: BatchSampler
 
   init(_ set: FashionMNIST, size: Int, flip: Bool, seed: UInt64) {
     self.set = set
+    content = set.contentHash
     self.size = size
     self.flip = flip
     sampler = BatchSampler(count: set.count, seed: seed)
@@ -67,6 +72,7 @@ struct PointBatches: BatchSource {
   let set: Points
   let size: Int
   let seed: UInt64
+  var content: String { self.set.rawValue }
   private var number = 0
 
   init(set: Points, size: Int, seed: UInt64) {
@@ -93,6 +99,7 @@ struct NoiseBatches: BatchSource {
   let elements: Int
   let size: Int
   let seed: UInt64
+  var content: String { "noise of \(elements)" }
   private var number: UInt64 = 0
 
   init(elements: Int, size: Int, seed: UInt64) {
@@ -111,5 +118,15 @@ struct NoiseBatches: BatchSource {
       throw DatasetError.wrongPosition(reason: "\(saved) is no number of batches")
     }
     self.number = number
+  }
+}
+
+extension FashionMNIST {
+  /// The hash of the pictures and their labels.
+  package var contentHash: String {
+    let hash = ContentHash()
+    pixels.withUnsafeBytes { hash.add($0) }
+    labels.withUnsafeBytes { hash.add($0) }
+    return hash.text
   }
 }

@@ -10,50 +10,72 @@ struct Checkpoint {
   let step: Int
   /// Where the stream of batches stood.
   let batches: String
-  private let recipe: TrainingRecipe
+  /// The recipe of the run.
+  let recipe: TrainingRecipe
+  /// What the run depends on beside its recipe; nil in files of versions that did not say it.
+  let origin: RunOrigin?
   private let file: WeightFiles
 
-  private static let (stepKey, batchesKey, recipeKey) = ("step", "batches", "recipe")
+  private static let (stepKey, batchesKey, recipeKey, originKey) = (
+    "step", "batches", "recipe", "origin"
+  )
 
   /// Opens a checkpoint.
   ///
-  /// - Throws: `TrainingError.nothingToResume`, or `WeightsError` for a damaged file.
+  /// - Throws: `TrainingError.nothingToResume`, `notACheckpoint` and `unreadableCheckpoint`, or
+  ///   `WeightsError` for a damaged file.
   init(_ path: String) throws {
     guard WeightFiles.exist(at: path) else {
       throw TrainingError.nothingToResume(path: path)
     }
     file = try WeightFiles(path: path)
     guard let step = file.metadata[Self.stepKey].flatMap(Int.init),
-      let batches = file.metadata[Self.batchesKey], let json = file.metadata[Self.recipeKey],
-      let recipe = try? JSONDecoder().decode(TrainingRecipe.self, from: Data(json.utf8))
+      (0...TrainingRecipe.mostSteps).contains(step), let batches = file.metadata[Self.batchesKey],
+      let json = file.metadata[Self.recipeKey]
     else { throw TrainingError.notACheckpoint(path: path) }
+    do {
+      recipe = try JSONDecoder().decode(TrainingRecipe.self, from: Data(json.utf8))
+      origin = try file.metadata[Self.originKey].map {
+        try JSONDecoder().decode(RunOrigin.self, from: Data($0.utf8))
+      }
+    } catch {
+      throw TrainingError.unreadableCheckpoint(path: path, reason: error.inWords)
+    }
     self.step = step
     self.batches = batches
-    self.recipe = recipe
   }
 
-  /// Checks that a run of this recipe may go on from here: only the length of the run, its folder,
-  /// how often it reports and what it is spread over may differ.
+  /// What may differ where a run goes on: its length, its folder, how often it reports, what it is
+  /// spread over, and where its weights and data lie.
+  private static let free: Set<String> = [
+    "steps", "output", "log_every", "checkpoint_every", "mesh", "start", "data.path",
+  ]
+
+  /// What may differ between two runs with the same result.
+  private static let immaterial = free.subtracting(["steps"])
+
+  /// Checks that a run of this recipe may go on from here.
   ///
   /// - Throws: `TrainingError.otherRun`, which names the first difference.
-  func check(_ other: TrainingRecipe) throws {
-    var (mine, other) = (recipe, other)
-    for key in [\TrainingRecipe.steps, \.logEvery, \.checkpointEvery] {
-      mine[keyPath: key] = 0
-      other[keyPath: key] = 0
+  func check(_ other: TrainingRecipe, data: String) throws {
+    // Earlier versions did not say what the data were, but for the folder.
+    let ignored = origin == nil ? Self.free.subtracting(["data.path"]) : Self.free
+    var difference = try recipe.difference(from: other, ignoring: ignored)
+    if let origin, origin.data != data { difference = difference ?? "its data are other data" }
+    guard let difference else { return }
+    throw TrainingError.otherRun(path: file.path, difference: difference)
+  }
+
+  /// Why the result of a run would be another than this one's, nil where it would be the same.
+  func difference(from other: TrainingRecipe, _ origin: RunOrigin) throws -> String? {
+    if let difference = try recipe.difference(from: other, ignoring: Self.immaterial) {
+      return difference
     }
-    (mine.output, other.output) = ("", "")
-    (mine.start, other.start) = (nil, nil)
-    (mine.mesh, other.mesh) = (Mesh(), Mesh())
-    guard mine != other else { return }
-    let fields: [(String, (TrainingRecipe) -> AnyHashable)] = [
-      ("model", { $0.model }), ("objective", { $0.objective }), ("data", { $0.data }),
-      ("optimizer", { $0.optimizer }), ("batch", { $0.batch }), ("adapters", { $0.adapters }),
-      ("condition_dropout", { $0.conditionDropout }), ("smoothing", { $0.smoothing }),
-      ("seed", { $0.seed }), ("guidance", { $0.guidance }),
-    ]
-    let name = fields.first { $0.1(mine) != $0.1(other) }?.0 ?? "recipe"
-    throw TrainingError.otherRun(path: file.path, difference: "its \(name) differs")
+    guard let own = self.origin else { return "it does not say what it was made of" }
+    if own.data != origin.data { return "its data are other data" }
+    if own.start != origin.start { return "it started from other weights" }
+    if own.version != origin.version { return "version \(own.version) of the program made it" }
+    return nil
   }
 
   /// The state on the devices, whatever mesh it was written from.
@@ -65,11 +87,13 @@ struct Checkpoint {
 
   /// Writes a checkpoint, atomically: in one file, or on a mesh in one for each device.
   static func write(
-    _ state: Named<ShardedArray>, step: Int, recipe: TrainingRecipe, batches: String,
-    to path: String, on engine: Engine
+    _ state: Named<ShardedArray>, step: Int, recipe: TrainingRecipe, origin: RunOrigin,
+    batches: String, to path: String, on engine: Engine
   ) throws {
-    let json = try JSONFile.text(recipe)
-    let metadata = [stepKey: "\(step)", batchesKey: batches, recipeKey: json]
+    let metadata = [
+      stepKey: "\(step)", batchesKey: batches, recipeKey: try JSONFile.text(recipe),
+      originKey: try JSONFile.text(origin),
+    ]
     if let mesh = engine.mesh {
       try WeightFiles.write(
         parts: state, metadata: metadata, to: path, stamp: "step-\(step)", mesh: mesh,

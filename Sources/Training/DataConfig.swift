@@ -41,12 +41,12 @@ public struct DataConfig: Codable, Hashable, Sendable {
     guard kind == .fashionMNIST else {
       (path, flip) = (nil, false)
       if kind == .noise {
-        size = try keys.value(.size, in: 1...)
-        channels = try keys.value(.channels, in: 1...)
+        size = try keys.value(.size, in: 1...1 << 16)
+        channels = try keys.value(.channels, in: 1...1 << 16)
       }
       return
     }
-    path = try keys.value(.path, default: nil)
+    path = try keys.path(.path, default: nil)
     flip = try keys.value(.flip, default: false)
   }
 
@@ -61,6 +61,15 @@ public struct DataConfig: Codable, Hashable, Sendable {
     guard kind == .fashionMNIST else { return }
     try keys.encodeIfPresent(path, forKey: .path)
     try keys.encode(flip, forKey: .flip)
+  }
+
+  /// The number of classes, 0 for data without labels.
+  var classes: Int {
+    switch kind {
+    case .fashionMNIST: FashionMNIST.classes.count
+    case .points: 0
+    case .noise: Noise.classes
+    }
   }
 
   /// The shape of one sample.

@@ -86,13 +86,28 @@ public struct Engine: Sendable {
   /// - Parameters:
   ///   - shardings: how arguments and results are split over the mesh.
   ///   - donated: the arguments that the program may overwrite.
+  /// - Throws: `TrainingError.outOfMemory` for a program that the devices cannot hold, what the body
+  ///   throws, and the plugin's errors.
   public func compile(
     _ arguments: Named<TensorType>, shardings: Named<Sharding> = Named(),
     donating donated: (String) -> Bool = { _ in false },
     _ body: (Named<Tensor>) throws -> Named<Tensor>
   ) throws -> CompiledFunction {
-    try CompiledFunction(
+    let function = try CompiledFunction(
       client, cache: cache, mesh: mesh, arguments, shardings: shardings, donating: donated, body)
+    try checkFits(function)
+    return function
+  }
+
+  /// Refuses a program that needs more than its devices have, before anything is allocated.
+  ///
+  /// - Throws: `TrainingError.outOfMemory`.
+  func checkFits(_ function: CompiledFunction) throws {
+    let capacity = client.capacity(over: client.places(in: mesh).count)
+    guard let needed = function.executable.memory, let capacity, needed.total > capacity else {
+      return
+    }
+    throw TrainingError.outOfMemory(needed: needed, device: capacity, message: nil)
   }
 
   /// Copies an array to the devices.

@@ -12,6 +12,7 @@ public struct Generator: Sendable {
   /// What was compiled, and how long it took.
   public let function: CompiledFunction
 
+  private let guidance: Double
   private let file: ModelFile
   private let engine: Engine
 
@@ -21,7 +22,8 @@ public struct Generator: Sendable {
   ///   - guidance: the scale of classifier-free guidance, 0 for none; each step takes two
   ///     evaluations with it.
   ///   - batch: images a run.
-  /// - Throws: `TrainingError.notGenerative` for a classifier, and the plugin's errors.
+  /// - Throws: `TrainingError.notGenerative` for a classifier, `outOfMemory` where the devices cannot
+  ///   hold so many images at once, and the plugin's errors.
   public init(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double = 0, batch: Int,
     on engine: Engine
@@ -30,6 +32,7 @@ public struct Generator: Sendable {
     self.settings = settings
     self.batch = batch
     self.engine = engine
+    self.guidance = guidance
     if case .classifier = file.model { throw TrainingError.notGenerative(path: file.path) }
     var arguments = file.weights.types.prefixed("weights")
     arguments["key"] = Key.type
@@ -50,7 +53,8 @@ public struct Generator: Sendable {
       let noise = keys[0].normal(Shape([batch] + image.sizes))
       let images = Sampler(settings)(
         network, noise: noise, condition: Named([("label", labels)]), key: keys[1])
-      return Named([("images", images)])
+      let finite = images.abs().less(.infinity).all().cast(to: .int32)
+      return Named([("images", images), ("finite", finite)])
     }
   }
 
@@ -84,14 +88,25 @@ public struct Generator: Sendable {
   ///   - labels: the classes, as many as the batch.
   ///   - seed: the same seed and number give the same images.
   ///   - number: the number of the batch among those of the seed.
-  /// - Returns: images about ±1 `[batch, height, width, channels]`.
+  /// - Returns: images about ±1 `[batch, height, width, channels]`, all finite.
+  /// - Throws: `TrainingError.unknownLabel` for a class that the network does not know,
+  ///   `imagesNotFinite`, and the plugin's errors.
   public func callAsFunction(
     labels: [Int32], seed: UInt64, number: Int = 0
   ) throws -> ShardedArray {
     precondition(labels.count == batch, "\(labels.count) labels are given for a batch of \(batch)")
+    // The number of classes itself stands for none.
+    let classes = file.model.sample.classes
+    if classes > 0, let wrong = labels.first(where: { $0 < 0 || $0 > classes }) {
+      throw TrainingError.unknownLabel(Int(wrong), classes: classes, source: nil)
+    }
     var arguments = file.weights.prefixed("weights")
     arguments.merge(try Self.source(seed, number, engine))
     arguments["labels"] = try engine.array(labels, shape: [batch])
-    return try function(arguments)["images"]!
+    let results = try function(arguments)
+    guard try results["finite"]!.array(of: Int32.self)[0] == 1 else {
+      throw TrainingError.imagesNotFinite(path: file.path, guidance: guidance)
+    }
+    return results["images"]!
   }
 }

@@ -10,9 +10,9 @@ extension Mesh: Codable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
-      data: try keys.value(.data, default: 1, in: 1...),
-      fsdp: try keys.value(.fsdp, default: 1, in: 1...),
-      tensor: try keys.value(.tensor, default: 1, in: 1...))
+      data: try keys.value(.data, default: 1, in: 1...1 << 16),
+      fsdp: try keys.value(.fsdp, default: 1, in: 1...1 << 16),
+      tensor: try keys.value(.tensor, default: 1, in: 1...1 << 16))
   }
 
   /// Writes the form that is read.

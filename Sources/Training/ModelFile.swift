@@ -12,6 +12,8 @@ import Weights
 public struct ModelFile: Sendable {
   /// Where it lies.
   public let path: String
+  /// All files that it consists of.
+  public let paths: [String]
   /// What the file says of itself.
   public let card: Card
   /// The weights on the devices, of the types that the network declares.
@@ -55,14 +57,17 @@ public struct ModelFile: Sendable {
   /// Reads a file and checks every weight against the network's own list.
   ///
   /// - Throws: `WeightsError` for a damaged file or weights that do not fit, `TrainingError.noModel`
-  ///   for a file of another program.
+  ///   for a file of another program, `unreadableCard` for one whose description is wrong.
   public init(_ path: String, on engine: Engine) throws {
     let file = try WeightFiles(path: path)
-    guard let json = file.metadata[Self.key],
-      let card = try? JSONDecoder().decode(Card.self, from: Data(json.utf8))
-    else { throw TrainingError.noModel(path: path) }
+    guard let json = file.metadata[Self.key] else { throw TrainingError.noModel(path: path) }
+    do {
+      card = try JSONDecoder().decode(Card.self, from: Data(json.utf8))
+    } catch {
+      throw TrainingError.unreadableCard(path: path, reason: error.inWords)
+    }
     self.path = path
-    self.card = card
+    paths = file.paths
     let declared = card.model.weights
     weights = try file.arrays(
       declared.mapValues(\.type), shardings: declared.mapValues(\.sharding), on: engine)
@@ -73,20 +78,28 @@ public struct ModelFile: Sendable {
   /// - Parameters:
   ///   - dtype: how floats are stored.
   ///   - stamp: tells parts from those of an earlier time.
-  /// - Throws: `FileError.unwritable`; a file that was there stays.
+  ///   - inputs: files that must not be replaced.
+  ///   - allowsOverflow: whether numbers beyond the type's range become infinite.
+  /// - Throws: `FileError.unwritable` and `replacesInput`, `TrainingError.beyondRange`; a file that was
+  ///   there stays.
   public static func write(
     _ weights: Named<ShardedArray>, card: Card, to path: String, as dtype: DType = .float32,
-    stamp: String = "whole", on engine: Engine
+    stamp: String = "whole", protecting inputs: [String] = [], allowsOverflow: Bool = false,
+    on engine: Engine
   ) throws {
     let json = try JSONFile.text(card)
-    let stored = try engine.cast(weights) { $0.isFloat ? dtype : $0 }
+    let stored = try engine.cast(weights, of: path, allowsOverflow: allowsOverflow) {
+      $0.isFloat ? dtype : $0
+    }
     if let mesh = engine.mesh, engine.group != nil {
       try WeightFiles.write(
         parts: stored, metadata: [key: json], to: path, stamp: stamp, mesh: mesh,
         by: engine.writers)
       return
     }
-    try WeightFiles.write(stored.types, metadata: [key: json], to: path) {
+    try WeightFiles.write(
+      stored.types, metadata: [key: json], to: path, protecting: inputs
+    ) {
       try stored[$0]!.bytes()
     }
   }
@@ -132,21 +145,57 @@ extension WeightFiles {
       }
     }
     var wanted = expected.pairs.makeIterator()
-    return try engine.cast(stored) { _ in wanted.next()!.value.dtype }
+    return try engine.cast(stored, of: path) { _ in wanted.next()!.value.dtype }
   }
 }
 
 extension Engine {
   /// The arrays with other element types; nothing is copied where none changes.
+  ///
+  /// - Parameters:
+  ///   - path: the file that they are of, for messages.
+  ///   - allowsOverflow: whether finite numbers may become infinite.
+  /// - Throws: `TrainingError.beyondRange` with the number of those that would, and the plugin's
+  ///   errors.
   func cast(
-    _ arrays: Named<ShardedArray>, to dtype: (DType) -> DType
+    _ arrays: Named<ShardedArray>, of path: String, allowsOverflow: Bool = false,
+    to dtype: (DType) -> DType
   ) throws -> Named<ShardedArray> {
     let wanted = arrays.mapValues { dtype($0.type.dtype) }
     guard arrays.names.contains(where: { arrays[$0]!.type.dtype != wanted[$0]! }) else {
       return arrays
     }
+    let narrowed = arrays.filter { arrays[$0]!.type.dtype.infinite > wanted[$0]!.infinite }
+    if !allowsOverflow, !narrowed.isEmpty {
+      let counts = try compile(narrowed.types, shardings: narrowed.shardings) {
+        $0.map { name, array in
+          let size = array.abs()
+          let large = size.greaterOrEqual(.constant(wanted[name]!.infinite, size.dtype))
+          return (large.cast(to: .int64) * size.less(.infinity).cast(to: .int64)).sum()
+        }
+      }(narrowed).mapValues { Int(try $0.array(of: Int64.self)[0]) }
+      let lost = counts.names.filter { counts[$0]! > 0 }
+      guard lost.isEmpty else {
+        throw TrainingError.beyondRange(
+          path: path, dtype: wanted[lost[0]]!, names: lost, count: counts.values.reduce(0, +))
+      }
+    }
     return try compile(arrays.types, shardings: arrays.shardings) {
       $0.map { $1.cast(to: wanted[$0]!) }
     }(arrays)
+  }
+}
+
+extension DType {
+  /// The least number that is rounded to infinity in a floating-point type: half a step above its
+  /// largest one. Infinite for all other types.
+  fileprivate var infinite: Double {
+    switch self {
+    case .float16: 65520
+    case .bfloat16: 0x1.FFp127
+    case .float32: 0x1.FFFFFFp127
+    case .float64, .bool, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64:
+      .infinity
+    }
   }
 }

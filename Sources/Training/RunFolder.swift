@@ -3,25 +3,48 @@ import Foundation
 import Tensors
 import Weights
 
-/// The folder of a run.
-struct RunFolder {
+/// The folder of a run, locked for as long as this exists or until `release`.
+final class RunFolder {
   let path: String
+  private let isNew: Bool
+  private var lock: FolderLock?
 
-  /// Makes the folder where it is missing.
+  /// Makes the folder where it is missing, locks it, and deletes what killed runs have half written.
   ///
-  /// - Throws: `FileError.unwritable` where that fails or nothing can be written there.
-  init(_ path: String) throws {
+  /// - Parameter isFirst: whether this is the first of a run's processes, which locks for all.
+  /// - Throws: `FileError.unwritable` where that fails or nothing can be written there,
+  ///   `FileError.locked` where another process uses it.
+  init(_ path: String, isFirst: Bool) throws {
     self.path = path
+    isNew = isFirst && !FileManager.default.fileExists(atPath: path)
     do {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true)
-      let probe = path + "/.writable-\(UUID().uuidString)"
-      try Data().write(to: URL(fileURLWithPath: probe))
-      try FileManager.default.removeItem(atPath: probe)
     } catch {
       throw FileError.unwritable(path: path, reason: error.localizedDescription)
     }
+    guard isFirst else { return }
+    lock = try FolderLock(path)
+    StagedFile.removeAbandoned(in: path)
+    // Whether files can be written is known before hours of work.
+    _ = try StagedFile(checkpoint, as: .safetensors)
   }
+
+  /// Does what a run must do before its first step; where that fails, a new folder is removed again.
+  func prepare<Result>(_ body: () throws -> Result) rethrows -> Result {
+    do {
+      return try body()
+    } catch {
+      if isNew {
+        unlink(path + "/.lock")
+        rmdir(path)
+      }
+      throw error
+    }
+  }
+
+  /// Lets others use the folder.
+  func release() { lock = nil }
 
   var checkpoint: String { path + "/checkpoint.safetensors" }
   var weights: String { path + "/weights.safetensors" }
@@ -31,40 +54,99 @@ struct RunFolder {
     WeightFiles.exist(at: checkpoint) ? checkpoint : nil
   }
 
+  /// Checks that a new run replaces nothing.
+  ///
+  /// - Throws: `TrainingError.wouldOverwrite`.
   func checkFresh() throws {
-    if let existingCheckpoint { throw TrainingError.wouldOverwrite(path: existingCheckpoint) }
+    let isThere = FileManager.default.fileExists(atPath: logPath)
+    let found = [checkpoint, weights].first(where: WeightFiles.exist) ?? (isThere ? logPath : nil)
+    if let found { throw TrainingError.wouldOverwrite(path: found) }
+  }
+
+  /// Checks that what a run replaces was made by the same command.
+  ///
+  /// - Throws: `TrainingError.otherCommand`, and `wouldOverwrite` for weights without a checkpoint.
+  func checkReplaceable(by command: String) throws {
+    guard existingCheckpoint != nil else {
+      guard WeightFiles.exist(at: weights) else { return }
+      throw TrainingError.wouldOverwrite(path: weights)
+    }
+    guard let maker = try? Checkpoint(checkpoint).origin?.command, maker != command else { return }
+    throw TrainingError.otherCommand(path: path, found: maker, expected: command)
   }
 
   /// The log, cut back to lines of earlier steps.
-  func openLog(after step: Int) throws -> MetricsLog {
-    let old = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
-    let kept = old.split(separator: "\n").filter { line in
-      let fields = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-      return (fields?["step"] as? Int).map { $0 <= step } ?? false
+  ///
+  /// - Parameter notice: told how many lines cannot be read and were left out.
+  /// - Throws: `FileError` where the log cannot be read or written.
+  func openLog(after step: Int, notice: @escaping (String) -> Void) throws -> MetricsLog {
+    var kept: [UInt8] = []
+    if FileManager.default.fileExists(atPath: logPath) {
+      var damaged = 0
+      let file = try MappedFile(logPath)
+      withExtendedLifetime(file) {
+        for line in file.bytes.split(separator: UInt8(ascii: "\n")) {
+          guard let number = MetricsLog.step(of: line) else {
+            damaged += 1
+            continue
+          }
+          if number <= step { kept += line + [UInt8(ascii: "\n")] }
+        }
+      }
+      if damaged > 0 {
+        notice(
+          "\(damaged) line\(damaged == 1 ? "" : "s") of \(logPath) could not be read and "
+            + "\(damaged == 1 ? "was" : "were") left out.")
+      }
     }
-    let text = kept.map { $0 + "\n" }.joined()
-    try StagedFile.write(Data(text.utf8), to: logPath, as: .jsonLines)
-    do {
-      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
-      try handle.seekToEnd()
-      return MetricsLog(handle)
-    } catch {
-      throw FileError.unwritable(path: logPath, reason: error.localizedDescription)
-    }
+    try StagedFile.write(kept, to: logPath, as: .jsonLines)
+    return try MetricsLog(logPath, notice: notice)
   }
 }
 
 /// A file with one JSON object of metrics a line.
 final class MetricsLog {
-  private let handle: FileHandle
+  private let path: String
+  private let descriptor: Int32
+  private let notice: (String) -> Void
+  private var hasFailed = false
 
-  init(_ handle: FileHandle) { self.handle = handle }
-
-  func write(_ step: Int, _ metrics: Named<Float>) throws {
-    let fields = metrics.pairs.map { "\"\($0.name)\": \($0.value)" }
-    let line = "{\"step\": \(step), \(fields.joined(separator: ", "))}\n"
-    try handle.write(contentsOf: Data(line.utf8))
+  /// Opens a log to add lines to it.
+  ///
+  /// - Parameter notice: told the first time that a line cannot be written.
+  init(_ path: String, notice: @escaping (String) -> Void) throws {
+    self.path = path
+    self.notice = notice
+    descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw FileError.unwritable(path: path, reason: String(cString: strerror(errno)))
+    }
   }
 
-  func close() { try? handle.close() }
+  deinit { Glibc.close(descriptor) }
+
+  /// The step that a line is of, nil for a line that is not one of a log.
+  static func step(of line: Slice<UnsafeRawBufferPointer>) -> Int? {
+    let bytes = Array(line)
+    guard String(validating: bytes, as: UTF8.self) != nil,
+      let fields = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
+    else { return nil }
+    return fields["step"] as? Int
+  }
+
+  /// Adds a line. Where that fails, on a full disk for example, the run goes on without it.
+  func write(_ step: Int, _ metrics: Named<Float>) {
+    let fields = metrics.pairs.map { "\"\($0.name)\": \($0.value)" }
+    let line = Array("{\"step\": \(step), \(fields.joined(separator: ", "))}\n".utf8)
+    var status = stat()
+    let size = fstat(descriptor, &status) == 0 ? status.st_size : -1
+    let written = line.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    guard written != line.count else { return }
+    let reason = written < 0 ? String(cString: strerror(errno)) : "only a part fitted"
+    // Half a line would spoil the next one.
+    if written > 0, size >= 0 { ftruncate(descriptor, size) }
+    guard !hasFailed else { return }
+    hasFailed = true
+    notice("\(path) cannot be written: \(reason). The run goes on without these lines.")
+  }
 }

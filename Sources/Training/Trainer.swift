@@ -1,7 +1,9 @@
+import Files
 import Foundation
 import Layers
 import Models
 import Tensors
+import Weights
 
 /// One training run: compiles the step once and repeats it on batches.
 ///
@@ -22,18 +24,23 @@ public final class Trainer {
   private var state: Named<ShardedArray>
   private var batches: any BatchSource
   private let folder: RunFolder
+  private let origin: RunOrigin
+  private let notice: (String) -> Void
 
   /// The types of everything that a checkpoint holds.
   package var stateTypes: Named<TensorType> { trainingStep.stateTypes }
 
   /// How a run starts.
   public enum Start: Sendable {
-    /// From the recipe's weights or fresh ones; the folder must hold no checkpoint.
+    /// From the recipe's weights or fresh ones; the folder must hold no run.
     case fresh
-    /// From the recipe's weights or fresh ones; what the folder holds is replaced.
+    /// From the recipe's weights or fresh ones; a run of the same command in the folder is replaced.
     case replacing
-    /// From the folder's checkpoint, which must be of the same recipe.
+    /// From the folder's checkpoint, which must be of the same recipe; the number of steps may differ.
     case resumed
+    /// From the folder's checkpoint where its result is that of this very run: where recipe, start
+    /// weights, data and program are the same; otherwise as `replacing`.
+    case continued
   }
 
   /// What is told of a run as it goes.
@@ -52,42 +59,100 @@ public final class Trainer {
 
   /// Prepares a run: loads or makes the state and compiles the step.
   ///
+  /// - Parameters:
+  ///   - command: who makes the run; another command's is not replaced.
+  ///   - notice: told what a user should know of the run, in sentences.
   /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
-  public init(_ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh) throws {
+  public init(
+    _ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh,
+    by command: String = "train",
+    notice: @escaping (String) -> Void = { _ in }
+  ) throws {
     self.recipe = recipe
+    self.notice = notice
     let engine = try engine.spread(over: recipe.mesh)
     self.engine = engine
+    try engine.checkFits(recipe)
     trainingStep = try TrainingStep(recipe)
-    folder = try RunFolder(recipe.output)
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
+    let isFirst = (engine.group?.rank ?? 0) == 0
+    folder = try RunFolder(recipe.output, isFirst: isFirst)
+    if let start = recipe.start, isFirst {
+      let outputs = [folder.weights, folder.checkpoint]
+      let inputs = try WeightFiles(path: start).paths
+      for output in outputs { try checkOutput(output, replacesNoneOf: inputs) }
+    }
+    var origin = RunOrigin(data: batches.content, command: command)
     var checkpoint: Checkpoint?
     switch start {
     case .fresh: try folder.checkFresh()
-    case .replacing: break
+    case .replacing: try folder.checkReplaceable(by: command)
     case .resumed:
       let found = try Checkpoint(folder.checkpoint)
-      try found.check(recipe)
-      step = found.step
-      try batches.restore(found.batches)
+      try found.check(recipe, data: origin.data)
       checkpoint = found
+    case .continued:
+      origin.start = try recipe.start.map { try WeightFiles.contentHash($0) }
+      checkpoint = try Self.same(folder, recipe, origin, notice)
+      if checkpoint == nil { try folder.checkReplaceable(by: command) }
     }
+    if let checkpoint {
+      step = checkpoint.step
+      try batches.restore(checkpoint.batches)
+      origin.start = checkpoint.origin?.start
+      Self.tellOfRate(checkpoint, recipe, notice)
+    } else {
+      origin.start = try origin.start ?? recipe.start.map { try WeightFiles.contentHash($0) }
+    }
+    self.origin = origin
     let (step, trainingStep) = (step, trainingStep)
     let updates = trainingStep.updates(at: step)
-    let function = try Self.compile(trainingStep, updates, engine)
-    self.function = function
-    state = try Self.withMemoryTold(of: function) {
-      try checkpoint?.state(
-        trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
-        ?? Self.initialState(trainingStep, recipe, engine)
+    (function, state) = try folder.prepare {
+      let function = try Self.compile(trainingStep, updates, engine)
+      let state = try Self.withMemoryTold(of: function) {
+        try checkpoint?.state(
+          trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
+          ?? Self.initialState(trainingStep, recipe, engine)
+      }
+      return (function, state)
     }
     functions[updates] = function
+  }
+
+  /// The folder's checkpoint, where it is one of the very same run.
+  private static func same(
+    _ folder: RunFolder, _ recipe: TrainingRecipe, _ origin: RunOrigin, _ notice: (String) -> Void
+  ) throws -> Checkpoint? {
+    guard folder.existingCheckpoint != nil else { return nil }
+    let found = try Checkpoint(folder.checkpoint)
+    guard let difference = try found.difference(from: recipe, origin) else { return found }
+    notice("\(folder.checkpoint) is of another run (\(difference)): it is trained anew.")
+    return nil
+  }
+
+  /// Tells how the learning rate changes where a run goes on with another number of steps.
+  private static func tellOfRate(
+    _ checkpoint: Checkpoint, _ recipe: TrainingRecipe, _ notice: (String) -> Void
+  ) {
+    let (old, new) = (checkpoint.recipe.steps, recipe.steps)
+    guard old != new else { return }
+    let schedule = recipe.optimizer.schedule
+    let rates = [old, new].map { schedule.rate(at: checkpoint.step, of: $0) }
+    guard abs(rates[0] - rates[1]) > 1e-9 * schedule.peak else { return }
+    notice(
+      String(
+        format:
+          "The run now has %d steps instead of %d, over which the learning rate falls: at step "
+          + "%d it is %.3g instead of %.3g.", new, old, checkpoint.step, rates[1], rates[0]))
   }
 
   private static func compile(
     _ step: TrainingStep, _ updates: TrainingStep.Updates, _ engine: Engine
   ) throws -> CompiledFunction {
-    try step.compiled(
+    let function = try step.compiled(
       updating: updates, on: engine.client, cache: engine.cache, mesh: engine.mesh)
+    try engine.checkFits(function)
+    return function
   }
 
   private static func initialState(
@@ -121,8 +186,8 @@ public final class Trainer {
     progress: (Progress) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> Bool {
     let isFirst = (engine.group?.rank ?? 0) == 0
-    let log = isFirst ? try folder.openLog(after: step) : nil
-    defer { log?.close() }
+    defer { folder.release() }
+    let log = isFirst ? try folder.openLog(after: step, notice: notice) : nil
     let clock = ContinuousClock()
     var recent: [ContinuousClock.Instant] = [clock.now]
     while step < recipe.steps {
@@ -134,7 +199,7 @@ public final class Trainer {
         Progress(
           step: step, total: recipe.steps, loss: metrics["loss"] ?? .nan,
           rate: Double(recent.count - 1) / max(span, 1e-9)))
-      if step % recipe.logEvery == 0 || step == recipe.steps { try log?.write(step, metrics) }
+      if step % recipe.logEvery == 0 || step == recipe.steps { log?.write(step, metrics) }
       if try isTimeToStop(wished: stopping()) {
         try save()
         return step == recipe.steps
@@ -155,7 +220,8 @@ public final class Trainer {
   /// The bytes that the step that needs most takes on each device, by the compiler's plan; nil where
   /// the plugin does not say.
   package func memory() throws -> Int? {
-    let all = Set((0..<recipe.steps).lazy.map(trainingStep.updates))
+    let period = min(recipe.steps, trainingStep.period)
+    let all = Set((0..<period).lazy.map(trainingStep.updates))
     return try all.compactMap { updates in
       let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
       return function.executable.memory?.total
@@ -164,10 +230,16 @@ public final class Trainer {
 
   /// Makes one step and returns its metrics.
   ///
-  /// - Throws: `TrainingError.notFinite`; the state is of no use afterwards.
+  /// - Throws: `TrainingError.notFinite`, the state is of no use afterwards; `unknownLabel`.
   public func advance() throws -> Named<Float> {
     let batch = batches.next()
-    let shape = recipe.model.sample.shape.sizes
+    let (sample, classes) = recipe.model.sample
+    let shape = sample.sizes
+    // A network without classes looks at no label.
+    if classes > 0, let wrong = batch.labels.first(where: { $0 < 0 || $0 >= classes }) {
+      throw TrainingError.unknownLabel(
+        Int(wrong), classes: classes, source: recipe.data.kind.rawValue)
+    }
     var arguments = state
     arguments["samples"] = try engine.array(
       batch.samples, shape: [recipe.batch] + shape, TrainingStep.batchSharding)
@@ -214,11 +286,14 @@ public final class Trainer {
     return recipe.model.weights.map { name, _ in merged[name]! }
   }
 
+  /// Lets other runs use the folder, which is locked until then or until `run` has ended.
+  public func close() { folder.release() }
+
   /// Writes the checkpoint and the weights, each atomically.
   public func save() throws {
     try Checkpoint.write(
-      state, step: step, recipe: recipe, batches: try batches.saved(), to: folder.checkpoint,
-      on: engine)
+      state, step: step, recipe: recipe, origin: origin, batches: try batches.saved(),
+      to: folder.checkpoint, on: engine)
     try ModelFile.write(
       weights(), card: recipe.card, to: folder.weights, stamp: "step-\(step)", on: engine)
   }

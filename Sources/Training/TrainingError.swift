@@ -6,8 +6,11 @@ import Tensors
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
   /// A loss is not a number or is infinite.
   case notFinite(losses: [String], step: Int, checkpoint: String?)
-  /// A step does not fit into the device's memory; bytes of the compiler's plan and of the device.
-  case outOfMemory(needed: ProgramMemory?, device: Int?, message: String)
+  /// A program does not fit into the device's memory; bytes of the compiler's plan and of the
+  /// device, and what the plugin said if it got that far.
+  case outOfMemory(needed: ProgramMemory?, device: Int?, message: String?)
+  /// A run needs more bytes than its devices have, by its sizes alone.
+  case tooLarge(needed: Double, device: Int)
   /// The folder of the run holds another run's checkpoint.
   case otherRun(path: String, difference: String)
   /// The folder of the run holds a checkpoint, and nobody said what is to become of it.
@@ -16,14 +19,26 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case nothingToResume(path: String)
   /// A file of weights is no checkpoint of a run.
   case notACheckpoint(path: String)
+  /// What a checkpoint says of its run cannot be read.
+  case unreadableCheckpoint(path: String, reason: String)
+  /// The folder of the run was made by another command.
+  case otherCommand(path: String, found: String, expected: String)
   /// A file of weights does not say what network it is of.
   case noModel(path: String)
+  /// What a file of weights says of its network cannot be read.
+  case unreadableCard(path: String, reason: String)
   /// A file is of another network than is needed.
   case otherModel(path: String, found: ModelConfig, expected: ModelConfig)
   /// The weights are of a network that makes no images.
   case notGenerative(path: String)
-  /// The weights make images with pixels that are no numbers.
-  case imagesNotFinite(path: String)
+  /// The network's samples are no pictures that a PNG file can hold.
+  case notPictures(path: String, shape: Shape)
+  /// The weights make images with pixels that are NaN or infinite.
+  case imagesNotFinite(path: String, guidance: Double)
+  /// A label is none of the classes that the network knows; the data it came from, if it is known.
+  case unknownLabel(Int, classes: Int, source: String?)
+  /// Weights are beyond the range of the type that they are to be stored in.
+  case beyondRange(path: String, dtype: DType, names: [String], count: Int)
   /// The weights are of another network than a classifier.
   case notAClassifier(path: String)
 
@@ -39,15 +54,21 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .outOfMemory(let needed, let device, let message):
       let gigabytes = { (bytes: Int) in String(format: "%.2f GB", Double(bytes) / 1e9) }
       let plan = needed.map {
-        " A step needs \(gigabytes($0.total)) on each device by the compiler's plan: "
+        " The program needs \(gigabytes($0.total)) on each device by the compiler's plan: "
           + "\(gigabytes($0.arguments)) for weights and what is kept with them, "
           + "\(gigabytes($0.temporaries)) for gradients and activations."
       }
       let limit = device.map { " The device has \(gigabytes($0))." }
-      return "The device is out of memory.\(plan ?? "")\(limit ?? "") Lower the batch, set "
-        + "model.execution to recomputed or precision to bf16, train adapters, or spread the run "
-        + "over more devices with mesh.fsdp; twinflow plan shows what each would need. "
-        + "(\(message))"
+      return "The device is out of memory.\(plan ?? "")\(limit ?? "") \(Self.smaller)"
+        + (message.map { " (\($0))" } ?? "")
+    case .tooLarge(let needed, let device):
+      let text = { (bytes: Double) in
+        bytes < 1e15
+          ? String(format: "%.2f GB", bytes / 1e9) : String(format: "%.2g GB", bytes / 1e9)
+      }
+      return "The device is out of memory: the weights, what the optimizer keeps for them and a "
+        + "batch take \(text(needed)) at least; the device has \(text(Double(device))). "
+        + Self.smaller
     case .otherRun(let path, let difference):
       return "\(path) is the checkpoint of another run: \(difference). "
         + "Resume with the recipe that it was made with, or choose another output folder."
@@ -59,21 +80,52 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .notACheckpoint(let path):
       return "\(path) is no checkpoint of a run. "
         + "Start the run without --resume, into another folder."
+    case .unreadableCheckpoint(let path, let reason):
+      return "\(path) is the checkpoint of a run whose recipe cannot be read: \(reason). Resume it "
+        + "with the version of this program that wrote it, or start anew in another folder."
+    case .otherCommand(let path, let found, let expected):
+      return "\(path) is a run of twinflow \(found), which twinflow \(expected) would replace. "
+        + "Choose another output folder, or delete that one."
     case .noModel(let path):
       return "\(path) does not name its network. Weights that this program has written do, under "
         + "\"twinflow\" in the file's metadata."
+    case .unreadableCard(let path, let reason):
+      return "\(path) does not describe its network as it should, under \"twinflow\" in the file's "
+        + "metadata: \(reason). Use the version of this program that wrote the file, or write it anew."
     case .otherModel(let path, let found, let expected):
       return "\(path) holds the weights of \(found); the recipe's model is \(expected). "
         + "Give the recipe the model of the weights that it starts from."
     case .notGenerative(let path):
       return "\(path) holds a classifier, which makes no images. "
         + "Give the weights of a trained generator."
-    case .imagesNotFinite(let path):
-      return "The images that \(path) makes have pixels that are not finite: its weights are "
-        + "spoilt. Train or download them again."
+    case .notPictures(let path, let shape):
+      return
+        "\(path) makes samples of the shape \(shape), which are no pictures: height, width and "
+        + "1, 3 or 4 channels are. twinflow compare draws points."
+    case .imagesNotFinite(let path, let guidance):
+      let why =
+        guidance == 0
+        ? "its weights are damaged. Train or download them again"
+        : "its weights are damaged, or guidance of \(guidance) is too much for them. Try it without "
+          + "guidance, or train or download the weights again"
+      return "The samples that \(path) makes are not finite: \(why)."
+    case .unknownLabel(let label, let classes, let source):
+      return "\(source.map { "A label of \($0)" } ?? "A label") is \(label); the network knows the "
+        + "classes 0 to \(classes - 1). Set model.classes to the number of the data's classes."
+    case .beyondRange(let path, let dtype, let names, let count):
+      let shown = names.prefix(5).joined(separator: ", ")
+      let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
+      return "\(count) number\(count == 1 ? "" : "s") of \(path) would become infinite in "
+        + "\(dtype.rawValue): in \(shown)\(rest). Choose a type with a wider range, such as f32 or "
+        + "bf16, or allow it with --allow-overflow."
     case .notAClassifier(let path):
       return "\(path) does not hold a classifier, whose features distances are measured in. "
         + "Give the weights of one with --classifier."
     }
   }
+
+  /// What makes a run smaller.
+  private static let smaller =
+    "Lower the batch, set model.execution to recomputed or precision to bf16, train adapters, or "
+    + "spread the run over more devices with mesh.fsdp; twinflow plan shows what each would need."
 }

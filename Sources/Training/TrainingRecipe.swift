@@ -42,6 +42,9 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   /// Steps from one checkpoint to the next.
   public var checkpointEvery: Int
 
+  /// The most steps of a run: they are counted in 32 bits.
+  public static let mostSteps = Int(Int32.max)
+
   enum CodingKeys: String, CodingKey {
     case model, objective, data, optimizer, batch, steps, start, adapters, smoothing, guidance
     case mesh, precision, seed, output
@@ -59,23 +62,35 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     objective = try keys.value(.objective)
     data = try keys.value(.data)
     optimizer = try keys.value(.optimizer)
-    batch = try keys.value(.batch, in: 1...)
-    steps = try keys.value(.steps, in: 1...)
-    start = try keys.value(.start, default: nil)
+    batch = try keys.value(.batch, in: 1...1 << 24)
+    steps = try keys.value(.steps, in: 1...Self.mostSteps)
+    start = try keys.path(.start, default: nil)
     adapters = try keys.value(.adapters, default: nil)
     conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
     smoothing = try keys.value(.smoothing, default: 0, in: 0..<1)
-    guidance = try keys.value(.guidance, default: 0, in: 0...)
+    guidance = try keys.value(.guidance, default: 0, in: 0...1000)
     mesh = try keys.value(.mesh, default: Mesh())
     precision = try keys.value(.precision, default: .float32)
     seed = try keys.value(.seed, default: 0)
-    output = try keys.value(.output)
+    output = try keys.path(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
     checkpointEvery = try keys.value(.checkpointEvery, default: 500, in: 1...)
     guard data.shape == model.sample.shape else {
       throw InvalidRecipeValue(
         CodingKeys.data, data.kind.rawValue,
         "its samples are \(data.shape), those of the model \(model.sample.shape)")
+    }
+    guard model.canHold(batch: batch) else {
+      throw InvalidRecipeValue(
+        CodingKeys.batch, batch,
+        "no device could hold what the network computes for so many samples of "
+          + "\(model.sample.shape)")
+    }
+    // A network that knows no classes looks at no label.
+    if model.sample.classes > 0, model.sample.classes < data.classes {
+      throw InvalidRecipeValue(
+        CodingKeys.model, "a network of \(model.sample.classes) classes",
+        "\(data.kind.rawValue) has \(data.classes): set classes to \(data.classes) or more")
     }
     if case .distributionMatching = objective, start == nil {
       throw InvalidRecipeValue(
@@ -291,7 +306,7 @@ public struct OptimizerConfig: Codable, Hashable, Sendable {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     kind = try keys.value(.kind)
     rate = try keys.value(.rate, where: { $0 > 0 }, "it must be above 0")
-    warmup = try keys.value(.warmup, default: 0, in: 0...)
+    warmup = try keys.value(.warmup, default: 0, in: 0...TrainingRecipe.mostSteps)
     decay = try keys.value(.decay, default: .constant)
     finalRate = try keys.value(.finalRate, default: 0, in: 0...1)
     weightDecay = try keys.value(.weightDecay, default: 0, in: 0...)

@@ -58,6 +58,14 @@ struct TrainingStep: Sendable {
     var auxiliaries: Set<String>
   }
 
+  /// After how many steps what they update repeats itself.
+  var period: Int {
+    auxiliaries.compactMap(\.interval).reduce(objective?.interval ?? 1) { all, interval in
+      let (product, overflow) = all.multipliedReportingOverflow(by: interval)
+      return overflow ? .max : product
+    }
+  }
+
   /// What the step of a number updates.
   func updates(at step: Int) -> Updates {
     let due = auxiliaries.filter { $0.interval.map { step % $0 == 0 } ?? false }

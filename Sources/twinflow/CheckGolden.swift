@@ -17,7 +17,7 @@ struct CheckGolden: ParsableCommand {
         twinflow check-golden Tests/Fixtures/golden
       """)
 
-  @Argument(help: "The folder of a case, or of many.")
+  @Argument(help: "The folder of a case, or of many.", transform: pathOption)
   var folder: String
 
   @OptionGroup var engine: EngineOptions

@@ -16,7 +16,9 @@ struct CheckProcesses: ParsableCommand {
         srun --nodes 4 twinflow check-processes --folder /shared/run --seconds 60
       """)
 
-  @Option(help: "The folder that holds the store where none is named, as a run's folder does.")
+  @Option(
+    help: "The folder that holds the store where none is named, as a run's folder does.",
+    transform: pathOption)
   var folder = "."
 
   @Option(help: "For how long they meet.")

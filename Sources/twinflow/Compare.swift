@@ -23,7 +23,8 @@ struct Compare: ParsableCommand {
       """)
 
   @Argument(
-    help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+    help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]),
+    transform: pathOption)
   var recipe: String
 
   @Option(
@@ -31,19 +32,23 @@ struct Compare: ParsableCommand {
     help: ArgumentHelp("Replaces a value of the comparison.", valueName: "key=value"))
   var settings: [String] = []
 
-  @Option(help: "The classifier's weights, for pictures.")
+  @Option(help: "The classifier's weights, for pictures.", transform: pathOption)
   var classifier = shippedClassifier
 
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
+    let interrupt = Interrupt()
     let recipe = try RecipeDecoder.decode(
       ComparisonRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
     let engine = try engine.open()
     let comparisons = try recipe.parts.map {
       try Comparison($0, classifier: classifier, on: engine)
     }
-    let interrupt = Interrupt()
+    try FileManager.default.createDirectory(
+      atPath: recipe.output, withIntermediateDirectories: true)
+    let lock = try FolderLock(recipe.output)
+    defer { withExtendedLifetime(lock) {} }
     var reports: [String] = []
     for comparison in comparisons {
       guard let report = try run(comparison, interrupt, engine) else {
@@ -75,6 +80,7 @@ struct Compare: ParsableCommand {
         case .measuring:
           bar?.bar.finish()
           bar = nil
+        case .notice(let text): FileHandle.standardError.write(text + "\n")
         }
       }, stopping: { interrupt.isNoted })
     guard let report else {

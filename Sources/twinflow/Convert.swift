@@ -16,14 +16,18 @@ struct Convert: ParsableCommand {
         twinflow convert out/base/weights.safetensors base.safetensors --dtype bf16
       """)
 
-  @Argument(help: "The weights, a safetensors file that this program has written.")
+  @Argument(
+    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var input: String
 
-  @Argument(help: "The file that is written.")
+  @Argument(help: "The file that is written.", transform: pathOption)
   var output: String
 
   @Option(help: "How numbers are stored: bf16, f16 or f32.")
   var dtype: DType
+
+  @Flag(help: "Let numbers beyond the type's range become infinite, instead of refusing them.")
+  var allowOverflow = false
 
   @OptionGroup var engine: EngineOptions
 
@@ -36,6 +40,8 @@ struct Convert: ParsableCommand {
   func run() throws {
     let engine = try engine.open()
     let file = try ModelFile(input, on: engine)
-    try ModelFile.write(file.weights, card: file.card, to: output, as: dtype, on: engine)
+    try ModelFile.write(
+      file.weights, card: file.card, to: output, as: dtype, protecting: file.paths,
+      allowsOverflow: allowOverflow, on: engine)
   }
 }

@@ -8,6 +8,7 @@ import Pictures
 import Recipe
 import Tensors
 import Training
+import Weights
 
 /// `twinflow demo`
 struct Demo: ParsableCommand {
@@ -22,19 +23,22 @@ struct Demo: ParsableCommand {
         twinflow demo --steps 100 --output out/short-demo
       """)
 
-  @Option(help: "The recipe of the training.")
+  @Option(help: "The recipe of the training.", transform: pathOption)
   var recipe = "Recipes/fashion-mnist-demo.yaml"
 
-  @Option(help: "Steps of the training; by default as the recipe says.")
+  @Option(
+    help: "Steps of the training; by default as the recipe says.",
+    transform: whole(1...TrainingRecipe.mostSteps))
   var steps: Int?
 
-  @Option(help: "Pictures that are measured for each row, a multiple of \(Evaluator.batch).")
+  @Option(help: "Pictures that are measured for each row.", transform: whole(Evaluator.samples))
   var samples = 2000
 
-  @Option(help: "The classifier's weights.")
+  @Option(help: "The classifier's weights.", transform: pathOption)
   var classifier = shippedClassifier
 
-  @Option(name: .shortAndLong, help: "The folder for pictures and figures.")
+  @Option(
+    name: .shortAndLong, help: "The folder for pictures and figures.", transform: pathOption)
   var output = "out/demo"
 
   @Option(help: "The seed of the pictures.")
@@ -42,21 +46,14 @@ struct Demo: ParsableCommand {
 
   @OptionGroup var engine: EngineOptions
 
-  func validate() throws {
-    if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be 1 or more.") }
-    if samples < Evaluator.batch || samples % Evaluator.batch != 0 {
-      throw ValidationError(
-        "--samples is \(samples); it must be a multiple of \(Evaluator.batch).")
-    }
-  }
-
   func run() throws {
     let clock = ContinuousClock()
     let begin = clock.now
-    var settings = ["output=\(output)/run"]
-    if let steps { settings.append("steps=\(steps)") }
+    let interrupt = Interrupt()
+    var settings = [RecipeSetting(["output"], to: "\(output)/run", from: "--output")]
+    if let steps { settings.append(RecipeSetting(["steps"], to: steps, from: "--steps")) }
     let recipe = try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
+      TrainingRecipe.self, contentsOf: recipe, settings: settings)
     guard let start = recipe.start else {
       throw ValidationError("\(self.recipe) names no base model under \"start\".")
     }
@@ -64,7 +61,11 @@ struct Demo: ParsableCommand {
     let base = try ModelFile(start, on: engine)
     let evaluator = try Evaluator(classifier: classifier, on: engine)
     let test = try FashionMNIST(.test, folder: recipe.data.path)
-    let trainer = try Trainer(recipe, on: engine, start: .replacing)
+    try evaluator.check(base)
+    let trainer = try Trainer(recipe, on: engine, start: .replacing, by: "demo") {
+      FileHandle.standardError.write($0 + "\n")
+    }
+    try checkOutputs(replacingNoneOf: base.paths)
 
     say("Measuring the base model")
     let reference = try evaluator.measure(test, counts: [test.count])[0].features
@@ -79,7 +80,6 @@ struct Demo: ParsableCommand {
     var report = DemoReport(
       rows: try [0, base.card.guidance].flatMap { try rows("base", base, guidance: $0) })
 
-    let interrupt = Interrupt()
     let bar = ProgressBar("TwinFlow", of: trainer.recipe.steps)
     let trainingStart = clock.now
     try trainer.run(progress: bar.show, stopping: { interrupt.isNoted })
@@ -90,7 +90,7 @@ struct Demo: ParsableCommand {
     say("Measuring the one-step model")
     let twin = try ModelFile("\(recipe.output)/weights.safetensors", on: engine)
     report.rows += try rows("TwinFlow", twin, guidance: twin.card.guidance)
-    report.rows += committedRow(beside: start)
+    report.rows += try committedRow(of: base)
 
     say("Drawing")
     try draw(base, twin, report.rows, engine)
@@ -111,10 +111,12 @@ struct Demo: ParsableCommand {
   }
 
   /// The base model's figure at 50 steps, which was measured when it was trained, of the number of
-  /// samples nearest to ours.
-  private func committedRow(beside weights: String) -> [Report.Row] {
-    let path = URL(fileURLWithPath: weights).deletingPathExtension().path + ".json"
-    guard let report = try? Report(contentsOf: path) else { return [] }
+  /// samples nearest to ours; none where the report beside it is of other weights.
+  private func committedRow(of base: ModelFile) throws -> [Report.Row] {
+    let path = URL(fileURLWithPath: base.path).deletingPathExtension().path + ".json"
+    guard let report = try? Report(contentsOf: path),
+      report.weights == (try WeightFiles.contentHash(base.path))
+    else { return [] }
     let rows = report.rows.filter { $0.steps == 50 }
     guard var row = rows.min(by: { abs($0.samples - samples) < abs($1.samples - samples) }) else {
       return []
@@ -123,14 +125,29 @@ struct Demo: ParsableCommand {
     return [row]
   }
 
+  private static let sheets = [("base", 1), ("base", 50), ("TwinFlow", 1), ("TwinFlow", 2)]
+
+  private func path(_ name: String, _ steps: Int) -> String {
+    "\(output)/\(name.lowercased())-\(steps)step.png"
+  }
+
+  /// Checks, before anything is trained, that what is written in the end replaces nothing else.
+  private func checkOutputs(replacingNoneOf inputs: [String]) throws {
+    let pictures = Self.sheets.map { path($0.0, $0.1) } + ["\(output)/summary.png"]
+    for path in pictures { try FileKind.png.checkReplaceable(path) }
+    try FileKind.json.checkReplaceable("\(output)/report.json")
+    for path in pictures + ["\(output)/report.json"] {
+      try checkOutput(path, replacesNoneOf: inputs)
+    }
+  }
+
   private func draw(
     _ base: ModelFile, _ twin: ModelFile, _ rows: [Report.Row], _ engine: Engine
   ) throws {
     let gallery = Gallery(engine: engine, seed: seed)
     var sheets: [Sheet] = []
-    for (file, name, steps) in [
-      (base, "base", 1), (base, "base", 50), (twin, "TwinFlow", 1), (twin, "TwinFlow", 2),
-    ] {
+    for (name, steps) in Self.sheets {
+      let file = name == "base" ? base : twin
       let row = rows.last { $0.steps == steps && $0.name.hasPrefix(name) }
       let caption = row.map {
         String(format: "Fréchet distance %.1f, accuracy %.2f", $0.distance, $0.accuracy)
@@ -138,8 +155,7 @@ struct Demo: ParsableCommand {
       let (sheet, texts) = try gallery.sheet(
         file, file.card.sampler(steps), guidance: file.card.guidance,
         title: "\(name), \(steps) step\(steps == 1 ? "" : "s")", caption: caption ?? "")
-      try sheet.picture.write(
-        to: "\(output)/\(name.lowercased())-\(steps)step.png", texts: texts)
+      try sheet.picture.write(to: path(name, steps), texts: texts)
       sheets.append(sheet)
     }
     try Sheet.page(sheets).write(to: "\(output)/summary.png")

@@ -1,8 +1,11 @@
 import ArgumentParser
 import Datasets
 import Evaluation
+import Files
+import Flow
 import Foundation
 import Training
+import Weights
 
 /// `twinflow evaluate`
 struct Evaluate: ParsableCommand {
@@ -19,46 +22,47 @@ struct Evaluate: ParsableCommand {
         twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 2000 10000
       """)
 
-  @Argument(help: "The weights, a safetensors file that this program has written.")
+  @Argument(
+    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var weights: String
 
-  @Option(parsing: .upToNextOption, help: "The numbers of steps.")
+  @Option(
+    parsing: .upToNextOption, help: "The numbers of steps.",
+    transform: whole(SamplerSettings.counts))
   var steps = [1]
 
   @Option(
     parsing: .upToNextOption,
-    help: "Pictures that are measured, a multiple of \(Evaluator.batch); several give a row each.")
+    help: "Pictures that are measured; several numbers give a row each.",
+    transform: whole(Evaluator.samples))
   var samples = [2000]
 
-  @Option(help: "The classifier's weights.")
+  @Option(help: "The classifier's weights.", transform: pathOption)
   var classifier = shippedClassifier
 
-  @Option(help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"), transform: pathOption)
   var data: String?
 
-  @Option(name: .shortAndLong, help: "A JSON file for the figures.")
+  @Option(name: .shortAndLong, help: "A JSON file for the figures.", transform: pathOption)
   var output: String?
 
   @OptionGroup var sampler: SamplerOptions
   @OptionGroup var engine: EngineOptions
 
-  func validate() throws {
-    if let wrong = steps.first(where: { $0 < 1 }) {
-      throw ValidationError("--steps has \(wrong); numbers of steps are 1 or more.")
-    }
-    if let wrong = samples.first(where: { $0 < Evaluator.batch || $0 % Evaluator.batch != 0 }) {
-      throw ValidationError("--samples has \(wrong); it must be a multiple of \(Evaluator.batch).")
-    }
-  }
-
   func run() throws {
     let engine = try engine.open()
     let evaluator = try Evaluator(classifier: classifier, on: engine)
     let file = try ModelFile(weights, on: engine)
+    try evaluator.check(file)
+    if let output {
+      try checkOutput(output, replacesNoneOf: file.paths + WeightFiles(path: classifier).paths)
+      try FileKind.json.checkReplaceable(output)
+    }
     let test = try FashionMNIST(.test, folder: data)
     let training = try FashionMNIST(.training, folder: data)
     let reference = try evaluator.measure(test, counts: [test.count])[0]
-    var report = Report()
+    var report = Report(weights: try WeightFiles.contentHash(weights))
     let name = URL(fileURLWithPath: weights).deletingPathExtension().lastPathComponent
     for count in steps {
       let bar = ProgressBar("\(count) step\(count == 1 ? "" : "s")", of: samples.max() ?? 0)
@@ -70,7 +74,7 @@ struct Evaluate: ParsableCommand {
     }
     let counts = samples.map { min($0, training.count) }
     report.rows += try evaluator.measure(training, counts: counts).map { real in
-      Report.Row(
+      try Report.Row(
         name: "real training pictures", samples: real.features.count,
         distance: real.features.distance(to: reference.features), accuracy: real.accuracy)
     }

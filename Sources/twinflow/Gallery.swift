@@ -15,7 +15,7 @@ struct Gallery {
   /// Makes `columns` pictures of each class.
   ///
   /// - Returns: the sheet, and its settings as text for the file.
-  /// - Throws: `TrainingError.imagesNotFinite`, and what the generator throws.
+  /// - Throws: `TrainingError.notPictures` for a network of points, and what the generator throws.
   func sheet(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, title: String,
     caption: String, columns: Int = 10
@@ -27,7 +27,7 @@ struct Gallery {
       title: title, caption: caption, rows: rows, columns: columns, pictures: pictures)
     let json = try JSONFile.text(settings)
     let texts = [
-      ("Software", "twinflow \(TwinFlow.configuration.version)"), ("twinflow.weights", file.path),
+      ("Software", "twinflow \(programVersion)"), ("twinflow.weights", file.path),
       ("twinflow.sampler", json), ("twinflow.guidance", "\(guidance)"),
       ("twinflow.seed", "\(seed)"),
     ]
@@ -49,22 +49,30 @@ struct Gallery {
       columns: rows.first?.count ?? 1, pictures: rows.flatMap { $0 })
   }
 
-  /// As many pictures of each class, a class after the other.
+  /// As many pictures of each class, a class after the other. The first pictures of a class are the
+  /// same however many there are.
   private func pictures(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, each: Int
   ) throws -> [Picture] {
     let (image, classes) = file.model.sample
-    let labels = (0..<classes * each).map { Int32($0 / each) }
+    guard image.rank == 3, [1, 3, 4].contains(image[2]), classes > 0 else {
+      throw TrainingError.notPictures(path: file.path, shape: image)
+    }
+    // Each run makes the same number of pictures, from noise by the run's number.
+    let perRun = max(1, Evaluator.batch / classes)
+    let labels = (0..<classes * perRun).map { Int32($0 / perRun) }
     let generator = try Generator(
       file, settings, guidance: guidance, batch: labels.count, on: engine)
-    let numbers = try generator(labels: labels, seed: seed).array(of: Float.self)
-    guard numbers.allSatisfy(\.isFinite) else {
-      throw TrainingError.imagesNotFinite(path: file.path)
+    var ofClass = [[Picture]](repeating: [], count: classes)
+    for run in 0..<(each + perRun - 1) / perRun {
+      let numbers = try generator(labels: labels, seed: seed, number: run).array(of: Float.self)
+      for (i, label) in labels.enumerated() where run * perRun + i % perRun < each {
+        let picture = try Picture(
+          width: image[1], height: image[0], channels: image[2],
+          numbers: numbers[i * image.count..<(i + 1) * image.count])
+        ofClass[Int(label)].append(picture)
+      }
     }
-    return try labels.indices.map { i in
-      try Picture(
-        width: image[1], height: image[0], channels: image[2],
-        numbers: numbers[i * image.count..<(i + 1) * image.count])
-    }
+    return ofClass.flatMap { $0 }
   }
 }

@@ -33,7 +33,8 @@ struct EngineOptions: ParsableArguments {
     help: ArgumentHelp(
       "The PJRT plugin to compute with.",
       discussion: "By default TWINFLOW_PLUGIN, else what scripts/setup has installed.",
-      valueName: "library"))
+      valueName: "library"),
+    transform: pathOption)
   var plugin: String?
 
   @Option(help: "What to compute on: cpu, or cuda for NVIDIA's GPUs.")
@@ -58,7 +59,9 @@ struct EngineOptions: ParsableArguments {
 
 /// The training recipe that a command takes.
 struct RecipeOptions: ParsableArguments {
-  @Argument(help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+  @Argument(
+    help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]),
+    transform: pathOption)
   var recipe: String
 
   @Option(

@@ -25,7 +25,7 @@ struct PlanCommand: ParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
 
-  @Option(help: "How many devices there are at most.")
+  @Option(help: "How many devices there are at most.", transform: whole(1...1024))
   var devices = 8
 
   @Option(
@@ -33,31 +33,31 @@ struct PlanCommand: ParsableCommand {
     help: ArgumentHelp("The memory of a device, as in 141GB or 80GiB.", valueName: "bytes"))
   var deviceMemory: Bytes = Bytes(141_000_000_000)
 
-  @Option(help: "Samples in a step for each part of the batch; by default as the recipe says.")
+  @Option(
+    help: "Samples in a step for each part of the batch; by default as the recipe says.",
+    transform: whole(1...1 << 24))
   var samples: Int?
 
   @Flag(help: "Only the mesh over all devices.")
   var only = false
 
-  @Option(help: "The devices' products, in TFLOP a second; by default an H100's or H200's in bf16.")
+  @Option(
+    help: "The devices' products, in TFLOP a second; by default an H100's or H200's in bf16.",
+    transform: positive)
   var peak = 989.0
 
-  @Option(help: "The devices' memory, in GB a second; by default an H200's.")
+  @Option(
+    help: "The devices' memory, in GB a second; by default an H200's.", transform: positive)
   var bandwidth = 4800.0
 
-  @Option(help: "What a device sends to others, in GB a second; by default NVLink's of an H100.")
+  @Option(
+    help: "What a device sends to others, in GB a second; by default NVLink's of an H100.",
+    transform: positive)
   var link = 450.0
 
-  @Option(help: ArgumentHelp("A PJRT plugin for the CPU.", valueName: "library"))
+  @Option(
+    help: ArgumentHelp("A PJRT plugin for the CPU.", valueName: "library"), transform: pathOption)
   var plugin: String?
-
-  func validate() throws {
-    guard devices > 0 else { throw ValidationError("--devices is \(devices); give 1 or more.") }
-    for (name, value) in [("--peak", peak), ("--bandwidth", bandwidth), ("--link", link)]
-    where !(value > 0) {
-      throw ValidationError("\(name) is \(value); give a number above 0.")
-    }
-  }
 
   func run() throws {
     let recipe = try recipe.decoded()
@@ -98,6 +98,10 @@ struct PlanCommand: ParsableCommand {
       recipe.mesh = Mesh(fsdp: devices / tensor, tensor: tensor)
     }
     if let samples { recipe.batch = samples * recipe.mesh.batchParts }
+    guard recipe.model.canHold(batch: recipe.batch) else {
+      throw ValidationError(
+        "--samples of \(samples ?? 0) on \(recipe.mesh) are more than can be counted; give fewer.")
+    }
     if let misfit = recipe.misfit(of: recipe.mesh) { throw misfit }
     guard case .dit(var config) = recipe.model else { return [recipe] }
     return [StackExecution.scanned, .recomputed].map { execution in
@@ -120,10 +124,10 @@ struct Bytes: ExpressibleByArgument {
       ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("", 1),
     ]
     for (unit, factor) in units where argument.hasSuffix(unit) {
-      guard let number = Double(argument.dropLast(unit.count)), number > 0, number < 1e18 else {
-        continue
-      }
-      self.init(Int(number * Double(factor)))
+      guard let number = Double(argument.dropLast(unit.count)),
+        let count = Int(exactly: (number * Double(factor)).rounded()), count > 0
+      else { continue }
+      self.init(count)
       return
     }
     return nil

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Files
+import Flow
 import Foundation
 import Pictures
 import Tensors
@@ -16,32 +18,28 @@ struct Sample: ParsableCommand {
         twinflow sample Assets/fashion-mnist-base.safetensors --steps 50 --output base.png
       """)
 
-  @Argument(help: "The weights, a safetensors file that this program has written.")
+  @Argument(
+    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var weights: String
 
-  @Option(help: "The number of steps.")
+  @Option(help: "The number of steps.", transform: whole(SamplerSettings.counts))
   var steps = 1
 
-  @Option(help: "Pictures of each class.")
+  // A page can be 32,767 pixels wide.
+  @Option(help: "Pictures of each class.", transform: whole(1...500))
   var columns = 10
 
-  @Option(name: .shortAndLong, help: "The PNG file that is written.")
+  @Option(name: .shortAndLong, help: "The PNG file that is written.", transform: pathOption)
   var output = "samples.png"
 
   @OptionGroup var sampler: SamplerOptions
   @OptionGroup var engine: EngineOptions
 
-  func validate() throws {
-    if steps < 1 { throw ValidationError("--steps is \(steps); it must be 1 or more.") }
-    // A page can be 32,767 pixels wide.
-    if !(1...500).contains(columns) {
-      throw ValidationError("--columns is \(columns); it must be from 1 to 500.")
-    }
-  }
-
   func run() throws {
     let engine = try engine.open()
     let file = try ModelFile(weights, on: engine)
+    try checkOutput(output, replacesNoneOf: file.paths)
+    try FileKind.png.checkReplaceable(output)
     let settings = sampler.settings(file.card, steps: steps)
     let guidance = sampler.guidance ?? file.card.guidance
     let name = URL(fileURLWithPath: weights).deletingPathExtension().lastPathComponent

@@ -15,26 +15,19 @@ struct SamplerOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The part of the noise that each step draws anew, from 0 to 1.", valueName: "ratio"))
+      "The part of the noise that each step draws anew, from 0 to 1.", valueName: "ratio"),
+    transform: number(0...1))
   var stochastic: Double?
 
   @Option(
     help: ArgumentHelp(
       "The scale of classifier-free guidance.",
-      discussion: "By default what the weights ask for; 0 is none.", valueName: "scale"))
+      discussion: "By default what the weights ask for; 0 is none.", valueName: "scale"),
+    transform: number(0...1000))
   var guidance: Double?
 
   @Option(help: "The seed of everything random.")
   var seed: UInt64 = 0
-
-  func validate() throws {
-    if let stochastic, !(0...1).contains(stochastic) {
-      throw ValidationError("--stochastic is \(stochastic); it must be from 0 to 1.")
-    }
-    if let guidance, guidance < 0 {
-      throw ValidationError("--guidance is \(guidance); it must be 0 or more.")
-    }
-  }
 
   /// The sampler of some weights for a number of steps.
   func settings(_ card: ModelFile.Card, steps: Int) -> SamplerSettings {

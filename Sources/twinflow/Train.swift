@@ -32,14 +32,19 @@ struct Train: ParsableCommand {
     let group = try ProcessPlace().map {
       try Membership.join($0, folder: recipe.output, patience: patience)
     }
-    try Membership.whole(group) { try run(recipe, on: engine.open(group)) }
+    // From here on a wish to stop is noted, while weights are loaded and programs compiled too.
+    let interrupt = Interrupt()
+    try Membership.whole(group) { try run(recipe, on: engine.open(group), interrupt) }
   }
 
-  private func run(_ recipe: TrainingRecipe, on engine: Engine) throws {
-    let trainer = try Trainer(recipe, on: engine, start: resume ? .resumed : .fresh)
+  private func run(
+    _ recipe: TrainingRecipe, on engine: Engine, _ interrupt: Interrupt
+  ) throws {
+    let trainer = try Trainer(recipe, on: engine, start: resume ? .resumed : .fresh) {
+      FileHandle.standardError.write($0 + "\n")
+    }
     guard (engine.group?.rank ?? 0) == 0 else {
       // The first process tells of the run.
-      let interrupt = Interrupt()
       try trainer.run(stopping: { interrupt.isNoted })
       return
     }
@@ -48,7 +53,6 @@ struct Train: ParsableCommand {
       compilation.cached
         ? "The step was compiled before.\n"
         : "Compiled the step in \(compilation.compiling.secondsText).\n")
-    let interrupt = Interrupt()
     let bar = ProgressBar("step", of: recipe.steps)
     let finished = try trainer.run(progress: bar.show, stopping: { interrupt.isNoted })
     bar.finish()

@@ -98,14 +98,97 @@ import Testing
     #expect(folder.contents == ["cut.safetensors"])
   }
 
-  @Test func impossibleOptions() throws {
-    expectFailure(try Command.run("sample", base, "--steps", "0"), saying: "--steps", "1 or more")
+  /// Numbers beyond what an option takes, NaN and infinity among them.
+  @Test(arguments: [
+    (
+      "sample", "--steps", ["0", "-0", "10001", "9223372036854775807", "1e3", "x"],
+      "from 1 to 10000"
+    ),
+    ("sample", "--columns", ["0", "501", "9223372036854775807"], "from 1 to 500"),
+    ("sample", "--stochastic", ["2", "nan", "inf", "1e999"], "from 0 to 1"),
+    ("sample", "--guidance", ["nan", "inf", "1e300", "1001"], "from 0 to 1000"),
+    ("evaluate", "--guidance", ["nan", "infinity"], "from 0 to 1000"),
+    ("evaluate", "--samples", ["0", "1", "1000001", "9223372036854775807"], "from 2 to 1000000"),
+    ("evaluate", "--steps", ["0", "9223372036854775807"], "from 1 to 10000"),
+  ])
+  func impossibleOptions(
+    command: String, option: String, values: [String], hint: String
+  ) throws {
+    for value in values {
+      let result = try Command.run(command, base, "\(option)=\(value)")
+      #expect(result.status == 64 && result.output.isEmpty)
+      #expect(result.errors.contains(option) && result.errors.contains(hint), "\(result.errors)")
+    }
+  }
+
+  @Test(arguments: [
+    ["demo", "--steps", "2147483648"], ["demo", "--samples", "1"],
+    ["plan", "Recipes/points.yaml", "--devices", "9223372036854775807"],
+    ["plan", "Recipes/points.yaml", "--samples", "9223372036854775807"],
+    ["plan", "Recipes/points.yaml", "--peak", "nan"],
+    ["plan", "Recipes/points.yaml", "--link", "inf"],
+    ["plan", "Recipes/points.yaml", "--device-memory", "1e300GB"],
+    ["plan", "Recipes/points.yaml", "--device-memory", "nanGB"],
+    ["compare", "Recipes/compare/points.yaml", "--set", "evaluations=1e30"],
+    ["compare", "Recipes/compare/points.yaml", "--set", "evaluations=.nan"],
+    ["train", "Recipes/points.yaml", "--set", "mesh={data: 9223372036854775807}"],
+  ])
+  func numbersAtTheEdges(arguments: [String]) throws {
+    let result = try Command.start(arguments).finish()
+    #expect([1, 64].contains(result.status) && result.output.isEmpty, "\(result.errors)")
+    let option = arguments[arguments.count - 2]
+    let name = option == "--set" ? arguments.last!.prefix { $0 != "=" } : Substring(option)
+    #expect(result.errors.contains(name), "\(result.errors)")
+  }
+
+  /// A file that was there is not replaced by another kind of file, and no input by an output.
+  @Test func outputsReplaceNoInputsAndNoOtherFiles() throws {
+    let weights = folder.path + "/weights.safetensors"
+    try FileManager.default.copyItem(atPath: "\(Command.root)/\(base)", toPath: weights)
+    let link = folder.path + "/link.safetensors"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: weights)
+    let notes = try folder.file("notes.txt", "notes")
+    let before = try Data(contentsOf: URL(fileURLWithPath: weights))
     expectFailure(
-      try Command.run("evaluate", base, "--samples", "150"), saying: "--samples", "multiple")
+      try Command.run("sample", weights, "--output", weights), saying: weights, "replaced")
     expectFailure(
-      try Command.run("sample", base, "--columns", "501"), saying: "--columns", "500")
+      try Command.run("sample", weights, "--output", notes), saying: notes, "PNG picture")
     expectFailure(
-      try Command.run("sample", base, "--stochastic", "2"), saying: "--stochastic", "0 to 1")
+      try Command.run("convert", weights, weights, "--dtype", "bf16"), saying: weights, "replaced")
+    expectFailure(
+      try Command.run("convert", link, weights, "--dtype", "bf16"), saying: weights, "replaced")
+    expectFailure(
+      try Command.run("convert", weights, notes, "--dtype", "bf16"), saying: notes, "safetensors")
+    expectFailure(
+      try Command.run("evaluate", weights, "--samples", "100", "--output", weights),
+      saying: weights, "replaced")
+    expectFailure(
+      try Command.run("evaluate", weights, "--samples", "100", "--output", notes), saying: notes)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: weights)) == before)
+    #expect(try String(contentsOfFile: notes, encoding: .utf8) == "notes")
+    #expect(folder.contents == ["link.safetensors", "notes.txt", "weights.safetensors"])
+  }
+
+  /// Points are no pictures, and no classifier judges them.
+  @Test func networksOfOtherSamples() throws {
+    let run = folder.path + "/points"
+    let trained = try Command.run(
+      "train", "Recipes/points.yaml", "--set", "steps=2", "--set", "output=\(run)")
+    try #require(trained.status == 0, "\(trained.errors)")
+    let points = run + "/weights.safetensors"
+    expectFailure(
+      try Command.run("sample", points, "--output", folder.path + "/points.png"),
+      saying: points, "[2]", "no pictures")
+    expectFailure(
+      try Command.run("evaluate", points, "--samples", "100"), saying: points, "[2]", "[28, 28, 1]")
+    #expect(folder.contents == ["points"])
+  }
+
+  @Test func labelsBeyondTheClasses() throws {
+    let path = try recipe("{kind: dit,", with: "{kind: dit, classes: 5,")
+    expectFailure(
+      try Command.run("train", path), saying: "recipe.yaml:1", "5 classes", "fashion-mnist has 10")
+    #expect(folder.contents == ["recipe.yaml"])
   }
 
   /// A limit on the size of files stands for a full disk: writing fails midway.
@@ -128,7 +211,7 @@ import Testing
     expectFailure(finish(), saying: "checkpoint.safetensors", "cannot be written")
     #expect(try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } == before)
     let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
-    #expect(names == ["checkpoint.safetensors", "log.jsonl", "weights.safetensors"])
+    #expect(names == [".lock", "checkpoint.safetensors", "log.jsonl", "weights.safetensors"])
   }
 
   @Test func outputThatCannotBeWritten() throws {
@@ -149,10 +232,16 @@ import Testing
       "train", "Recipes/scale/dit-20b.yaml", "--set", "start=null", "--set", "model.width=8192",
       "--set", "model.heads=64", "--set", "output=\(output)")
     #expect(result.status != 0)
-    for hint in ["out of memory", "by the compiler's plan", "mesh.fsdp", "twinflow plan"] {
+    for hint in ["out of memory", "at least", "mesh.fsdp", "twinflow plan"] {
       #expect(result.errors.contains(hint), "\(result.errors)")
     }
-    let left = (try? FileManager.default.contentsOfDirectory(atPath: output)) ?? []
-    #expect(left.isEmpty)
+    // Here the weights would fit, and what the step computes would not.
+    let planned = try Command.run(
+      "train", recipe("batch: 8", with: "batch: 4000000"), "--set", "output=\(output)")
+    #expect(planned.status != 0)
+    for hint in ["out of memory", "by the compiler's plan", "mesh.fsdp", "twinflow plan"] {
+      #expect(planned.errors.contains(hint), "\(planned.errors)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: output))
   }
 }

@@ -41,11 +41,35 @@ import Testing
     #expect(texts["twinflow.sampler"]?.contains("\"steps\":2") == true)
   }
 
+  /// The first pictures of a seed are the same however many are made.
+  @Test func moreColumnsAddPictures() throws {
+    let pictures = try [3, 12].map { columns -> Picture in
+      let path = folder.path + "/\(columns).png"
+      let result = try Command.run(
+        "sample", base, "--columns", "\(columns)", "--seed", "7", "--output", path)
+      try #require(result.status == 0, "\(result.errors)")
+      return try Picture.read(path).picture
+    }
+    // Labels, three columns of 28 × 28 pictures at twice their size, and the gaps between them.
+    let width = pictures[0].width - 20
+    let rows = 78..<pictures[0].height - 20
+    let same = rows.allSatisfy { row in
+      (20..<width).allSatisfy { column in
+        (0..<3).allSatisfy { channel in
+          pictures[0].values[(row * pictures[0].width + column) * 3 + channel]
+            == pictures[1].values[(row * pictures[1].width + column) * 3 + channel]
+        }
+      }
+    }
+    #expect(same && pictures[1].height == pictures[0].height)
+  }
+
   /// The demonstration on real data, shortened.
   @Test func demonstrationLeavesPicturesAndFigures() throws {
-    let output = folder.path + "/demo"
+    // A path is a path, whatever YAML would make of it.
+    let output = folder.path + "/demo #2"
     let result = try Command.run(
-      "demo", "--steps", "2", "--samples", "100", "--output", output)
+      "demo", "--steps", "2", "--samples", "130", "--output", output)
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.contains("Fréchet distance"))
     for name in ["base-1step", "base-50step", "twinflow-1step", "twinflow-2step", "summary"] {

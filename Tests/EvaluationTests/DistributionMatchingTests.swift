@@ -84,6 +84,7 @@ import Weights
     }
     // The whole state comes back.
     try trainer.save()
+    trainer.close()
     let resumed = try Trainer(matching, on: engine, start: .resumed)
     #expect(try resumed.advance().names == trainer.advance().names)
   }

@@ -19,18 +19,18 @@ import Testing
     #expect(zip(s.covariance, [4, -1, -1, 7]).allSatisfy { abs($0 - $1) < 1e-12 })
   }
 
-  @Test func distanceToItselfIsZero() {
+  @Test func distanceToItselfIsZero() throws {
     let s = statistics([[1, 2, 0], [3, 6, 1], [5, 1, 1], [0, 0, 4], [2, 2, 2]])
-    #expect(abs(s.distance(to: s)) < 1e-6)
+    #expect(try abs(s.distance(to: s)) < 1e-6)
   }
 
-  @Test func shiftCountsSquared() {
+  @Test func shiftCountsSquared() throws {
     let a = [[1.0, 2], [3, 6], [5, 1]]
     let b = a.map { [$0[0] + 3, $0[1] - 4] }
-    #expect(abs(statistics(a).distance(to: statistics(b)) - 25) < 1e-6)
+    #expect(try abs(statistics(a).distance(to: statistics(b)) - 25) < 1e-6)
   }
 
-  @Test func independentFeaturesFollowTheFormula() {
+  @Test func independentFeaturesFollowTheFormula() throws {
     // With diagonal covariances the distance is the sum of (σ₁ − σ₂)².
     func cross(_ x: Double, _ y: Double) -> [[Double]] { [[x, 0], [-x, 0], [0, y], [0, -y]] }
     let (a, b) = (statistics(cross(3, 1)), statistics(cross(1, 2)))
@@ -39,10 +39,10 @@ import Testing
       let difference = deviation(pair.0) - deviation(pair.1)
       return sum + difference * difference
     }
-    #expect(abs(a.distance(to: b) - expected) < 1e-9)
+    #expect(try abs(a.distance(to: b) - expected) < 1e-9)
   }
 
-  @Test func covariancesThatDoNotCommute() {
+  @Test func covariancesThatDoNotCommute() throws {
     // tr((AB)^½) of 2 × 2 matrices is √(tr AB + 2·√det AB).
     let a = statistics([[2, 1], [-2, -1], [1, -1], [-1, 1]])
     let b = statistics([[0, 3], [0, -3], [1, 1], [-1, -1]])
@@ -51,7 +51,12 @@ import Testing
     let determinant = (p[0] * p[3] - p[1] * p[2]) * (q[0] * q[3] - q[1] * q[2])
     let cross = (trace + 2 * determinant.squareRoot()).squareRoot()
     let expected = p[0] + p[3] + q[0] + q[3] - 2 * cross
-    #expect(abs(a.distance(to: b) - expected) < 1e-9)
+    #expect(try abs(a.distance(to: b) - expected) < 1e-9)
+  }
+
+  @Test func statisticsThatAreNotFiniteAreAnErrorAndNoCrash() {
+    let s = statistics([[1, 2], [.nan, 6], [5, 1]])
+    #expect(throws: EvaluationError.self) { try s.distance(to: s) }
   }
 
   @Test func tableIsAligned() {

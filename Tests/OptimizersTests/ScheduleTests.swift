@@ -22,6 +22,14 @@ import Testing
       try Self.rates(Schedule(peak: 2, decay: .linear, final: final)), expected, absolute: 1e-6)
   }
 
+  /// What is told of a schedule is what the step computes.
+  @Test(arguments: [Schedule.Decay.constant, .linear, .cosine], [0, 5])
+  func ratesOnTheHost(_ decay: Schedule.Decay, warmup: Int) throws {
+    let schedule = Schedule(peak: 2, warmup: warmup, decay: decay, final: 0.1)
+    expectClose(
+      try Self.rates(schedule), Self.steps.map { schedule.rate(at: $0, of: 100) }, absolute: 1e-6)
+  }
+
   @Test func cosineAfterWarmUp() throws {
     let schedule = Schedule(peak: 2, warmup: 5, decay: .cosine, final: 0.1)
     let expected = Self.steps.map { step -> Double in

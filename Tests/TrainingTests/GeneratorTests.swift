@@ -42,6 +42,39 @@ import Testing
     }
   }
 
+  @Test(arguments: [-1, 11, 99] as [Int32])
+  func labelsBeyondTheClassesAreRefused(label: Int32) throws {
+    let engine = try SharedEngine.get()
+    let (file, folder) = try untrained(engine)
+    defer { withExtendedLifetime(folder) {} }
+    let generator = try Generator(file, .euler(1), batch: 2, on: engine)
+    // The number of classes itself asks for none of them.
+    _ = try generator(labels: [0, 10], seed: 1)
+    #expect(throws: TrainingError.unknownLabel(Int(label), classes: 10, source: nil)) {
+      try generator(labels: [3, label], seed: 1)
+    }
+  }
+
+  @Test(arguments: [Float.nan, .infinity, 3e38])
+  func samplesThatAreNotFiniteAreAnError(weight: Float) throws {
+    let engine = try SharedEngine.get()
+    let (file, folder) = try untrained(engine)
+    defer { withExtendedLifetime(folder) {} }
+    var weights = file.weights
+    for name in weights.names where name.hasPrefix("output") || name.hasPrefix("modulation") {
+      let shape = weights[name]!.type.shape
+      weights[name] = try engine.array(
+        [Float](repeating: weight, count: shape.count), shape: shape.sizes)
+    }
+    let path = folder.path + "/damaged.safetensors"
+    try ModelFile.write(weights, card: file.card, to: path, on: engine)
+    let generator = try Generator(
+      ModelFile(path, on: engine), .euler(2), guidance: 1.5, batch: 2, on: engine)
+    #expect(throws: TrainingError.imagesNotFinite(path: path, guidance: 1.5)) {
+      try generator(labels: [3, 4], seed: 1)
+    }
+  }
+
   @Test func aClassifierMakesNoImages() throws {
     let (engine, folder) = (try SharedEngine.get(), try TemporaryFolder())
     let model = ModelConfig.classifier(ClassifierConfig())

@@ -82,7 +82,7 @@ import Testing
     #expect(try distance(whole.all, last.weights().values.flatMap { try $0.array() }) <= 1e-5)
     try last.save()
     let left = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/run")
-    #expect(left.sorted() == ["checkpoint.safetensors", "weights.safetensors"])
+    #expect(left.sorted() == [".lock", "checkpoint.safetensors", "weights.safetensors"])
   }
 
   @Test(arguments: [

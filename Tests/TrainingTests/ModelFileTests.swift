@@ -59,6 +59,61 @@ import Weights
     }
   }
 
+  /// The largest numbers that stay finite, and the next that do not.
+  @Test(arguments: [
+    (DType.float16, Float(65519), Float(65520)), (.bfloat16, 0x1.FEFFFEp127, 0x1.FFp127),
+  ])
+  func numbersBeyondTheRangeAreCountedAndRefused(dtype: DType, fits: Float, lost: Float) throws {
+    let (engine, folder) = (try SharedEngine.get(), try TemporaryFolder())
+    let card = ModelFile.Card(model: .dit(config))
+    func weights(_ values: [Float]) throws -> Named<ShardedArray> {
+      var weights = try fresh(engine)
+      var bias = [Float](repeating: 0, count: 196)
+      bias.replaceSubrange(0..<values.count, with: values)
+      weights["output.bias"] = try engine.array(bias, shape: [196])
+      return weights
+    }
+    let path = folder.path + "/small.safetensors"
+    try ModelFile.write(weights([fits, -fits]), card: card, to: path, as: dtype, on: engine)
+    let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(
+      throws: TrainingError.beyondRange(path: path, dtype: dtype, names: ["output.bias"], count: 2)
+    ) {
+      try ModelFile.write(weights([lost, 1, -lost]), card: card, to: path, as: dtype, on: engine)
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == whole)
+    // What is infinite already stays so, and an option allows the rest.
+    try ModelFile.write(weights([.infinity, .nan]), card: card, to: path, as: dtype, on: engine)
+    try ModelFile.write(
+      weights([lost]), card: card, to: path, as: dtype, allowsOverflow: true, on: engine)
+    let read = try ModelFile(path, on: engine).weights["output.bias"]!.array(of: Float.self)
+    #expect(read[0] == .infinity && read[1] == 0)
+  }
+
+  /// A card that says something impossible is not one that says nothing.
+  @Test(arguments: [
+    ("{\"model\": {\"kind\": \"dit\", \"heads\": 5}, \"anyStep\": true, \"guidance\": 0}", "heads"),
+    ("{\"model\": {\"kind\": \"vit\"}, \"anyStep\": true, \"guidance\": 0}", "kind"),
+    ("{\"model\": {\"kind\": \"dit\"}, \"guidance\": 0}", "anyStep is missing"),
+    ("{\"model\": {\"kind\": \"dit\"}, \"anyStep\": 3, \"guidance\": 0}", "anyStep"),
+    (
+      "{\"model\": {\"kind\": \"dit\", \"width\": 1e30}, \"anyStep\": true, \"guidance\": 0}",
+      "too large"
+    ),
+    ("no JSON", "JSON"),
+  ])
+  func aWrongCardIsNamed(card: String, hint: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/card.safetensors"
+    try SafeTensors.write(Named(), metadata: ["twinflow": card], to: path) { _ in [] }
+    #expect {
+      try ModelFile(path, on: SharedEngine.get())
+    } throws: { error in
+      guard case TrainingError.unreadableCard(path, let reason) = error else { return false }
+      return reason.contains(hint)
+    }
+  }
+
   @Test func otherProgramsFilesAreRefused() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/plain.safetensors"

@@ -121,7 +121,7 @@ import Weights
     #expect {
       try Trainer(tinyRecipe(path, "optimizer.rate=1e-2"), on: engine, start: .resumed)
     } throws: { error in
-      "\(error)".contains("its optimizer differs")
+      "\(error)".contains("its optimizer.rate is 0.001, the recipe's 0.01")
     }
     // A longer run may go on from a shorter one.
     #expect(try Trainer(tinyRecipe(path, "steps=9"), on: engine, start: .resumed).step == 1)

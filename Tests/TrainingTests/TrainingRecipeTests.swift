@@ -41,7 +41,7 @@ import Testing
 
   @Test(arguments: [
     ("batch=3", "a batch of 4 or more"),
-    ("batch=0", "it must be 1 or more"),
+    ("batch=0", "it must be from 1 to"),
     ("objective.order=-1", "0 to 16"),
     ("objective.groups={}", "one group at least"),
     ("objective.data_free=true", "set average_rate to 1"),
@@ -58,6 +58,28 @@ import Testing
     ("condition_dropout=2", "0.0 to 1.0"),
     ("data.kind=mnist", "fashion-mnist"),
     ("steps=many", "many"),
+    // Numbers at the edges.
+    ("batch=9223372036854775807", "from 1 to 16777216"),
+    ("batch=99999999999999999999", "batch"),
+    ("steps=4294967296", "from 1 to 2147483647"),
+    ("model.width=9223372036854775804", "at most 1048576"),
+    ("model.depth=9223372036854775807", "from 1 to 10000"),
+    ("model.mlp_ratio=9223372036854775807", "from 1 to 256"),
+    ("model.heads=9223372036854775807", "from 1 to"),
+    ("model.patch=9223372036854775807", "from 1 to"),
+    ("model.classes=9223372036854775807", "from 1 to 16777216"),
+    ("model.classes=5", "fashion-mnist has 10: set classes to 10 or more"),
+    (
+      "model={kind: dit, patch: 14, width: 1048576, depth: 10000, heads: 1, mlp_ratio: 256}",
+      "no device could hold it"
+    ),
+    ("model={kind: perceptron, width: 1048576, depth: 1000}", "no device could hold it"),
+    ("mesh={data: 9223372036854775807, fsdp: 2}", "from 1 to 65536"),
+    ("optimizer.warmup=9223372036854775807", "from 0 to 2147483647"),
+    ("guidance=1e300", "from 0.0 to 1000.0"),
+    ("objective.groups={end_to_end: 1, multi_step: 1e-300}", "0.000001 to 1000000"),
+    ("objective.groups={end_to_end: 1e308, multi_step: 1e308}", "0.000001 to 1000000"),
+    ("objective.groups={end_to_end: 1000000, multi_step: 0.000001}", "a batch of 1000000000001"),
   ])
   func impossibleValuesAreNamed(setting: String, hint: String) throws {
     do {
@@ -66,6 +88,53 @@ import Testing
     } catch {
       #expect("\(error)".contains(hint), "\(error)")
     }
+  }
+}
+
+@Suite struct SizeTests {
+  @Test func labelsOfDataAndClassesOfNetworks() throws {
+    #expect(try tinyRecipe("out", "model.classes=12").model.sample.classes == 12)
+    // Points have no labels, and a perceptron looks at none.
+    let points = try tinyRecipe(
+      "out", "model={kind: perceptron}", "data={kind: moons}", "condition_dropout=0",
+      "objective={preset: rcgm, enhanced_ratio: 0}")
+    #expect(points.model.sample.classes == 0)
+    #expect {
+      try tinyRecipe(
+        "out", "model={kind: classifier, classes: 5}", "objective={kind: classification}",
+        "condition_dropout=0")
+    } throws: { "\($0)".contains("fashion-mnist has 10") }
+  }
+
+  /// A run that no machine can hold is refused in no time and before anything is made.
+  @Test(arguments: [
+    ["batch=16777216", "model.patch=1"],
+    ["model.width=524288", "model.heads=8192", "model.depth=100", "model.execution=scanned"],
+    ["model.classes=16777216", "model.width=65536"],
+  ])
+  func runsBeyondTheMachineAreRefused(settings: [String]) throws {
+    let folder = try TemporaryFolder()
+    let output = folder.path + "/run"
+    #expect {
+      try Trainer(tinyRecipe(output, settings), on: SharedEngine.get())
+    } throws: { error in
+      switch error {
+      case TrainingError.tooLarge(let needed, let device): needed > Double(device)
+      case TrainingError.outOfMemory(let needed?, let device?, _): needed.total > device
+      default: false
+      }
+    }
+    #expect(!FileManager.default.fileExists(atPath: output + "/checkpoint.safetensors"))
+  }
+
+  @Test func theLeastBytesAreThoseOfTheStateAndABatch() throws {
+    let recipe = try tinyRecipe("out", "smoothing=0", "objective={preset: flow-matching}")
+    let state = try TrainingStep(recipe).stateTypes.filter { $0 != "step" }
+    let bytes = state.values.reduce(0) { $0 + $1.byteCount }
+    #expect(recipe.leastBytes == Double(bytes + 4 * 784 * 4))
+    let sharded = try tinyRecipe(
+      "out", "smoothing=0", "objective={preset: flow-matching}", "mesh={data: 4}")
+    #expect(sharded.leastBytes == Double(bytes + 784 * 4))
   }
 }
 

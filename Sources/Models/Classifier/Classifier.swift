@@ -60,11 +60,15 @@ public struct ClassifierConfig: Codable, Hashable, Sendable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     size = try keys.value(
-      .size, default: size, where: { $0 > 0 && $0 % 4 == 0 }, "it must be a multiple of 4")
-    channels = try keys.value(.channels, default: channels, in: 1...)
+      .size, default: size, where: { SizeLimit.pixels.contains($0) && $0 % 4 == 0 },
+      "it must be a multiple of 4, at most \(SizeLimit.pixels.upperBound)")
+    channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
     width = try keys.value(
-      .width, default: width, where: { $0 > 0 && $0 % 8 == 0 }, "it must be a multiple of 8")
-    features = try keys.value(.features, default: features, in: 1...)
-    classes = try keys.value(.classes, default: classes, in: 2...)
+      .width, default: width, where: { SizeLimit.features.contains($0) && $0 % 8 == 0 },
+      "it must be a multiple of 8, at most \(SizeLimit.features.upperBound)")
+    features = try keys.value(.features, default: features, in: SizeLimit.features)
+    classes = try keys.value(
+      .classes, default: classes,
+      in: max(2, SizeLimit.classes.lowerBound)...SizeLimit.classes.upperBound)
   }
 }

@@ -40,15 +40,16 @@ public struct DiTConfig: Codable, Hashable, Sendable {
   /// - Throws: an error that names the key whose value cannot be.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
-    size = try keys.value(.size, default: size, in: 1...)
-    channels = try keys.value(.channels, default: channels, in: 1...)
-    patch = try keys.value(.patch, default: patch, in: 1...)
+    size = try keys.value(.size, default: size, in: SizeLimit.pixels)
+    channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
+    patch = try keys.value(.patch, default: patch, in: SizeLimit.pixels)
     width = try keys.value(
-      .width, default: width, where: { $0 > 0 && $0 % 4 == 0 }, "it must be a multiple of 4")
-    depth = try keys.value(.depth, default: depth, in: 1...)
-    heads = try keys.value(.heads, default: heads, in: 1...)
-    mlpRatio = try keys.value(.mlpRatio, default: mlpRatio, in: 1...)
-    classes = try keys.value(.classes, default: classes, in: 1...)
+      .width, default: width, where: { SizeLimit.features.contains($0) && $0 % 4 == 0 },
+      "it must be a multiple of 4, at most \(SizeLimit.features.upperBound)")
+    depth = try keys.value(.depth, default: depth, in: SizeLimit.layers)
+    heads = try keys.value(.heads, default: heads, in: SizeLimit.features)
+    mlpRatio = try keys.value(.mlpRatio, default: mlpRatio, in: 1...256)
+    classes = try keys.value(.classes, default: classes, in: SizeLimit.classes)
     timeScale = try keys.value(
       .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
     // Unrolled, the compiler's time grows with the depth faster than what the run gains.

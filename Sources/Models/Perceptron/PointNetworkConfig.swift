@@ -26,11 +26,13 @@ public struct PointNetworkConfig: Codable, Hashable, Sendable {
   /// - Throws: an error that names the key whose value cannot be.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
-    features = try keys.value(.features, default: features, in: 1...)
-    width = try keys.value(.width, default: width, in: 1...)
-    depth = try keys.value(.depth, default: depth, in: 1...)
+    features = try keys.value(.features, default: features, in: SizeLimit.features)
+    width = try keys.value(.width, default: width, in: SizeLimit.features)
+    depth = try keys.value(.depth, default: depth, in: SizeLimit.layers)
     frequencies = try keys.value(
-      .frequencies, default: frequencies, where: { $0 > 0 && $0 % 2 == 0 }, "it must be even")
+      .frequencies, default: frequencies,
+      where: { SizeLimit.features.contains($0) && $0 % 2 == 0 },
+      "it must be even, at most \(SizeLimit.features.upperBound)")
     timeScale = try keys.value(
       .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
   }

@@ -104,10 +104,11 @@ public struct TutorialUNetConfig: Codable, Hashable, Sendable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     size = try keys.value(
-      .size, default: size, where: { $0 > 0 && $0 % 4 == 0 }, "it must be a multiple of 4")
-    channels = try keys.value(.channels, default: channels, in: 1...)
-    width = try keys.value(.width, default: width, in: 1...)
-    features = try keys.value(.features, default: features, in: 1...)
-    classes = try keys.value(.classes, default: classes, in: 1...)
+      .size, default: size, where: { SizeLimit.pixels.contains($0) && $0 % 4 == 0 },
+      "it must be a multiple of 4, at most \(SizeLimit.pixels.upperBound)")
+    channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
+    width = try keys.value(.width, default: width, in: SizeLimit.features)
+    features = try keys.value(.features, default: features, in: SizeLimit.features)
+    classes = try keys.value(.classes, default: classes, in: SizeLimit.classes)
   }
 }

@@ -1,0 +1,37 @@
+import Tensors
+
+/// What can go wrong while samples are measured, besides the errors of files and the plugin.
+public enum EvaluationError: Error, Equatable, CustomStringConvertible {
+  /// Images have another shape than the classifier takes.
+  case otherShape(source: String, found: Shape, classifier: String, expected: Shape)
+  /// A label is none of the classifier's classes.
+  case otherClasses(classifier: String, classes: Int, found: Int)
+  /// A network knows fewer classes than the classifier that is to judge its samples.
+  case fewerClasses(path: String, found: Int, classifier: String, expected: Int)
+  /// The classifier's features of finite images are NaN or infinite.
+  case featuresNotFinite(classifier: String)
+  /// The eigenvalues of a covariance were not found.
+  case noEigenvalues(status: Int)
+
+  /// What was found, what was expected and what to do.
+  public var description: String {
+    switch self {
+    case .otherShape(let source, let found, let classifier, let expected):
+      "The samples of \(source) are \(found); the classifier \(classifier) takes images of "
+        + "\(expected). Evaluate a network that makes such images, or name a classifier of its own "
+        + "images with --classifier."
+    case .otherClasses(let classifier, let classes, let found):
+      "The data has the label \(found); the classifier \(classifier) knows the classes 0 to "
+        + "\(classes - 1). Name a classifier of all classes with --classifier."
+    case .fewerClasses(let path, let found, let classifier, let expected):
+      "The network \(path) knows \(found) classes and the classifier \(classifier) \(expected). "
+        + "Name a classifier of the network's classes with --classifier."
+    case .featuresNotFinite(let classifier):
+      "The features that the classifier \(classifier) computes are not finite: its weights are "
+        + "damaged. Train it again, or name another one with --classifier."
+    case .noEigenvalues(let status):
+      "The eigenvalues of a covariance of features were not found (LAPACK's status \(status)), so "
+        + "there is no Fréchet distance. Measure more samples, or use another classifier."
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import CXXHash
+import Foundation
+
+/// The XXH3 128-bit hash of content, by which files and values are told apart; not for secrets.
+public final class ContentHash {
+  private let state: OpaquePointer
+
+  /// Makes the hash of nothing.
+  public init() {
+    guard let state = XXH3_createState() else { preconditionFailure("out of memory") }
+    self.state = state
+    XXH3_128bits_reset(state)
+  }
+
+  deinit { XXH3_freeState(state) }
+
+  /// Adds bytes.
+  public func add(_ bytes: UnsafeRawBufferPointer) {
+    XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
+  }
+
+  /// Adds a text with its length, so that neighbouring texts cannot be confused.
+  public func add(_ text: String) {
+    withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { add($0) }
+    var text = text
+    text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The hash as 32 hexadecimal digits.
+  public var text: String {
+    let hash = XXH3_128bits_digest(state)
+    return [hash.high64, hash.low64].map { half in
+      let digits = String(half, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
+  }
+
+  /// The hash of a text.
+  public static func of(_ text: String) -> String {
+    let hash = ContentHash()
+    hash.add(text)
+    return hash.text
+  }
+
+  /// The hash of a file's content.
+  ///
+  /// - Throws: `FileError.unreadable`.
+  public static func ofFile(_ path: String) throws(FileError) -> String {
+    let file = try MappedFile(path)
+    return withExtendedLifetime(file) {
+      let hash = ContentHash()
+      hash.add(file.bytes)
+      return hash.text
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import Evaluation
+import Foundation
+import Testing
+
+/// What a comparison takes from an earlier run in its folder, and what it does again.
+@Suite struct CompareReuseTests {
+  let folder: TemporaryFolder
+  private var output: String { folder.path + "/out #1" }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func comparison(
+    evaluations: Int = 600, base: String = "steps=4", methods: String
+  ) throws -> String {
+    try folder.file(
+      "comparison.yaml",
+      """
+      title: A comparison
+      recipe: Recipes/points.yaml
+      base: [\(base), batch=16, model.width=16]
+      evaluations: \(evaluations)
+      steps: [1]
+      samples: 150
+      output: "\(output)"
+      methods: [\(methods)]
+      """)
+  }
+
+  private func method(_ name: String, _ setting: String = "seed=0") -> String {
+    "{name: \"\(name)\", set: [\"objective={preset: twinflow, enhanced_ratio: 0}\", batch=16, "
+      + "model.width=16, \"\(setting)\"]}"
+  }
+
+  private func run(_ comparison: String) throws -> (rows: [ComparisonReport.Row], notices: String) {
+    let result = try Command.run("compare", comparison)
+    try #require(result.status == 0, "\(result.errors)")
+    let report = try JSONDecoder().decode(
+      ComparisonReport.self, from: Data(contentsOf: URL(fileURLWithPath: output + "/report.json")))
+    return (report.rows, result.errors)
+  }
+
+  @Test func smallerBudgetsBasesAndMethodsAreDoneAgain() throws {
+    let first = try run(comparison(methods: method("One")))
+    #expect(!first.notices.contains("anew"))
+    let same = try run(comparison(methods: method("One")))
+    #expect(same.rows[1].distances == first.rows[1].distances)
+    #expect(!same.notices.contains("anew"))
+
+    let less = try run(comparison(evaluations: 300, methods: method("One")))
+    #expect(less.rows[1].trainingSteps == first.rows[1].trainingSteps / 2)
+    #expect(less.rows[1].distances != first.rows[1].distances)
+    #expect(less.notices.contains("One: ") && less.notices.contains("its steps is"))
+
+    let other = try run(comparison(evaluations: 300, base: "steps=5", methods: method("One")))
+    #expect(other.rows[0].trainingSteps == 5)
+    #expect(other.rows[1].distances != less.rows[1].distances)
+    #expect(other.notices.contains("it started from other weights"))
+
+    // The same as at first gives the same figures again.
+    #expect(
+      try run(comparison(methods: method("One"))).rows[1].distances == first.rows[1].distances)
+  }
+
+  @Test func likeNamesAreTwoMethods() throws {
+    let rows = try run(
+      comparison(
+        methods: [method("a+b", "seed=1"), method("A-B", "seed=2")].joined(separator: ", "))
+    ).rows
+    #expect(rows.map(\.name) == ["base", "a+b", "A-B"])
+    #expect(rows[1].distances != rows[2].distances)
+    let alone = try run(comparison(methods: method("A-B", "seed=2"))).rows
+    #expect(alone[1].distances == rows[2].distances)
+    // The folder is the one that was named, whatever YAML would make of it.
+    #expect(folder.contents == ["comparison.yaml", "out #1"])
+  }
+
+  @Test func figuresOfAnotherClassifierAreNotKept() throws {
+    let recipe = try folder.file(
+      "recipe.yaml",
+      """
+      model: {kind: dit, patch: 14, width: 16, depth: 1, heads: 2}
+      objective: {preset: flow-matching}
+      data: {kind: fashion-mnist}
+      optimizer: {kind: adamw, rate: 1e-3}
+      batch: 8
+      steps: 2
+      output: unused
+      """)
+    let comparison = try folder.file(
+      "images.yaml",
+      """
+      title: Images
+      recipe: \(recipe)
+      evaluations: 100
+      steps: [1]
+      samples: 130
+      output: "\(output)"
+      methods: [{name: One}]
+      """)
+    let classifier = folder.path + "/classifier.safetensors"
+    let trained = try Command.run(
+      "train", "Recipes/fashion-mnist-classifier.yaml", "--set", "steps=2", "--set", "batch=16",
+      "--set", "output=\(folder.path)/other")
+    try #require(trained.status == 0, "\(trained.errors)")
+    let first = try run(comparison)
+    try FileManager.default.copyItem(
+      atPath: folder.path + "/other/weights.safetensors", toPath: classifier)
+    let result = try Command.run("compare", comparison, "--classifier", classifier)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.errors.contains("One: what was measured was of other"))
+    let report = try JSONDecoder().decode(
+      ComparisonReport.self, from: Data(contentsOf: URL(fileURLWithPath: output + "/report.json")))
+    #expect(report.rows[0].distances != first.rows[0].distances)
+    #expect(report.rows[0].trainingSteps == first.rows[0].trainingSteps)
+  }
+}

@@ -1,0 +1,126 @@
+import Files
+import Foundation
+import Tensors
+import Testing
+
+@testable import Training
+
+@Suite struct RunFolderTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func run(_ name: String) -> String { folder.path + "/" + name }
+
+  private func write(_ text: String, _ path: String) throws {
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+  }
+
+  @Test func oneRunAtATime() throws {
+    let engine = try SharedEngine.get()
+    let first = try Trainer(tinyRecipe(run("a")), on: engine)
+    for start in [Trainer.Start.fresh, .replacing, .resumed, .continued] {
+      #expect {
+        try Trainer(tinyRecipe(run("a")), on: engine, start: start)
+      } throws: { error in
+        guard case FileError.locked(_, let holder) = error else { return false }
+        return holder.contains("\(getpid())")
+      }
+    }
+    try first.run()
+    #expect(try Trainer(tinyRecipe(run("a")), on: engine, start: .resumed).step == 4)
+  }
+
+  /// Weights without a checkpoint beside them are somebody's all the same.
+  @Test(arguments: ["weights.safetensors", "log.jsonl"])
+  func aFreshRunReplacesNothing(file: String) throws {
+    let engine = try SharedEngine.get()
+    try Trainer(tinyRecipe(run("b")), on: engine).run()
+    try FileManager.default.removeItem(atPath: run("b/checkpoint.safetensors"))
+    if file == "log.jsonl" {
+      try FileManager.default.removeItem(atPath: run("b/weights.safetensors"))
+    }
+    #expect(throws: TrainingError.wouldOverwrite(path: run("b/\(file)"))) {
+      try Trainer(tinyRecipe(run("b")), on: engine)
+    }
+  }
+
+  @Test func theStartIsNotReplaced() throws {
+    let engine = try SharedEngine.get()
+    try Trainer(tinyRecipe(run("base")), on: engine).run()
+    let start = run("base/weights.safetensors")
+    for file in ["checkpoint.safetensors", "log.jsonl"] {
+      try FileManager.default.removeItem(atPath: run("base/\(file)"))
+    }
+    let before = try Data(contentsOf: URL(fileURLWithPath: start))
+    try FileManager.default.createSymbolicLink(
+      atPath: run("link"), withDestinationPath: run("base"))
+    for output in ["base", "link", "base/../base"] {
+      for start in [Trainer.Start.fresh, .replacing] {
+        #expect {
+          try Trainer(
+            tinyRecipe(run(output), "start=\(run("base/weights.safetensors"))"), on: engine,
+            start: start)
+        } throws: { error in
+          guard case FileError.replacesInput = error else { return false }
+          return true
+        }
+      }
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: start)) == before)
+  }
+
+  @Test func aRunOfAnotherCommandIsNotReplaced() throws {
+    let engine = try SharedEngine.get()
+    try Trainer(tinyRecipe(run("c")), on: engine).run()
+    #expect(
+      throws: TrainingError.otherCommand(path: run("c"), found: "train", expected: "demo")
+    ) {
+      try Trainer(tinyRecipe(run("c")), on: engine, start: .replacing, by: "demo")
+    }
+  }
+
+  @Test func goodLinesOfALogAreKeptAndBadOnesCounted() throws {
+    let path = run("d")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    var log = Data("{\"step\": 1, \"loss\": 1}\nno JSON\n{\"step\": 2}\n{\"loss\": 4}\n".utf8)
+    log += Data([0xFF]) + Data("{\"step\": 3}\n{\"step\": 4}\n{\"step\": 9}\n{\"st".utf8)
+    try log.write(to: URL(fileURLWithPath: path + "/log.jsonl"))
+    var notices: [String] = []
+    _ = try RunFolder(path, isFirst: true).openLog(after: 5) { notices.append($0) }
+    #expect(
+      try String(contentsOfFile: path + "/log.jsonl", encoding: .utf8)
+        == "{\"step\": 1, \"loss\": 1}\n{\"step\": 2}\n{\"step\": 4}\n")
+    #expect(notices.count == 1 && notices[0].hasPrefix("4 lines of \(path)/log.jsonl"))
+  }
+
+  @Test func aLogThatCannotBeReadIsAnError() throws {
+    let path = run("e")
+    try FileManager.default.createDirectory(
+      atPath: path + "/log.jsonl", withIntermediateDirectories: true)
+    #expect(throws: FileError.self) {
+      try RunFolder(path, isFirst: true).openLog(after: 5) { _ in }
+    }
+  }
+
+  /// A full disk: the run goes on, and it is said once.
+  @Test func aLogThatCannotBeWrittenIsSaidOnce() throws {
+    var notices: [String] = []
+    let log = try MetricsLog("/dev/full") { notices.append($0) }
+    for step in 1...3 { log.write(step, Named([("loss", 1)])) }
+    #expect(notices.count == 1 && notices[0].contains("No space left"))
+  }
+
+  @Test func whatAKilledRunLeftIsDeleted() throws {
+    let path = run("f")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try write("half", path + "/.twinflow-0123456789abcdef.partial")
+    try write("mine", path + "/notes.partial")
+    try Trainer(tinyRecipe(path), on: SharedEngine.get()).run()
+    let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+    #expect(
+      names == [
+        ".lock", "checkpoint.safetensors", "log.jsonl", "notes.partial", "weights.safetensors",
+      ])
+  }
+}
