@@ -23,6 +23,7 @@ let package = Package(
       name: "CAllocator",
       linkerSettings: [.linkedLibrary(":libjemalloc.a", .when(platforms: [.linux]))]),
     .target(name: "CPJRT"),
+    .target(name: "CSystem"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
     // The engine.
@@ -30,7 +31,7 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
     .target(name: "Files"),
-    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis"]),
+    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis", "CSystem"]),
 
     // Networks and how they are trained.
     .target(name: "Recipe", dependencies: ["Files", "Yams"]),
@@ -51,7 +52,7 @@ let package = Package(
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "Evaluation", "Golden", "Pictures",
+        "CSystem", "Evaluation", "Golden", "Pictures",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

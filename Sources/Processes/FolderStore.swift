@@ -16,7 +16,7 @@ public struct FolderStore: KeyValueStore {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw ProcessesError.storeUnreachable(store: path, reason: error.localizedDescription)
+      throw ProcessesError.storeUnreachable(store: path, reason: Self.reason(error))
     }
   }
 
@@ -27,17 +27,48 @@ public struct FolderStore: KeyValueStore {
       // need not reach the disk.
       try Data(value).write(to: URL(fileURLWithPath: file(key)), options: .atomic)
     } catch {
-      throw ProcessesError.storeUnreachable(store: path, reason: error.localizedDescription)
+      throw ProcessesError.storeUnreachable(store: path, reason: Self.reason(error))
     }
   }
 
   /// See `KeyValueStore`.
   public func get(_ key: String) throws -> [UInt8]? {
-    if let data = FileManager.default.contents(atPath: file(key)) { return [UInt8](data) }
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw ProcessesError.storeUnreachable(store: path, reason: "the folder is gone")
+    let descriptor = open(file(key), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      // A file that another machine has just replaced is there at the next look.
+      guard errno == ENOENT || errno == ESTALE else { throw failure() }
+      guard access(path, F_OK) == 0 else {
+        throw ProcessesError.storeUnreachable(store: path, reason: "the folder is gone")
+      }
+      return nil
     }
-    return nil
+    defer { close(descriptor) }
+    var value: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = read(descriptor, &buffer, buffer.count)
+      if count == 0 { return value }
+      if count > 0 {
+        value += buffer[..<count]
+      } else if errno == ESTALE {
+        return nil
+      } else if errno != EINTR {
+        throw failure()
+      }
+    }
+  }
+
+  /// What the system says of an error, where Foundation says only that there is one.
+  private static func reason(_ error: any Error) -> String {
+    var error = error as NSError
+    while let inner = error.userInfo[NSUnderlyingErrorKey] as? NSError { error = inner }
+    return error.domain == NSPOSIXErrorDomain
+      ? String(cString: strerror(Int32(truncatingIfNeeded: error.code)))
+      : error.localizedDescription
+  }
+
+  private func failure() -> ProcessesError {
+    .storeUnreachable(store: path, reason: String(cString: strerror(errno)))
   }
 
   private func file(_ key: String) -> String {

@@ -24,7 +24,7 @@ struct SamplerOptions: ParsableArguments {
       discussion: "By default what the weights ask for; 0 is none.", valueName: "scale"))
   var guidance: Double?
 
-  @Option(help: "The seed of everything random.")
+  @Option(help: "The seed of everything random.", transform: seedOption)
   var seed: UInt64 = 0
 
   func validate() throws {
