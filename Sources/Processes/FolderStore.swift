@@ -13,11 +13,10 @@ public struct FolderStore: KeyValueStore {
   /// - Throws: `ProcessesError.storeUnreachable`.
   public init(_ path: String) throws {
     self.path = path
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw ProcessesError.storeUnreachable(store: path, reason: Self.reason(error))
+    guard !path.utf8.contains(0) else {
+      throw ProcessesError.storeUnreachable(store: path, reason: "it holds a NUL character")
     }
+    guard Self.makeFolder(path) else { throw failure() }
   }
 
   /// See `KeyValueStore`.
@@ -56,6 +55,22 @@ public struct FolderStore: KeyValueStore {
         throw failure()
       }
     }
+  }
+
+  /// Makes a folder and those around it, where they are missing.
+  ///
+  /// - Returns: whether it is there; errno says why not.
+  private static func makeFolder(_ path: String) -> Bool {
+    func isFolder() -> Bool {
+      var status = stat()
+      guard stat(path, &status) == 0 else { return false }
+      errno = ENOTDIR
+      return status.st_mode & S_IFMT == S_IFDIR
+    }
+    if mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder() { return true }
+    let around = (path as NSString).deletingLastPathComponent
+    guard errno == ENOENT, !around.isEmpty, around != path, makeFolder(around) else { return false }
+    return mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder()
   }
 
   /// What the system says of an error, where Foundation says only that there is one.
