@@ -88,7 +88,7 @@ struct PatienceOptions: ParsableArguments {
     var patience = ProcessGroup.Patience()
     patience.coming = coming
     patience.life = silence
-    patience.pulse = min(patience.pulse, silence / 10)
+    patience.pulse = max(0.01, min(patience.pulse, silence / 10))
     return patience
   }
 }

@@ -60,7 +60,8 @@ final class ProgressBar {
     guard done == total || now - last > .seconds(isTerminal ? 0.2 : 15) else { return }
     last = now
     let width = 24
-    let filled = min(max(Int(Double(width) * Double(done) / Double(max(1, total))), 0), width)
+    let share = min(max(Double(done) / Double(max(1, total)), 0), 1)
+    let filled = Int(Double(width) * share)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     let text = "\(label) \(bar) \(done)/\(total)  \(words)"
     FileHandle.standardError.write(isTerminal ? "\r\u{1B}[K\(text)" : text + "\n")
