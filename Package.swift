@@ -24,6 +24,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary(":libjemalloc.a", .when(platforms: [.linux]))]),
     .target(name: "CFiles"),
     .target(name: "CPJRT"),
+    .target(name: "CSystem"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
     // The engine.
@@ -31,7 +32,7 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
     .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
-    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis"]),
+    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis", "CSystem"]),
 
     // Networks and how they are trained.
     .target(name: "Recipe", dependencies: ["Files", "Yams"]),
@@ -52,7 +53,7 @@ let package = Package(
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "Evaluation", "Golden", "Pictures",
+        "CSystem", "Evaluation", "Golden", "Pictures",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

@@ -49,7 +49,9 @@ struct EngineOptions: ParsableArguments {
   var devices = 1
 
   func validate() throws {
-    guard devices > 0 else { throw ValidationError("--devices is \(devices); give 1 or more.") }
+    guard (1...1024).contains(devices) else {
+      throw ValidationError("--devices is \(devices); give 1 to 1024.")
+    }
   }
 
   func open(_ group: ProcessGroup? = nil) throws -> Engine {
