@@ -27,11 +27,12 @@ let package = Package(
     .target(name: "CSystem"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
+    .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
+
     // The engine.
-    .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash"]),
+    .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash", "Files"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
-    .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
     .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis", "CSystem"]),
 
     // Networks and how they are trained.

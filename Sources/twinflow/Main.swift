@@ -19,7 +19,7 @@ struct TwinFlow: ParsableCommand {
         twinflow sample out/twinflow/weights.safetensors --steps 1
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
       """,
-    version: "0.1.0",
+    version: programVersion,
     subcommands: [
       Train.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
       RecipeCommand.self, PlanCommand.self, Launch.self, CheckProcesses.self, CheckGolden.self,
