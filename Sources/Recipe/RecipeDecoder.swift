@@ -65,7 +65,10 @@ final class RecipeNode: Decoder {
   /// Reads a value from this node, and then looks for what the type left unread.
   func decode<Value: Decodable>(_ type: Value.Type) throws(RecipeError) -> Value {
     if let scalar = type as? any RecipeScalar.Type {
-      guard let value = read(scalar) as? Value else { throw wrongType(expected: scalar.expected) }
+      guard let value = read(scalar) as? Value else {
+        let expected = node.scalar.map { scalar.expected(insteadOf: $0) }
+        throw wrongType(expected: expected ?? scalar.expected)
+      }
       return value
     }
     let value: Value

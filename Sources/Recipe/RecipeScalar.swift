@@ -7,6 +7,13 @@ protocol RecipeScalar {
 
   /// Reads the scalar, or gives nil where it is of another kind.
   static func read(_ scalar: Node.Scalar) -> Self?
+
+  /// What the type accepts instead of a scalar that it has not read.
+  static func expected(insteadOf scalar: Node.Scalar) -> String
+}
+
+extension RecipeScalar {
+  static func expected(insteadOf scalar: Node.Scalar) -> String { expected }
 }
 
 extension Node.Scalar {
@@ -36,6 +43,11 @@ extension FixedWidthInteger where Self: RecipeScalar {
   static func read(_ scalar: Node.Scalar) -> Self? {
     scalar.decimal(allowingFraction: false).flatMap { Self($0) }
   }
+
+  static func expected(insteadOf scalar: Node.Scalar) -> String {
+    scalar.decimal(allowingFraction: false) == nil
+      ? expected : "a whole number from \(min) to \(max)"
+  }
 }
 
 extension Int: RecipeScalar {}
@@ -56,7 +68,20 @@ extension BinaryFloatingPoint where Self: RecipeScalar & LosslessStringConvertib
     guard let text = scalar.decimal(allowingFraction: true), let value = Self(text) else {
       return nil
     }
-    return value.isFinite ? value : nil
+    // A number that is too small to be told from 0 would be another one.
+    return value.isFinite && (value != 0 || isZero(text)) ? value : nil
+  }
+
+  static func expected(insteadOf scalar: Node.Scalar) -> String {
+    guard let text = scalar.decimal(allowingFraction: true), Self(text) == 0 else {
+      return expected
+    }
+    return "0, or a number whose size is at least \(leastNonzeroMagnitude)"
+  }
+
+  /// Whether all digits of a number are 0.
+  private static func isZero(_ text: String) -> Bool {
+    text.prefix { $0 != "e" && $0 != "E" }.allSatisfy { "+-.0".contains($0) }
   }
 }
 

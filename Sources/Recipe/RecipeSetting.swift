@@ -94,7 +94,7 @@ public struct RecipeSetting: Hashable, Sendable {
       }
       return .mapping(mapping)
     case .sequence(var sequence):
-      guard let index = Int(key), sequence.indices.contains(index) else {
+      guard let index = Int(key), "\(index)" == key, sequence.indices.contains(index) else {
         throw failure("\(named(depth)) is a list of \(sequence.count) and has no element \(key)")
       }
       sequence[index] = try replacing(

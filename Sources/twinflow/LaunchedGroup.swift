@@ -105,11 +105,13 @@ final class LaunchedGroup {
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
       limit.rlim_cur < needed
     else { return }
-    guard limit.rlim_max >= needed else {
-      throw .tooManyFiles(count: count, needed: Int(needed), limit: Int(clamping: limit.rlim_max))
-    }
+    let allowed = limit.rlim_max
     limit.rlim_cur = needed
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    guard allowed >= needed,
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+    else {
+      throw .tooManyFiles(count: count, needed: Int(needed), limit: Int(clamping: allowed))
+    }
   }
 }
 

@@ -154,6 +154,11 @@ private func message(_ yaml: String, set settings: [String] = []) -> String {
     ("batch: 0x10", "r.yaml:1:8: `batch` is \"0x10\": a whole number was expected"),
     ("batch: 1e3", "r.yaml:1:8: `batch` is \"1e3\": a whole number was expected"),
     ("batch: 99999999999999999999", "`batch` is \"99999999999999999999\": a whole number"),
+    (
+      "batch: -9223372036854775809",
+      "a whole number from -9223372036854775808 to 9223372036854775807"
+    ),
+    ("weights: {any: 1e-400}", "is \"1e-400\": 0, or a number whose size is at least 5e-324 was"),
     ("batch: [1]", "r.yaml:1:8: `batch` is a list of 1: a whole number was expected"),
     ("batch:", "`batch` is empty: a whole number was expected"),
     ("batch: {a: 1}", "`batch` is a mapping: a whole number was expected"),

@@ -151,6 +151,11 @@ private let strangeTexts = [
   @Test func pathsLeadToElements() throws {
     #expect(try RecipeSetting("a[2][0].b.1=x").path == ["a", "2", "0", "b", "1"])
     #expect(try read("list: [a, b]", RecipeSetting("list[1]=c")).list == ["a", "c"])
+    for index in ["01", "+1", "-1", "2", "1_0", "x"] {
+      #expect(throws: RecipeError.self) {
+        try read("list: [a, b]", RecipeSetting("list.\(index)=c"))
+      }
+    }
     #expect(refusal(of: "list[99999999999999999999]=c").contains("list"))
   }
 }
