@@ -24,14 +24,16 @@ let package = Package(
       linkerSettings: [.linkedLibrary(":libjemalloc.a", .when(platforms: [.linux]))]),
     .target(name: "CFiles"),
     .target(name: "CPJRT"),
+    .target(name: "CSystem"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
+    .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
+
     // The engine.
-    .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash"]),
+    .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash", "Files"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
-    .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
-    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis"]),
+    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis", "CSystem"]),
 
     // Networks and how they are trained.
     .target(name: "Recipe", dependencies: ["Files", "Yams"]),
@@ -52,7 +54,7 @@ let package = Package(
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "Evaluation", "Golden", "Pictures",
+        "CSystem", "Evaluation", "Golden", "Pictures",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

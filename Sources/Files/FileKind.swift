@@ -10,6 +10,8 @@ public enum FileKind: String, CaseIterable, Sendable {
   case json
   /// A JSON object on each line.
   case jsonLines
+  /// A compiled program of a cache.
+  case program
   /// Text in UTF-8, such as Markdown.
   case text
 
@@ -20,6 +22,7 @@ public enum FileKind: String, CaseIterable, Sendable {
     case .safetensors: "a safetensors file"
     case .json: "JSON"
     case .jsonLines: "lines of JSON"
+    case .program: "a compiled program"
     case .text: "text"
     }
   }
@@ -62,6 +65,7 @@ public enum FileKind: String, CaseIterable, Sendable {
     case .safetensors: Self.beginsAsSafeTensors(bytes)
     case .json: Self.isJSON(bytes)
     case .jsonLines: Self.beginsAsJSONLines(bytes)
+    case .program: bytes.starts(with: Self.programMark)
     case .text: Self.isText(bytes)
     }
   }
@@ -81,19 +85,26 @@ public enum FileKind: String, CaseIterable, Sendable {
     return (try? JSONSerialization.jsonObject(with: data)) != nil
   }
 
-  /// The first line must be one object. It need not be valid: logs may have `nan` in them, and the
-  /// last line of a process that was killed is cut short.
+  /// The first line must be an object, or where it is damaged any other one. It need not be valid: logs
+  /// may have `nan` in them, and the last line of a process that was killed is cut short.
   private static func beginsAsJSONLines(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
-    guard line.first == UInt8(ascii: "{"), isText(UnsafeRawBufferPointer(rebasing: line)) else {
-      return false
+    func isObject(_ line: Slice<UnsafeRawBufferPointer>) -> Bool {
+      line.first == UInt8(ascii: "{") && isText(UnsafeRawBufferPointer(rebasing: line))
+        && line.last { !blanks.contains($0) } == UInt8(ascii: "}")
     }
-    return line.count == bytes.count || line.last { !blanks.contains($0) } == UInt8(ascii: "}")
+    let lines = bytes.split(separator: UInt8(ascii: "\n"))
+    if lines.count == 1, lines[0].count == bytes.count, lines[0].first == UInt8(ascii: "{") {
+      return isText(bytes)
+    }
+    return lines.contains(where: isObject)
   }
 
   private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
     !bytes.contains(0) && String(validating: bytes, as: UTF8.self) != nil
   }
+
+  /// What a compiled program begins with.
+  public static let programMark = Array("XLA program 1\n".utf8)
 
   private static let blanks = Set(" \t\r\n".utf8)
 }

@@ -1,4 +1,5 @@
 import CXXHash
+import Files
 import Foundation
 
 /// Compiled programs on disk, so that a program is compiled once and loaded afterwards.
@@ -7,7 +8,7 @@ import Foundation
 /// the kind of processor. An entry that is damaged, or that the plugin refuses, is replaced. Any
 /// number of processes may share one folder.
 public struct ExecutableCache: Sendable {
-  /// How a program was come by.
+  /// Whether a program was compiled or loaded from the cache.
   public struct Report: Equatable, Sendable {
     /// Whether it was loaded and not compiled.
     public let wasCached: Bool
@@ -71,11 +72,15 @@ public struct ExecutableCache: Sendable {
   /// Throws `PJRTError.cacheUnwritable`, or the plugin's error where it cannot serialise.
   func store(_ executable: Executable, at path: String) throws {
     let bytes = try executable.serialized()
-    let file = Self.magic + Self.hash(bytes).bytes + bytes
+    let file = FileKind.programMark + Self.hash(bytes).bytes + bytes
     do {
       try FileManager.default.createDirectory(
         atPath: directory, withIntermediateDirectories: true)
-      try Data(file).write(to: URL(fileURLWithPath: path), options: .atomic)
+      // A damaged entry need not look like one any more; its name is the cache's own all the same.
+      unlink(path)
+      try StagedFile.write(file, to: path, as: .program)
+    } catch FileError.unwritable(_, let reason) {
+      throw PJRTError.cacheUnwritable(path: path, reason: reason)
     } catch {
       throw PJRTError.cacheUnwritable(path: path, reason: error.localizedDescription)
     }
@@ -87,7 +92,7 @@ public struct ExecutableCache: Sendable {
     let files =
       (try? FileManager.default.contentsOfDirectory(
         at: URL(fileURLWithPath: directory), includingPropertiesForKeys: Array(keys))) ?? []
-    let entries = files.filter { $0.pathExtension == "xla" }.compactMap { file in
+    let entries = files.filter { Self.isName($0.lastPathComponent) }.compactMap { file in
       (try? file.resourceValues(forKeys: keys)).map {
         (file, size: $0.fileSize ?? 0, date: $0.contentModificationDate ?? .distantPast)
       }
@@ -117,15 +122,19 @@ public struct ExecutableCache: Sendable {
     return directory + "/" + Self.hash(key).text + ".xla"
   }
 
-  private static let magic = Array("XLA program 1\n".utf8)
+  /// Whether a file's name is one of an entry: 32 hexadecimal digits and an ending.
+  private static func isName(_ name: String) -> Bool {
+    name.hasSuffix(".xla") && name.utf8.count == 36
+      && name.dropLast(4).allSatisfy { "0123456789abcdef".contains($0) }
+  }
 
   /// The bytes of an entry, or nil where it is missing or not as it was written.
   private static func read(_ path: String) -> [UInt8]? {
     guard let file = FileManager.default.contents(atPath: path) else { return nil }
-    let start = magic.count + 16
-    guard file.count > start, file.starts(with: magic) else { return nil }
+    let start = FileKind.programMark.count + 16
+    guard file.count > start, file.starts(with: FileKind.programMark) else { return nil }
     let bytes = [UInt8](file.dropFirst(start))
-    return hash(bytes).bytes.elementsEqual(file[magic.count..<start]) ? bytes : nil
+    return hash(bytes).bytes.elementsEqual(file[FileKind.programMark.count..<start]) ? bytes : nil
   }
 
   private static func hash(_ bytes: [UInt8]) -> (text: String, bytes: [UInt8]) {

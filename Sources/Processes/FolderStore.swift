@@ -13,11 +13,10 @@ public struct FolderStore: KeyValueStore {
   /// - Throws: `ProcessesError.storeUnreachable`.
   public init(_ path: String) throws {
     self.path = path
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw ProcessesError.storeUnreachable(store: path, reason: error.localizedDescription)
+    guard !path.utf8.contains(0) else {
+      throw ProcessesError.storeUnreachable(store: path, reason: "it holds a NUL character")
     }
+    guard Self.makeFolder(path) else { throw failure() }
   }
 
   /// See `KeyValueStore`.
@@ -27,17 +26,64 @@ public struct FolderStore: KeyValueStore {
       // need not reach the disk.
       try Data(value).write(to: URL(fileURLWithPath: file(key)), options: .atomic)
     } catch {
-      throw ProcessesError.storeUnreachable(store: path, reason: error.localizedDescription)
+      throw ProcessesError.storeUnreachable(store: path, reason: Self.reason(error))
     }
   }
 
   /// See `KeyValueStore`.
   public func get(_ key: String) throws -> [UInt8]? {
-    if let data = FileManager.default.contents(atPath: file(key)) { return [UInt8](data) }
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw ProcessesError.storeUnreachable(store: path, reason: "the folder is gone")
+    let descriptor = open(file(key), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      // A file that another machine has just replaced is there at the next look.
+      guard errno == ENOENT || errno == ESTALE else { throw failure() }
+      guard access(path, F_OK) == 0 else {
+        throw ProcessesError.storeUnreachable(store: path, reason: "the folder is gone")
+      }
+      return nil
     }
-    return nil
+    defer { close(descriptor) }
+    var value: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = read(descriptor, &buffer, buffer.count)
+      if count == 0 { return value }
+      if count > 0 {
+        value += buffer[..<count]
+      } else if errno == ESTALE {
+        return nil
+      } else if errno != EINTR {
+        throw failure()
+      }
+    }
+  }
+
+  /// Makes a folder and those around it, where they are missing.
+  ///
+  /// - Returns: whether it is there; errno says why not.
+  private static func makeFolder(_ path: String) -> Bool {
+    func isFolder() -> Bool {
+      var status = stat()
+      guard stat(path, &status) == 0 else { return false }
+      errno = ENOTDIR
+      return status.st_mode & S_IFMT == S_IFDIR
+    }
+    if mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder() { return true }
+    let around = (path as NSString).deletingLastPathComponent
+    guard errno == ENOENT, !around.isEmpty, around != path, makeFolder(around) else { return false }
+    return mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder()
+  }
+
+  /// What the system says of an error, where Foundation says only that there is one.
+  private static func reason(_ error: any Error) -> String {
+    var error = error as NSError
+    while let inner = error.userInfo[NSUnderlyingErrorKey] as? NSError { error = inner }
+    return error.domain == NSPOSIXErrorDomain
+      ? String(cString: strerror(Int32(truncatingIfNeeded: error.code)))
+      : error.localizedDescription
+  }
+
+  private func failure() -> ProcessesError {
+    .storeUnreachable(store: path, reason: String(cString: strerror(errno)))
   }
 
   private func file(_ key: String) -> String {

@@ -10,15 +10,17 @@ struct Gathering {
   let rank: Int
   let count: Int
   let store: any KeyValueStore
+  /// Whether the wait is to end before all have come.
+  var stopping: @Sendable () -> Bool = { false }
 
   /// Waits until all have come.
   ///
   /// - Returns: the part of the store that is this run's own.
-  /// - Throws: `ProcessesError.missing` with those that have not.
+  /// - Throws: `ProcessesError.missing` with those that have not, `stopped`.
   func own(within seconds: Double) throws -> any KeyValueStore {
     let own = UUID().uuidString
     try store.put("process/\(rank)", Array(own.utf8))
-    let end = ContinuousClock.now + .seconds(min(seconds, 1e9))
+    let end = deadline(after: seconds)
     var run = rank == 0 ? UUID().uuidString : nil
     var answered: Set<String> = []
     var pause = 0.002
@@ -40,6 +42,7 @@ struct Gathering {
         return try store.get("run/\(run)/\(other)") == nil
       }
       if missing.isEmpty, let run { return RunStore(store: store, run: run) }
+      if stopping() { throw ProcessesError.stopped(point: "the start") }
       guard ContinuousClock.now < end else {
         // Without an answer it is the first process that is missed.
         throw ProcessesError.missing(

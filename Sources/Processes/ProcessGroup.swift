@@ -34,12 +34,14 @@ public final class ProcessGroup: Sendable {
 
   /// Joins a group and waits until all have come.
   ///
+  /// - Parameter stopping: ends the wait where it says so.
   /// - Throws: `ProcessesError`.
   public init(
-    rank: Int, count: Int, store: any KeyValueStore, patience: Patience = Patience()
+    rank: Int, count: Int, store: any KeyValueStore, patience: Patience = Patience(),
+    stopping: @escaping @Sendable () -> Bool = { false }
   ) throws {
     (self.rank, self.count, self.patience) = (rank, count, patience)
-    self.store = try Gathering(rank: rank, count: count, store: store)
+    self.store = try Gathering(rank: rank, count: count, store: store, stopping: stopping)
       .own(within: patience.coming)
     try pulse(0)
   }
@@ -55,7 +57,7 @@ public final class ProcessGroup: Sendable {
     }
     let key = { (rank: Int) in "meeting/\(point)/\(number)/\(rank)" }
     try store.put(key(rank), [1])
-    let end = ContinuousClock.now + .seconds(min(seconds, 1e9))
+    let end = deadline(after: seconds)
     var pause = 0.002
     var waiting = Set(0..<count)
     var watch = Watch(self)
@@ -84,7 +86,7 @@ public final class ProcessGroup: Sendable {
       while !isOver.load(ordering: .relaxed) {
         do {
           try pulse(number)
-          number += 1
+          number &+= 1
           let others = Set(0..<count).subtracting([rank])
           try checkFailures(of: others)
           try watch.check(others)
@@ -103,12 +105,17 @@ public final class ProcessGroup: Sendable {
 
   /// The step after which all stop, nil as long as nobody wishes it. All must call this after every
   /// step: none of them can then be further than one step ahead of the first, which decides.
+  ///
+  /// - Throws: `ProcessesError`, `strangeValue` where the store holds no step.
   public func stop(after step: Int) throws -> Int? {
     if let decided = try store.get("stop/step") {
-      return decided.reversed().reduce(0) { $0 << 8 | Int($1) }
+      guard let last = Self.number(decided), last >= 0 else {
+        throw ProcessesError.strangeValue(key: "stop/step", expected: "the number of a step")
+      }
+      return last
     }
     guard rank == 0, try store.get("stop/wish") != nil else { return nil }
-    let last = step + 2
+    let last = step < .max - 2 ? step + 2 : step
     try store.put("stop/step", withUnsafeBytes(of: UInt64(last).littleEndian, Array.init))
     return last
   }
@@ -123,6 +130,12 @@ public final class ProcessGroup: Sendable {
   public func fail(_ error: any Error) {
     isOver.store(true, ordering: .relaxed)
     try? store.put("failure/\(rank)", Array("\(error)".utf8))
+  }
+
+  /// A number of eight bytes, the lowest first; nil for other bytes and for one out of range.
+  private static func number(_ bytes: [UInt8]) -> Int? {
+    guard bytes.count == 8 else { return nil }
+    return Int(exactly: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
   }
 
   private func pulse(_ number: UInt64) throws {

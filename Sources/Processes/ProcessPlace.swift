@@ -27,7 +27,13 @@ public struct ProcessPlace: Hashable, Sendable {
   ///
   /// - Throws: `ProcessesError.wrongEnvironment`.
   public init?(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
-    guard let starter = Starter.all.first(where: { $0.hasStarted(environment) }) else { return nil }
+    guard let starter = Starter.all.first(where: { $0.hasStarted(environment) }) else {
+      // Alone it would write over what the others write.
+      guard let rank = environment[Self.rankKey] else { return nil }
+      throw ProcessesError.wrongEnvironment(
+        variable: Self.countKey, found: nil,
+        expected: "the number of processes, as \(Self.rankKey) is set to \"\(rank)\"")
+    }
     func number(_ key: String, _ range: Range<Int>, _ expected: String) throws -> Int {
       guard let found = environment[key].flatMap(Int.init), range.contains(found) else {
         throw ProcessesError.wrongEnvironment(
@@ -72,15 +78,19 @@ public struct ProcessPlace: Hashable, Sendable {
   /// - Parameter folder: the run's folder, for a store that is not named.
   /// - Throws: `ProcessesError`.
   public func openStore(in folder: String) throws -> any KeyValueStore {
-    let run = run.isEmpty ? "run" : run
+    let run = run.isEmpty ? "run" : Self.fileName(run)
     guard let store else { return try FolderStore("\(folder)/.processes/\(run)") }
-    guard store.contains("://") else { return try FolderStore("\(store)/\(run)") }
-    guard let url = URLComponents(string: store), url.scheme == "redis", let host = url.host else {
-      throw ProcessesError.unknownStore(store)
+    switch try StoreName(store) {
+    case .folder(let path): return try FolderStore("\(path)/\(run)")
+    case .redis(let host, let port, let prefix):
+      return try RedisStore(
+        host: host, port: port, prefix: "twinflow/\(prefix.isEmpty ? run : prefix + "/" + run)")
     }
-    let path = url.path.split(separator: "/").joined(separator: "/")
-    return try RedisStore(
-      host: host, port: url.port ?? 6379,
-      prefix: "twinflow/\(path.isEmpty ? run : path + "/" + run)")
+  }
+
+  /// A run's name as that of a folder: it comes from outside, and could lead elsewhere.
+  private static func fileName(_ run: String) -> String {
+    let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-_"))
+    return run.addingPercentEncoding(withAllowedCharacters: plain) ?? "run"
   }
 }

@@ -15,12 +15,16 @@ public final class RedisStore: KeyValueStore, @unchecked Sendable {
   /// Connects to a server.
   ///
   /// - Parameter prefix: comes before every key, so that runs can share a server.
-  /// - Throws: `ProcessesError.storeUnreachable`.
+  /// - Throws: `ProcessesError.storeUnreachable`, `wrongStore` for a port out of range.
   public init(host: String, port: Int, prefix: String) throws {
     address = "redis://\(host):\(port)"
     self.prefix = prefix
     let patience = timeval(tv_sec: 10, tv_usec: 0)
-    guard let context = redisConnectWithTimeout(host, Int32(port), patience) else {
+    guard let number = Int32(exactly: port), (1...65535).contains(number) else {
+      throw ProcessesError.wrongStore(
+        address, reason: "the port is \(port); it must be from 1 to 65535")
+    }
+    guard let context = redisConnectWithTimeout(host, number, patience) else {
       throw ProcessesError.storeUnreachable(store: address, reason: "out of memory")
     }
     self.context = context

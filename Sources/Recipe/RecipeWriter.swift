@@ -12,7 +12,7 @@ public enum RecipeWriter {
     _ value: some Encodable, heading: String, comment: (String) -> String?
   ) throws -> String {
     var lines = heading.split(separator: "\n").map { "# \($0)" }
-    guard let mapping = try Yams.compose(yaml: YAMLEncoder().encode(value))?.mapping else {
+    guard let mapping = try YAMLTree.compose(YAMLEncoder().encode(value))?.mapping else {
       preconditionFailure("a recipe is a mapping")
     }
     func line(_ key: String, _ value: String, _ path: String, indent: Int) {
@@ -37,13 +37,13 @@ public enum RecipeWriter {
   }
 
   /// A node in one line; `isInner` says that it stands between brackets.
-  private static func flow(_ node: Node, isInner: Bool = false) -> String {
+  private static func flow(_ node: Node, isInner: Bool = false, isKey: Bool = false) -> String {
     switch node {
     case .scalar(let scalar):
       let text = scalar.string
       // Between brackets these characters end a text that has no quotes.
       let isCut = isInner && text.contains { ",[]{}".contains($0) }
-      if scalar.isPlain, !text.isEmpty, !isCut { return plain(text) }
+      if scalar.isPlain, !text.isEmpty, !isCut { return isKey ? text : plain(text) }
       let isLine = text.unicodeScalars.allSatisfy {
         $0 == " "
           || $0.value > 0x20 && !(0x7F...0x9F).contains($0.value)
@@ -52,7 +52,7 @@ public enum RecipeWriter {
       return isLine ? "'" + text.replacing("'", with: "''") + "'" : yamlQuoted(text)
     case .mapping(let mapping):
       let pairs = mapping.map {
-        "\(flow($0.key, isInner: true)): \(flow($0.value, isInner: true))"
+        "\(flow($0.key, isInner: true, isKey: true)): \(flow($0.value, isInner: true))"
       }
       return "{" + pairs.joined(separator: ", ") + "}"
     case .sequence(let sequence):
@@ -63,7 +63,10 @@ public enum RecipeWriter {
 
   /// A number without an exponent where it is neither large nor small.
   private static func plain(_ text: String) -> String {
-    guard text.contains("e"), let number = Double(text) else { return text }
+    // A text that reads as a number has quotes.
+    guard Yams.Resolver.default.resolveTag(of: Node(text)) == .float, text.contains("e"),
+      let number = Double(text)
+    else { return text }
     if number == number.rounded(), abs(number) < 1e6 { return "\(Int(number))" }
     return abs(number) >= 1e-3 && abs(number) < 1e6 ? "\(number)" : text
   }

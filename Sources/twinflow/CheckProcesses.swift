@@ -26,12 +26,19 @@ struct CheckProcesses: ParsableCommand {
 
   @OptionGroup var patience: PatienceOptions
 
+  func validate() throws {
+    guard (0...longestWait).contains(seconds) else {
+      throw ValidationError("--seconds is \(seconds); give 0 to \(Int(longestWait)).")
+    }
+  }
+
   func run() throws {
     guard let place = try ProcessPlace() else {
       throw ValidationError(
         "This process is on its own. Start it with twinflow launch, srun or torchrun.")
     }
     let group = try Membership.join(place, folder: folder, patience: patience)
+    let interrupt = Interrupt()
     try Membership.whole(group) {
       let end = ContinuousClock.now + .seconds(seconds)
       var times: [Double] = []
@@ -41,7 +48,9 @@ struct CheckProcesses: ParsableCommand {
         try group.meet("a check")
         times.append((ContinuousClock.now - start).seconds)
         if try group.stop(after: times.count).map({ times.count >= $0 }) ?? false { break }
-        if group.rank == 0, ContinuousClock.now > end { try group.wishToStop() }
+        if interrupt.isNoted || group.rank == 0 && ContinuousClock.now > end {
+          try group.wishToStop()
+        }
         Thread.sleep(forTimeInterval: 0.05)
       }
       let median = times.sorted()[times.count / 2]
@@ -51,6 +60,9 @@ struct CheckProcesses: ParsableCommand {
     }
   }
 }
+
+/// The most seconds that a wait can be told, some thirty years.
+private let longestWait = 1e9
 
 /// How long processes wait for each other.
 struct PatienceOptions: ParsableArguments {
@@ -65,8 +77,10 @@ struct PatienceOptions: ParsableArguments {
   var silence = ProcessGroup.Patience().life
 
   func validate() throws {
-    guard coming > 0, silence > 0 else {
-      throw ValidationError("--wait and --silence take seconds above 0.")
+    for (name, seconds) in [("--wait", coming), ("--silence", silence)]
+    where !(seconds > 0 && seconds <= longestWait) {
+      throw ValidationError(
+        "\(name) is \(seconds); give seconds above 0 and up to \(Int(longestWait)).")
     }
   }
 
@@ -74,7 +88,7 @@ struct PatienceOptions: ParsableArguments {
     var patience = ProcessGroup.Patience()
     patience.coming = coming
     patience.life = silence
-    patience.pulse = min(patience.pulse, silence / 10)
+    patience.pulse = max(0.01, min(patience.pulse, silence / 10))
     return patience
   }
 }
@@ -85,9 +99,10 @@ enum Membership {
   static func join(
     _ place: ProcessPlace, folder: String, patience: PatienceOptions
   ) throws -> ProcessGroup {
+    let interrupt = Interrupt()
     let group = try ProcessGroup(
       rank: place.rank, count: place.count, store: place.openStore(in: folder),
-      patience: patience.value)
+      patience: patience.value, stopping: { interrupt.isNoted })
     group.watch { error in
       // What this process is waiting for will not come: there is nothing to unwind.
       FileHandle.standardError.write("Error: \(error)\n")

@@ -41,7 +41,7 @@ struct Demo: ParsableCommand {
     name: .shortAndLong, help: "The folder for pictures and figures.", transform: pathOption)
   var output = "out/demo"
 
-  @Option(help: "The seed of the pictures.")
+  @Option(help: "The seed of the pictures.", transform: seedOption)
   var seed: UInt64 = 0
 
   @OptionGroup var engine: EngineOptions

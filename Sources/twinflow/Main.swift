@@ -19,7 +19,7 @@ struct TwinFlow: ParsableCommand {
         twinflow sample out/twinflow/weights.safetensors --steps 1
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
       """,
-    version: "0.1.0",
+    version: programVersion,
     subcommands: [
       Train.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
       RecipeCommand.self, PlanCommand.self, Launch.self, CheckProcesses.self, CheckGolden.self,
@@ -49,7 +49,9 @@ struct EngineOptions: ParsableArguments {
   var devices = 1
 
   func validate() throws {
-    guard devices > 0 else { throw ValidationError("--devices is \(devices); give 1 or more.") }
+    guard (1...1024).contains(devices) else {
+      throw ValidationError("--devices is \(devices); give 1 to 1024.")
+    }
   }
 
   func open(_ group: ProcessGroup? = nil) throws -> Engine {

@@ -26,7 +26,7 @@ struct SamplerOptions: ParsableArguments {
     transform: number(0...1000))
   var guidance: Double?
 
-  @Option(help: "The seed of everything random.")
+  @Option(help: "The seed of everything random.", transform: seedOption)
   var seed: UInt64 = 0
 
   /// The sampler of some weights for a number of steps.

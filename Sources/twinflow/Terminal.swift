@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import Training
 
 extension FileHandle {
@@ -20,11 +19,12 @@ extension Int {
 extension Double {
   /// A number of seconds as people read it: `4.2 s`, `3:07 min`, `1:02:03 h`.
   var secondsText: String {
-    guard isFinite else { return "–" }
+    // A million years are no estimate.
+    guard isFinite, abs(self) < 3e13 else { return "–" }
     if self < 60 { return String(format: "%.1f s", self) }
     let whole = Int(rounded())
-    if whole < 3600 { return String(format: "%d:%02d min", whole / 60, whole % 60) }
-    return String(format: "%d:%02d:%02d h", whole / 3600, whole / 60 % 60, whole % 60)
+    if whole < 3600 { return String(format: "%ld:%02ld min", whole / 60, whole % 60) }
+    return String(format: "%ld:%02ld:%02ld h", whole / 3600, whole / 60 % 60, whole % 60)
   }
 }
 
@@ -60,7 +60,8 @@ final class ProgressBar {
     guard done == total || now - last > .seconds(isTerminal ? 0.2 : 15) else { return }
     last = now
     let width = 24
-    let filled = width * done / max(1, total)
+    let share = min(max(Double(done) / Double(max(1, total)), 0), 1)
+    let filled = Int(Double(width) * share)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     let text = "\(label) \(bar) \(done)/\(total)  \(words)"
     FileHandle.standardError.write(isTerminal ? "\r\u{1B}[K\(text)" : text + "\n")
@@ -68,27 +69,4 @@ final class ProgressBar {
 
   /// Ends the line.
   func finish() { if isTerminal { FileHandle.standardError.write("\n") } }
-}
-
-/// Ctrl-C and SIGTERM as a wish to stop: the first one is noted, the second one ends the program.
-final class Interrupt: Sendable {
-  private static let noted = Atomic<Bool>(false)
-
-  init() {
-    // Whoever starts the program may have blocked its signals.
-    var both = sigset_t()
-    sigemptyset(&both)
-    for number in [SIGINT, SIGTERM] { sigaddset(&both, number) }
-    pthread_sigmask(SIG_UNBLOCK, &both, nil)
-    for number in [SIGINT, SIGTERM] {
-      signal(number) { _ in
-        if Interrupt.noted.exchange(true, ordering: .relaxed) { _exit(130) }
-        let text: StaticString = "\nStopping after this step; once more ends at once.\n"
-        _ = Glibc.write(2, text.utf8Start, text.utf8CodeUnitCount)
-      }
-    }
-  }
-
-  /// Whether the user wants to stop.
-  var isNoted: Bool { Self.noted.load(ordering: .relaxed) }
 }

@@ -94,6 +94,18 @@ import Testing
     #expect(notices.count == 1 && notices[0].hasPrefix("4 lines of \(path)/log.jsonl"))
   }
 
+  @Test(arguments: [0, 3, 9]) func anInvalidByteAnywhereCostsOneLine(place: Int) throws {
+    let path = run("byte\(place)")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    var log = Array("{\"step\": 1}\n{\"step\": 2}\n".utf8)
+    log[place] = 0xFF
+    try Data(log).write(to: URL(fileURLWithPath: path + "/log.jsonl"))
+    var notices: [String] = []
+    _ = try RunFolder(path, isFirst: true).openLog(after: 5) { notices.append($0) }
+    #expect(try String(contentsOfFile: path + "/log.jsonl", encoding: .utf8) == "{\"step\": 2}\n")
+    #expect(notices.count == 1 && notices[0].hasPrefix("1 line of"))
+  }
+
   @Test func aLogThatCannotBeReadIsAnError() throws {
     let path = run("e")
     try FileManager.default.createDirectory(

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+
+/// The arguments of the command line as text.
+enum ArgumentText {
+  /// The arguments without the program's name.
+  ///
+  /// - Throws: `ArgumentTextError` for one that is not UTF-8: another file would be read or written
+  ///   than the one that it names.
+  static func arguments() throws -> [String] {
+    try (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+      try CommandLine.unsafeArgv[index].map { start in
+        let bytes = UnsafeBufferPointer(start: start, count: strlen(start)).map(
+          UInt8.init(bitPattern:))
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+          throw ArgumentTextError.argument(escaped(bytes))
+        }
+        return text
+      }
+    }
+  }
+
+  /// Refuses a variable that this program reads and that is not UTF-8.
+  ///
+  /// - Throws: `ArgumentTextError`.
+  static func checkEnvironment() throws {
+    let names = ["HOME", "TMPDIR", "XDG_CACHE_HOME"]
+    for variable in sequence(first: environ, next: { $0 + 1 }) {
+      guard let start = variable.pointee else { return }
+      let bytes = UnsafeBufferPointer(start: start, count: strlen(start)).map(
+        UInt8.init(bitPattern:))
+      let name = String(decoding: bytes.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self)
+      guard name.hasPrefix("TWINFLOW_") || names.contains(name) else { continue }
+      let value = bytes.dropFirst(name.utf8.count + 1)
+      if String(validating: value, as: UTF8.self) == nil {
+        throw ArgumentTextError.variable(name, escaped(value))
+      }
+    }
+  }
+
+  /// Joins an option and the negative number behind it, `--seed -1`, to one argument, `--seed=-1`.
+  ///
+  /// The parser takes `-1` for another option, and the message would be about that.
+  static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
+    var joined: [String] = []
+    var isOpen = true
+    for argument in arguments {
+      if isOpen, let last = joined.last, last.wholeMatch(of: #/--[A-Za-z][-A-Za-z]*/#) != nil,
+        argument.wholeMatch(of: #/-(?:[0-9.].*|inf.*|nan)/#.ignoresCase()) != nil
+      {
+        joined[joined.count - 1] = "\(last)=\(argument)"
+        continue
+      }
+      if argument == "--" { isOpen = false }
+      joined.append(argument)
+    }
+    return joined
+  }
+
+  /// Bytes as text in which those that are none are written `\xff`.
+  static func escaped(_ bytes: some Sequence<UInt8>) -> String {
+    var (parser, rest, text) = (Unicode.UTF8.ForwardParser(), bytes.makeIterator(), "")
+    // The parser tells how many bytes are wrong, and not which.
+    let all = Array(bytes)
+    var index = 0
+    while true {
+      switch parser.parseScalar(from: &rest) {
+      case .valid(let scalar):
+        let decoded = Unicode.UTF8.decode(scalar)
+        text +=
+          decoded.value < 0x20 || decoded.value == 0x7F
+          ? decoded.escaped(asASCII: true) : String(decoded)
+        index += scalar.count
+      case .error(let length):
+        for byte in all[index..<index + length] {
+          text += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+        index += length
+      case .emptyInput: return text
+      }
+    }
+  }
+}
+
+/// Text that was given to the program and is none.
+enum ArgumentTextError: Error, Equatable, CustomStringConvertible {
+  /// An argument, with its wrong bytes escaped.
+  case argument(String)
+  /// A variable of the environment, with its value's wrong bytes escaped.
+  case variable(String, String)
+
+  /// What was found and what to do.
+  var description: String {
+    switch self {
+    case .argument(let text): "The argument '\(text)' is not UTF-8 text: rename the file."
+    case .variable(let name, let text):
+      "The environment variable \(name) is '\(text)', which is not UTF-8 text: set it to a name "
+        + "that is."
+    }
+  }
+}
+
+/// Reads a seed of the command line.
+///
+/// - Throws: `SeedError` for what is no whole number from 0.
+func seedOption(_ argument: String) throws -> UInt64 {
+  guard let seed = UInt64(argument) else { throw SeedError() }
+  return seed
+}
+
+/// A seed that is none.
+struct SeedError: Error, CustomStringConvertible {
+  /// What is expected.
+  var description: String { "A seed is a whole number from 0 to \(UInt64.max)." }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Foundation
+import Processes
+
+extension TwinFlow {
+  /// Runs the command line, and ends the program.
+  ///
+  /// What the parser's own entry point does stands between what goes for all commands: open
+  /// streams, arguments that are text, signals, and output that has arrived.
+  static func main() {
+    StandardStreams.prepare()
+    var launched: LaunchedProcess?
+    let code: Int32
+    do {
+      let arguments = try ArgumentText.arguments()
+      try ArgumentText.checkEnvironment()
+      var command = try parseAsRoot(ArgumentText.joiningNegativeNumbers(arguments))
+      // What takes long to load or to compile shall save and stop, too.
+      if command is any StopsOnSignals { _ = Interrupt() }
+      launched = try LaunchedProcess()
+      try command.run()
+      code = EXIT_SUCCESS
+    } catch {
+      code = show(error)
+    }
+    launched?.leave()
+    if let reason = StandardStreams.flush(), code == EXIT_SUCCESS {
+      FileHandle.standardError.write("Error: \(OutputError(reason: reason))\n")
+      Glibc.exit(EXIT_FAILURE)
+    }
+    Glibc.exit(code)
+  }
+
+  /// Prints what a command has thrown, or the help that was asked for.
+  ///
+  /// - Returns: the program's exit code.
+  private static func show(_ error: any Error) -> Int32 {
+    let code = exitCode(for: error).rawValue
+    let text = fullMessage(for: error)
+    if !text.isEmpty {
+      if code == EXIT_SUCCESS {
+        print(text)
+      } else {
+        FileHandle.standardError.write(text + "\n")
+      }
+    }
+    return code
+  }
+}
+
+/// A command that saves and stops when it is told to by a signal.
+protocol StopsOnSignals {}
+
+extension Train: StopsOnSignals {}
+extension Compare: StopsOnSignals {}
+extension Demo: StopsOnSignals {}
+extension Launch: StopsOnSignals {}
+extension CheckProcesses: StopsOnSignals {}

@@ -1,0 +1,134 @@
+import Foundation
+import Processes
+
+/// The processes that a launcher has started on this machine.
+final class LaunchedGroup {
+  private var children: [Process] = []
+  private let output = MarkedOutput()
+  private let interrupt: Interrupt
+  private var passedOn = 0
+
+  /// A process that has not ended well.
+  struct Failure {
+    let rank: Int
+    let status: Int32
+    /// Whether it was a signal that somebody sent to all.
+    let isStopped: Bool
+  }
+
+  /// Starts the program so many times with the same arguments.
+  ///
+  /// - Throws: `LaunchError`; those that were started are stopped.
+  init(
+    _ count: Int, _ arguments: [String], _ environment: [String: String], _ interrupt: Interrupt
+  ) throws {
+    self.interrupt = interrupt
+    try Self.raiseFileLimit(for: count)
+    for rank in 0..<count {
+      let child = Process()
+      child.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      child.arguments = arguments
+      child.environment = environment.merging([ProcessPlace.rankKey: "\(rank)"]) { $1 }
+      child.standardOutput = output.pipe(rank, to: 1)
+      child.standardError = output.pipe(rank, to: 2)
+      do {
+        try child.run()
+      } catch {
+        send(SIGTERM)
+        waitForOthers(seconds: 10)
+        throw LaunchError.notStarted(rank: rank, reason: error.localizedDescription)
+      }
+      children.append(child)
+    }
+  }
+
+  /// Waits until all have ended; signals that come meanwhile go to all of them.
+  ///
+  /// - Returns: the first that has not ended well, nil where all have.
+  func wait() -> Failure? {
+    while isRunning {
+      pause()
+      if let failed = firstFailure {
+        // The others notice by themselves, within a minute.
+        waitForOthers(seconds: 60)
+        return failed
+      }
+    }
+    return firstFailure
+  }
+
+  /// Waits until what they have printed is written.
+  ///
+  /// - Returns: why some of it is lost.
+  func finishOutput() -> String? { output.finish(stopping: { interrupt.isNoted }) }
+
+  private var isRunning: Bool { children.contains(where: \.isRunning) }
+
+  private var firstFailure: Failure? {
+    guard let rank = children.firstIndex(where: { !$0.isRunning && $0.terminationStatus != 0 })
+    else { return nil }
+    let child = children[rank]
+    let isSignal = child.terminationReason == .uncaughtSignal
+    let status = child.terminationStatus
+    return Failure(
+      rank: rank, status: isSignal ? 128 + status : status,
+      isStopped: interrupt.isNoted && (isSignal || status == 130))
+  }
+
+  private func waitForOthers(seconds: Double) {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while isRunning, ContinuousClock.now < end { pause() }
+    send(SIGKILL)
+    while isRunning { Thread.sleep(forTimeInterval: 0.01) }
+  }
+
+  /// Waits a moment, and passes on what signals have come.
+  private func pause() {
+    Thread.sleep(forTimeInterval: 0.1)
+    for number in interrupt.takeArrived() where number != SIGINT { send(number) }
+    // Each Ctrl-C counts: the second one ends the processes at once, the third leaves no choice.
+    while passedOn < interrupt.keyboardInterrupts {
+      passedOn += 1
+      send(passedOn < 3 ? SIGINT : SIGKILL)
+      Thread.sleep(forTimeInterval: 0.05)
+    }
+  }
+
+  private func send(_ number: Int32) {
+    for child in children where child.isRunning { kill(child.processIdentifier, number) }
+  }
+
+  /// Makes room for the files that so many processes' pipes take.
+  private static func raiseFileLimit(for count: Int) throws(LaunchError) {
+    let needed = rlim_t(64 + 8 * count)
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
+      limit.rlim_cur < needed
+    else { return }
+    guard limit.rlim_max >= needed else {
+      throw .tooManyFiles(count: count, needed: Int(needed), limit: Int(clamping: limit.rlim_max))
+    }
+    limit.rlim_cur = needed
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+}
+
+/// What keeps processes from being started.
+enum LaunchError: Error, Equatable, CustomStringConvertible {
+  /// The system has not started a process.
+  case notStarted(rank: Int, reason: String)
+  /// The processes' output takes more open files than the system allows.
+  case tooManyFiles(count: Int, needed: Int, limit: Int)
+
+  /// What was found and what to do.
+  var description: String {
+    switch self {
+    case .notStarted(let rank, let reason):
+      "Process \(rank) cannot be started: \(reason). Those before it were stopped; give fewer "
+        + "--processes."
+    case .tooManyFiles(let count, let needed, let limit):
+      "\(count) processes take \(needed) open files and \(limit) are allowed: give fewer "
+        + "--processes, or raise the limit (ulimit -n)."
+    }
+  }
+}

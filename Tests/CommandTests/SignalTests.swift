@@ -1,0 +1,110 @@
+import Foundation
+import Testing
+
+/// Signals that ask a run to end, and readers that go away.
+@Suite struct SignalTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private var run: String { folder.path + "/run" }
+
+  private var saved: [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: run)) ?? []).sorted()
+  }
+
+  private let whole = ["checkpoint.safetensors", "log.jsonl", "weights.safetensors"]
+
+  private func training(steps: Int) -> [String] {
+    [
+      "train", "Recipes/points.yaml", "--set", "output=\(run)", "--set", "steps=\(steps)",
+      "--set", "log_every=1",
+    ]
+  }
+
+  /// Waits until a training has made a step.
+  private func waitForStep() {
+    for _ in 0..<1200 {
+      let log = FileManager.default.contents(atPath: run + "/log.jsonl")
+      if log?.isEmpty == false { return }
+      Thread.sleep(forTimeInterval: 0.05)
+    }
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU])
+  func aSignalSavesAndStops(number: Int32) throws {
+    let (process, finish) = try Command.start(training(steps: 1_000_000))
+    waitForStep()
+    kill(process.processIdentifier, number)
+    let result = finish()
+    #expect(result.status == 0 && process.terminationReason == .exit, "\(result.errors)")
+    #expect(result.output.contains("of 1000000; --resume goes on"), "\(result.output)")
+    #expect(result.errors.contains("Stopping after this step"))
+    #expect(saved == whole)
+  }
+
+  @Test func furtherSignalsDoNotCutSavingShort() throws {
+    let (process, finish) = try Command.start(training(steps: 1_000_000))
+    waitForStep()
+    for number in [SIGUSR1, SIGTERM, SIGHUP, SIGTERM, SIGINT, SIGXCPU] {
+      kill(process.processIdentifier, number)
+    }
+    let result = finish()
+    #expect(result.status == 0 && process.terminationReason == .exit, "\(result.errors)")
+    #expect(saved == whole)
+  }
+
+  @Test func aWaitForOthersEnds() throws {
+    let (process, finish) = try Command.start(
+      ["check-processes", "--wait", "1000000"],
+      environment: [
+        "TWINFLOW_PROCESS": "0", "TWINFLOW_PROCESSES": "2", "TWINFLOW_STORE": folder.path,
+      ])
+    for _ in 0..<200 where folder.contents.isEmpty { Thread.sleep(forTimeInterval: 0.05) }
+    kill(process.processIdentifier, SIGINT)
+    let result = finish()
+    #expect(result.status == 1)
+    #expect(result.errors.contains("once more ends at once"))
+    #expect(result.errors.contains("stopped while it waited for the others at the start"))
+  }
+
+  @Test func aTrainingEndsAtTheSecondCtrlC() throws {
+    let (process, finish) = try Command.start(training(steps: 1_000_000))
+    Thread.sleep(forTimeInterval: 0.5)
+    // While it loads and compiles it only takes notes.
+    kill(process.processIdentifier, SIGINT)
+    Thread.sleep(forTimeInterval: 0.1)
+    kill(process.processIdentifier, SIGINT)
+    #expect(finish().status == 130)
+  }
+
+  @Test func anIgnoredHangUpStaysIgnored() throws {
+    let (process, finish) = try Command.start(
+      ["-c", "trap '' HUP; exec \"$@\"", "sh", Command.program] + training(steps: 300),
+      program: "/bin/sh")
+    waitForStep()
+    kill(process.processIdentifier, SIGHUP)
+    let result = finish()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(!result.errors.contains("Stopping") && result.output.contains("The weights are in"))
+    #expect(!result.output.contains("Stopped after"))
+  }
+
+  @Test func aReaderThatGoesDoesNotEndTheRun() throws {
+    let script = """
+      ( "$@" 2>&1; echo $? > "$STATUS" ) | true
+      """
+    let status = folder.path + "/status"
+    _ = try Command.start(
+      ["-c", script, "sh", Command.program] + training(steps: 3),
+      environment: ["STATUS": status], program: "/bin/sh"
+    ).finish()
+    // The shell does not wait for what is before the last command of a pipe.
+    for _ in 0..<1200 where !FileManager.default.fileExists(atPath: status) {
+      Thread.sleep(forTimeInterval: 0.05)
+    }
+    Thread.sleep(forTimeInterval: 0.1)
+    #expect(try String(contentsOfFile: status, encoding: .utf8) == "0\n")
+    #expect(saved == whole)
+  }
+}
