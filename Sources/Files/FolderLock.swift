@@ -18,11 +18,16 @@ public final class FolderLock: Sendable {
     func fail() -> FileError {
       .unwritable(path: path, reason: String(cString: strerror(errno)))
     }
-    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
-    guard file >= 0 else { throw fail() }
+    var (file, outcome) = (Int32(-1), FileLock.Outcome.busy)
+    repeat {
+      // The file may be removed, with its folder, between the two calls: then there is another one.
+      if file >= 0 { close(file) }
+      file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
+      guard file >= 0 else { throw fail() }
+      outcome = FileLock.take(file)
+    } while outcome == .taken && !FileLock.isNamed(file, at: path)
     var isKept = false
     defer { if !isKept { close(file) } }
-    let outcome = FileLock.take(file)
     var status = stat()
     guard fstat(file, &status) == 0 else { throw fail() }
     guard status.st_mode & S_IFMT == S_IFREG else {

@@ -25,7 +25,7 @@ final class TemporaryFile {
         throw Fault(reason: String(cString: strerror(errno)))
       }
       // Between the two calls another process may have taken the file for an abandoned one.
-      guard FileLock.take(descriptor) != .busy, FileLock.isLinked(descriptor, at: path) else {
+      guard FileLock.take(descriptor) != .busy, FileLock.isNamed(descriptor, at: path) else {
         close(descriptor)
         continue
       }
@@ -96,7 +96,9 @@ final class TemporaryFile {
       if descriptor < 0 { descriptor = open(path, O_RDONLY | flags) }
       guard descriptor >= 0 else { continue }
       defer { close(descriptor) }
-      if FileLock.take(descriptor) == .taken, FileLock.isLinked(descriptor, at: path) {
+      if FileLock.isRegular(descriptor), FileLock.take(descriptor) == .taken,
+        FileLock.isNamed(descriptor, at: path)
+      {
         unlink(path)
       }
     }
@@ -131,11 +133,16 @@ enum FileLock {
   /// the descriptor until its own program begins.
   static func release(_ descriptor: Int32) { flock(descriptor, LOCK_UN) }
 
-  /// Whether an open descriptor is a regular file that a path still names.
-  static func isLinked(_ descriptor: Int32, at path: String) -> Bool {
+  /// Whether a path still names what a descriptor is open for.
+  static func isNamed(_ descriptor: Int32, at path: String) -> Bool {
     var (mine, there) = (stat(), stat())
     return fstat(descriptor, &mine) == 0 && lstat(path, &there) == 0 && mine.st_nlink > 0
-      && mine.st_mode & S_IFMT == S_IFREG && mine.st_dev == there.st_dev
-      && mine.st_ino == there.st_ino
+      && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino
+  }
+
+  /// Whether a descriptor is open for a regular file.
+  static func isRegular(_ descriptor: Int32) -> Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 }

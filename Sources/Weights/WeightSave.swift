@@ -88,7 +88,8 @@ struct WeightSave {
     finish(isClean: isClean)
   }
 
-  /// Deletes what has names of files that are gone.
+  /// Deletes what has names of files that are gone. Where it stays, nothing is read wrongly: a file is
+  /// read before the index beside it, and what a list names is looked at again by the next save.
   private func finish(isClean: Bool) {
     guard isClean else { return }
     if files.isEmpty, oldIndex != nil { unlink(place + WeightIndex.suffix) }
