@@ -102,14 +102,20 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
   ///
   /// - Throws: `RecipeError`.
   func baseRecipe() throws -> TrainingRecipe? {
-    try base.map { try training($0.map { try RecipeSetting($0) }, folder: Self.baseFolder) }
+    try base.map { settings in
+      try training(
+        settings.map { try RecipeSetting($0, from: "the comparison's base:") },
+        folder: Self.baseFolder)
+    }
   }
 
   /// The training recipe of a method; its number of steps follows from the budget.
   ///
   /// - Throws: `RecipeError`, and `ComparisonError` for a budget below one step or beyond counting.
   func training(_ method: Method) throws -> TrainingRecipe {
-    var settings = try method.set.map { try RecipeSetting($0) }
+    var settings = try method.set.map {
+      try RecipeSetting($0, from: "the comparison's method \"\(method.name)\":")
+    }
     if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
       settings.append(
         RecipeSetting(["start"], to: "\(output)/\(Self.baseFolder)/weights.safetensors"))

@@ -87,7 +87,7 @@ struct PointBatches: BatchSource {
   func saved() throws -> String { "\(number)" }
 
   mutating func restore(_ saved: String) throws {
-    guard let number = Int(saved), number >= 0 else {
+    guard let number = Int(saved), (0..<1 << 62).contains(number) else {
       throw DatasetError.wrongPosition(reason: "\(saved) is no number of batches")
     }
     self.number = number
@@ -114,7 +114,7 @@ struct NoiseBatches: BatchSource {
   func saved() throws -> String { "\(number)" }
 
   mutating func restore(_ saved: String) throws {
-    guard let number = UInt64(saved) else {
+    guard let number = UInt64(saved), number < 1 << 62 else {
       throw DatasetError.wrongPosition(reason: "\(saved) is no number of batches")
     }
     self.number = number

@@ -94,7 +94,7 @@ public struct ModelFile: Sendable {
     if let mesh = engine.mesh, engine.group != nil {
       try WeightFiles.write(
         parts: stored, metadata: [key: json], to: path, stamp: stamp, mesh: mesh,
-        by: engine.writers)
+        by: engine.writers, protecting: inputs)
       return
     }
     try WeightFiles.write(

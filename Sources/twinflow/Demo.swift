@@ -47,6 +47,14 @@ struct Demo: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
+    do {
+      try demonstrate()
+    } catch is Stopped {
+      print("Stopped. The same command starts anew.")
+    }
+  }
+
+  private func demonstrate() throws {
     let clock = ContinuousClock()
     let begin = clock.now
     let interrupt = Interrupt()
@@ -71,7 +79,8 @@ struct Demo: ParsableCommand {
     let reference = try evaluator.measure(test, counts: [test.count])[0].features
     func rows(_ name: String, _ file: ModelFile, guidance: Double) throws -> [Report.Row] {
       try [1, 2].flatMap { steps in
-        try evaluator.rows(
+        if interrupt.isNoted { throw Stopped() }
+        return try evaluator.rows(
           name, file, settings: file.card.sampler(steps), guidance: guidance, samples: [samples],
           seed: seed, reference: reference, on: engine)
       }
@@ -84,6 +93,7 @@ struct Demo: ParsableCommand {
     let trainingStart = clock.now
     try trainer.run(progress: bar.show, stopping: { interrupt.isNoted })
     bar.finish()
+    if interrupt.isNoted { throw Stopped() }
     report.trainingSeconds = (clock.now - trainingStart).seconds
     report.steps = trainer.step
 
@@ -92,6 +102,7 @@ struct Demo: ParsableCommand {
     report.rows += try rows("TwinFlow", twin, guidance: twin.card.guidance)
     report.rows += try committedRow(of: base)
 
+    if interrupt.isNoted { throw Stopped() }
     say("Drawing")
     try draw(base, twin, report.rows, engine)
     report.seconds = (clock.now - begin).seconds
@@ -101,6 +112,9 @@ struct Demo: ParsableCommand {
       "\(report.steps) steps in \(report.trainingSeconds.secondsText), "
         + "\(report.seconds.secondsText) in all. The pictures are in \(output).")
   }
+
+  /// Somebody wished to stop.
+  private struct Stopped: Error {}
 
   /// What the demonstration measured.
   struct DemoReport: Encodable {
