@@ -7,6 +7,7 @@ import Foundation
 public final class FolderLock: Sendable {
   /// Whether the folder is locked: false on a file system that has no locks.
   public let isHeld: Bool
+  private let path: String
   private let descriptor: Int32
 
   /// Locks a folder that exists.
@@ -20,7 +21,7 @@ public final class FolderLock: Sendable {
     }
     var (file, outcome) = (Int32(-1), FileLock.Outcome.busy)
     repeat {
-      // The file may be removed, with its folder, between the two calls: then there is another one.
+      // The file may be removed between the two calls: then there is another one.
       if file >= 0 { close(file) }
       file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
       guard file >= 0 else { throw fail() }
@@ -46,14 +47,15 @@ public final class FolderLock: Sendable {
       else { throw fail() }
     }
     isHeld = outcome == .taken
+    self.path = path
     descriptor = file
     isKept = true
   }
 
   deinit {
-    // The file stays: another process may have opened it already and would lock what is gone.
+    // Another process may have opened the file already: it notices that it has locked what is gone.
     if isHeld {
-      ftruncate(descriptor, 0)
+      unlink(path)
       FileLock.release(descriptor)
     }
     close(descriptor)

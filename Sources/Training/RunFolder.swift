@@ -35,10 +35,8 @@ final class RunFolder {
     do {
       return try body()
     } catch {
-      if isNew {
-        unlink(path + "/.lock")
-        rmdir(path)
-      }
+      release()
+      if isNew { rmdir(path) }
       throw error
     }
   }

@@ -95,6 +95,9 @@ struct PatienceOptions: ParsableArguments {
 
 /// Being one of several processes.
 enum Membership {
+  /// The exit code of a process that ends because another one is lost.
+  static let lostStatus: Int32 = 75
+
   /// Waits for the others; from then on this process ends when one of them is lost.
   static func join(
     _ place: ProcessPlace, folder: String, patience: PatienceOptions
@@ -106,7 +109,7 @@ enum Membership {
     group.watch { error in
       // What this process is waiting for will not come: there is nothing to unwind.
       FileHandle.standardError.write("Error: \(error)\n")
-      _exit(75)
+      _exit(lostStatus)
     }
     return group
   }

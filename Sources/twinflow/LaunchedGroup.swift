@@ -51,7 +51,8 @@ final class LaunchedGroup {
       if let failed = firstFailure {
         // The others notice by themselves, within a minute.
         waitForOthers(seconds: 60)
-        return failed
+        // Who has only noticed that another one is lost may be the first to end.
+        return failed.status == Membership.lostStatus ? firstFailure : failed
       }
     }
     return firstFailure
@@ -65,7 +66,14 @@ final class LaunchedGroup {
   private var isRunning: Bool { children.contains(where: \.isRunning) }
 
   private var firstFailure: Failure? {
-    guard let rank = children.firstIndex(where: { !$0.isRunning && $0.terminationStatus != 0 })
+    let failed = children.indices.filter {
+      !children[$0].isRunning && children[$0].terminationStatus != 0
+    }
+    guard
+      let rank = failed.first(where: {
+        children[$0].terminationReason == .exit
+          && children[$0].terminationStatus != Membership.lostStatus
+      }) ?? failed.first
     else { return nil }
     let child = children[rank]
     let isSignal = child.terminationReason == .uncaughtSignal

@@ -132,7 +132,7 @@ import Testing
     let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
     #expect(
       names == [
-        ".lock", "checkpoint.safetensors", "log.jsonl", "notes.partial", "weights.safetensors",
+        "checkpoint.safetensors", "log.jsonl", "notes.partial", "weights.safetensors",
       ])
   }
 }
