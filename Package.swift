@@ -39,9 +39,9 @@ let package = Package(
     .target(name: "Recipe", dependencies: ["Files", "Yams"]),
     .target(name: "Layers", dependencies: ["Tensors"]),
     .target(name: "Optimizers", dependencies: ["Tensors"]),
-    .target(name: "Weights", dependencies: ["Tensors", "Files"]),
+    .target(name: "Weights", dependencies: ["Layers", "Files"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
-    .target(name: "Models", dependencies: ["Layers", "Flow"]),
+    .target(name: "Models", dependencies: ["Layers", "Flow", "Weights"]),
 
     .target(name: "Golden", dependencies: ["Flow", "Optimizers", "Weights"]),
 
@@ -69,7 +69,7 @@ let package = Package(
     .testTarget(name: "PJRTTests", dependencies: ["PJRT"]),
     .testTarget(name: "ProcessesTests", dependencies: ["Processes"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "CFiles"]),
-    .testTarget(name: "WeightsTests", dependencies: ["Weights"]),
+    .testTarget(name: "WeightsTests", dependencies: ["Weights", "TestSupport"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "CZlib"]),
     .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),
     .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),

@@ -15,7 +15,7 @@ extension Bench {
     emit([
       "trace_s": compilation.tracing, "compile_s": compilation.compiling,
       "cached": compilation.cached, "planned_bytes": trainer.function.executable.memory?.total ?? 0,
-      "parameters": recipe.model.weights.values.reduce(0) { $0 + $1.type.shape.count },
+      "parameters": recipe.model.weights.values.reduce(0) { $0 + $1.shape.count },
     ])
     for i in 0..<(warmup + steps) {
       let start = ContinuousClock.now

@@ -47,4 +47,16 @@ public final class MappedFile: @unchecked Sendable {
       munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
     }
   }
+
+  /// Lets the system take the memory of some bytes back; they are read from the disk again when they
+  /// are looked at again.
+  public func release(_ part: UnsafeRawBufferPointer) {
+    let page = Int(getpagesize())
+    guard let start = part.baseAddress.map({ Int(bitPattern: $0) }) else { return }
+    // Pages that the part has to itself.
+    let first = (start + page - 1) / page * page
+    let end = (start + part.count) / page * page
+    guard end > first, let address = UnsafeMutableRawPointer(bitPattern: first) else { return }
+    madvise(address, end - first, MADV_DONTNEED)
+  }
 }

@@ -35,12 +35,12 @@ public indirect enum Initializer: Sendable, Hashable {
   }
 }
 
-extension Named<Weight> {
-  /// Fresh values for every weight. A weight's values depend on the key and its name alone.
+extension Named<ParameterSpec> {
+  /// Fresh f32 values for every parameter. A parameter's values depend on the key and its name alone.
   public func initialized(_ key: Key) -> Named<Tensor> {
-    map { name, weight in
-      weight.initializer(
-        key.folded(.constant(integer: Int64(bitPattern: name.stableHash), .int64)), weight.type)
+    map { name, spec in
+      spec.initializer(
+        key.folded(.constant(integer: Int64(bitPattern: name.stableHash), .int64)), spec.type())
     }
   }
 }

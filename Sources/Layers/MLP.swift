@@ -2,8 +2,8 @@ import Tensors
 
 /// Two affine maps with an activation between them.
 public struct MLP {
-  let input: Linear
-  let output: Linear
+  let input: LinearMap
+  let output: LinearMap
   let activation: @Sendable (Tensor) -> Tensor
 
   /// Makes a perceptron `width → hidden → out`.
@@ -16,14 +16,14 @@ public struct MLP {
     from: LogicalAxis? = nil, to: LogicalAxis? = .embed,
     activation: @escaping @Sendable (Tensor) -> Tensor
   ) {
-    input = Linear(scope / "input", width, hidden, initial: initial, from: from, to: .hidden)
-    output = Linear(scope / "output", hidden, out, initial: initial, from: .hidden, to: to)
+    input = scope.linear("input", width, hidden, initial: initial, from: from, to: .hidden)
+    output = scope.linear("output", hidden, out, initial: initial, from: .hidden, to: to)
     self.activation = activation
   }
 
   /// Makes a perceptron of two maps.
   public init(
-    _ input: Linear, _ output: Linear, activation: @escaping @Sendable (Tensor) -> Tensor
+    _ input: LinearMap, _ output: LinearMap, activation: @escaping @Sendable (Tensor) -> Tensor
   ) {
     self.input = input
     self.output = output

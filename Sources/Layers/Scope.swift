@@ -19,7 +19,7 @@ public struct Scope {
     let adapters: Adapters?
     /// Where the root of this source lies in the whole network.
     let prefix: String
-    var declared = Named<Weight>()
+    var declared = Named<ParameterSpec>()
     var used: Set<String> = []
 
     init(_ mode: Mode, _ adapters: Adapters? = nil, prefix: String = "") {
@@ -43,7 +43,7 @@ public struct Scope {
   }
 
   /// The path from the root of the whole network.
-  private var place: String {
+  var place: String {
     source.prefix.isEmpty || path.isEmpty ? source.prefix + path : "\(source.prefix).\(path)"
   }
 
@@ -59,11 +59,11 @@ public struct Scope {
   /// optimiser state.
   public static func declare(
     adapters: Adapters? = nil, _ build: (Scope) -> some Any
-  ) -> Named<Weight> {
+  ) -> Named<ParameterSpec> {
     declare(Source(.declaring, adapters), build)
   }
 
-  private static func declare(_ source: Source, _ build: (Scope) -> some Any) -> Named<Weight> {
+  private static func declare(_ source: Source, _ build: (Scope) -> some Any) -> Named<ParameterSpec> {
     _ = build(Scope(path: "", source: source))
     return source.declared
   }
@@ -86,17 +86,14 @@ public struct Scope {
   ///
   /// - Parameter axes: what its axes stand for, which says how it is split over devices.
   public func weight(
-    _ name: String, _ shape: Shape, _ initializer: Initializer, dtype: DType = .float32,
-    axes: [LogicalAxis?] = []
+    _ name: String, _ shape: Shape, _ initializer: Initializer, axes: [LogicalAxis?] = []
   ) -> Tensor {
     let full = (self / name).path
     precondition(source.used.insert(full).inserted, "the weight \(full) is asked for twice")
     switch source.mode {
     case .declaring:
-      let weight = Weight(
-        type: TensorType(shape, dtype), initializer: initializer, sharding: Sharding(axes))
-      source.declared[full] = weight
-      return .placeholder(weight.type)
+      source.declared[full] = ParameterSpec(shape: shape, initializer: initializer, axes: axes)
+      return .placeholder(TensorType(shape, .float32))
     case .bound(let weights):
       guard let tensor = weights[full] else {
         preconditionFailure("the weight \(full) is missing")
@@ -107,40 +104,53 @@ public struct Scope {
     }
   }
 
-  /// The adapters of the linear map in this scope, nil where it has none.
-  func lowRank(
-    _ input: Int, _ output: Int, from: LogicalAxis?, to: LogicalAxis?
-  ) -> LowRank? {
-    guard let adapters = source.adapters, adapters.apply(to: place) else { return nil }
-    return LowRank(
-      down: weight(Adapters.down, [adapters.rank, input], .fanIn(input), axes: [nil, from]),
-      up: weight(Adapters.up, [output, adapters.rank], .zeros, axes: [to, nil]),
-      scale: adapters.alpha / Double(adapters.rank))
-  }
-
-  /// The weights of `count` equal parts, each with a leading axis over the parts.
+  /// The parameters of `count` equal layers, each with a leading axis over the layers: `*` in their
+  /// names stands for the layer's number.
   func stacked(count: Int, _ build: (Scope) -> some Any) -> Named<Tensor> {
-    Scope.declare(Source(.declaring, source.adapters, prefix: place), build).map { name, weight in
-      self.weight(
-        name, Shape([count] + weight.type.shape.sizes), .stacked(weight.initializer),
-        dtype: weight.type.dtype, axes: [nil] + weight.sharding.axes)
+    let layers = self / "*"
+    let declared = Scope.declare(
+      Source(.declaring, source.adapters, prefix: layers.place), build)
+    return declared.map { name, spec in
+      layers.weight(
+        name, Shape([count] + spec.shape.sizes), .stacked(spec.initializer),
+        axes: [nil] + spec.axes)
     }
   }
+
+  /// The adapters that this network has, if it has any.
+  var adapters: Adapters? { source.adapters }
 }
 
-/// What a network declares of one weight.
-public struct Weight: Sendable, Hashable {
-  /// Its shape and element type.
-  public let type: TensorType
+/// What a network declares of one parameter. Its element type is the choice of whoever binds it.
+public struct ParameterSpec: Sendable, Hashable {
+  /// Its shape; the layers of a stack are the first axis.
+  public let shape: Shape
   /// Its values before training.
   public let initializer: Initializer
-  /// How it is split over devices.
-  public let sharding: Sharding
+  /// What its axes stand for, which says how it is split over devices; axes that are not listed stay
+  /// whole.
+  public let axes: [LogicalAxis?]
 
   /// Makes a declaration.
-  public init(type: TensorType, initializer: Initializer, sharding: Sharding = .whole) {
-    self.type = type
+  public init(shape: Shape, initializer: Initializer, axes: [LogicalAxis?] = []) {
+    self.shape = shape
     self.initializer = initializer
-    self.sharding = sharding
+    self.axes = axes
   }
+
+  /// How it is split over devices.
+  public var sharding: Sharding { Sharding(axes) }
+
+  /// Its type in an element type, f32 as it is trained.
+  public func type(_ dtype: DType = .float32) -> TensorType { TensorType(shape, dtype) }
+}
+
+extension Named<ParameterSpec> {
+  /// The types of the parameters in one element type, f32 as they are trained.
+  public func types(_ dtype: DType = .float32) -> Named<TensorType> {
+    mapValues { $0.type(dtype) }
+  }
+
+  /// How the parameters are split over devices.
+  public var shardings: Named<Sharding> { mapValues(\.sharding) }
 }

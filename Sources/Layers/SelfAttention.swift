@@ -1,16 +1,21 @@
 import Tensors
 
-/// Multi-head self-attention with one projection for queries, keys and values.
+/// Multi-head self-attention. The projections to queries, keys and values are separate maps, under the
+/// names that published checkpoints have, and computed as one product.
 public struct SelfAttention {
-  let qkv: Linear
-  let output: Linear
+  let qkv: FusedMaps
+  let output: LinearMap
   let heads: Int
 
   /// Makes attention over `width` features in `heads` heads.
   public init(_ scope: Scope, width: Int, heads: Int) {
     precondition(width % heads == 0, "\(width) features do not make \(heads) heads")
-    qkv = Linear(scope / "qkv", width, width, parts: 3, from: .embed, to: .heads)
-    output = Linear(scope / "output", width, width, from: .heads, to: .embed)
+    let maps = ["to_q", "to_k", "to_v"].map {
+      scope.linear(
+        $0, width, width, initial: .xavier(width, 3 * width), from: .embed, to: .heads)
+    }
+    qkv = FusedMaps(maps)
+    output = (scope / "to_out").linear("0", width, width, from: .heads, to: .embed)
     self.heads = heads
   }
 

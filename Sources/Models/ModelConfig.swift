@@ -15,10 +15,10 @@ public enum ModelConfig: Hashable, Sendable {
   case classifier(ClassifierConfig)
 
   /// Every weight of the network.
-  public var weights: Named<Weight> { weights(with: nil) }
+  public var weights: Named<ParameterSpec> { weights(with: nil) }
 
   /// Every weight of the network with adapters on its linear maps.
-  public func weights(with adapters: Adapters?) -> Named<Weight> {
+  public func weights(with adapters: Adapters?) -> Named<ParameterSpec> {
     switch self {
     case .dit(let config): Scope.declare(adapters: adapters) { DiT($0, config) }
     case .tutorialUNet(let config):

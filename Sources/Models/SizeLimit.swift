@@ -19,7 +19,7 @@ enum SizeLimit {
 extension ModelConfig {
   /// The number of the network's weights.
   public var weightCount: Double {
-    weights.values.reduce(0) { $0 + $1.type.shape.realCount }
+    weights.values.reduce(0) { $0 + $1.shape.realCount }
   }
 
   /// Whether the network's sizes can be counted at all.
@@ -31,7 +31,7 @@ extension ModelConfig {
   /// than each element of the batch beside each other element of its sample, or beside the features of
   /// the widest layer.
   public func canHold(batch: Int) -> Bool {
-    let widest = weights.values.flatMap(\.type.shape.sizes).max() ?? 1
+    let widest = weights.values.flatMap(\.shape.sizes).max() ?? 1
     let elements = sample.shape.realCount
     return Double(batch) * elements * max(4 * Double(widest), elements) < 0x1p62
   }

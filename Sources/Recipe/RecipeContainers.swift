@@ -1,3 +1,4 @@
+import Files
 import Yams
 
 /// A key by its name alone.

@@ -1,3 +1,4 @@
+import Files
 /// Where in a recipe something stands.
 public struct RecipePlace: Equatable, Sendable {
   /// The file's name, or the override of the command line that brought the value.

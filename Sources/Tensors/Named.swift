@@ -2,7 +2,7 @@
 /// run, the arguments of a compiled function.
 ///
 /// `Named<Tensor>` while tracing, `Named<Buffer>` at run time. Names are paths with dots, as in
-/// checkpoints: `blocks.attention.query.weight`.
+/// checkpoints: `blocks.*.attention.to_q.weight`.
 public struct Named<Leaf> {
   /// The names in order.
   public private(set) var names: [String] = []

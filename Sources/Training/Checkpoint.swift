@@ -82,7 +82,10 @@ struct Checkpoint {
   func state(
     _ types: Named<TensorType>, shardings: Named<Sharding>, on engine: Engine
   ) throws -> Named<ShardedArray> {
-    try file.arrays(types, shardings: shardings, on: engine)
+    if recipe.model.isOldLayout(file.types.group("weights").names + file.types.group("frozen").names) {
+      throw TrainingError.oldCheckpoint(path: file.path)
+    }
+    return try file.arrays(types, shardings: shardings, on: engine)
   }
 
   /// Writes a checkpoint, atomically: in one file, or on a mesh in one for each device.

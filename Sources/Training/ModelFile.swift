@@ -68,9 +68,9 @@ public struct ModelFile: Sendable {
     }
     self.path = path
     paths = file.paths
-    let declared = card.model.weights
-    weights = try file.arrays(
-      declared.mapValues(\.type), shardings: declared.mapValues(\.sharding), on: engine)
+    let names = card.model.isOldLayout(file.types.names) ? card.model.oldNames : card.model.names
+    weights = try WeightLoader(engine.client, mesh: engine.mesh).load(
+      card.model.weights, from: file, names: names, as: { _ in .float32 })
   }
 
   /// Writes a network's weights, atomically: in one file, or by several processes in parts.
@@ -98,10 +98,8 @@ public struct ModelFile: Sendable {
       return
     }
     try WeightFiles.write(
-      stored.types, metadata: [key: json], to: path, protecting: inputs
-    ) {
-      try stored[$0]!.bytes()
-    }
+      parameters: stored, names: card.model.names, metadata: [key: json], to: path,
+      protecting: inputs)
   }
 }
 

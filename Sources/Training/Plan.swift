@@ -67,7 +67,7 @@ public struct Plan: Sendable {
       weights: trained + bytes("frozen"), gradients: trained, moments: bytes("optimizer"),
       averages: bytes("average", "initial", "smooth"), further: bytes("auxiliary"),
       activations: max(0, (needed?.temporaries ?? 0) - trained), total: needed?.total ?? 0)
-    weights = step.weights.values.reduce(0) { $0 + $1.type.shape.count }
+    weights = step.weights.values.reduce(0) { $0 + $1.shape.count }
     let program = try function.executable.optimizedProgram()
     operations = program?.operations ?? 0
     communication = program?.communication(mesh) ?? 0

@@ -3,7 +3,7 @@ import Foundation
 import Weights
 
 /// The version of this program, which runs and reports name.
-public let programVersion = "0.1.0"
+public let programVersion = "0.2.0"
 
 /// What the result of a run depends on beside its recipe, and who made it.
 struct RunOrigin: Codable, Equatable {

@@ -14,7 +14,7 @@ extension TrainingRecipe {
         return sum + local.sizes.reduce(Double(pair.value.dtype.byteCount)) { $0 * Double($1) }
       }
     }
-    let types = weights.mapValues(\.type)
+    let types = weights.types()
     let trained = types.filter(isTrained)
     let moments = Double(optimizer.kind == .sgd ? (optimizer.betas[0] > 0 ? 1 : 0) : 2)
     let sample = model.sample.shape.sizes.reduce(4) { $0 * Double($1) }

@@ -21,6 +21,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case notACheckpoint(path: String)
   /// What a checkpoint says of its run cannot be read.
   case unreadableCheckpoint(path: String, reason: String)
+  /// A checkpoint has the names of an earlier version.
+  case oldCheckpoint(path: String)
   /// The folder of the run was made by another command.
   case otherCommand(path: String, found: String, expected: String)
   /// A file of weights does not say what network it is of.
@@ -83,6 +85,10 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .unreadableCheckpoint(let path, let reason):
       return "\(path) is the checkpoint of a run whose recipe cannot be read: \(reason). Resume it "
         + "with the version of this program that wrote it, or start anew in another folder."
+    case .oldCheckpoint(let path):
+      return "\(path) is the checkpoint of version 0.1 of this program, which called weights by other "
+        + "names; it cannot be resumed. The weights.safetensors beside it are still read: start a new "
+        + "run from them, with start=FOLDER/weights.safetensors and another output."
     case .otherCommand(let path, let found, let expected):
       return "\(path) is a run of twinflow \(found), which twinflow \(expected) would replace. "
         + "Choose another output folder, or delete that one."

@@ -152,9 +152,9 @@ extension TrainingRecipe {
       return .indivisibleBatch(batch: batch, mesh: mesh)
     }
     for (name, weight) in model.weights(with: adapters).pairs {
-      if let (axis, _) = weight.sharding.misfit(weight.type.shape, mesh) {
+      if let (axis, _) = weight.sharding.misfit(weight.shape, mesh) {
         return .indivisible(
-          name: name, axis: axis, size: weight.type.shape[axis],
+          name: name, axis: axis, size: weight.shape[axis],
           meaning: weight.sharding.axes[axis]!, mesh: mesh)
       }
     }

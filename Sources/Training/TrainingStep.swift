@@ -13,7 +13,7 @@ import Tensors
 struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
   /// Every weight, adapters among them.
-  let weights: Named<Weight>
+  let weights: Named<ParameterSpec>
   /// The types of the state.
   private(set) var stateTypes = Named<TensorType>()
   /// How the state and the batch are split over a mesh: everything that is kept for a weight lies
@@ -27,7 +27,7 @@ struct TrainingStep: Sendable {
     self.recipe = recipe
     weights = recipe.model.weights(with: recipe.adapters)
     objective = try recipe.objective.objective(batch: recipe.batch)
-    stateTypes = initialState(weights.mapValues { .placeholder($0.type) }).mapValues(\.type)
+    stateTypes = initialState(weights.mapValues { .placeholder($0.type()) }).mapValues(\.type)
     for name in stateTypes.names { shardings[name] = sharding(name) }
     for name in batchTypes.names { shardings[name] = Self.batchSharding }
   }
@@ -36,11 +36,11 @@ struct TrainingStep: Sendable {
   static let batchSharding = Sharding([.batch])
 
   private func sharding(_ name: String) -> Sharding {
-    // `optimizer.first.blocks.mlp.weight` is kept for `blocks.mlp.weight`.
+    // `optimizer.first.blocks.*.mlp.weight` is kept for `blocks.*.mlp.weight`.
     var rest = Substring(name)
     while let dot = rest.firstIndex(of: ".") {
       rest = rest[rest.index(after: dot)...]
-      if let weight = weights[String(rest)], weight.type.shape == stateTypes[name]?.shape {
+      if let weight = weights[String(rest)], weight.shape == stateTypes[name]?.shape {
         return weight.sharding
       }
     }

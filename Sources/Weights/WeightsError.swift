@@ -6,6 +6,8 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   case damaged(path: String, reason: String)
   /// The file's weights are not those of the network.
   case mismatch(path: String, problems: [Problem])
+  /// Finite numbers are beyond the range of the type that they are read as.
+  case beyondRange(path: String, dtype: DType, names: [String], count: Int)
 
   /// One weight that does not fit.
   public enum Problem: Equatable, Sendable {
@@ -27,6 +29,12 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
       let rest = problems.count > 5 ? "; and \(problems.count - 5) more" : ""
       return "\(path) does not hold this network's weights: \(shown)\(rest). "
         + "Use the configuration that the weights were made with."
+    case .beyondRange(let path, let dtype, let names, let count):
+      let shown = names.prefix(5).joined(separator: ", ")
+      let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
+      return "\(count) number\(count == 1 ? "" : "s") of \(path) would become infinite in "
+        + "\(dtype.rawValue): in \(shown)\(rest). Use weights that are stored in a type with a "
+        + "narrower range, or compute in a wider one."
     }
   }
 }

@@ -4,7 +4,7 @@ import Tensors
 
 /// A small network: a three-layer perceptron of sample, times and condition.
 struct Perceptron: VelocityModel {
-  let layers: [Linear]
+  let layers: [LinearMap]
 
   /// Features of a sample, of its condition, and within.
   struct Sizes {
@@ -16,7 +16,7 @@ struct Perceptron: VelocityModel {
   init(_ weights: Named<Tensor>, _ sizes: Sizes) {
     let widths = [sizes.dim + 2 + sizes.cdim, sizes.hidden, sizes.hidden, sizes.dim]
     layers = Scope.bind(weights) { scope in
-      (1...3).map { Linear(scope / "fc\($0)", widths[$0 - 1], widths[$0]) }
+      (1...3).map { scope.linear("fc\($0)", widths[$0 - 1], widths[$0]) }
     }
   }
 

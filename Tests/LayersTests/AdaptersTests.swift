@@ -8,9 +8,9 @@ import Testing
   private static let adapters = Adapters(rank: 2, alpha: 6, layers: ["inner", "one.two"])
 
   private static func build(_ scope: Scope) -> (Tensor) -> Tensor {
-    let stack = Stack(scope / "stack", count: 3) { Linear($0 / "inner", 4, 4) }
+    let stack = Stack(scope / "stack", count: 3) { $0.linear("inner", 4, 4) }
     let (named, other) = (
-      Linear(scope / "one" / "two", 4, 5), Linear(scope / "one" / "twofold", 5, 3)
+      (scope / "one").linear("two", 4, 5), (scope / "one").linear("twofold", 5, 3)
     )
     return { x in other(named(stack(x) { $0($1) })) }
   }
@@ -18,11 +18,11 @@ import Testing
   @Test func liesBesideTheMapsThatAreNamed() {
     let plain = Scope.declare { Self.build($0) }
     let with = Scope.declare(adapters: Self.adapters) { Self.build($0) }
-    let added = with.filter { plain[$0] == nil }.mapValues(\.type.shape.sizes)
+    let added = with.filter { plain[$0] == nil }.mapValues(\.shape.sizes)
     #expect(
       added
         == Named<[Int]>([
-          ("stack.inner.lora_A.weight", [3, 2, 4]), ("stack.inner.lora_B.weight", [3, 4, 2]),
+          ("stack.*.inner.lora_A.weight", [3, 2, 4]), ("stack.*.inner.lora_B.weight", [3, 4, 2]),
           ("one.two.lora_A.weight", [2, 4]), ("one.two.lora_B.weight", [5, 2]),
         ]))
     #expect(with.names.filter(Self.adapters.trains) == added.names)
@@ -32,7 +32,7 @@ import Testing
   @Test func mergedWeightsComputeTheSame() throws {
     let declared = Scope.declare(adapters: Self.adapters) { Self.build($0) }
     var inputs = declared.pairs.enumerated().map {
-      Numbers.random($1.value.type.shape.sizes, seed: UInt64($0))
+      Numbers.random($1.value.shape.sizes, seed: UInt64($0))
     }
     inputs.append(Numbers.random([2, 4], seed: 99))
     let function = try HostFunction(inputs.map(\.type)) { given in

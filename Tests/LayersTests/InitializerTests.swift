@@ -37,7 +37,7 @@ import Testing
 
   /// A weight's values depend on the key and its name alone.
   @Test func otherWeightsDoNotMatter() throws {
-    let weight = Weight(type: TensorType([4, 3], .float32), initializer: .normal(1))
+    let weight = ParameterSpec(shape: [4, 3], initializer: .normal(1))
     let alone = Named([("b", weight)])
     let among = Named([("a", weight), ("b", weight), ("c", weight)])
     let results = try evaluate { _ in
@@ -50,9 +50,9 @@ import Testing
 
   @Test func layersOfAStackDiffer() throws {
     let weights = Scope.declare { scope in
-      Stack(scope, count: 2) { Linear($0, 3, 3) }
+      Stack(scope / "stack", count: 2) { $0.linear("map", 3, 3) }
     }
-    let result = try evaluate { _ in [weights.initialized(Key(seed: 1))["weight"]!] }[0]
+    let result = try evaluate { _ in [weights.initialized(Key(seed: 1))["stack.*.map.weight"]!] }[0]
     #expect(result.shape == [2, 3, 3])
     #expect(Array(result.values.prefix(9)) != Array(result.values.suffix(9)))
   }

@@ -13,7 +13,7 @@ import Testing
     let declared = Scope.declare { apply($0, placeholders) }
     let weights = Named(
       declared.pairs.enumerated().map { i, pair in
-        (pair.name, Numbers.random(pair.value.type.shape.sizes, seed: seed + UInt64(i)))
+        (pair.name, Numbers.random(pair.value.shape.sizes, seed: seed + UInt64(i)))
       })
     let result = try evaluate(weights.values + inputs) { tensors in
       let named = Named(zip(weights.names, tensors))
@@ -24,22 +24,22 @@ import Testing
 
   @Test func linear() throws {
     let x = Numbers.random([2, 2, 3])
-    let (y, weights) = try Self.run([x]) { Linear($0, 3, 4)($1[0]) }
-    let (w, b) = (weights["weight"]!, weights["bias"]!)
+    let (y, weights) = try Self.run([x]) { $0.linear("map", 3, 4)($1[0]) }
+    let (w, b) = (weights["map.weight"]!, weights["map.bias"]!)
     expectClose(
       y,
       Numbers([2, 2, 4]) { place in
         (0..<3).reduce(b[place[2]]) { $0 + x[place[0], place[1], $1] * w[place[2], $1] }
       })
-    let (_, plain) = try Self.run([x]) { Linear($0, 3, 4, bias: false)($1[0]) }
-    #expect(plain.names == ["weight"])
+    let (_, plain) = try Self.run([x]) { $0.linear("map", 3, 4, bias: false)($1[0]) }
+    #expect(plain.names == ["map.weight"])
   }
 
   @Test func weightsAreCastToTheInput() {
     let weights = Named([
-      ("weight", Tensor.zeros([4, 3], .float32)), ("bias", .zeros([4], .float32)),
+      ("map.weight", Tensor.zeros([4, 3], .float32)), ("map.bias", .zeros([4], .float32)),
     ])
-    #expect(Linear(Scope(weights), 3, 4)(.zeros([2, 3], .bfloat16)).dtype == .bfloat16)
+    #expect(Scope(weights).linear("map", 3, 4)(.zeros([2, 3], .bfloat16)).dtype == .bfloat16)
   }
 
   @Test func embedding() throws {
@@ -152,7 +152,7 @@ import Testing
       })
   }
 
-  /// Features are in the order: queries, keys, values; within each, head by head.
+  /// Features are head by head.
   @Test func selfAttention() throws {
     let x = Numbers.random([1, 3, 4])
     let (y, weights) = try Self.run([x]) { SelfAttention($0, width: 4, heads: 2)($1[0]) }
@@ -162,17 +162,17 @@ import Testing
         (0..<4).reduce(b[place[2]]) { $0 + x[0, place[1], $1] * w[4 * place[2] + $1] }
       }
     }
-    let qkv = linear("qkv", x)
+    let (queries, keys, values) = (linear("to_q", x), linear("to_k", x), linear("to_v", x))
     let mixed = Numbers([1, 3, 4]) { place in
       let start = place[2] / 2 * 2
       let scores = (0..<3).map { token -> Double in
-        let products = (0..<2).map { qkv[0, place[1], start + $0] * qkv[0, token, 4 + start + $0] }
+        let products = (0..<2).map { queries[0, place[1], start + $0] * keys[0, token, start + $0] }
         return exp((products[0] + products[1]) / 2.0.squareRoot())
       }
       let sum = scores.reduce(0, +)
-      return (0..<3).reduce(0) { $0 + scores[$1] / sum * qkv[0, $1, 8 + place[2]] }
+      return (0..<3).reduce(0) { $0 + scores[$1] / sum * values[0, $1, place[2]] }
     }
-    expectClose(y, linear("output", mixed))
+    expectClose(y, linear("to_out.0", mixed))
   }
 
   @Test(arguments: [10_000.0, 100]) func sinusoidalFeatures(_ period: Double) throws {

@@ -5,15 +5,15 @@ import Testing
 
 @Suite struct ScopeTests {
   struct Network {
-    let first: Linear
-    let second: Linear
-    let stack: Stack<Linear>
+    let first: LinearMap
+    let second: LinearMap
+    let stack: Stack<LinearMap>
 
     init(_ scope: Scope) {
-      first = Linear(scope / "first", 3, 4)
-      second = Linear(scope / "parts" / 2, 4, 4, bias: false)
+      first = scope.linear("first", 3, 4)
+      second = (scope / "parts").linear("2", 4, 4, bias: false)
       stack = Stack(scope / "blocks", count: 5) {
-        Linear($0 / "inner", 4, 4, initial: .normal(0.1))
+        $0.linear("inner", 4, 4, initial: .normal(0.1))
       }
     }
   }
@@ -22,18 +22,19 @@ import Testing
     let weights = Scope.declare(Network.init)
     #expect(
       weights.names == [
-        "first.weight", "first.bias", "parts.2.weight", "blocks.inner.weight", "blocks.inner.bias",
+        "first.weight", "first.bias", "parts.2.weight", "blocks.*.inner.weight",
+        "blocks.*.inner.bias",
       ])
     #expect(
-      weights.values.map(\.type.shape) == [[4, 3], [4], [4, 4], [5, 4, 4], [5, 4]])
+      weights.values.map(\.shape) == [[4, 3], [4], [4, 4], [5, 4, 4], [5, 4]])
     #expect(weights["first.weight"]!.initializer == .xavier(3, 4))
     #expect(weights["first.bias"]!.initializer == .zeros)
-    #expect(weights["blocks.inner.weight"]!.initializer == .stacked(.normal(0.1)))
-    #expect(weights.values.allSatisfy { $0.type.dtype == .float32 })
+    #expect(weights["blocks.*.inner.weight"]!.initializer == .stacked(.normal(0.1)))
+    #expect(weights.types(.bfloat16).values.map(\.dtype) == [DType](repeating: .bfloat16, count: 5))
   }
 
-  static func zeros(_ weights: Named<Weight>) -> Named<Tensor> {
-    weights.mapValues { .zeros($0.type.shape, $0.type.dtype) }
+  static func zeros(_ weights: Named<ParameterSpec>) -> Named<Tensor> {
+    weights.mapValues { .zeros($0.shape, .float32) }
   }
 
   @Test func bindsWhatItDeclares() {
@@ -74,7 +75,7 @@ import Testing
 
   @Test func weightsAskedForTwiceTrap() async {
     await #expect(processExitsWith: .failure) {
-      _ = Scope.declare { scope in [Linear(scope / "a", 2, 2), Linear(scope / "a", 2, 2)] }
+      _ = Scope.declare { scope in [scope.linear("a", 2, 2), scope.linear("a", 2, 2)] }
     }
   }
 }

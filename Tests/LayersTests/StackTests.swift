@@ -6,11 +6,11 @@ import Testing
 @Suite struct StackTests {
   struct Block {
     let norm: LayerNorm
-    let linear: Linear
+    let linear: LinearMap
 
     init(_ scope: Scope) {
       norm = LayerNorm(scope / "norm", 4)
-      linear = Linear(scope / "linear", 4, 4)
+      linear = scope.linear("linear", 4, 4)
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor { x + linear(norm(x)).silu() }
@@ -23,7 +23,7 @@ import Testing
     }
     let weights = Scope.declare(build)
     let values = weights.values.enumerated().map {
-      Numbers.random($1.type.shape.sizes, seed: UInt64($0 + 1), .float64)
+      Numbers.random($1.shape.sizes, seed: UInt64($0 + 1), .float64)
     }
     let inputs = [Numbers.random([2, 4], seed: 9)] + values
     let function = try HostFunction(inputs.map(\.type)) { tensors in
@@ -56,7 +56,7 @@ import Testing
     }
     for execution in StackExecution.allCases {
       let result = try evaluate([Numbers([1], []), Numbers([2, 3, 5])]) { tensors in
-        let scope = Scope(Named([("s.weight", tensors[1])]))
+        let scope = Scope(Named([("s.*.weight", tensors[1])]))
         let stack = Stack(scope / "s", count: 3, execution: execution) { Scale($0) }
         return [stack(tensors[0]) { layer, x in x * layer.weight + 1 }]
       }

@@ -62,7 +62,7 @@ import Testing
 
   @Test(arguments: configs.indices) func bindsWhatItDeclares(_ place: Int) {
     let (_, config) = Self.configs[place]
-    let weights = config.weights.mapValues { Tensor.placeholder($0.type) }
+    let weights = config.weights.mapValues { Tensor.placeholder($0.type()) }
     let model = config.velocityModel(weights)
     guard case .classifier = config else {
       let x = Tensor.placeholder(TensorType(Shape([2] + config.sample.shape.sizes), .float32))

@@ -300,21 +300,3 @@ private func message(_ yaml: String, set settings: [String] = []) -> String {
     #expect(found.contains(expected), "\(found)")
   }
 }
-
-@Suite struct NearestNameTests {
-  @Test(
-    arguments: [
-      ("bacth", ["name", "batch"], "batch"), ("order", ["order"], "order"),
-      ("Batch", ["batch"], "batch"), ("enhanced_ration", ["enhanced_ratio"], "enhanced_ratio"),
-      ("x", ["y", "zoo"], nil), ("velocity", ["order", "rate"], nil), ("a", [], nil),
-    ] as [(String, [String], String?)])
-  func findsWhatWasMeant(word: String, names: [String], expected: String?) {
-    #expect(nearestName(to: word, among: names) == expected)
-  }
-
-  @Test func countsSlips() {
-    #expect(slips(from: "abcd", to: "abdc") == 1)
-    #expect(slips(from: "", to: "abc") == 3)
-    #expect(slips(from: "kitten", to: "sitting") == 3)
-  }
-}

@@ -45,9 +45,9 @@ import Weights
     #expect(Set(changed) == Set(expected))
 
     let state = try SafeTensors(path: folder.path + "/run/checkpoint.safetensors").types
-    #expect(state["optimizer.first.blocks.attention.qkv.lora_A.weight"]?.shape == [1, 2, 16])
-    #expect(state["optimizer.first.blocks.attention.qkv.weight"] == nil)
-    #expect(state["frozen.blocks.attention.qkv.weight"] != nil)
+    #expect(state["optimizer.first.blocks.*.attention.to_q.lora_A.weight"]?.shape == [1, 2, 16])
+    #expect(state["optimizer.first.blocks.*.attention.to_q.weight"] == nil)
+    #expect(state["frozen.blocks.*.attention.to_q.weight"] != nil)
   }
 
   @Test func adaptersNeedWeightsToStartFrom() {
@@ -56,7 +56,7 @@ import Weights
     } throws: { "\($0)".contains("start") }
     #expect {
       try tinyRecipe("x", "start=base", "adapters={rank: 2, layers: [atention]}")
-    } throws: { "\($0)".contains("blocks.attention.qkv") }
+    } throws: { "\($0)".contains("blocks.*.attention.to_q") }
     #expect {
       try tinyRecipe("x", "start=base", "adapters={rank: 0}")
     } throws: { "\($0)".contains("rank") }

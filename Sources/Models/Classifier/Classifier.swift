@@ -7,8 +7,8 @@ import Tensors
 public struct Classifier {
   let config: ClassifierConfig
   let convolutions: [(Convolution2D, GroupNorm)]
-  let hidden: Linear
-  let output: Linear
+  let hidden: LinearMap
+  let output: LinearMap
 
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: ClassifierConfig) {
@@ -23,9 +23,8 @@ public struct Classifier {
       )
     }
     let side = config.size / 4
-    hidden = Linear(
-      scope / "hidden", side * side * widths[3], config.features, to: .hidden)
-    output = Linear(scope / "output", config.features, config.classes, from: .hidden)
+    hidden = scope.linear("hidden", side * side * widths[3], config.features, to: .hidden)
+    output = scope.linear("output", config.features, config.classes, from: .hidden)
   }
 
   /// Features `[batch, features]` and logits `[batch, classes]` of images within ±1.

@@ -8,30 +8,29 @@ import Tensors
 /// The time's features are `E₁(t) + E₂(tt)·(t − tt)`: where tt = t it is the ordinary network.
 public struct DiT: VelocityModel {
   let config: DiTConfig
-  let patches: Linear
+  let patches: LinearMap
   let time: MLP
   let target: MLP
   let label: Embedding
   let blocks: Stack<DiTBlock>
-  let modulation: Linear
+  let modulation: LinearMap
   let norm: LayerNorm
-  let output: Linear
+  let output: LinearMap
 
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: DiTConfig) {
     self.config = config
     let (width, pixels) = (config.width, config.patch * config.patch * config.channels)
-    patches = Linear(scope / "patches", pixels, width, to: .embed)
+    patches = scope.linear("patches", pixels, width, to: .embed)
     time = MLP(scope / "time", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
     target = MLP(scope / "target", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
     label = Embedding(scope / "label", count: config.classes + 1, width: width)
     blocks = Stack(scope / "blocks", count: config.depth, execution: config.execution) {
       DiTBlock($0, config)
     }
-    modulation = Linear(
-      scope / "modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
+    modulation = scope.linear("modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
-    output = Linear(scope / "output", width, pixels, initial: .zeros, from: .embed)
+    output = scope.linear("output", width, pixels, initial: .zeros, from: .embed)
   }
 
   /// - Parameters:
@@ -69,15 +68,14 @@ public struct DiT: VelocityModel {
 
 /// One transformer block whose norms are shifted, scaled and gated by time and class.
 struct DiTBlock {
-  let modulation: Linear
+  let modulation: LinearMap
   let norm: LayerNorm
   let attention: SelfAttention
   let mlp: MLP
 
   init(_ scope: Scope, _ config: DiTConfig) {
     let width = config.width
-    modulation = Linear(
-      scope / "modulation", width, 6 * width, initial: .zeros, from: .embed, to: .hidden)
+    modulation = scope.linear("modulation", width, 6 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
     attention = SelfAttention(scope / "attention", width: width, heads: config.heads)
     mlp = MLP(scope / "mlp", width, hidden: config.mlpRatio * width, width, from: .embed) {

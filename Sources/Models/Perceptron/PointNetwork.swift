@@ -10,10 +10,10 @@ public struct PointNetwork: VelocityModel {
   private let config: PointNetworkConfig
   private let time: MLP
   private let target: MLP
-  private let input: Linear
-  private let blocks: [(norm: LayerNorm, shift: Linear, mlp: MLP)]
+  private let input: LinearMap
+  private let blocks: [(norm: LayerNorm, shift: LinearMap, mlp: MLP)]
   private let norm: LayerNorm
-  private let output: Linear
+  private let output: LinearMap
 
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: PointNetworkConfig) {
@@ -21,17 +21,17 @@ public struct PointNetwork: VelocityModel {
     let width = config.width
     time = MLP(scope / "time", config.frequencies, hidden: width, width) { $0.silu() }
     target = MLP(scope / "target", config.frequencies, hidden: width, width) { $0.silu() }
-    input = Linear(scope / "input", config.features, width, to: .embed)
+    input = scope.linear("input", config.features, width, to: .embed)
     blocks = (0..<config.depth).map { i in
       let block = scope / "blocks" / i
       return (
         LayerNorm(block / "norm", width, affine: false),
-        Linear(block / "shift", width, width, from: .embed, to: .hidden),
+        block.linear("shift", width, width, from: .embed, to: .hidden),
         MLP(block / "mlp", width, hidden: 2 * width, width, from: .embed) { $0.silu() }
       )
     }
     norm = LayerNorm(scope / "norm", width, affine: false)
-    output = Linear(scope / "output", width, config.features, initial: .zeros, from: .embed)
+    output = scope.linear("output", width, config.features, initial: .zeros, from: .embed)
   }
 
   /// - Parameters:

@@ -12,7 +12,7 @@ public struct TutorialUNet: VelocityModel {
   let down1: (Convolution2D, Convolution2D)
   let down2: (Convolution2D, Convolution2D)
   let bottom: Convolution2D
-  let condition: Linear
+  let condition: LinearMap
   let up1: (TransposedConvolution2D, Convolution2D)
   let up2: (TransposedConvolution2D, Convolution2D)
   let output: Convolution2D
@@ -38,12 +38,12 @@ public struct TutorialUNet: VelocityModel {
       )
     }
     // The published network starts as PyTorch does: weights and biases uniform by the fan-in.
-    func linear(_ scope: Scope, _ input: Int, _ output: Int) -> Linear {
-      Linear(
-        scope, input, output, initial: .fanIn(input), initialBias: .fanIn(input), to: .embed)
+    func linear(_ scope: Scope, _ name: String, _ input: Int, _ output: Int) -> LinearMap {
+      scope.linear(
+        name, input, output, initial: .fanIn(input), initialBias: .fanIn(input), to: .embed)
     }
     func times(_ scope: Scope) -> MLP {
-      MLP(linear(scope / "input", 1, features), linear(scope / "output", features, features)) {
+      MLP(linear(scope, "input", 1, features), linear(scope, "output", features, features)) {
         $0.relu()
       }
     }
@@ -54,7 +54,7 @@ public struct TutorialUNet: VelocityModel {
     down1 = level("down1", config.channels, width)
     down2 = level("down2", width, 2 * width)
     bottom = Convolution2D(scope / "bottom", 2 * width, 4 * width, kernel: 3, padding: 1)
-    condition = linear(scope / "condition", 3 * features, 4 * width)
+    condition = linear(scope, "condition", 3 * features, 4 * width)
     up1 = rise("up1", 6 * width, 2 * width)
     up2 = rise("up2", 3 * width, width)
     output = Convolution2D(

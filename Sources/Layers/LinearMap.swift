@@ -1,0 +1,105 @@
+import Tensors
+
+/// An affine map of the last axis, `x·Wᵀ + b`, with any number of low-rank adapters beside its weight.
+///
+/// `Scope.linear` is the only way to one, so that adapters, freezing and quantization act on every
+/// matrix of a network in one place.
+public struct LinearMap {
+  /// The matrix `[output, input]`.
+  public enum Base {
+    /// As it is stored.
+    case dense(Tensor)
+    /// In few bits.
+    case quantized(QuantizedTensor)
+  }
+
+  /// The matrix.
+  public let base: Base
+  let bias: Tensor?
+  let adapters: [LowRank]
+  let output: Int
+
+  /// `[…, input]` to `[…, output]`, in the input's element type.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let rows = x.reshape([-1, x.shape[-1]])
+    var y = rows.dot(base.matrix(x.dtype), contracting: ([1], [1]))
+    for adapter in adapters { y = y + adapter(rows) }
+    if let bias { y = y + bias.cast(to: x.dtype) }
+    return y.reshape(Shape(Array(x.shape.sizes.dropLast()) + [output]))
+  }
+}
+
+extension LinearMap.Base {
+  /// The matrix in an element type.
+  func matrix(_ dtype: DType) -> Tensor {
+    switch self {
+    case .dense(let weight): weight.cast(to: dtype)
+    case .quantized(let weight): weight.dequantized(to: dtype)
+    }
+  }
+}
+
+/// Several maps of one input to as many outputs, such as those to queries, keys and values, computed as
+/// one product.
+public struct FusedMaps {
+  let maps: [LinearMap]
+
+  /// Fuses maps of equal sizes.
+  public init(_ maps: [LinearMap]) {
+    precondition(Set(maps.map(\.output)).count == 1, "maps of unequal sizes cannot be fused")
+    self.maps = maps
+  }
+
+  /// `[…, input]` to `[…, maps, output]`, in the input's element type.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let rows = x.reshape([-1, x.shape[-1]])
+    let (count, output) = (maps.count, maps[0].output)
+    let weight = Tensor.stack(maps.map { $0.base.matrix(x.dtype) })
+    var y = rows.dot(weight, contracting: ([1], [-1]))
+    if maps.contains(where: { !$0.adapters.isEmpty }) {
+      let changes = maps.map { map in
+        map.adapters.reduce(Tensor.zeros([rows.shape[0], output], x.dtype)) { $0 + $1(rows) }
+      }
+      y = y + Tensor.stack(changes, axis: 1)
+    }
+    if maps.contains(where: { $0.bias != nil }) {
+      let biases = maps.map { $0.bias?.cast(to: x.dtype) ?? .zeros([output], x.dtype) }
+      y = y + Tensor.stack(biases)
+    }
+    return y.reshape(Shape(Array(x.shape.sizes.dropLast()) + [count, output]))
+  }
+}
+
+extension Scope {
+  /// An affine map from `input` to `output` features, with the parameters `NAME.weight`
+  /// `[output, input]` and, unless `bias` is false, `NAME.bias` `[output]`.
+  ///
+  /// - Parameters:
+  ///   - from: what the input's features stand for, which says how weights are split over devices.
+  ///   - to: what the output's features stand for.
+  public func linear(
+    _ name: String, _ input: Int, _ output: Int, bias: Bool = true, initial: Initializer? = nil,
+    initialBias: Initializer = .zeros, from: LogicalAxis? = nil, to: LogicalAxis? = nil
+  ) -> LinearMap {
+    let scope = self / name
+    let weight = scope.weight(
+      "weight", [output, input], initial ?? .xavier(input, output), axes: [to, from])
+    return LinearMap(
+      base: .dense(weight),
+      bias: bias ? scope.weight("bias", [output], initialBias, axes: [to]) : nil,
+      adapters: scope.lowRank(input, output, from: from, to: to), output: output)
+  }
+
+  /// The adapters of the linear map in this scope.
+  private func lowRank(
+    _ input: Int, _ output: Int, from: LogicalAxis?, to: LogicalAxis?
+  ) -> [LowRank] {
+    guard let adapters, adapters.apply(to: place) else { return [] }
+    return [
+      LowRank(
+        down: weight(Adapters.down, [adapters.rank, input], .fanIn(input), axes: [nil, from]),
+        up: weight(Adapters.up, [output, adapters.rank], .zeros, axes: [to, nil]),
+        scale: adapters.alpha / Double(adapters.rank))
+    ]
+  }
+}

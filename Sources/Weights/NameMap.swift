@@ -1,0 +1,138 @@
+import Tensors
+
+/// How the parameters of a network are called and laid out on disk, in both directions.
+///
+/// In memory the layers of a stack are one array with a leading axis, and `*` in its name stands for
+/// the layer's number; on disk each layer is an array of its own, as in published checkpoints:
+/// `blocks.*.mlp.input.weight` `[6, …]` is `blocks.0.mlp.input.weight` … `blocks.5.mlp.input.weight`.
+/// Rules tell what else differs. The same table reads checkpoints, writes them, and names the adapters
+/// of LoRA files.
+public struct NameMap: Hashable, Sendable {
+  /// One difference between memory and disk. Names are whole ones or their first components.
+  public enum Rule: Hashable, Sendable {
+    /// What is called `memory` in memory is called `disk` on disk.
+    case rename(_ memory: String, to: String)
+    /// The maps `memory` are, one after the other along the first axis of a layer's array, the one map
+    /// `disk`: such as separate queries, keys and values that a checkpoint has fused.
+    case split(disk: String, _ memory: [String])
+    /// The map `memory` is, along the first axis of a layer's array, the maps `disk` of equal sizes.
+    case join(disk: [String], _ memory: String)
+  }
+
+  /// The rules; for each name the first of a kind that fits applies, `rename` last.
+  public let rules: [Rule]
+  /// Whether the layers of a stack are one array on disk too, under a name without `*`.
+  public let keepsStacks: Bool
+
+  /// Makes a table.
+  public init(_ rules: [Rule] = [], keepsStacks: Bool = false) {
+    self.rules = rules
+    self.keepsStacks = keepsStacks
+  }
+
+  /// A part of a parameter, and the array on disk that holds it.
+  struct Piece: Hashable, Sendable {
+    /// The array's name on disk.
+    let disk: String
+    /// The shape that the array must have.
+    let shape: [Int]
+    /// Where the whole array lies in the parameter's coordinates; it may reach beyond the parameter.
+    let box: Region
+  }
+
+  /// The arrays on disk that a parameter lies in.
+  ///
+  /// - Parameters:
+  ///   - name: its name in memory.
+  ///   - shapes: the shapes of all parameters.
+  func pieces(of name: String, shapes: Named<Shape>) -> [Piece] {
+    guard let shape = shapes[name] else { preconditionFailure("\(name) is no parameter") }
+    let isStack = name.split(separator: ".").contains("*")
+    precondition(!isStack || shape.rank > 0, "\(name) has no axis over layers")
+    let layer = isStack ? Array(shape.sizes.dropFirst()) : shape.sizes
+    let parts = layout(of: name, layer, shapes)
+    guard isStack else {
+      return parts.map { part in
+        Piece(
+          disk: part.disk, shape: part.shape, box: Region(start: part.start, sizes: part.shape))
+      }
+    }
+    guard !keepsStacks else {
+      return parts.map { part in
+        let sizes = [shape[0]] + part.shape
+        return Piece(
+          disk: Self.withoutStar(part.disk), shape: sizes,
+          box: Region(start: [0] + part.start, sizes: sizes))
+      }
+    }
+    return (0..<shape[0]).flatMap { number in
+      parts.map { part in
+        Piece(
+          disk: Self.numbered(part.disk, number), shape: part.shape,
+          box: Region(start: [number] + part.start, sizes: [1] + part.shape))
+      }
+    }
+  }
+
+  /// Where the arrays on disk begin in the array of one layer, and what they are called with `*`.
+  private func layout(
+    of name: String, _ shape: [Int], _ shapes: Named<Shape>
+  ) -> [(disk: String, shape: [Int], start: [Int])] {
+    let origin = [Int](repeating: 0, count: shape.count)
+    for rule in rules {
+      switch rule {
+      case .rename: continue
+      case .split(let disk, let memory):
+        guard let place = memory.firstIndex(where: { Self.rest(of: name, after: $0) != nil }),
+          let rest = Self.rest(of: name, after: memory[place]), !shape.isEmpty
+        else { continue }
+        let sizes = memory.map { map -> Int in
+          let sibling = shapes[map + rest].map { sibling in
+            map.contains("*") ? Array(sibling.sizes.dropFirst()) : sibling.sizes
+          }
+          guard let sibling, sibling.dropFirst() == shape.dropFirst() else {
+            preconditionFailure("\(map + rest) and \(name) are no parts of one map \(disk)")
+          }
+          return sibling[0]
+        }
+        let whole = [sizes.reduce(0, +)] + shape.dropFirst()
+        let before = sizes[..<place].reduce(0, +)
+        return [(renamed(disk + rest), whole, [-before] + origin.dropFirst())]
+      case .join(let disk, let memory):
+        guard let rest = Self.rest(of: name, after: memory), !shape.isEmpty else { continue }
+        precondition(
+          shape[0] % disk.count == 0, "\(name) \(shape) is not \(disk.count) equal maps")
+        let size = shape[0] / disk.count
+        return disk.enumerated().map { number, part in
+          (renamed(part + rest), [size] + shape.dropFirst(), [number * size] + origin.dropFirst())
+        }
+      }
+    }
+    return [(renamed(name), shape, origin)]
+  }
+
+  private func renamed(_ name: String) -> String {
+    for case .rename(let memory, let disk) in rules {
+      if let rest = Self.rest(of: name, after: memory) { return disk + rest }
+    }
+    return name
+  }
+
+  /// What follows the first components of a name, nil where it does not begin with them.
+  private static func rest(of name: String, after start: String) -> String? {
+    guard name.hasPrefix(start) else { return nil }
+    let rest = name.dropFirst(start.count)
+    return rest.isEmpty || rest.first == "." ? String(rest) : nil
+  }
+
+  /// A name with a layer's number.
+  static func numbered(_ name: String, _ number: Int) -> String {
+    name.split(separator: ".", omittingEmptySubsequences: false)
+      .map { $0 == "*" ? "\(number)" : String($0) }.joined(separator: ".")
+  }
+
+  private static func withoutStar(_ name: String) -> String {
+    name.split(separator: ".", omittingEmptySubsequences: false).filter { $0 != "*" }
+      .joined(separator: ".")
+  }
+}
