@@ -22,55 +22,36 @@ public struct ModelFile: Sendable {
   /// The network.
   public var model: ModelConfig { card.model }
 
-  /// What a file of weights says of itself.
-  public struct Card: Codable, Hashable, Sendable {
-    /// The network.
-    public var model: ModelConfig
-    /// Whether the network knows target times other than the current one: generation in a few
-    /// steps asks for them, a plain flow takes many small steps.
-    public var anyStep: Bool
-    /// The scale of guidance that generation needs; 0 where it is in the weights, or not wanted.
-    public var guidance: Double
-    /// How the network is told of target times.
-    public var timeConvention = TimeConvention.pair
+  static let key = "twinflow"
 
-    /// Makes a card.
-    public init(model: ModelConfig, anyStep: Bool = false, guidance: Double = 0) {
-      self.model = model
-      self.anyStep = anyStep
-      self.guidance = guidance
-    }
-
-    /// Reads a card; files that say nothing of times have the usual convention.
-    public init(from decoder: any Decoder) throws {
-      let keys = try decoder.container(keyedBy: CodingKeys.self)
-      model = try keys.decode(ModelConfig.self, forKey: .model)
-      anyStep = try keys.decode(Bool.self, forKey: .anyStep)
-      guidance = try keys.decode(Double.self, forKey: .guidance)
-      timeConvention =
-        try keys.decodeIfPresent(TimeConvention.self, forKey: .timeConvention) ?? .pair
-    }
-  }
-
-  private static let key = "twinflow"
-
-  /// Reads a file and checks every weight against the network's own list.
+  /// Reads a file and checks every weight against the network's own list. Adapters are added to the
+  /// weights that they name as their base.
   ///
   /// - Throws: `WeightsError` for a damaged file or weights that do not fit, `TrainingError.noModel`
-  ///   for a file of another program, `unreadableCard` for one whose description is wrong.
+  ///   for a file of another program, `unreadableCard` for one whose description is wrong, `otherBase`
+  ///   for adapters whose base has changed.
   public init(_ path: String, on engine: Engine) throws {
-    let file = try WeightFiles(path: path)
-    guard let json = file.metadata[Self.key] else { throw TrainingError.noModel(path: path) }
-    do {
-      card = try JSONDecoder().decode(Card.self, from: Data(json.utf8))
-    } catch {
-      throw TrainingError.unreadableCard(path: path, reason: error.inWords)
-    }
+    let header = try ModelHeader(path)
     self.path = path
-    paths = file.paths
-    let names = card.model.isOldLayout(file.types.names) ? card.model.oldNames : card.model.names
-    weights = try WeightLoader(engine.client, mesh: engine.mesh).load(
-      card.model.weights, from: file, names: names, as: { _ in .float32 })
+    guard let adapter = header.card.adapter else {
+      card = header.card
+      paths = header.file.paths
+      weights = try header.weights(on: engine) { _ in .float32 }
+      return
+    }
+    let base = try header.base(adapter)
+    paths = header.file.paths + base.file.paths
+    var card = header.card
+    card.adapter = nil
+    self.card = card
+    let adapters = adapter.adapters
+    let own = try header.weights(on: engine) { _ in .float32 }
+    var all = try base.weights(on: engine) { _ in .float32 }
+    all.merge(own)
+    let merged = try engine.compile(all.types, shardings: all.shardings) {
+      adapters.merged($0)
+    }(all)
+    weights = card.model.weights.map { name, _ in merged[name]! }
   }
 
   /// Writes a network's weights, atomically: in one file, or by several processes in parts.
@@ -91,15 +72,80 @@ public struct ModelFile: Sendable {
     let stored = try engine.cast(weights, of: path, allowsOverflow: allowsOverflow) {
       $0.isFloat ? dtype : $0
     }
+    let names = card.adapter == nil ? card.model.names : card.model.adapterNames
+    var metadata = [key: json]
+    if let adapters = card.adapter?.adapters {
+      metadata["lora_adapter_metadata"] = try JSONFile.text(adapters.published(card.model))
+    }
     if let mesh = engine.mesh, engine.group != nil {
       try WeightFiles.write(
-        parts: stored, metadata: [key: json], to: path, stamp: stamp, mesh: mesh,
+        parts: stored, metadata: metadata, to: path, stamp: stamp, mesh: mesh,
         by: engine.writers, protecting: inputs)
       return
     }
     try WeightFiles.write(
-      parameters: stored, names: card.model.names, metadata: [key: json], to: path,
+      parameters: stored, names: names, metadata: metadata, to: path,
       protecting: inputs)
+  }
+}
+
+/// A file of weights whose description has been read, and no weight yet.
+struct ModelHeader {
+  let path: String
+  let file: WeightFiles
+  let card: ModelFile.Card
+
+  /// Opens a file.
+  ///
+  /// - Throws: as `ModelFile.init`.
+  init(_ path: String) throws {
+    self.path = path
+    file = try WeightFiles(path: path)
+    guard let json = file.metadata[ModelFile.key] else { throw TrainingError.noModel(path: path) }
+    do {
+      card = try JSONDecoder().decode(ModelFile.Card.self, from: Data(json.utf8))
+    } catch {
+      throw TrainingError.unreadableCard(path: path, reason: error.inWords)
+    }
+  }
+
+  /// What the file holds: the network's parameters, or what adapters have of their own.
+  var specs: Named<ParameterSpec> {
+    guard let adapters = card.adapter?.adapters else { return card.model.weights }
+    return card.model.weights(with: adapters).filter(adapters.trains)
+  }
+
+  private var names: NameMap {
+    if card.adapter != nil { return card.model.adapterNames }
+    return card.model.isOldLayout(file.types.names) ? card.model.oldNames : card.model.names
+  }
+
+  /// The element types that the parameters are stored in.
+  func storedTypes() throws -> Named<DType> {
+    try WeightLoader.storedTypes(specs, in: file, names: names)
+  }
+
+  /// Loads the parameters.
+  ///
+  /// - Parameter dtype: the element type that a parameter is to have; nil leaves it as it is stored.
+  func weights(
+    on engine: Engine, as dtype: (String) -> DType?
+  ) throws -> Named<ShardedArray> {
+    try WeightLoader(engine.client, mesh: engine.mesh)
+      .load(specs, from: file, names: names, as: dtype)
+  }
+
+  /// The weights that adapters are added to: where they lay, or beside the adapters.
+  ///
+  /// - Throws: `TrainingError.otherBase` where neither has their content.
+  func base(_ adapter: AdapterCard) throws -> ModelHeader {
+    let folder = (path as NSString).deletingLastPathComponent
+    let beside = (adapter.base as NSString).lastPathComponent
+    let places = [adapter.base, folder.isEmpty ? beside : "\(folder)/\(beside)"]
+    for place in places where WeightFiles.exist(at: place) {
+      if try WeightFiles.contentHash(place) == adapter.content { return try ModelHeader(place) }
+    }
+    throw TrainingError.otherBase(path: path, places: places)
   }
 }
 

@@ -6,7 +6,6 @@ extension TrainingRecipe {
   /// that are trained, and a batch. What a step computes in between comes on top of that.
   var leastBytes: Double {
     let weights = model.weights(with: adapters)
-    let isTrained = adapters?.trains ?? { _ in true }
     func bytes(_ types: some Sequence<(name: String, value: TensorType)>) -> Double {
       types.reduce(0) { sum, pair in
         let shape = pair.value.shape
@@ -15,7 +14,7 @@ extension TrainingRecipe {
       }
     }
     let types = weights.types()
-    let trained = types.filter(isTrained)
+    let trained = types.filter(trains)
     let moments = Double(optimizer.kind == .sgd ? (optimizer.betas[0] > 0 ? 1 : 0) : 2)
     let sample = model.sample.shape.sizes.reduce(4) { $0 * Double($1) }
     return bytes(types.pairs) + moments * bytes(trained.pairs)

@@ -73,7 +73,16 @@ public final class Trainer {
     let engine = try engine.spread(over: recipe.mesh)
     self.engine = engine
     try engine.checkFits(recipe)
-    trainingStep = try TrainingStep(recipe)
+    // Frozen weights stay as they are stored.
+    let base = try recipe.start.flatMap { start in
+      try recipe.adapters != nil || !Self.goesOn(start: start, recipe) ? ModelHeader(start) : nil
+    }
+    if let base, base.card.model != recipe.model {
+      throw TrainingError.otherModel(
+        path: base.path, found: base.card.model, expected: recipe.model)
+    }
+    trainingStep = try TrainingStep(
+      recipe, stored: recipe.adapters == nil ? Named() : base?.storedTypes() ?? Named())
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
     let isFirst = (engine.group?.rank ?? 0) == 0
     folder = try RunFolder(recipe.output, isFirst: isFirst)

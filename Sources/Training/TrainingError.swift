@@ -29,6 +29,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case noModel(path: String)
   /// What a file of weights says of its network cannot be read.
   case unreadableCard(path: String, reason: String)
+  /// The weights that adapters are added to are not where they were, or have changed.
+  case otherBase(path: String, places: [String])
   /// A file is of another network than is needed.
   case otherModel(path: String, found: ModelConfig, expected: ModelConfig)
   /// The weights are of a network that makes no images.
@@ -98,6 +100,10 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .unreadableCard(let path, let reason):
       return "\(path) does not describe its network as it should, under \"twinflow\" in the file's "
         + "metadata: \(reason). Use the version of this program that wrote the file, or write it anew."
+    case .otherBase(let path, let places):
+      return "\(path) holds adapters, and the weights that they are added to are not in "
+        + places.joined(separator: ", nor in ") + ". Put the file that the run started from in one of "
+        + "these places; a file with other content is not taken."
     case .otherModel(let path, let found, let expected):
       return "\(path) holds the weights of \(found); the recipe's model is \(expected). "
         + "Give the recipe the model of the weights that it starts from."

@@ -161,6 +161,14 @@ extension TrainingRecipe {
     return nil
   }
 
+  /// Whether a weight is trained: all of them, or with adapters those and what is trained in full.
+  func trains(_ name: String) -> Bool { adapters?.trains(name) ?? true }
+
+  /// The file of the run that generation takes: the weights, or the adapters alone.
+  public var result: String {
+    output + (adapters == nil ? "/weights.safetensors" : "/adapter.safetensors")
+  }
+
   /// What the files of weights say of themselves.
   var card: ModelFile.Card {
     let anyStep =

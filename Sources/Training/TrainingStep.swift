@@ -23,13 +23,27 @@ struct TrainingStep: Sendable {
   private let objective: (any Objective)?
 
   /// Makes the step of a recipe.
-  init(_ recipe: TrainingRecipe) throws {
+  ///
+  /// - Parameter stored: the element types that frozen weights are kept in; f32 where they are not
+  ///   named.
+  init(_ recipe: TrainingRecipe, stored: Named<DType> = Named()) throws {
     self.recipe = recipe
     weights = recipe.model.weights(with: recipe.adapters)
     objective = try recipe.objective.objective(batch: recipe.batch)
-    stateTypes = initialState(weights.mapValues { .placeholder($0.type()) }).mapValues(\.type)
+    let all = weights.map { name, spec in
+      Tensor.placeholder(spec.type(recipe.trains(name) ? .float32 : stored[name] ?? .float32))
+    }
+    stateTypes = initialState(all).mapValues(\.type)
     for name in stateTypes.names { shardings[name] = sharding(name) }
     for name in batchTypes.names { shardings[name] = Self.batchSharding }
+  }
+
+  /// The name before those of weights that no step changes.
+  static let frozen = "frozen"
+
+  /// What a step changes, of the types of the state: what a checkpoint holds.
+  var changedTypes: Named<TensorType> {
+    stateTypes.filter { !$0.hasPrefix(Self.frozen + ".") }
   }
 
   /// How a batch is split.
@@ -75,12 +89,11 @@ struct TrainingStep: Sendable {
 
   /// The state at the start of a run, from all weights.
   func initialState(_ all: Named<Tensor>) -> Named<Tensor> {
-    let isTrained = recipe.adapters?.trains ?? { _ in true }
-    let weights = all.filter(isTrained)
+    let weights = all.filter(recipe.trains)
     let moments = recipe.optimizer.rule.state(for: weights.mapValues(\.type))
       .mapValues { Tensor.zeros($0.shape, $0.dtype) }
     var state = weights.prefixed("weights")
-    state.merge(all.filter { !isTrained($0) }.prefixed("frozen"))
+    state.merge(all.filter { !recipe.trains($0) }.prefixed(Self.frozen))
     state.merge(moments.prefixed("optimizer"))
     if averageRate > 0, averageRate < 1 {
       state.merge(weights.prefixed("average"))
@@ -117,12 +130,14 @@ struct TrainingStep: Sendable {
     updating updates: Updates, on client: Client, cache: ExecutableCache?, mesh: Mesh?,
     target: Target? = nil
   ) throws -> CompiledFunction {
-    try CompiledFunction(
+    let changed = changedTypes
+    return try CompiledFunction(
       client, cache: cache, mesh: mesh, stateTypes.merging(batchTypes), shardings: shardings,
-      donating: { stateTypes[$0] != nil }, target: target
+      donating: { changed[$0] != nil }, target: target
     ) { arguments in
       let batch = Named(batchTypes.names.map { ($0, arguments[$0]!) })
-      return self(arguments.filter { stateTypes[$0] != nil }, batch, updating: updates)
+      let next = self(arguments.filter { stateTypes[$0] != nil }, batch, updating: updates)
+      return next.filter { changed[$0] != nil || stateTypes[$0] == nil }
     }
   }
 

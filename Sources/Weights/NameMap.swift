@@ -23,6 +23,8 @@ public struct NameMap: Hashable, Sendable {
   public let rules: [Rule]
   /// Whether the layers of a stack are one array on disk too, under a name without `*`.
   public let keepsStacks: Bool
+  /// What comes before every name on disk, such as `transformer.` in LoRA files.
+  public var prefix = ""
 
   /// Makes a table.
   public init(_ rules: [Rule] = [], keepsStacks: Bool = false) {
@@ -113,9 +115,9 @@ public struct NameMap: Hashable, Sendable {
 
   private func renamed(_ name: String) -> String {
     for case .rename(let memory, let disk) in rules {
-      if let rest = Self.rest(of: name, after: memory) { return disk + rest }
+      if let rest = Self.rest(of: name, after: memory) { return prefix + disk + rest }
     }
-    return name
+    return prefix + name
   }
 
   /// What follows the first components of a name, nil where it does not begin with them.
@@ -126,7 +128,7 @@ public struct NameMap: Hashable, Sendable {
   }
 
   /// A name with a layer's number.
-  static func numbered(_ name: String, _ number: Int) -> String {
+  public static func numbered(_ name: String, _ number: Int) -> String {
     name.split(separator: ".", omittingEmptySubsequences: false)
       .map { $0 == "*" ? "\(number)" : String($0) }.joined(separator: ".")
   }

@@ -76,6 +76,16 @@ public struct WeightLoader {
     return loaded
   }
 
+  /// The element types that parameters are stored in, found without reading them.
+  ///
+  /// - Throws: `WeightsError.mismatch`.
+  public static func storedTypes(
+    _ specs: Named<ParameterSpec>, in files: WeightFiles, names: NameMap = NameMap()
+  ) throws -> Named<DType> {
+    let layout = try Layout(specs, files, names) { _ in false }
+    return specs.map { name, _ in layout.stored[name]! }
+  }
+
   /// The region of a parameter that a device has.
   private func buffer(
     _ region: Region, of type: TensorType, _ pieces: [NameMap.Piece], _ files: WeightFiles,

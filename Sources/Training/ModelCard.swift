@@ -1,0 +1,55 @@
+import Flow
+import Layers
+import Models
+
+extension ModelFile {
+  /// What a file of weights says of itself.
+  public struct Card: Codable, Hashable, Sendable {
+    /// The network.
+    public var model: ModelConfig
+    /// Whether the network knows target times other than the current one: generation in a few
+    /// steps asks for them, a plain flow takes many small steps.
+    public var anyStep: Bool
+    /// The scale of guidance that generation needs; 0 where it is in the weights, or not wanted.
+    public var guidance: Double
+    /// How the network is told of target times.
+    public var timeConvention = TimeConvention.pair
+    /// The adapters that the file holds, nil where it holds the whole network.
+    public var adapter: AdapterCard?
+
+    /// Makes a card.
+    public init(model: ModelConfig, anyStep: Bool = false, guidance: Double = 0) {
+      self.model = model
+      self.anyStep = anyStep
+      self.guidance = guidance
+    }
+
+    /// Reads a card; files that say nothing of times have the usual convention.
+    public init(from decoder: any Decoder) throws {
+      let keys = try decoder.container(keyedBy: CodingKeys.self)
+      model = try keys.decode(ModelConfig.self, forKey: .model)
+      anyStep = try keys.decode(Bool.self, forKey: .anyStep)
+      guidance = try keys.decode(Double.self, forKey: .guidance)
+      timeConvention =
+        try keys.decodeIfPresent(TimeConvention.self, forKey: .timeConvention) ?? .pair
+      adapter = try keys.decodeIfPresent(AdapterCard.self, forKey: .adapter)
+    }
+  }
+}
+
+/// The low-rank adapters that a file holds in place of a whole network.
+public struct AdapterCard: Codable, Hashable, Sendable {
+  /// Their rank, scale and places.
+  public var adapters: Adapters
+  /// Where the weights lie that they are added to.
+  public var base: String
+  /// The hash of those weights' content.
+  public var content: String
+
+  /// Makes a card.
+  public init(adapters: Adapters, base: String, content: String) {
+    self.adapters = adapters
+    self.base = base
+    self.content = content
+  }
+}
