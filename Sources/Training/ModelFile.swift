@@ -46,7 +46,7 @@ public struct ModelFile: Sendable {
       let keys = try decoder.container(keyedBy: CodingKeys.self)
       model = try keys.decode(ModelConfig.self, forKey: .model)
       anyStep = try keys.decode(Bool.self, forKey: .anyStep)
-      guidance = try keys.decode(Double.self, forKey: .guidance)
+      guidance = try keys.value(.guidance, in: 0...1000)
       timeConvention =
         try keys.decodeIfPresent(TimeConvention.self, forKey: .timeConvention) ?? .pair
     }
@@ -56,21 +56,24 @@ public struct ModelFile: Sendable {
 
   /// Reads a file and checks every weight against the network's own list.
   ///
+  /// - Parameter allowsOverflow: whether numbers beyond f32's range become infinite.
   /// - Throws: `WeightsError` for a damaged file or weights that do not fit, `TrainingError.noModel`
   ///   for a file of another program, `unreadableCard` for one whose description is wrong.
-  public init(_ path: String, on engine: Engine) throws {
+  public init(_ path: String, on engine: Engine, allowsOverflow: Bool = false) throws {
     let file = try WeightFiles(path: path)
     guard let json = file.metadata[Self.key] else { throw TrainingError.noModel(path: path) }
     do {
-      card = try JSONDecoder().decode(Card.self, from: Data(json.utf8))
+      // JSON is YAML; the reader of recipes says best what is wrong.
+      card = try RecipeDecoder.decode(yaml: json, file: Self.key)
     } catch {
-      throw TrainingError.unreadableCard(path: path, reason: error.inWords)
+      throw TrainingError.unreadableCard(path: path, reason: "\(error)")
     }
     self.path = path
     paths = file.paths
     let declared = card.model.weights
     weights = try file.arrays(
-      declared.mapValues(\.type), shardings: declared.mapValues(\.sharding), on: engine)
+      declared.mapValues(\.type), shardings: declared.mapValues(\.sharding),
+      allowsOverflow: allowsOverflow, on: engine)
   }
 
   /// Writes a network's weights, atomically: in one file, or by several processes in parts.
@@ -111,7 +114,8 @@ extension WeightFiles {
   /// - Parameter shardings: how they are split over the engine's mesh.
   /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen.
   func arrays(
-    _ expected: Named<TensorType>, shardings: Named<Sharding> = Named(), on engine: Engine
+    _ expected: Named<TensorType>, shardings: Named<Sharding> = Named(),
+    allowsOverflow: Bool = false, on engine: Engine
   ) throws -> Named<ShardedArray> {
     var problems: [WeightsError.Problem] = []
     for (name, type) in expected.pairs {
@@ -145,7 +149,9 @@ extension WeightFiles {
       }
     }
     var wanted = expected.pairs.makeIterator()
-    return try engine.cast(stored, of: path) { _ in wanted.next()!.value.dtype }
+    return try engine.cast(stored, of: path, allowsOverflow: allowsOverflow) { _ in
+      wanted.next()!.value.dtype
+    }
   }
 }
 

@@ -90,6 +90,10 @@ public final class Trainer {
     case .resumed:
       let found = try Checkpoint(folder.checkpoint)
       try found.check(recipe, data: origin.data)
+      guard found.step <= recipe.steps else {
+        throw TrainingError.beyondTheEnd(
+          path: folder.checkpoint, step: found.step, steps: recipe.steps)
+      }
       checkpoint = found
     case .continued:
       origin.start = try recipe.start.map { try WeightFiles.contentHash($0) }
@@ -107,14 +111,12 @@ public final class Trainer {
     self.origin = origin
     let (step, trainingStep) = (step, trainingStep)
     let updates = trainingStep.updates(at: step)
-    (function, state) = try folder.prepare {
-      let function = try Self.compile(trainingStep, updates, engine)
-      let state = try Self.withMemoryTold(of: function) {
-        try checkpoint?.state(
-          trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
-          ?? Self.initialState(trainingStep, recipe, engine)
-      }
-      return (function, state)
+    let function = try Self.compile(trainingStep, updates, engine)
+    self.function = function
+    state = try Self.withMemoryTold(of: function) {
+      try checkpoint?.state(
+        trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
+        ?? Self.initialState(trainingStep, recipe, engine)
     }
     functions[updates] = function
   }

@@ -21,8 +21,12 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case notACheckpoint(path: String)
   /// What a checkpoint says of its run cannot be read.
   case unreadableCheckpoint(path: String, reason: String)
-  /// The folder of the run was made by another command.
-  case otherCommand(path: String, found: String, expected: String)
+  /// The folder of the run was made by another command; nil where it does not say by which.
+  case otherCommand(path: String, found: String?, expected: String)
+  /// The folder of the run holds a run's files without its checkpoint.
+  case otherFiles(path: String)
+  /// A run would go on from a step that lies beyond its end.
+  case beyondTheEnd(path: String, step: Int, steps: Int)
   /// A file of weights does not say what network it is of.
   case noModel(path: String)
   /// What a file of weights says of its network cannot be read.
@@ -84,8 +88,16 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       return "\(path) is the checkpoint of a run whose recipe cannot be read: \(reason). Resume it "
         + "with the version of this program that wrote it, or start anew in another folder."
     case .otherCommand(let path, let found, let expected):
-      return "\(path) is a run of twinflow \(found), which twinflow \(expected) would replace. "
+      let run = found.map { "a run of twinflow \($0)" } ?? "a run that does not say what made it"
+      return "\(path) holds \(run), which twinflow \(expected) would replace. "
         + "Choose another output folder, or delete that one."
+    case .otherFiles(let path):
+      return
+        "\(path) is there already, without a checkpoint beside it that a run could go on from. "
+        + "Choose another output folder, or move it away."
+    case .beyondTheEnd(let path, let step, let steps):
+      return "\(path) is of step \(step), and the run shall have \(steps) steps. Resume it with "
+        + "--set steps=N for an N of \(step) or more."
     case .noModel(let path):
       return "\(path) does not name its network. Weights that this program has written do, under "
         + "\"twinflow\" in the file's metadata."
@@ -93,7 +105,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       return "\(path) does not describe its network as it should, under \"twinflow\" in the file's "
         + "metadata: \(reason). Use the version of this program that wrote the file, or write it anew."
     case .otherModel(let path, let found, let expected):
-      return "\(path) holds the weights of \(found); the recipe's model is \(expected). "
+      return "\(path) holds the weights of the model \(found); the recipe's is \(expected). "
         + "Give the recipe the model of the weights that it starts from."
     case .notGenerative(let path):
       return "\(path) holds a classifier, which makes no images. "
@@ -116,8 +128,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       let shown = names.prefix(5).joined(separator: ", ")
       let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
       return "\(count) number\(count == 1 ? "" : "s") of \(path) would become infinite in "
-        + "\(dtype.rawValue): in \(shown)\(rest). Choose a type with a wider range, such as f32 or "
-        + "bf16, or allow it with --allow-overflow."
+        + "\(dtype.rawValue): in \(shown)\(rest). Choose a type with a wider range; "
+        + "twinflow convert --allow-overflow lets them become infinite."
     case .notAClassifier(let path):
       return "\(path) does not hold a classifier, whose features distances are measured in. "
         + "Give the weights of one with --classifier."

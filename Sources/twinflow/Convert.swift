@@ -39,7 +39,7 @@ struct Convert: ParsableCommand {
 
   func run() throws {
     let engine = try engine.open()
-    let file = try ModelFile(input, on: engine)
+    let file = try ModelFile(input, on: engine, allowsOverflow: allowOverflow)
     try ModelFile.write(
       file.weights, card: file.card, to: output, as: dtype, protecting: file.paths,
       allowsOverflow: allowOverflow, on: engine)

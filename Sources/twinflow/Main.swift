@@ -45,14 +45,9 @@ struct EngineOptions: ParsableArguments {
     help: "Whether products, attention and convolutions on a CPU run in our own kernels.")
   var kernels = true
 
-  @Option(help: "How many virtual devices a CPU is taken for, to try meshes.")
+  @Option(
+    help: "How many virtual devices a CPU is taken for, to try meshes.", transform: whole(1...1024))
   var devices = 1
-
-  func validate() throws {
-    guard (1...1024).contains(devices) else {
-      throw ValidationError("--devices is \(devices); give 1 to 1024.")
-    }
-  }
 
   func open(_ group: ProcessGroup? = nil) throws -> Engine {
     try Engine(plugin: plugin, device: device, kernels: kernels, devices: devices, group: group)
