@@ -10,7 +10,8 @@ import Training
 public struct ComparisonRecipe: Codable, Hashable, Sendable {
   /// What the report is called.
   public var title: String
-  /// The training recipe that all methods share, a path relative to the working directory.
+  /// The training recipe that all methods share, a path relative to the working directory
+  /// or that of a recipe which comes with the program.
   public var recipe: String
   /// How the base model differs from it, as `key=value`; nil where the recipe names its start.
   public var base: [String]?
@@ -146,7 +147,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
 
   private func training(_ settings: [RecipeSetting], folder: String) throws -> TrainingRecipe {
     try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe,
+      TrainingRecipe.self, contentsOf: SharedFiles.standard.recipe(recipe),
       settings: shared + settings + [RecipeSetting(["output"], to: "\(output)/\(folder)")])
   }
 

@@ -77,7 +77,7 @@ public final class Trainer {
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
     let isFirst = (engine.group?.rank ?? 0) == 0
     folder = try RunFolder(recipe.output, isFirst: isFirst)
-    if let start = recipe.start, isFirst {
+    if isFirst, let start = try recipe.startPath() {
       let outputs = [folder.weights, folder.checkpoint]
       let inputs = try WeightFiles(path: start).paths
       for output in outputs { try checkOutput(output, replacesNoneOf: inputs) }
@@ -96,7 +96,7 @@ public final class Trainer {
       }
       checkpoint = found
     case .continued:
-      origin.start = try recipe.start.map { try WeightFiles.contentHash($0) }
+      origin.start = try recipe.startPath().map { try WeightFiles.contentHash($0) }
       checkpoint = try Self.same(folder, recipe, origin, notice)
       if checkpoint == nil { try folder.checkReplaceable(by: command) }
     }
@@ -106,7 +106,7 @@ public final class Trainer {
       origin.start = checkpoint.origin?.start
       Self.tellOfRate(checkpoint, recipe, notice)
     } else {
-      origin.start = try origin.start ?? recipe.start.map { try WeightFiles.contentHash($0) }
+      origin.start = try origin.start ?? recipe.startPath().map { try WeightFiles.contentHash($0) }
     }
     self.origin = origin
     let (step, trainingStep) = (step, trainingStep)
@@ -160,7 +160,7 @@ public final class Trainer {
   private static func initialState(
     _ step: TrainingStep, _ recipe: TrainingRecipe, _ engine: Engine
   ) throws -> Named<ShardedArray> {
-    guard let start = recipe.start else {
+    guard let start = try recipe.startPath() else {
       return try engine.compile(Named(), shardings: step.shardings) { _ in
         step.initialState(step.weights.initialized(Key(seed: recipe.seed)))
       }(Named())
