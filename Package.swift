@@ -39,50 +39,72 @@ let package = Package(
     .target(name: "Recipe", dependencies: ["Files", "Yams"]),
     .target(name: "Layers", dependencies: ["Tensors"]),
     .target(name: "Optimizers", dependencies: ["Tensors"]),
-    .target(name: "Weights", dependencies: ["Layers", "Files"]),
+    .target(name: "Weights", dependencies: ["Files", "PJRT", "Tensors", "Layers"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
-    .target(name: "Models", dependencies: ["Layers", "Flow", "Weights"]),
+    .target(
+      name: "Models", dependencies: ["Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
-    .target(name: "Golden", dependencies: ["Flow", "Optimizers", "Weights"]),
+    .target(name: "Golden", dependencies: ["Tensors", "Layers", "Optimizers", "Weights", "Flow"]),
 
     // Data in, pictures and figures out.
     .target(name: "Datasets", dependencies: ["CZlib", "Files"]),
     .target(name: "Pictures", dependencies: ["CCairo", "CPNG", "Files"]),
     .target(
-      name: "Training", dependencies: ["Models", "Optimizers", "Weights", "Datasets", "Processes"]),
-    .target(name: "Evaluation", dependencies: ["Training", "CLAPACKE"]),
+      name: "Training",
+      dependencies: [
+        "Files", "Tensors", "Processes", "Recipe", "Layers", "Optimizers", "Weights", "Flow",
+        "Models", "Datasets",
+      ]),
+    .target(
+      name: "Evaluation",
+      dependencies: [
+        "CLAPACKE", "Files", "Tensors", "Recipe", "Layers", "Weights", "Flow", "Models", "Datasets",
+        "Training",
+      ]),
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "CSystem", "Evaluation", "Golden", "Pictures",
+        "CSystem", "Files", "Tensors", "Processes", "Recipe", "Layers", "Weights", "Flow", "Models",
+        "Golden", "Datasets", "Pictures", "Training", "Evaluation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "twinflow-bench",
       dependencies: [
-        "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Tensors", "Recipe", "Layers", "Optimizers", "Flow", "Models", "Training",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/Steps"),
 
     // What tests share, and the tests.
-    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/Support"),
-    .testTarget(name: "PJRTTests", dependencies: ["PJRT"]),
-    .testTarget(name: "ProcessesTests", dependencies: ["Processes"]),
-    .testTarget(name: "FilesTests", dependencies: ["Files", "CFiles"]),
-    .testTarget(name: "WeightsTests", dependencies: ["Weights", "TestSupport"]),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "CZlib"]),
-    .testTarget(name: "PicturesTests", dependencies: ["Pictures"]),
-    .testTarget(name: "TensorsTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
-    .testTarget(name: "OptimizersTests", dependencies: ["Optimizers", "TestSupport"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
-    .testTarget(name: "CommandTests", dependencies: ["twinflow", "Evaluation", "Pictures"]),
-    .testTarget(name: "GoldenTests", dependencies: ["Golden"]),
+    .target(name: "TestSupport", dependencies: ["PJRT", "Tensors"], path: "Tests/Support"),
+    .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT"]),
+    .testTarget(name: "ProcessesTests", dependencies: ["PJRT", "Processes"]),
+    .testTarget(name: "FilesTests", dependencies: ["CFiles", "Files"]),
+    .testTarget(
+      name: "WeightsTests",
+      dependencies: ["Files", "PJRT", "Tensors", "Layers", "Weights", "TestSupport"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["CZlib", "Files", "Datasets"]),
+    .testTarget(name: "PicturesTests", dependencies: ["Files", "Pictures"]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(name: "LayersTests", dependencies: ["Tensors", "Layers", "TestSupport"]),
+    .testTarget(name: "OptimizersTests", dependencies: ["Tensors", "Optimizers", "TestSupport"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Files", "PJRT", "Tensors", "Recipe", "Layers", "Weights", "Flow", "Models", "Datasets",
+        "Training",
+      ]),
+    .testTarget(
+      name: "EvaluationTests",
+      dependencies: ["Tensors", "Recipe", "Weights", "Datasets", "Training", "Evaluation"]),
+    .testTarget(name: "CommandTests", dependencies: ["twinflow", "Pictures", "Evaluation"]),
+    .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden"]),
     .testTarget(name: "RecipeTests", dependencies: ["Files", "Recipe"]),
     .testTarget(
-      name: "FlowTests",
-      dependencies: ["Flow", "Layers", "Optimizers", "Recipe", "Weights", "TestSupport"]),
-    .testTarget(name: "ModelsTests", dependencies: ["Models", "Layers", "Recipe", "TestSupport"]),
+      name: "FlowTests", dependencies: ["Tensors", "Recipe", "Layers", "Flow", "TestSupport"]),
+    .testTarget(
+      name: "ModelsTests",
+      dependencies: ["Tensors", "Recipe", "Layers", "Flow", "Models", "TestSupport"]),
   ]
 )

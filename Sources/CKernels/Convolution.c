@@ -7,8 +7,6 @@
 
 #ifdef TWINFLOW_ONEDNN
 
-enum Mode { FORWARD, INPUT_GRADIENT, KERNEL_GRADIENT };
-
 // A convolution's numbers; those of the spatial axes stand in groups of three.
 enum {
   MODE, RANK, BATCH, GROUPS, INPUT_CHANNELS, OUTPUT_CHANNELS,
@@ -17,8 +15,7 @@ enum {
 };
 
 // The layout of `[batch, spatial…, channels]`, which oneDNN names batch, channels, spatial.
-static bool describeData(
-    dnnl_memory_desc_t *layout, const int64_t *key, int64_t channels, int sizes) {
+static Layout dataLayout(const int64_t *key, int64_t channels, int sizes) {
   dnnl_dims_t size = {key[BATCH], channels}, stride = {0, 1};
   int64_t next = channels;
   for (int64_t i = key[RANK] - 1; i >= 0; i--) {
@@ -27,13 +24,12 @@ static bool describeData(
     next *= size[2 + i];
   }
   stride[0] = next;
-  return dnnl.memory_desc_init_by_strides(
-             layout, (int)key[RANK] + 2, size, dnnl_f32, stride) == dnnl_success;
+  return OneDNN_layout((int)key[RANK] + 2, size, stride);
 }
 
 // The layout of `[spatial…, channels in / groups, channels out]`, which oneDNN names groups, out, in,
-// spatial; or the one that the convolution likes best.
-static bool describeKernel(dnnl_memory_desc_t *layout, const int64_t *key, bool best) {
+// spatial; or the one that the convolution prefers.
+static Layout kernelLayout(const int64_t *key, bool preferred) {
   int64_t groups = key[GROUPS], in = key[INPUT_CHANNELS] / groups, out = key[OUTPUT_CHANNELS];
   int first = groups > 1;
   dnnl_dims_t size = {groups}, stride = {out / groups};
@@ -47,78 +43,43 @@ static bool describeKernel(dnnl_memory_desc_t *layout, const int64_t *key, bool 
     stride[first + 2 + i] = next;
     next *= key[KERNEL + i];
   }
-  int rank = first + 2 + (int)key[RANK];
-  if (dnnl.memory_desc_init_by_strides(layout, rank, size, dnnl_f32, stride) != dnnl_success)
-    return false;
-  if (best) layout->format_kind = dnnl_format_kind_any;
-  return true;
-}
-
-static dnnl_primitive_desc_t describe(
-    const dnnl_convolution_desc_t *operation, const_dnnl_primitive_desc_t hint) {
-  dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attributes = OneDNN_attributes();
-  dnnl.primitive_desc_create(&description, operation, attributes, dnnl.engine, hint);
-  dnnl.primitive_attr_destroy(attributes);
-  return description;
+  return OneDNN_layout(first + 2 + (int)key[RANK], size, preferred ? NULL : stride);
 }
 
 // A primitive that brings a kernel from one layout into another.
-static Primitive *makeReorder(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
+static Primitive *makeReorder(Layout from, Layout to) {
   Primitive *reorder = calloc(1, sizeof *reorder);
   if (!reorder) return NULL;
-  reorder->source = *from;
-  reorder->destination = *to;
-  dnnl_primitive_desc_t description;
-  dnnl_primitive_attr_t attributes = OneDNN_attributes();
-  dnnl_status_t status = dnnl.reorder_primitive_desc_create(
-      &description, from, dnnl.engine, to, dnnl.engine, attributes);
-  dnnl.primitive_attr_destroy(attributes);
-  if (status == dnnl_success && OneDNN_finish(reorder, description)) return reorder;
+  reorder->source = from;
+  reorder->destination = to;
+  if (OneDNN_makeReorder(reorder)) return reorder;
   free(reorder);
   return NULL;
 }
 
 static bool make(Primitive *primitive, const int64_t *key) {
-  dnnl_memory_desc_t kernel, best;
-  if (!describeData(&primitive->source, key, key[INPUT_CHANNELS], INPUT) ||
-      !describeData(&primitive->destination, key, key[OUTPUT_CHANNELS], OUTPUT) ||
-      !describeKernel(&kernel, key, false) || !describeKernel(&best, key, true))
-    return false;
-  dnnl_dims_t strides, gaps, low, high;
+  enum Mode mode = (enum Mode)key[MODE];
+  Window window;
   for (int i = 0; i < key[RANK]; i++) {
-    strides[i] = key[STRIDES + i];
-    gaps[i] = key[DILATION + i] - 1;
-    low[i] = key[LOW + i];
-    high[i] = key[HIGH + i];
+    window.strides[i] = key[STRIDES + i];
+    window.gaps[i] = key[DILATION + i] - 1;
+    window.low[i] = key[LOW + i];
+    window.high[i] = key[HIGH + i];
   }
-  dnnl_convolution_desc_t operation;
-  if (dnnl.dilated_convolution_forward_desc_init(
-          &operation, dnnl_forward_training, dnnl_convolution_direct, &primitive->source, &best,
-          NULL, &primitive->destination, strides, gaps, low, high) != dnnl_success)
-    return false;
-  dnnl_primitive_desc_t description = describe(&operation, NULL), forward = description;
-  dnnl_status_t status = dnnl_success;
-  if (key[MODE] == INPUT_GRADIENT)
-    status = dnnl.dilated_convolution_backward_data_desc_init(
-        &operation, dnnl_convolution_direct, &primitive->source, &best, &primitive->destination,
-        strides, gaps, low, high);
-  if (key[MODE] == KERNEL_GRADIENT)
-    status = dnnl.dilated_convolution_backward_weights_desc_init(
-        &operation, dnnl_convolution_direct, &primitive->source, &best, NULL,
-        &primitive->destination, strides, gaps, low, high);
-  if (key[MODE] != FORWARD) {
-    description = forward && status == dnnl_success ? describe(&operation, forward) : NULL;
-    if (forward) dnnl.primitive_desc_destroy(forward);
+  primitive->source = dataLayout(key, key[INPUT_CHANNELS], INPUT);
+  primitive->destination = dataLayout(key, key[OUTPUT_CHANNELS], OUTPUT);
+  Layout preferred = kernelLayout(key, true);
+  bool made = OneDNN_makeConvolution(primitive, mode, preferred, &window);
+  OneDNN_destroyLayout(preferred);
+  // Layouts stay for as long as primitives do, which is for good.
+  Layout kernel = made ? kernelLayout(key, false) : NULL;
+  if (!kernel) return false;
+  if (dnnl.memory_desc_equal(kernel, primitive->weights)) {
+    OneDNN_destroyLayout(kernel);
+    return true;
   }
-  if (!description) return false;
-  dnnl_query_t query =
-      key[MODE] == KERNEL_GRADIENT ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
-  primitive->weights = *dnnl.primitive_desc_query_md(description, query, 0);
-  if (!OneDNN_finish(primitive, description)) return false;
-  if (dnnl.memory_desc_equal(&kernel, &primitive->weights)) return true;
-  primitive->reorder = key[MODE] == KERNEL_GRADIENT
-      ? makeReorder(&primitive->weights, &kernel) : makeReorder(&kernel, &primitive->weights);
+  primitive->reorder = mode == KERNEL_GRADIENT ? makeReorder(primitive->weights, kernel)
+                                               : makeReorder(kernel, primitive->weights);
   return primitive->reorder != NULL;
 }
 
@@ -155,16 +116,16 @@ static void part(void *context, int64_t index) {
   float *kernel = mode == KERNEL_GRADIENT && work->partial
       ? (float *)(work->partial + index * work->partialSize) : work->kernel;
   const Operand operands[] = {
-      {mode == INPUT_GRADIENT ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, &here->source, input},
-      {mode == KERNEL_GRADIENT ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, &here->weights, kernel},
-      {mode == FORWARD ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, &here->destination, output},
+      {mode == INPUT_GRADIENT ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, here->source, input},
+      {mode == KERNEL_GRADIENT ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, here->weights, kernel},
+      {mode == FORWARD ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, here->destination, output},
   };
   if (!OneDNN_run(here, operands, 3)) work->failed = true;
 }
 
 static bool reorder(const Primitive *reorder, void *from, void *to) {
   const Operand operands[] = {
-      {DNNL_ARG_FROM, &reorder->source, from}, {DNNL_ARG_TO, &reorder->destination, to}};
+      {DNNL_ARG_FROM, reorder->source, from}, {DNNL_ARG_TO, reorder->destination, to}};
   return OneDNN_run(reorder, operands, 2);
 }
 
@@ -238,7 +199,7 @@ static XLA_FFI_Error *convolve(XLA_FFI_Frame *frame, enum Mode mode) {
   if (!first) return Call_error(frame, "oneDNN has no such convolution");
   void *buffer = NULL;
   float *kernel = work.kernel;
-  size_t size = dnnl.memory_desc_get_size(&first->weights);
+  size_t size = dnnl.memory_desc_get_size(first->weights);
   bool needsBuffer = first->reorder || (mode == KERNEL_GRADIENT && work.parts > 1);
   if (needsBuffer && mode == KERNEL_GRADIENT) {
     work.partialSize = (size + 63) / 64 * 64;

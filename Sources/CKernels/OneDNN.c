@@ -89,31 +89,13 @@ const Primitive *OneDNN_primitive(
   return entry && entry->works ? &entry->primitive : NULL;
 }
 
-dnnl_primitive_attr_t OneDNN_attributes(void) {
-  dnnl_primitive_attr_t attributes = NULL;
-  if (dnnl.primitive_attr_create(&attributes) != dnnl_success) return NULL;
-  dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-  return attributes;
-}
-
-bool OneDNN_finish(Primitive *primitive, dnnl_primitive_desc_t description) {
-  bool made = dnnl.primitive_create(&primitive->primitive, description) == dnnl_success;
-  if (made) {
-    primitive->scratch =
-        *dnnl.primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    primitive->scratchSize = dnnl.memory_desc_get_size(&primitive->scratch);
-  }
-  dnnl.primitive_desc_destroy(description);
-  return made;
-}
-
 bool OneDNN_run(const Primitive *primitive, const Operand *operands, int count) {
   dnnl_stream_t stream = threadStream();
   void *scratch = primitive->scratchSize > 0 ? Call_memory(primitive->scratchSize) : NULL;
   if (!stream || (primitive->scratchSize > 0 && !scratch)) return false;
   dnnl_exec_arg_t args[8] = {0};
   dnnl_status_t status = dnnl_success;
-  const Operand temporary = {DNNL_ARG_SCRATCHPAD, &primitive->scratch, scratch};
+  const Operand temporary = {DNNL_ARG_SCRATCHPAD, primitive->scratch, scratch};
   int made = 0, all = count + (primitive->scratchSize > 0);
   for (; made < all && status == dnnl_success; made++) {
     const Operand *each = made < count ? &operands[made] : &temporary;

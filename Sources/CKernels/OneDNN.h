@@ -1,4 +1,5 @@
-// oneDNN, looked up when the first kernel is asked for, so that a program runs without it too.
+// oneDNN of version 2 or 3, whichever the build has the headers of: looked up when the first kernel
+// is asked for, so that a program runs without it too.
 
 #ifndef TWINFLOW_ONEDNN_H
 #define TWINFLOW_ONEDNN_H
@@ -9,7 +10,7 @@
 
 #if __has_include(<oneapi/dnnl/dnnl.h>)
 #include <oneapi/dnnl/dnnl.h>
-#if DNNL_VERSION_MAJOR == 2
+#if DNNL_VERSION_MAJOR == 2 || DNNL_VERSION_MAJOR == 3
 #define TWINFLOW_ONEDNN 1
 #endif
 #endif
@@ -19,30 +20,50 @@ bool OneDNN_load(void);
 
 #ifdef TWINFLOW_ONEDNN
 
-// The functions that are used here.
-#define ONEDNN_FUNCTIONS(each)        \
+// The functions that are used here: of both versions, and of each.
+#define ONEDNN_COMMON_FUNCTIONS(each) \
   each(engine_create)                 \
   each(stream_create)                 \
   each(stream_wait)                   \
   each(stream_destroy)                \
   each(memory_create)                 \
   each(memory_destroy)                \
-  each(memory_desc_init_by_strides)   \
   each(memory_desc_get_size)          \
   each(memory_desc_equal)             \
   each(primitive_attr_create)         \
   each(primitive_attr_destroy)        \
   each(primitive_attr_set_scratchpad_mode) \
-  each(primitive_desc_create)         \
   each(primitive_desc_destroy)        \
   each(primitive_desc_query_md)       \
   each(primitive_create)              \
   each(primitive_execute)             \
+  each(reorder_primitive_desc_create)
+
+#if DNNL_VERSION_MAJOR == 2
+#define ONEDNN_FUNCTIONS(each)        \
+  ONEDNN_COMMON_FUNCTIONS(each)       \
+  each(memory_desc_init_by_strides)   \
+  each(primitive_desc_create)         \
   each(matmul_desc_init)              \
-  each(reorder_primitive_desc_create) \
   each(dilated_convolution_forward_desc_init)         \
   each(dilated_convolution_backward_data_desc_init)   \
   each(dilated_convolution_backward_weights_desc_init)
+// A description of an array's sizes and strides.
+typedef const dnnl_memory_desc_t *Layout;
+#else
+#define ONEDNN_FUNCTIONS(each)        \
+  ONEDNN_COMMON_FUNCTIONS(each)       \
+  each(memory_desc_create_with_strides) \
+  each(memory_desc_create_with_tag)   \
+  each(memory_desc_clone)             \
+  each(memory_desc_destroy)           \
+  each(matmul_primitive_desc_create)  \
+  each(convolution_forward_primitive_desc_create)       \
+  each(convolution_backward_data_primitive_desc_create) \
+  each(convolution_backward_weights_primitive_desc_create)
+// A description of an array's sizes and strides.
+typedef const_dnnl_memory_desc_t Layout;
+#endif
 
 typedef struct OneDNN {
 #define ONEDNN_FIELD(name) __typeof__(&dnnl_##name) name;
@@ -57,7 +78,7 @@ extern OneDNN dnnl;
 typedef struct Primitive {
   dnnl_primitive_t primitive;
   // Of the source, the weights, the destination and the scratch memory, as the primitive wants them.
-  dnnl_memory_desc_t source, weights, destination, scratch;
+  Layout source, weights, destination, scratch;
   size_t scratchSize;
   // What brings a kernel from our layout into the primitive's, or a gradient back; often null.
   struct Primitive *reorder;
@@ -71,18 +92,36 @@ const Primitive *OneDNN_primitive(
 // An argument of a primitive.
 typedef struct Operand {
   int role;
-  const dnnl_memory_desc_t *layout;
+  Layout layout;
   void *data;
 } Operand;
 
 // Runs a primitive on the calling thread; false where it fails.
 bool OneDNN_run(const Primitive *primitive, const Operand *operands, int count);
 
-// Attributes that say that the caller brings the scratch memory.
-dnnl_primitive_attr_t OneDNN_attributes(void);
+// The layout of an array in f32 by the strides of its axes, or for null strides the one that the
+// primitive which takes it prefers. Null where it fails.
+Layout OneDNN_layout(int rank, const dnnl_dims_t sizes, const dnnl_dims_t strides);
 
-// Makes the primitive of a description and asks for its scratch memory; the description goes.
-bool OneDNN_finish(Primitive *primitive, dnnl_primitive_desc_t description);
+void OneDNN_destroyLayout(Layout layout);
+
+// Makes the product of the primitive's source and weights.
+bool OneDNN_makeProduct(Primitive *primitive);
+
+enum Mode { FORWARD, INPUT_GRADIENT, KERNEL_GRADIENT };
+
+// The window of a convolution: a number for each spatial axis; `gaps` of 0 are dense.
+typedef struct Window {
+  dnnl_dims_t strides, gaps, low, high;
+} Window;
+
+// Makes a convolution, or one of its gradients, of the primitive's source and destination with
+// a kernel of layout `kernel`; the primitive's weights become the layout that it takes the kernel in.
+bool OneDNN_makeConvolution(
+    Primitive *primitive, enum Mode mode, Layout kernel, const Window *window);
+
+// Makes what brings an array from the primitive's source layout into that of its destination.
+bool OneDNN_makeReorder(Primitive *primitive);
 
 #endif
 #endif

@@ -7,29 +7,16 @@
 // A product of `rows` by `inner` by `columns`, by the element strides of its operands.
 enum { ROWS, INNER, COLUMNS, LEFT_ROW, LEFT_INNER, RIGHT_INNER, RIGHT_COLUMN, OUT_ROW, SIZE };
 
-static bool describe(
-    dnnl_memory_desc_t *layout, int64_t rows, int64_t columns, int64_t row, int64_t column) {
+static Layout layout(int64_t rows, int64_t columns, int64_t row, int64_t column) {
   const dnnl_dims_t sizes = {rows, columns}, strides = {row, column};
-  return dnnl.memory_desc_init_by_strides(layout, 2, sizes, dnnl_f32, strides) == dnnl_success;
+  return OneDNN_layout(2, sizes, strides);
 }
 
 static bool make(Primitive *primitive, const int64_t *key) {
-  if (!describe(&primitive->source, key[ROWS], key[INNER], key[LEFT_ROW], key[LEFT_INNER]) ||
-      !describe(
-          &primitive->weights, key[INNER], key[COLUMNS], key[RIGHT_INNER], key[RIGHT_COLUMN]) ||
-      !describe(&primitive->destination, key[ROWS], key[COLUMNS], key[OUT_ROW], 1))
-    return false;
-  dnnl_matmul_desc_t operation;
-  dnnl_primitive_desc_t description;
-  if (dnnl.matmul_desc_init(
-          &operation, &primitive->source, &primitive->weights, NULL, &primitive->destination) !=
-      dnnl_success)
-    return false;
-  dnnl_primitive_attr_t attributes = OneDNN_attributes();
-  dnnl_status_t status =
-      dnnl.primitive_desc_create(&description, &operation, attributes, dnnl.engine, NULL);
-  dnnl.primitive_attr_destroy(attributes);
-  return status == dnnl_success && OneDNN_finish(primitive, description);
+  primitive->source = layout(key[ROWS], key[INNER], key[LEFT_ROW], key[LEFT_INNER]);
+  primitive->weights = layout(key[INNER], key[COLUMNS], key[RIGHT_INNER], key[RIGHT_COLUMN]);
+  primitive->destination = layout(key[ROWS], key[COLUMNS], key[OUT_ROW], 1);
+  return OneDNN_makeProduct(primitive);
 }
 
 typedef struct Work {
@@ -52,11 +39,11 @@ static void part(void *context, int64_t index) {
   else key[COLUMNS] = work->columns;
   const Primitive *primitive = OneDNN_primitive(key, SIZE, make);
   const Operand operands[] = {
-      {DNNL_ARG_SRC, primitive ? &primitive->source : NULL,
+      {DNNL_ARG_SRC, primitive ? primitive->source : NULL,
        (float *)work->left + row * key[LEFT_ROW]},
-      {DNNL_ARG_WEIGHTS, primitive ? &primitive->weights : NULL,
+      {DNNL_ARG_WEIGHTS, primitive ? primitive->weights : NULL,
        (float *)work->right + column * key[RIGHT_COLUMN]},
-      {DNNL_ARG_DST, primitive ? &primitive->destination : NULL,
+      {DNNL_ARG_DST, primitive ? primitive->destination : NULL,
        work->out + row * key[OUT_ROW] + column},
   };
   if (!primitive || !OneDNN_run(primitive, operands, 3)) work->failed = true;

@@ -16,6 +16,8 @@ public struct FashionMNIST: Sendable {
   /// The folder that Debian's package fills.
   public static let folder = "/usr/share/datasets/fashion-mnist"
 
+  /// Which part of the set it is.
+  public let part: Part
   /// The number of pictures.
   public let count: Int
   /// The height and width of a picture.
@@ -49,6 +51,7 @@ public struct FashionMNIST: Sendable {
       throw DatasetError.inconsistent(
         path: labelPath, reason: "a label is \(labels.bytes.max() ?? 0), they go from 0 to 9")
     }
+    self.part = part
     count = images.sizes[0]
     pixels = images.bytes
     self.labels = labels.bytes

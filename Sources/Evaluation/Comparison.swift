@@ -34,6 +34,8 @@ public struct Comparison {
     runs = try base + recipe.methods.map { (name: $0.name, recipe: try recipe.training($0)) }
     yardstick = try Yardstick(
       runs[0].recipe.data, samples: recipe.samples, classifier: classifier, on: engine)
+    for (name, training) in runs { try yardstick.check(training.model, "the method \(name)") }
+    try Self.checkOutputs(recipe.output)
   }
 
   /// Runs it. What an earlier run has trained or measured is taken from there where everything that
@@ -61,10 +63,10 @@ public struct Comparison {
           events(.training(name, $0))
         }, stopping: stopping)
       guard finished else { return nil }
-      let path = training.output + "/weights.safetensors"
+      let path = training.result
       let key = try key(of: path)
       let kept = Measured(of: training)
-      if let kept, kept.key == key {
+      if let kept, kept.key == key, kept.isIntact {
         report.rows.append(kept.row.named(name))
         continue
       }
@@ -79,13 +81,34 @@ public struct Comparison {
       let row = ComparisonReport.Row(
         name: name, trainingSteps: training.steps,
         evaluations: try TrainingCost(training).evaluations,
-        seconds: seconds.isEmpty ? kept?.row.seconds : seconds.sorted()[seconds.count / 2],
+        seconds: seconds.isEmpty
+          ? kept?.isIntact == true ? kept?.row.seconds : nil : seconds.sorted()[seconds.count / 2],
         memory: try trainer.memory(), parameters: trainer.parameters,
         distances: marks.map(\.distance), accuracies: marks.map(\.accuracy))
-      try Measured(key: key, row: row).write(for: training)
+      try Measured(key, row).write(for: training)
       report.rows.append(row)
     }
     return report
+  }
+
+  /// Checks, before anything is trained, that what is written in the end replaces nothing else.
+  private static func checkOutputs(_ folder: String) throws {
+    let report = folder + "/report.json"
+    let data = FileManager.default.contents(atPath: report)
+    if let data, (try? JSONDecoder().decode(ComparisonReport.self, from: data)) == nil {
+      throw FileError.otherKind(
+        path: report, found: "something else", expected: "the report of a comparison")
+    }
+    let text = folder + "/report.md"
+    if data == nil, FileManager.default.fileExists(atPath: text) {
+      throw FileError.otherKind(
+        path: text, found: "a text that no comparison has written", expected: "a report")
+    }
+    try FileKind.json.checkReplaceable(report)
+    try FileKind.text.checkReplaceable(text)
+    for picture in ["distances.png", "one-step.png"] {
+      try FileKind.png.checkReplaceable("\(folder)/\(picture)")
+    }
   }
 
   /// The hash of everything that a measurement depends on.
@@ -102,7 +125,7 @@ public struct Comparison {
   /// - Throws: the errors of files.
   public func networks() throws -> [(name: String, file: ModelFile)] {
     try runs.map { name, training in
-      (name, try ModelFile(training.output + "/weights.safetensors", on: engine))
+      (name, try ModelFile(training.result, on: engine))
     }
   }
 
@@ -129,8 +152,20 @@ private struct Measured: Codable {
   /// The hash of everything that it depends on.
   let key: String
   let row: ComparisonReport.Row
+  /// The hash of both, by which a file that was edited is known.
+  let check: String
 
-  init(key: String, row: ComparisonReport.Row) { (self.key, self.row) = (key, row) }
+  init(_ key: String, _ row: ComparisonReport.Row) throws {
+    (self.key, self.row) = (key, row)
+    check = try Self.check(key, row)
+  }
+
+  /// Whether the file says what was measured.
+  var isIntact: Bool { (try? Self.check(key, row)) == check }
+
+  private static func check(_ key: String, _ row: ComparisonReport.Row) throws -> String {
+    ContentHash.of(key + (try JSONFile.text(row)))
+  }
 
   init?(of training: TrainingRecipe) {
     guard let data = FileManager.default.contents(atPath: Self.path(training)),

@@ -10,7 +10,8 @@ import Training
 public struct ComparisonRecipe: Codable, Hashable, Sendable {
   /// What the report is called.
   public var title: String
-  /// The training recipe that all methods share, a path relative to the working directory.
+  /// The training recipe that all methods share, a path relative to the working directory
+  /// or that of a recipe which comes with the program.
   public var recipe: String
   /// How the base model differs from it, as `key=value`; nil where the recipe names its start.
   public var base: [String]?
@@ -44,7 +45,8 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
       name = try keys.value(
         .name,
         where: { name in
-          !name.allSatisfy(\.isWhitespace) && !name.unicodeScalars.contains { $0.value < 32 }
+          !name.allSatisfy(\.isWhitespace)
+            && name.rangeOfCharacter(from: .newlines.union(.controlCharacters)) == nil
         }, "it must be a line of text")
       set = try keys.value(.set, default: [])
     }
@@ -73,10 +75,17 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
       where: { !$0.isEmpty && $0.allSatisfy(SamplerSettings.counts.contains) },
       "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2, 4, 8]")
     samples = try keys.value(.samples, default: 2000, in: Evaluator.samples)
-    methods = try keys.value(
-      .methods,
-      where: { methods in !methods.isEmpty && Set(methods.map(\.name)).count == methods.count },
-      "it must list methods of different names")
+    methods = try keys.value(.methods)
+    let names = methods.map(\.name)
+    guard !names.isEmpty, Set(names).count == names.count else {
+      throw InvalidRecipeValue(
+        CodingKeys.methods, "a list of \(names)", "it must list methods of different names")
+    }
+    guard base == nil || !names.contains(Self.baseFolder) else {
+      throw InvalidRecipeValue(
+        CodingKeys.methods, "a list with \"\(Self.baseFolder)\"",
+        "the base model has that name in the report")
+    }
     output = try keys.path(.output)
     guard Set(methods.map { folder($0.name) }).count == methods.count else {
       throw InvalidRecipeValue(
@@ -138,7 +147,7 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
 
   private func training(_ settings: [RecipeSetting], folder: String) throws -> TrainingRecipe {
     try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe,
+      TrainingRecipe.self, contentsOf: SharedFiles.standard.recipe(recipe),
       settings: shared + settings + [RecipeSetting(["output"], to: "\(output)/\(folder)")])
   }
 

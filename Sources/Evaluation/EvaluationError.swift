@@ -8,6 +8,10 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   case otherClasses(classifier: String, classes: Int, found: Int)
   /// A network knows fewer classes than the classifier that is to judge its samples.
   case fewerClasses(path: String, found: Int, classifier: String, expected: Int)
+  /// A set has too few pictures for a covariance.
+  case tooFew(source: String, found: Int)
+  /// The classifier's features of all real pictures are the same.
+  case featuresConstant(classifier: String)
   /// The classifier's features of finite images are NaN or infinite.
   case featuresNotFinite(classifier: String)
   /// The eigenvalues of a covariance were not found.
@@ -26,6 +30,13 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
     case .fewerClasses(let path, let found, let classifier, let expected):
       "The network \(path) knows \(found) classes and the classifier \(classifier) \(expected). "
         + "Name a classifier of the network's classes with --classifier."
+    case .tooFew(let source, let found):
+      "\(source) has \(found) picture\(found == 1 ? "" : "s"); at least \(Evaluator.samples.lowerBound) are "
+        + "needed to measure a distance. Name a larger set."
+    case .featuresConstant(let classifier):
+      "The features that the classifier \(classifier) computes are the same for all real pictures, so "
+        + "that they tell nothing: its weights are damaged, or the pictures are all equal. Train it "
+        + "again, or name another one with --classifier."
     case .featuresNotFinite(let classifier):
       "The features that the classifier \(classifier) computes are not finite: its weights are "
         + "damaged. Train it again, or name another one with --classifier."

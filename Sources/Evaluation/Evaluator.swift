@@ -129,27 +129,42 @@ public struct Evaluator: Sendable {
 
   /// Measures the first real pictures of a set.
   ///
-  /// - Throws: `EvaluationError.otherShape` where the classifier takes others.
+  /// - Throws: `EvaluationError.otherShape` where the classifier takes others, `tooFew`, and
+  ///   `featuresConstant`.
   public func measure(_ set: FashionMNIST, counts: [Int]) throws -> [Measurement] {
-    try checkShape([set.size, set.size, 1], of: "the data set")
-    return try measure(counts) { number in
+    let name = "The set of \(set.part == .test ? "test" : "training") pictures"
+    try checkShape([set.size, set.size, 1], of: name)
+    guard set.count >= Self.samples.lowerBound else {
+      throw EvaluationError.tooFew(source: name, found: set.count)
+    }
+    let measured = try measure(counts) { number in
       // The last batch is filled up with the set's last picture, which is not counted.
       let indices = (number * Self.batch..<(number + 1) * Self.batch).map { min($0, set.count - 1) }
       let images = try engine.array(
         set.images(indices), shape: [Self.batch, set.size, set.size, 1])
       return Batch(images: images, labels: indices.map { Int32(set.labels[$0]) })
     }
+    guard measured.allSatisfy(\.features.varies) else {
+      throw EvaluationError.featuresConstant(classifier: classifier.path)
+    }
+    return measured
   }
 
   /// Checks that a network's samples are what the classifier takes.
   ///
   /// - Throws: `EvaluationError.otherShape`, and `otherClasses` where it knows fewer classes.
-  public func check(_ file: ModelFile) throws {
-    let (shape, classes) = file.model.sample
-    try checkShape(shape, of: file.path)
+  public func check(_ file: ModelFile) throws { try check(file.model, file.path) }
+
+  /// Checks that a model's samples are what the classifier takes.
+  ///
+  /// - Parameter name: what messages call the model.
+  /// - Throws: `EvaluationError.otherShape`, and `otherClasses` where it knows fewer classes.
+  public func check(_ model: ModelConfig, _ name: String) throws {
+    let (shape, classes) = model.sample
+    try checkShape(shape, of: name)
     guard classes >= classifier.model.sample.classes else {
       throw EvaluationError.fewerClasses(
-        path: file.path, found: classes, classifier: classifier.path,
+        path: name, found: classes, classifier: classifier.path,
         expected: classifier.model.sample.classes)
     }
   }

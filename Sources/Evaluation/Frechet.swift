@@ -47,6 +47,12 @@ public struct FeatureStatistics: Sendable, Equatable {
     return result
   }
 
+  /// Whether the vectors differ by more than rounding.
+  var varies: Bool {
+    let (mean, covariance) = (mean, covariance)
+    return (0..<width).contains { covariance[$0 * width + $0] > 1e-12 * mean[$0] * mean[$0] }
+  }
+
   /// The Fréchet distance to other statistics, if both were of normal distributions:
   /// `|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2·(Σ₁Σ₂)^½)` (Heusel and others, 2017).
   ///

@@ -1,5 +1,6 @@
 import Datasets
 import Flow
+import Models
 import Tensors
 import Training
 import Weights
@@ -63,6 +64,14 @@ enum Yardstick {
       SlicedWasserstein.distance(
         set.sample(count, seed: Self.realSeed), set.sample(count, seed: Self.realSeed + 1))
     }
+  }
+
+  /// Checks that it can measure a model's samples.
+  ///
+  /// - Parameter name: what messages call the model.
+  /// - Throws: `EvaluationError`.
+  func check(_ model: ModelConfig, _ name: String) throws {
+    if case .pictures(let evaluator, _, _, _) = self { try evaluator.check(model, name) }
   }
 
   /// What tells it from others: the hashes of the classifier and the test pictures, or the name of

@@ -1,5 +1,7 @@
 /// What can go wrong with a file as such.
 public enum FileError: Error, Equatable, CustomStringConvertible {
+  /// A file that comes with the program is in none of the places where it may be.
+  case notFound(name: String, places: [String])
   /// A file cannot be read.
   case unreadable(path: String, reason: String)
   /// A file or folder cannot be written.
@@ -14,6 +16,11 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
   /// What was found and what to do.
   public var description: String {
     switch self {
+    case .notFound(let name, let places):
+      "\(name) was not found. These places were looked in:\n"
+        + places.map { "  \($0)\n" }.joined()
+        + "Name a file that is there, or set TWINFLOW_SHARE to the folder that holds the program's "
+        + "Recipes and Assets."
     case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)."
     case .unwritable(let path, let reason):
       "\(path) cannot be written: \(reason). "

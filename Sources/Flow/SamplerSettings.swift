@@ -100,6 +100,9 @@ public struct SamplerSettings: Codable, Hashable, Sendable {
     } + [0]
   }
 
+  /// How many rounds of fresh noise are numbered up to the last step that takes any.
+  package var freshNoises: Int { (steps.lastIndex { $0.needsNoise } ?? -1) + 1 }
+
   /// All steps.
   var steps: [Step<Double>] {
     let times = times

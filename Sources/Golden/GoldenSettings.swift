@@ -54,6 +54,31 @@ extension GoldenCase {
       }
     }
 
+    /// What no method can be told, nil where there is nothing.
+    ///
+    /// - Parameter orders: those that the method has.
+    func problem(orders: ClosedRange<Int>) -> String? {
+      func outside(_ name: String, _ value: Double?, _ range: ClosedRange<Double>) -> String? {
+        guard let value, !range.contains(value) else { return nil }
+        let end = range.upperBound.isFinite ? "to \(range.upperBound)" : "on"
+        return "its \(name) is \(value), and a number from \(range.lowerBound) \(end) was expected"
+      }
+      if !orders.contains(estimateOrder) {
+        return "its estimate_order is \(estimateOrder), and a whole number from "
+          + "\(orders.lowerBound) to \(orders.upperBound) was expected"
+      }
+      if case .barron(_, let c) = distance, !(c > 0) {
+        return "its loss_func_type has a c of \(c), and a number above 0 was expected"
+      }
+      if let control = timeDistribution, !control.allSatisfy({ $0 > 0 }) {
+        return "its time_dist_ctrl is \(control), and numbers above 0 were expected"
+      }
+      return outside("enhanced_ratio", enhancedRatio, 0...(.greatestFiniteMagnitude))
+        ?? outside("ema_decay_rate", averageRate, 0...1)
+        ?? outside("consistc_ratio", consistencyRatio, 0...1)
+        ?? outside("dist_match_cof", rectification, 0...(.greatestFiniteMagnitude))
+    }
+
     private func unknown(_ key: Key, _ value: String, _ decoder: any Decoder) -> DecodingError {
       .dataCorrupted(
         .init(
@@ -108,8 +133,11 @@ extension GoldenCase {
     /// The settings under our names, nil for what no sampler has.
     var settings: SamplerSettings? {
       let styles: [String: SamplerSettings.Style] = ["few": .few, "mul": .multi, "any": .any]
-      guard let style = styles[sampling_style], sampling_steps >= 1, 1...2 ~= sampling_order,
-        time_dist_ctrl.count == 3, rfba_gap_steps.count == 2
+      guard let style = styles[sampling_style], (1...GoldenCase.mostSteps).contains(sampling_steps),
+        (1...2).contains(sampling_order), (0...1).contains(stochast_ratio.value ?? 0),
+        extrapol_ratio >= 0, time_dist_ctrl.count == 3, time_dist_ctrl.allSatisfy({ $0 > 0 }),
+        rfba_gap_steps.count == 2, rfba_gap_steps.allSatisfy({ (0..<1).contains($0) }),
+        rfba_gap_steps.reduce(0, +) < 1
       else { return nil }
       var settings = SamplerSettings()
       settings.style = style

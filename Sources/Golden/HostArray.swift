@@ -18,9 +18,12 @@ struct HostArray: Sendable {
   /// The same elements on one axis.
   var flat: HostArray { HostArray(values, [values.count]) }
 
+  /// The size of the first axis; 0 where there is none.
+  var rowCount: Int { shape.first ?? 0 }
+
   /// Rows of the first axis, those of several ranges one after the other.
   func rows(_ ranges: [Range<Int>]) -> HostArray {
-    let width = values.count / max(1, shape[0])
+    let width = values.count / max(1, rowCount)
     let chosen = ranges.flatMap { values[$0.lowerBound * width..<$0.upperBound * width] }
     return HostArray(chosen, [ranges.reduce(0) { $0 + $1.count }] + shape.dropFirst())
   }

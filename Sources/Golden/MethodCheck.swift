@@ -6,6 +6,7 @@ extension GoldenCase {
   /// The training steps of a case, one after the other, by gradient descent.
   struct Steps {
     private let golden: GoldenCase
+    private let draws: [Draw]
     private let program: HostProgram
     private var state = Named<HostArray>()
     private let frozen: Named<HostArray>
@@ -13,10 +14,11 @@ extension GoldenCase {
 
     /// Compiles the step: the target network's average, the loss, its gradients, the update.
     init(
-      _ golden: GoldenCase, averageRate rate: Double, on client: Client,
+      _ golden: GoldenCase, draws: [Draw], averageRate rate: Double, on client: Client,
       _ loss: (Networks, Samples, Named<Tensor>) -> Loss
     ) throws {
       self.golden = golden
+      self.draws = draws
       averages = rate > 0 && rate < 1
       let (weights, average) = golden.trainable
       frozen = golden.kind == .lora ? golden.inputs.group("model.base").prefixed("frozen") : Named()
@@ -25,7 +27,7 @@ extension GoldenCase {
       state["decay"] = HostArray([0], [])
       let step = golden.config.learningRate ?? 0.1
       let bind = golden.binding
-      let given = state.merging(frozen).merging(golden.batch(0))
+      let given = state.merging(frozen).merging(golden.batch(0, draws))
       program = try HostProgram(given, on: client) { given in
         let weights = given.group("weights")
         var (average, decay) = (given.group("average"), given["decay"]!)
@@ -64,7 +66,7 @@ extension GoldenCase {
 
     /// Runs a step and keeps its weights and average for the next one.
     mutating func callAsFunction(_ step: Int) throws -> Named<HostArray> {
-      let results = try program(state.merging(frozen).merging(golden.batch(step)))
+      let results = try program(state.merging(frozen).merging(golden.batch(step, draws)))
       for name in state.names { state[name] = results[name] }
       return results
     }
@@ -95,25 +97,100 @@ extension GoldenCase {
     }
   }
 
-  /// A step's samples and draws; a network without a condition gets 0, as published.
-  private func batch(_ step: Int) -> Named<HostArray> {
-    let times: Set = ["t_beta", "tt_rand", "tmin_rand", "dm_t_beta", "t_rand", "dm_t_rand"]
-    var batch = inputs.group("step\(step)").map { name, value in
-      times.contains(String(name.dropFirst("draw.".count))) ? value.flat : value
+  /// A draw of a step, under its published name.
+  struct Draw {
+    let name: String
+    /// As published, or with one element a row where it is a time.
+    let shape: [Int]
+    /// Whether the settings make any use of it; zeros stand for one that is not there.
+    let isUsed: Bool
+
+    static func times(_ name: String, _ rows: Int, isUsed: Bool = true) -> Draw {
+      Draw(name: name, shape: [rows], isUsed: isUsed && rows > 0)
     }
-    if batch["c0"] == nil, let rows = batch["x"]?.shape.first {
+
+    static func noise(
+      _ name: String, _ batch: BatchShape, rows: Int? = nil, isUsed: Bool = true
+    ) -> Draw {
+      let rows = rows ?? batch.rows
+      return Draw(name: name, shape: batch.samples(rows), isUsed: isUsed && rows > 0)
+    }
+  }
+
+  /// A step's samples and draws; a network without a condition gets 0, as published.
+  private func batch(_ step: Int, _ draws: [Draw]) -> Named<HostArray> {
+    let given = inputs.group("step\(step)")
+    var batch = Named<HostArray>()
+    for name in ["x", "c0", "e0"] { batch[name] = given[name] }
+    if batch["c0"] == nil {
+      let rows = given["x"]!.shape[0]
       batch["c0"] = HostArray([Float](repeating: 0, count: rows), [rows, 1])
+      batch["e0"] = nil
+    }
+    for draw in draws {
+      let count = draw.shape.reduce(1, *)
+      let values =
+        draw.isUsed ? given["draw.\(draw.name)"]!.values : [Float](repeating: 0, count: count)
+      batch["draw.\(draw.name)"] = HostArray(values, draw.shape)
     }
     return batch
   }
 
-  /// Throws if a step lacks samples or draws.
-  private func require(_ names: [String]) throws {
-    for step in 0..<(config.steps ?? 1) {
-      for name in names where inputs["step\(step).\(name)"] == nil {
-        throw fail("its inputs.safetensors has no step\(step).\(name)")
+  /// Checks everything that the steps of a case are given.
+  ///
+  /// - Throws: `GoldenError.wrongCase` for what is missing, or of another shape.
+  private func checkInputs(_ batch: BatchShape, _ draws: [Draw], guided: Bool) throws {
+    if kind == .lora {
+      try checkNetwork("model.base", batch, times: 1)
+      try checkAdapters()
+    } else {
+      try checkNetwork("model", batch, times: 2)
+      if !inputs.group("ema").isEmpty {
+        for (name, weight) in inputs.group("model").pairs {
+          try input("ema.\(name)", shape: weight.shape)
+        }
       }
     }
+    let hasCondition = inputs["step0.c0"] != nil
+    for step in 0..<steps {
+      try input("step\(step).x", shape: batch.samples(batch.rows))
+      if hasCondition {
+        try input("step\(step).c0", shape: [batch.rows, batch.condition])
+        if guided || inputs["step\(step).e0"] != nil || inputs["step0.e0"] != nil {
+          try input("step\(step).e0", shape: [batch.rows, batch.condition])
+        }
+      }
+      for draw in draws where draw.isUsed {
+        let name = "step\(step).draw.\(draw.name)"
+        let array = try input(name)
+        // Published times have an axis for each of a sample's.
+        let axes = [Int](repeating: 1, count: batch.sample.count)
+        let fits =
+          array.shape == draw.shape || (draw.shape.count == 1 && array.shape == draw.shape + axes)
+        guard fits else {
+          throw fail("its input \(name) is \(array.shape), and \(draw.shape) was expected")
+        }
+      }
+    }
+  }
+
+  private var steps: Int { config.steps ?? 1 }
+
+  /// The settings of a training case.
+  ///
+  /// - Throws: `GoldenError.wrongCase` where there are none, or some that no method can have.
+  private func method() throws -> Method {
+    guard let method = config.method else { throw fail("its config.json has no method") }
+    if let problem = method.problem(orders: kind == .tutorial ? 1...16 : 0...16) {
+      throw fail(problem)
+    }
+    guard (1...1000).contains(steps) else {
+      throw fail("its steps are \(steps), and 1 to 1000 were expected")
+    }
+    guard kind != .lora || (config.model.lora_r ?? 1) > 0 else {
+      throw fail("its lora_r is \(config.model.lora_r ?? 0), and a number above 0 was expected")
+    }
+    return method
   }
 
   /// The comparisons of one step: what is asked for where the case has it.
@@ -133,7 +210,10 @@ extension GoldenCase {
     ) {
       let name = "step\(step).\(name)"
       guard var wanted = golden.expected[name], var actual else { return }
-      if let rows { (actual, wanted) = (actual.rows(rows), wanted.rows(rows)) }
+      // Where the sizes differ no row can be told from another, and the comparison fails as it is.
+      if let rows, wanted.shape == actual.shape {
+        (actual, wanted) = (actual.rows(rows), wanted.rows(rows))
+      }
       list.append(
         Comparison(
           name, actual, wanted, absolute: 10 * (golden.config.noiseFloors?[name] ?? 0),
@@ -158,38 +238,38 @@ extension GoldenCase {
   }
 
   func checkMethod(on client: Client) throws -> [Comparison] {
-    guard let method = config.method else { throw fail("its config.json has no method") }
-    var settings = method.settings
+    var settings = try method().settings
     settings.timeConvention = kind == .lora ? .middle : .pair
-    let rows = { (group: String) in
-      Int(expected["step0.mask.\(group)"]?.values.reduce(0, +) ?? 0)
-    }
+    let batch = try batchShape(samples: "step0.x", condition: "step0.c0")
+    let counts = try partition(of: batch.rows)
     let partition = Partition(
-      endToEnd: rows("e2e"), multiStep: rows("mul"), anyStep: rows("any"),
-      adversarial: rows("adv"), toData: rows("one"))
-    guard partition.batch == inputs["step0.x"]?.shape.first else {
-      throw fail("its masks are of \(partition.batch) rows")
-    }
-    var needed = ["x", "draw.t_beta", "draw.tt_rand", "draw.tmin_rand", "draw.z"]
-    if partition.adversarial > 0 { needed.append("draw.adv_noise") }
-    if settings.consistencyRatio == 1, partition.endToEnd > 0 {
-      needed += ["draw.dm_z", "draw.dm_t_beta"]
-    }
-    if settings.dataFree { needed.append("draw.imagefree_noise") }
-    try require(needed)
+      endToEnd: counts[0], multiStep: counts[1], anyStep: counts[2], adversarial: counts[3],
+      toData: counts[4])
+    let rectifies = settings.consistencyRatio == 1 && settings.rectification > 0
+    let hasTargets = settings.consistencyRatio > 0
+    let draws: [Draw] = [
+      .times("t_beta", batch.rows),
+      .times("tt_rand", batch.rows, isUsed: hasTargets && partition.anyStep > 0),
+      .times("tmin_rand", batch.rows, isUsed: hasTargets && partition.multiStep > 0),
+      .noise("z", batch),
+      .noise("adv_noise", batch, rows: partition.adversarial),
+      .noise("dm_z", batch, rows: partition.endToEnd, isUsed: rectifies),
+      .times("dm_t_beta", partition.endToEnd, isUsed: rectifies),
+      .noise("imagefree_noise", batch, isUsed: settings.dataFree),
+    ]
+    try checkInputs(batch, draws, guided: settings.enhancedRatio != 0)
     let objective = TwinFlow(settings, partition: partition)
-    var steps = try Steps(self, averageRate: settings.averageRate, on: client) {
+    var run = try Steps(self, draws: draws, averageRate: settings.averageRate, on: client) {
       networks, batch, draws in
-      let none = { (like: String) in draws[like] ?? .zeros([0], .float32) }
-      return objective(
+      objective(
         networks, batch,
         Draws(
           time: draws["t_beta"]!, target: draws["tt_rand"]!, near: draws["tmin_rand"]!,
-          fakeNoise: none("adv_noise"), noise: draws["z"]!, rectificationNoise: none("dm_z"),
-          rectificationTime: none("dm_t_beta"), dataNoise: none("imagefree_noise")))
+          fakeNoise: draws["adv_noise"]!, noise: draws["z"]!, rectificationNoise: draws["dm_z"]!,
+          rectificationTime: draws["dm_t_beta"]!, dataNoise: draws["imagefree_noise"]!))
     }
-    return try (0..<(config.steps ?? 1)).flatMap { i in
-      let results = try steps(i)
+    return try (0..<steps).flatMap { i in
+      let results = try run(i)
       var step = StepComparisons(self, i, results)
       let details = results.group("details")
       for (name, detail, relative) in [
@@ -212,33 +292,36 @@ extension GoldenCase {
           step.compare("loss1.target", HostArray(target, velocity.shape))
         }
       }
-      step.compareUpdate(averaged: steps.averages)
+      step.compareUpdate(averaged: run.averages)
       return step.list
     }
   }
 
   func checkTutorial(on client: Client) throws -> [Comparison] {
-    guard let method = config.method else { throw fail("its config.json has no method") }
+    let method = try method()
     var settings = TutorialSettings()
     settings.order = method.estimateOrder
     settings.enhancedRatio = method.enhancedRatio
     settings.averageRate = method.averageRate
     settings.twin = method.twin
-    let twin = settings.twin ? ["draw.dm_z", "draw.dm_t_rand"] : []
-    try require(["x", "draw.t_rand", "draw.tt_rand", "draw.z"] + twin)
+    let batch = try batchShape(samples: "step0.x", condition: "step0.c0")
+    let draws: [Draw] = [
+      .times("t_rand", batch.rows), .times("tt_rand", batch.rows), .noise("z", batch),
+      .noise("dm_z", batch, isUsed: settings.twin),
+      .times("dm_t_rand", batch.rows, isUsed: settings.twin),
+    ]
+    try checkInputs(batch, draws, guided: settings.enhancedRatio > 0)
     let objective = TutorialTwinFlow(settings)
-    var steps = try Steps(self, averageRate: settings.averageRate, on: client) {
+    var run = try Steps(self, draws: draws, averageRate: settings.averageRate, on: client) {
       networks, batch, draws in
-      let noise = draws["z"]!
-      return objective(
+      objective(
         networks, batch,
         TutorialTwinFlow.Draws(
-          time: draws["t_rand"]!, target: draws["tt_rand"]!, noise: noise,
-          rectificationNoise: draws["dm_z"] ?? noise,
-          rectificationTime: draws["dm_t_rand"] ?? draws["t_rand"]!))
+          time: draws["t_rand"]!, target: draws["tt_rand"]!, noise: draws["z"]!,
+          rectificationNoise: draws["dm_z"]!, rectificationTime: draws["dm_t_rand"]!))
     }
-    return try (0..<(config.steps ?? 1)).flatMap { i in
-      let results = try steps(i)
+    return try (0..<steps).flatMap { i in
+      let results = try run(i)
       var step = StepComparisons(self, i, results)
       let details = results.group("details")
       for (name, detail, relative) in [
@@ -258,7 +341,7 @@ extension GoldenCase {
       ] {
         step.compare(name, details[detail], relative: relative)
       }
-      step.compareUpdate(averaged: steps.averages)
+      step.compareUpdate(averaged: run.averages)
       return step.list
     }
   }

@@ -2,6 +2,8 @@ import Flow
 import Tensors
 
 extension GoldenCase {
+  /// The most steps of a run.
+  static let mostSteps = 1000
   /// Network calls in one program: larger programs take long to compile.
   private static let callsInAProgram = 96
 
@@ -9,8 +11,20 @@ extension GoldenCase {
     let runs = config.runs ?? []
     if let wrong = runs.firstIndex(where: { $0.settings == nil }) {
       throw fail(
-        "its run \(wrong) is no sampler's: it must have the style few, mul or any, one step or more, "
-          + "order 1 or 2, three numbers of time_dist_ctrl and two of rfba_gap_steps")
+        "its run \(wrong) is no sampler's: it must have the style few, mul or any, "
+          + "1 to \(Self.mostSteps) steps, order 1 or 2, a stochast_ratio from 0 to 1 or SDE, an "
+          + "extrapol_ratio of 0 or more, three numbers above 0 in time_dist_ctrl, and two in "
+          + "rfba_gap_steps of 0 or more with a sum below 1")
+    }
+    let batch = try batchShape(samples: "z0", condition: "c0")
+    let (weights, single) = weightsOfSampler
+    try checkNetwork(weights, batch, times: single ? 1 : 2)
+    let fresh = runs.compactMap { $0.settings?.freshNoises }.max() ?? 0
+    if fresh > 0 {
+      let found = try input("noise", shape: [nil] + batch.samples(batch.rows)).rowCount
+      guard found >= fresh else {
+        throw fail("its input noise is for \(found) steps, and its runs have \(fresh)")
+      }
     }
     var comparisons: [Comparison] = []
     var start = 0
@@ -33,6 +47,8 @@ extension GoldenCase {
     let program = try HostProgram(inputs, on: client) { inputs in
       var results = Named<Tensor>()
       let network = Perceptron(inputs.group(weights), takesTarget: !single)
+      let condition =
+        inputs["c0"] ?? .zeros([inputs["z0"]!.shape[0], 1], .float32)
       for (number, run) in runs.enumerated() {
         let recorder = Recorder(network)
         // The published code names no target time for the second call of a step; the recorded runs
@@ -40,7 +56,7 @@ extension GoldenCase {
         let called = SecondCallAtItsTime(
           convention.applied(to: recorder), applies: run.sampling_order == 2)
         let predictions = Sampler(run.settings!).trajectory(
-          called, noise: inputs["z0"]!, condition: Named([("c", inputs["c0"]!)])
+          called, noise: inputs["z0"]!, condition: Named([("c", condition)])
         ) { inputs["noise"]![$0].cast(to: .float64) }
         results["\(number).samples"] = .stack(predictions)
         results["\(number).call_x"] = .stack(recorder.x)
@@ -83,16 +99,18 @@ extension GoldenCase {
     let right = run.sampling_order == 2 && times[0] == 1 ? 1 : steps
     for step in 0..<right {
       if let samples = wanted["samples"] {
+        // A row that is not there is empty, and so differs.
+        let row =
+          step + 1 < samples.rowCount ? samples.row(step + 1) : HostArray([], [0])
         list.append(
           Comparison(
-            "\(name).samples[\(step + 1)]", actual["samples"]!.row(step), samples.row(step + 1),
-            relative: relative))
+            "\(name).samples[\(step + 1)]", actual["samples"]!.row(step), row, relative: relative))
       }
       for half in 0..<run.sampling_order {
         let place = step * run.sampling_order + half
         for output in ["call_x", "call_t", "call_tt"] where twoTimes || output != "call_tt" {
-          guard let published = wanted[output], place < published.shape[0],
-            let ours = actual[output], place < ours.shape[0], half == 0 || right == steps
+          guard let published = wanted[output], place < published.rowCount,
+            let ours = actual[output], place < ours.rowCount, half == 0 || right == steps
           else { continue }
           let row = published.row(place)
           // One target time serves the whole batch.

@@ -63,7 +63,9 @@ public struct Scope {
     declare(Source(.declaring, adapters), build)
   }
 
-  private static func declare(_ source: Source, _ build: (Scope) -> some Any) -> Named<ParameterSpec> {
+  private static func declare(_ source: Source, _ build: (Scope) -> some Any) -> Named<
+    ParameterSpec
+  > {
     _ = build(Scope(path: "", source: source))
     return source.declared
   }

@@ -60,6 +60,13 @@ public enum ModelConfig: Hashable, Sendable {
   }
 }
 
+extension ModelConfig: CustomStringConvertible {
+  /// The kind and the sizes as a recipe has them, `{kind: dit, size: 28, …}`.
+  public var description: String {
+    (try? RecipeWriter.line(self)) ?? "of an unknown kind"
+  }
+}
+
 extension ModelConfig: Codable {
   private enum Kind: String, Codable, CaseIterable {
     case dit

@@ -28,6 +28,9 @@ public final class Client: Sendable {
   public let addressableDevices: [Device]
   /// The custom calls that programs may make of this project's own kernels.
   public let kernels: Set<String>
+  /// Whether those kernels that need oneDNN are missing, because its library is not there or not of
+  /// the version that the program was built for.
+  public var lacksOneDNN: Bool { !kernels.isEmpty && !kernels.contains("twinflow_product") }
 
   /// Options that every program of this client is compiled with.
   let defaults: [String: CompileOptions.Override]

@@ -36,6 +36,12 @@ public enum RecipeWriter {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// A value as YAML in one line.
+  public static func line(_ value: some Encodable) throws -> String {
+    guard let node = try YAMLTree.compose(YAMLEncoder().encode(value)) else { return "null" }
+    return flow(node)
+  }
+
   /// A node in one line; `isInner` says that it stands between brackets.
   private static func flow(_ node: Node, isInner: Bool = false, isKey: Bool = false) -> String {
     switch node {

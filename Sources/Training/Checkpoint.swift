@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Recipe
 import Tensors
 import Weights
 
@@ -34,12 +35,13 @@ struct Checkpoint {
       let json = file.metadata[Self.recipeKey]
     else { throw TrainingError.notACheckpoint(path: path) }
     do {
-      recipe = try JSONDecoder().decode(TrainingRecipe.self, from: Data(json.utf8))
+      // JSON is YAML; the reader of recipes says best what is wrong.
+      recipe = try RecipeDecoder.decode(yaml: json, file: Self.recipeKey)
       origin = try file.metadata[Self.originKey].map {
-        try JSONDecoder().decode(RunOrigin.self, from: Data($0.utf8))
+        try RecipeDecoder.decode(yaml: $0, file: Self.originKey)
       }
     } catch {
-      throw TrainingError.unreadableCheckpoint(path: path, reason: error.inWords)
+      throw TrainingError.unreadableCheckpoint(path: path, reason: "\(error)")
     }
     self.step = step
     self.batches = batches
@@ -82,7 +84,9 @@ struct Checkpoint {
   func state(
     _ types: Named<TensorType>, shardings: Named<Sharding>, on engine: Engine
   ) throws -> Named<ShardedArray> {
-    if recipe.model.isOldLayout(file.types.group("weights").names + file.types.group("frozen").names) {
+    if recipe.model.isOldLayout(
+      file.types.group("weights").names + file.types.group("frozen").names)
+    {
       throw TrainingError.oldCheckpoint(path: file.path)
     }
     return try file.arrays(types, shardings: shardings, on: engine)

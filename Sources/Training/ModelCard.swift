@@ -1,6 +1,7 @@
 import Flow
 import Layers
 import Models
+import Recipe
 
 extension ModelFile {
   /// What a file of weights says of itself.
@@ -29,7 +30,7 @@ extension ModelFile {
       let keys = try decoder.container(keyedBy: CodingKeys.self)
       model = try keys.decode(ModelConfig.self, forKey: .model)
       anyStep = try keys.decode(Bool.self, forKey: .anyStep)
-      guidance = try keys.decode(Double.self, forKey: .guidance)
+      guidance = try keys.value(.guidance, in: 0...1000)
       timeConvention =
         try keys.decodeIfPresent(TimeConvention.self, forKey: .timeConvention) ?? .pair
       adapter = try keys.decodeIfPresent(AdapterCard.self, forKey: .adapter)

@@ -27,16 +27,17 @@ public struct ModelFile: Sendable {
   /// Reads a file and checks every weight against the network's own list. Adapters are added to the
   /// weights that they name as their base.
   ///
+  /// - Parameter allowsOverflow: whether numbers beyond f32's range become infinite.
   /// - Throws: `WeightsError` for a damaged file or weights that do not fit, `TrainingError.noModel`
   ///   for a file of another program, `unreadableCard` for one whose description is wrong, `otherBase`
   ///   for adapters whose base has changed.
-  public init(_ path: String, on engine: Engine) throws {
+  public init(_ path: String, on engine: Engine, allowsOverflow: Bool = false) throws {
     let header = try ModelHeader(path)
     self.path = path
     guard let adapter = header.card.adapter else {
       card = header.card
       paths = header.file.paths
-      weights = try header.weights(on: engine) { _ in .float32 }
+      weights = try header.weights(on: engine, allowsOverflow: allowsOverflow) { _ in .float32 }
       return
     }
     let base = try header.base(adapter)
@@ -103,9 +104,10 @@ struct ModelHeader {
     file = try WeightFiles(path: path)
     guard let json = file.metadata[ModelFile.key] else { throw TrainingError.noModel(path: path) }
     do {
-      card = try JSONDecoder().decode(ModelFile.Card.self, from: Data(json.utf8))
+      // JSON is YAML; the reader of recipes says best what is wrong.
+      card = try RecipeDecoder.decode(yaml: json, file: ModelFile.key)
     } catch {
-      throw TrainingError.unreadableCard(path: path, reason: error.inWords)
+      throw TrainingError.unreadableCard(path: path, reason: "\(error)")
     }
   }
 
@@ -127,12 +129,14 @@ struct ModelHeader {
 
   /// Loads the parameters.
   ///
-  /// - Parameter dtype: the element type that a parameter is to have; nil leaves it as it is stored.
+  /// - Parameters:
+  ///   - dtype: the element type that a parameter is to have; nil leaves it as it is stored.
+  ///   - allowsOverflow: whether numbers beyond that type's range become infinite.
   func weights(
-    on engine: Engine, as dtype: (String) -> DType?
+    on engine: Engine, allowsOverflow: Bool = false, as dtype: (String) -> DType?
   ) throws -> Named<ShardedArray> {
     try WeightLoader(engine.client, mesh: engine.mesh)
-      .load(specs, from: file, names: names, as: dtype)
+      .load(specs, from: file, names: names, allowsOverflow: allowsOverflow, as: dtype)
   }
 
   /// The weights that adapters are added to: where they lay, or beside the adapters.
@@ -155,7 +159,8 @@ extension WeightFiles {
   /// - Parameter shardings: how they are split over the engine's mesh.
   /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen.
   func arrays(
-    _ expected: Named<TensorType>, shardings: Named<Sharding> = Named(), on engine: Engine
+    _ expected: Named<TensorType>, shardings: Named<Sharding> = Named(),
+    allowsOverflow: Bool = false, on engine: Engine
   ) throws -> Named<ShardedArray> {
     var problems: [WeightsError.Problem] = []
     for (name, type) in expected.pairs {
@@ -189,7 +194,9 @@ extension WeightFiles {
       }
     }
     var wanted = expected.pairs.makeIterator()
-    return try engine.cast(stored, of: path) { _ in wanted.next()!.value.dtype }
+    return try engine.cast(stored, of: path, allowsOverflow: allowsOverflow) { _ in
+      wanted.next()!.value.dtype
+    }
   }
 }
 

@@ -6,7 +6,8 @@ import Weights
 /// The folder of a run, locked for as long as this exists or until `release`.
 final class RunFolder {
   let path: String
-  private let isNew: Bool
+  /// The folders that were made for it, the outermost first.
+  private let made: [String]
   private var lock: FolderLock?
 
   /// Makes the folder where it is missing, locks it, and deletes what killed runs have half written.
@@ -16,7 +17,7 @@ final class RunFolder {
   ///   `FileError.locked` where another process uses it.
   init(_ path: String, isFirst: Bool) throws {
     self.path = path
-    isNew = isFirst && !FileManager.default.fileExists(atPath: path)
+    made = isFirst ? Self.missing(path) : []
     do {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true)
@@ -24,28 +25,39 @@ final class RunFolder {
       throw FileError.unwritable(path: path, reason: error.localizedDescription)
     }
     guard isFirst else { return }
-    lock = try FolderLock(path)
-    StagedFile.removeAbandoned(in: path)
-    // Whether files can be written is known before hours of work.
-    _ = try StagedFile(checkpoint, as: .safetensors)
-  }
-
-  /// Does what a run must do before its first step; where that fails, a new folder is removed again.
-  func prepare<Result>(_ body: () throws -> Result) rethrows -> Result {
     do {
-      return try body()
+      lock = try FolderLock(path)
+      StagedFile.removeAbandoned(in: path)
+      // Whether files can be written is known before hours of work.
+      _ = try StagedFile(checkpoint, as: .safetensors)
     } catch {
       release()
-      if isNew { rmdir(path) }
       throw error
     }
   }
 
-  /// Lets others use the folder.
-  func release() { lock = nil }
+  deinit { release() }
+
+  /// Lets others use the folder. Where nothing was written, folders that were made are removed again.
+  func release() {
+    lock = nil
+    for folder in made.reversed() where rmdir(folder) != 0 { return }
+  }
+
+  /// The folders on a path that are not there, the outermost first.
+  private static func missing(_ path: String) -> [String] {
+    var missing: [String] = []
+    var path = path
+    while !path.isEmpty, path != "/", !FileManager.default.fileExists(atPath: path) {
+      missing.insert(path, at: 0)
+      path = (path as NSString).deletingLastPathComponent
+    }
+    return missing
+  }
 
   var checkpoint: String { path + "/checkpoint.safetensors" }
   var weights: String { path + "/weights.safetensors" }
+  var adapter: String { path + "/adapter.safetensors" }
   private var logPath: String { path + "/log.jsonl" }
 
   var existingCheckpoint: String? {
@@ -54,23 +66,31 @@ final class RunFolder {
 
   /// Checks that a new run replaces nothing.
   ///
-  /// - Throws: `TrainingError.wouldOverwrite`.
+  /// - Throws: `TrainingError.wouldOverwrite` for a checkpoint, `otherFiles` for a run's other files.
   func checkFresh() throws {
-    let isThere = FileManager.default.fileExists(atPath: logPath)
-    let found = [checkpoint, weights].first(where: WeightFiles.exist) ?? (isThere ? logPath : nil)
-    if let found { throw TrainingError.wouldOverwrite(path: found) }
+    if let existingCheckpoint { throw TrainingError.wouldOverwrite(path: existingCheckpoint) }
+    if let other = otherFile { throw TrainingError.otherFiles(path: other) }
   }
 
   /// Checks that what a run replaces was made by the same command.
   ///
-  /// - Throws: `TrainingError.otherCommand`, and `wouldOverwrite` for weights without a checkpoint.
+  /// - Throws: `TrainingError.otherCommand`, `otherFiles` for files without a checkpoint, and what is
+  ///   wrong with a checkpoint that cannot be read.
   func checkReplaceable(by command: String) throws {
     guard existingCheckpoint != nil else {
-      guard WeightFiles.exist(at: weights) else { return }
-      throw TrainingError.wouldOverwrite(path: weights)
+      if let other = otherFile { throw TrainingError.otherFiles(path: other) }
+      return
     }
-    guard let maker = try? Checkpoint(checkpoint).origin?.command, maker != command else { return }
-    throw TrainingError.otherCommand(path: path, found: maker, expected: command)
+    let maker = try Checkpoint(checkpoint).origin?.command
+    guard maker == command else {
+      throw TrainingError.otherCommand(path: path, found: maker, expected: command)
+    }
+  }
+
+  /// A file of a run that is there without its checkpoint.
+  private var otherFile: String? {
+    if let found = [weights, adapter].first(where: WeightFiles.exist) { return found }
+    return FileManager.default.fileExists(atPath: logPath) ? logPath : nil
   }
 
   /// The log, cut back to lines of earlier steps.

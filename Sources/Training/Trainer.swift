@@ -8,7 +8,7 @@ import Weights
 /// One training run: compiles the step once and repeats it on batches.
 ///
 /// The folder of the run holds `checkpoint.safetensors` (the whole state), `weights.safetensors`
-/// (what generation takes) and `log.jsonl` (a line of metrics every so many steps).
+/// (what generation takes; with adapters `adapter.safetensors`, which holds them alone) and `log.jsonl` (a line of metrics every so many steps).
 public final class Trainer {
   /// The recipe of the run.
   public let recipe: TrainingRecipe
@@ -21,7 +21,10 @@ public final class Trainer {
   private let trainingStep: TrainingStep
   /// The programs by what they update: most objectives have one.
   private var functions: [TrainingStep.Updates: CompiledFunction] = [:]
+  /// What steps change.
   private var state: Named<ShardedArray>
+  /// What they do not.
+  private let frozen: Named<ShardedArray>
   private var batches: any BatchSource
   private let folder: RunFolder
   private let origin: RunOrigin
@@ -73,10 +76,9 @@ public final class Trainer {
     let engine = try engine.spread(over: recipe.mesh)
     self.engine = engine
     try engine.checkFits(recipe)
-    // Frozen weights stay as they are stored.
-    let base = try recipe.start.flatMap { start in
-      try recipe.adapters != nil || !Self.goesOn(start: start, recipe) ? ModelHeader(start) : nil
-    }
+    // A run that goes on needs the weights that it started from only where some of them are frozen.
+    let needsBase = recipe.adapters != nil || start != .resumed
+    let base = try needsBase ? recipe.startPath().map { try ModelHeader($0) } : nil
     if let base, base.card.model != recipe.model {
       throw TrainingError.otherModel(
         path: base.path, found: base.card.model, expected: recipe.model)
@@ -86,8 +88,8 @@ public final class Trainer {
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
     let isFirst = (engine.group?.rank ?? 0) == 0
     folder = try RunFolder(recipe.output, isFirst: isFirst)
-    if let start = recipe.start, isFirst {
-      let outputs = [folder.weights, folder.checkpoint]
+    if isFirst, let start = try recipe.startPath() {
+      let outputs = [folder.weights, folder.adapter, folder.checkpoint]
       let inputs = try WeightFiles(path: start).paths
       for output in outputs { try checkOutput(output, replacesNoneOf: inputs) }
     }
@@ -99,31 +101,40 @@ public final class Trainer {
     case .resumed:
       let found = try Checkpoint(folder.checkpoint)
       try found.check(recipe, data: origin.data)
+      guard found.step <= recipe.steps else {
+        throw TrainingError.beyondTheEnd(
+          path: folder.checkpoint, step: found.step, steps: recipe.steps)
+      }
       checkpoint = found
     case .continued:
-      origin.start = try recipe.start.map { try WeightFiles.contentHash($0) }
+      origin.start = try recipe.startPath().map { try WeightFiles.contentHash($0) }
       checkpoint = try Self.same(folder, recipe, origin, notice)
       if checkpoint == nil { try folder.checkReplaceable(by: command) }
     }
     if let checkpoint {
       step = checkpoint.step
       try batches.restore(checkpoint.batches)
+      if let base, try WeightFiles.contentHash(base.path) != checkpoint.origin?.start {
+        throw TrainingError.otherRun(
+          path: folder.checkpoint,
+          difference: "its adapters belong to other weights than \(base.path)")
+      }
       origin.start = checkpoint.origin?.start
       Self.tellOfRate(checkpoint, recipe, notice)
     } else {
-      origin.start = try origin.start ?? recipe.start.map { try WeightFiles.contentHash($0) }
+      origin.start = try origin.start ?? recipe.startPath().map { try WeightFiles.contentHash($0) }
     }
     self.origin = origin
     let (step, trainingStep) = (step, trainingStep)
     let updates = trainingStep.updates(at: step)
-    (function, state) = try folder.prepare {
-      let function = try Self.compile(trainingStep, updates, engine)
-      let state = try Self.withMemoryTold(of: function) {
-        try checkpoint?.state(
-          trainingStep.stateTypes, shardings: trainingStep.shardings, on: engine)
-          ?? Self.initialState(trainingStep, recipe, engine)
-      }
-      return (function, state)
+    let function = try Self.compile(trainingStep, updates, engine)
+    self.function = function
+    (state, frozen) = try Self.withMemoryTold(of: function) {
+      guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
+      let frozen = try base?.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
+      let state = try checkpoint.state(
+        trainingStep.changedTypes, shardings: trainingStep.shardings, on: engine)
+      return (state, Self.frozen(frozen ?? Named(), recipe))
     }
     functions[updates] = function
   }
@@ -165,22 +176,31 @@ public final class Trainer {
   }
 
   private static func initialState(
-    _ step: TrainingStep, _ recipe: TrainingRecipe, _ engine: Engine
-  ) throws -> Named<ShardedArray> {
-    guard let start = recipe.start else {
-      return try engine.compile(Named(), shardings: step.shardings) { _ in
-        step.initialState(step.weights.initialized(Key(seed: recipe.seed)))
+    _ step: TrainingStep, _ base: ModelHeader?, _ engine: Engine
+  ) throws -> (state: Named<ShardedArray>, frozen: Named<ShardedArray>) {
+    let (recipe, key) = (step.recipe, Key(seed: step.recipe.seed))
+    guard let base else {
+      let state = try engine.compile(Named(), shardings: step.shardings) { _ in
+        step.initialState(step.weights.initialized(key))
       }(Named())
+      return (state, Named())
     }
-    let base = try ModelFile(start, on: engine)
-    guard base.model == recipe.model else {
-      throw TrainingError.otherModel(path: start, found: base.model, expected: recipe.model)
-    }
-    let shardings = base.weights.shardings.merging(step.shardings)
-    return try engine.compile(base.weights.types, shardings: shardings) { given in
-      let adapters = step.weights.filter { given[$0] == nil }
-      return step.initialState(given.merging(adapters.initialized(Key(seed: recipe.seed))))
-    }(base.weights)
+    // What is frozen does not pass through a program: it stays where it was read.
+    let given = try base.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
+    let trained = given.filter(recipe.trains)
+    let shardings = trained.shardings.merging(step.shardings)
+    let state = try engine.compile(trained.types, shardings: shardings) { trained in
+      let adapters = step.weights.filter { recipe.trains($0) && trained[$0] == nil }
+      return step.initialState(trained.merging(adapters.initialized(key)))
+    }(trained)
+    return (state, frozen(given, recipe))
+  }
+
+  /// Of a network's weights those that no step changes, under their names in the state.
+  private static func frozen(
+    _ weights: Named<ShardedArray>, _ recipe: TrainingRecipe
+  ) -> Named<ShardedArray> {
+    weights.filter { !recipe.trains($0) }.prefixed(TrainingStep.frozen)
   }
 
   /// Trains until the last step, or until told to stop, and saves.
@@ -249,7 +269,7 @@ public final class Trainer {
       throw TrainingError.unknownLabel(
         Int(wrong), classes: classes, source: recipe.data.kind.rawValue)
     }
-    var arguments = state
+    var arguments = state.merging(frozen)
     arguments["samples"] = try engine.array(
       batch.samples, shape: [recipe.batch] + shape, TrainingStep.batchSharding)
     arguments["labels"] = try engine.array(
@@ -258,7 +278,7 @@ public final class Trainer {
     let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
     functions[updates] = function
     let results = try Self.withMemoryTold(of: function) { try function(arguments) }
-    state = results.filter { trainingStep.stateTypes[$0] != nil }
+    state = results.filter { trainingStep.changedTypes[$0] != nil }
     step += 1
     let metrics = try results.group("metrics").mapValues { try $0.array(of: Float.self)[0] }
     let wrong = metrics.pairs.filter { !$0.value.isFinite }.map { "\($0.name) = \($0.value)" }
@@ -288,9 +308,9 @@ public final class Trainer {
   public func weights() throws -> Named<ShardedArray> {
     let trained = state.group(recipe.smoothing > 0 ? "smooth" : "weights")
     guard let adapters = recipe.adapters else { return trained }
-    let all = state.group("frozen").merging(trained)
+    let all = frozen.group(TrainingStep.frozen).merging(trained)
     let merged = try engine.compile(all.types, shardings: all.shardings) {
-      adapters.merged($0)
+      adapters.merged($0.mapValues { $0.cast(to: .float32) })
     }(all)
     return recipe.model.weights.map { name, _ in merged[name]! }
   }
@@ -303,7 +323,15 @@ public final class Trainer {
     try Checkpoint.write(
       state, step: step, recipe: recipe, origin: origin, batches: try batches.saved(),
       to: folder.checkpoint, on: engine)
+    var card = recipe.card
+    guard let adapters = recipe.adapters, let base = recipe.start, let content = origin.start
+    else {
+      return try ModelFile.write(
+        weights(), card: card, to: folder.weights, stamp: "step-\(step)", on: engine)
+    }
+    card.adapter = AdapterCard(adapters: adapters, base: base, content: content)
     try ModelFile.write(
-      weights(), card: recipe.card, to: folder.weights, stamp: "step-\(step)", on: engine)
+      state.group(recipe.smoothing > 0 ? "smooth" : "weights"), card: card, to: folder.adapter,
+      stamp: "step-\(step)", on: engine)
   }
 }

@@ -23,8 +23,12 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case unreadableCheckpoint(path: String, reason: String)
   /// A checkpoint has the names of an earlier version.
   case oldCheckpoint(path: String)
-  /// The folder of the run was made by another command.
-  case otherCommand(path: String, found: String, expected: String)
+  /// The folder of the run was made by another command; nil where it does not say by which.
+  case otherCommand(path: String, found: String?, expected: String)
+  /// The folder of the run holds a run's files without its checkpoint.
+  case otherFiles(path: String)
+  /// A run would go on from a step that lies beyond its end.
+  case beyondTheEnd(path: String, step: Int, steps: Int)
   /// A file of weights does not say what network it is of.
   case noModel(path: String)
   /// What a file of weights says of its network cannot be read.
@@ -88,12 +92,21 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       return "\(path) is the checkpoint of a run whose recipe cannot be read: \(reason). Resume it "
         + "with the version of this program that wrote it, or start anew in another folder."
     case .oldCheckpoint(let path):
-      return "\(path) is the checkpoint of version 0.1 of this program, which called weights by other "
+      return
+        "\(path) is the checkpoint of version 0.1 of this program, which called weights by other "
         + "names; it cannot be resumed. The weights.safetensors beside it are still read: start a new "
         + "run from them, with start=FOLDER/weights.safetensors and another output."
     case .otherCommand(let path, let found, let expected):
-      return "\(path) is a run of twinflow \(found), which twinflow \(expected) would replace. "
+      let run = found.map { "a run of twinflow \($0)" } ?? "a run that does not say what made it"
+      return "\(path) holds \(run), which twinflow \(expected) would replace. "
         + "Choose another output folder, or delete that one."
+    case .otherFiles(let path):
+      return
+        "\(path) is there already, without a checkpoint beside it that a run could go on from. "
+        + "Choose another output folder, or move it away."
+    case .beyondTheEnd(let path, let step, let steps):
+      return "\(path) is of step \(step), and the run shall have \(steps) steps. Resume it with "
+        + "--set steps=N for an N of \(step) or more."
     case .noModel(let path):
       return "\(path) does not name its network. Weights that this program has written do, under "
         + "\"twinflow\" in the file's metadata."
@@ -102,10 +115,11 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         + "metadata: \(reason). Use the version of this program that wrote the file, or write it anew."
     case .otherBase(let path, let places):
       return "\(path) holds adapters, and the weights that they are added to are not in "
-        + places.joined(separator: ", nor in ") + ". Put the file that the run started from in one of "
+        + places.joined(separator: ", nor in ")
+        + ". Put the file that the run started from in one of "
         + "these places; a file with other content is not taken."
     case .otherModel(let path, let found, let expected):
-      return "\(path) holds the weights of \(found); the recipe's model is \(expected). "
+      return "\(path) holds the weights of the model \(found); the recipe's is \(expected). "
         + "Give the recipe the model of the weights that it starts from."
     case .notGenerative(let path):
       return "\(path) holds a classifier, which makes no images. "
@@ -128,8 +142,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       let shown = names.prefix(5).joined(separator: ", ")
       let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
       return "\(count) number\(count == 1 ? "" : "s") of \(path) would become infinite in "
-        + "\(dtype.rawValue): in \(shown)\(rest). Choose a type with a wider range, such as f32 or "
-        + "bf16, or allow it with --allow-overflow."
+        + "\(dtype.rawValue): in \(shown)\(rest). Choose a type with a wider range; "
+        + "twinflow convert --allow-overflow lets them become infinite."
     case .notAClassifier(let path):
       return "\(path) does not hold a classifier, whose features distances are measured in. "
         + "Give the weights of one with --classifier."

@@ -1,3 +1,4 @@
+import Files
 import Flow
 import Layers
 import Models
@@ -19,7 +20,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public var batch: Int
   /// Steps in the run.
   public var steps: Int
-  /// The weights to start from, a path relative to the working directory; fresh ones if absent.
+  /// The weights to start from, a path relative to the working directory or that of weights which
+  /// come with the program; fresh ones if absent.
   public var start: String?
   /// Low-rank adapters that are trained instead of the weights; nil trains the weights.
   public var adapters: Adapters?
@@ -142,6 +144,14 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
         throw InvalidRecipeValue(CodingKeys.batch, batch, "\(error)")
       }
     }
+  }
+
+  /// The place of the weights to start from, nil where there are none.
+  ///
+  /// - Throws: `FileError.notFound` where they should come with the program and do not.
+  public func startPath() throws(FileError) -> String? {
+    guard let start else { return nil }
+    return try SharedFiles.standard.path(start)
   }
 }
 

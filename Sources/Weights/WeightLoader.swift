@@ -36,6 +36,7 @@ public struct WeightLoader {
   ///
   /// - Parameters:
   ///   - names: how they are called and laid out on disk.
+  ///   - allowsOverflow: whether finite numbers may become infinite.
   ///   - dtype: the element type that a parameter is to have; nil leaves it as it is stored.
   ///   - ignored: arrays on disk that need not be used, by their names.
   ///   - progress: told after every parameter.
@@ -43,7 +44,8 @@ public struct WeightLoader {
   ///   `beyondRange` for finite numbers that the wanted type cannot hold, and the plugin's errors.
   public func load(
     _ specs: Named<ParameterSpec>, from files: WeightFiles, names: NameMap = NameMap(),
-    as dtype: (String) -> DType?, ignoring ignored: (String) -> Bool = { _ in false },
+    allowsOverflow: Bool = false, as dtype: (String) -> DType?,
+    ignoring ignored: (String) -> Bool = { _ in false },
     progress: (Progress) -> Void = { _ in }
   ) throws -> Named<ShardedArray> {
     let layout = try Layout(specs, files, names, ignoring: ignored)
@@ -68,7 +70,7 @@ public struct WeightLoader {
       progress(Progress(done: done, total: total, name: name))
       return array
     }
-    guard lost.isEmpty else {
+    guard lost.isEmpty || allowsOverflow else {
       throw WeightsError.beyondRange(
         path: files.path, dtype: types[lost[0].name]!.dtype, names: lost.map(\.name),
         count: lost.reduce(0) { $0 + $1.count })
@@ -109,7 +111,8 @@ public struct WeightLoader {
   private func whole(
     _ region: Region, of type: TensorType, _ pieces: [NameMap.Piece], _ files: WeightFiles
   ) -> (bytes: UnsafeRawBufferPointer, owner: MappedFile)? {
-    guard pieces.count == 1, pieces[0].box == region, files.types[pieces[0].disk]?.dtype == type.dtype
+    guard pieces.count == 1, pieces[0].box == region,
+      files.types[pieces[0].disk]?.dtype == type.dtype
     else { return nil }
     return files.mapped(pieces[0].disk)
   }

@@ -23,7 +23,8 @@ struct Compare: ParsableCommand {
       """)
 
   @Argument(
-    help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]),
+    help: "The comparison: a YAML file, or the name of one that comes with the program.",
+    completion: .file(extensions: ["yaml", "yml"]),
     transform: pathOption)
   var recipe: String
 
@@ -40,7 +41,9 @@ struct Compare: ParsableCommand {
   func run() throws {
     let interrupt = Interrupt()
     let recipe = try RecipeDecoder.decode(
-      ComparisonRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
+      ComparisonRecipe.self, contentsOf: SharedFiles.standard.recipe(recipe),
+      settings: settings.map { try RecipeSetting($0) })
+    let classifier = try SharedFiles.standard.path(classifier)
     let engine = try engine.open()
     let comparisons = try recipe.parts.map {
       try Comparison($0, classifier: classifier, on: engine)

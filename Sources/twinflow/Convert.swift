@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Tensors
 import Training
 
@@ -39,7 +40,8 @@ struct Convert: ParsableCommand {
 
   func run() throws {
     let engine = try engine.open()
-    let file = try ModelFile(input, on: engine)
+    let file = try ModelFile(
+      SharedFiles.standard.path(input), on: engine, allowsOverflow: allowOverflow)
     try ModelFile.write(
       file.weights, card: file.card, to: output, as: dtype, protecting: file.paths,
       allowsOverflow: allowOverflow, on: engine)

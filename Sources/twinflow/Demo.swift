@@ -61,10 +61,11 @@ struct Demo: ParsableCommand {
     var settings = [RecipeSetting(["output"], to: "\(output)/run", from: "--output")]
     if let steps { settings.append(RecipeSetting(["steps"], to: steps, from: "--steps")) }
     let recipe = try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe, settings: settings)
-    guard let start = recipe.start else {
+      TrainingRecipe.self, contentsOf: SharedFiles.standard.recipe(recipe), settings: settings)
+    guard let start = try recipe.startPath() else {
       throw ValidationError("\(self.recipe) names no base model under \"start\".")
     }
+    let classifier = try SharedFiles.standard.path(classifier)
     let engine = try engine.open()
     let base = try ModelFile(start, on: engine)
     let evaluator = try Evaluator(classifier: classifier, on: engine)
@@ -98,7 +99,7 @@ struct Demo: ParsableCommand {
     report.steps = trainer.step
 
     say("Measuring the one-step model")
-    let twin = try ModelFile("\(recipe.output)/weights.safetensors", on: engine)
+    let twin = try ModelFile(recipe.result, on: engine)
     report.rows += try rows("TwinFlow", twin, guidance: twin.card.guidance)
     report.rows += try committedRow(of: base)
 

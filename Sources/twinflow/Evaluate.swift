@@ -51,6 +51,8 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
+    let weights = try SharedFiles.standard.path(weights)
+    let classifier = try SharedFiles.standard.path(classifier)
     let engine = try engine.open()
     let evaluator = try Evaluator(classifier: classifier, on: engine)
     let file = try ModelFile(weights, on: engine)

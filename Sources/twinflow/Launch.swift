@@ -50,16 +50,17 @@ struct Launch: ParsableCommand {
     let interrupt = Interrupt()
     interrupt.passOn()
     let run = UUID().uuidString.lowercased()
+    var environment = ProcessInfo.processInfo.environment
+    let named = store ?? environment[ProcessPlace.storeKey].flatMap { $0.isEmpty ? nil : $0 }
     var made: LaunchStore?
-    if store == nil {
+    if named == nil {
       LaunchStore.removeAbandoned()
       made = try LaunchStore(run: run)
     }
     // A store that was named is its owner's.
     defer { made?.leave() }
-    var environment = ProcessInfo.processInfo.environment
     environment[ProcessPlace.countKey] = "\(processes)"
-    environment[ProcessPlace.storeKey] = store ?? made?.path
+    environment[ProcessPlace.storeKey] = named ?? made?.path
     environment[ProcessPlace.runKey] = run
     environment[LaunchedProcess.launcherKey] = "\(getpid())"
     let group = try LaunchedGroup(processes, command, environment, interrupt)

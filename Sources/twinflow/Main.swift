@@ -1,4 +1,6 @@
 import ArgumentParser
+import Files
+import Foundation
 import Processes
 import Recipe
 import Tensors
@@ -45,24 +47,28 @@ struct EngineOptions: ParsableArguments {
     help: "Whether products, attention and convolutions on a CPU run in our own kernels.")
   var kernels = true
 
-  @Option(help: "How many virtual devices a CPU is taken for, to try meshes.")
+  @Option(
+    help: "How many virtual devices a CPU is taken for, to try meshes.", transform: whole(1...1024))
   var devices = 1
 
-  func validate() throws {
-    guard (1...1024).contains(devices) else {
-      throw ValidationError("--devices is \(devices); give 1 to 1024.")
-    }
-  }
-
   func open(_ group: ProcessGroup? = nil) throws -> Engine {
-    try Engine(plugin: plugin, device: device, kernels: kernels, devices: devices, group: group)
+    let engine = try Engine(
+      plugin: plugin, device: device, kernels: kernels, devices: devices, group: group)
+    if engine.client.lacksOneDNN, (group?.rank ?? 0) == 0 {
+      FileHandle.standardError.write(
+        "Warning: oneDNN was not found, so matrix multiplications and convolutions run as XLA compiles "
+          + "them, which is slower. Install it and build again (Debian: libdnnl-dev), or give "
+          + "--no-kernels.\n")
+    }
+    return engine
   }
 }
 
 /// The training recipe that a command takes.
 struct RecipeOptions: ParsableArguments {
   @Argument(
-    help: "The recipe, a YAML file.", completion: .file(extensions: ["yaml", "yml"]),
+    help: "The recipe: a YAML file, or the name of one that comes with the program.",
+    completion: .file(extensions: ["yaml", "yml"]),
     transform: pathOption)
   var recipe: String
 
@@ -73,9 +79,10 @@ struct RecipeOptions: ParsableArguments {
 
   func decoded() throws -> TrainingRecipe {
     try RecipeDecoder.decode(
-      TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })
+      TrainingRecipe.self, contentsOf: SharedFiles.standard.recipe(recipe),
+      settings: settings.map { try RecipeSetting($0) })
   }
 }
 
-/// Where a classifier's weights lie that this project ships.
+/// The weights of the classifier that comes with the program.
 let shippedClassifier = "Assets/fashion-mnist-classifier.safetensors"

@@ -30,7 +30,15 @@ struct PlanCommand: ParsableCommand {
 
   @Option(
     name: .customLong("device-memory"),
-    help: ArgumentHelp("The memory of a device, as in 141GB or 80GiB.", valueName: "bytes"))
+    help: ArgumentHelp("The memory of a device, as in 141GB or 80GiB.", valueName: "bytes"),
+    transform: { text in
+      guard let bytes = Bytes(argument: text) else {
+        throw NumberError(
+          description:
+            "it must be a number above 0 with a unit, kB to TB or KiB to TiB, as in 141GB")
+      }
+      return bytes
+    })
   var deviceMemory: Bytes = Bytes(141_000_000_000)
 
   @Option(

@@ -36,6 +36,7 @@ struct Sample: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
+    let weights = try SharedFiles.standard.path(weights)
     let engine = try engine.open()
     let file = try ModelFile(weights, on: engine)
     try checkOutput(output, replacesNoneOf: file.paths)

@@ -59,6 +59,6 @@ struct Train: ParsableCommand {
     if !finished {
       print("Stopped after step \(trainer.step) of \(recipe.steps); --resume goes on.")
     }
-    print("The weights are in \(recipe.output)/weights.safetensors")
+    print("The weights are in \(recipe.result)")
   }
 }

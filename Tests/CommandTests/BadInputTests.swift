@@ -245,3 +245,29 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: output))
   }
 }
+
+/// `twinflow check-golden` on cases that cannot be compared.
+@Suite struct DamagedGoldenTests {
+  @Test func aCaseThatFailsDoesNotStopTheOthers() throws {
+    let folder = try TemporaryFolder()
+    let fixtures = Command.root + "/Tests/Fixtures/golden/"
+    for (name, copy) in [
+      ("method_full__o2_barron_batch4", "a"), ("method_full__o2_barron_batch4", "b"),
+      ("method_tutorial__utf1_o1_enr0.0_ema0", "c"), ("method_lora__p10000_o0", "d"),
+    ] {
+      try FileManager.default.copyItem(atPath: fixtures + name, toPath: "\(folder.path)/\(copy)")
+    }
+    _ = try folder.file("a/config.json", "{\"kind\": \"full\"")
+    _ = try folder.file("b/inputs.safetensors", "no arrays")
+    _ = try folder.file("d/config.json", "{\"kind\": \"other\"}")
+    let result = try Command.run("check-golden", folder.path)
+    #expect(result.status == 1)
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.count == 4, "\(result.output)")
+    #expect(lines[0].hasPrefix("a  FAILED") && lines[0].contains("config.json"))
+    #expect(lines[1].hasPrefix("b  FAILED") && lines[1].contains("inputs.safetensors"))
+    #expect(lines[2].hasPrefix("c  equal"))
+    #expect(lines[3] == "Not checked, of other kinds: d")
+    #expect(result.errors.contains("Of 3 cases 0 differ") && result.errors.contains("2 could"))
+  }
+}

@@ -20,16 +20,17 @@ enum Command {
 
   /// Starts the program.
   static func start(
-    _ arguments: [String], environment: [String: String] = [:], program: String = program
+    _ arguments: [String], environment: [String: String] = [:], program: String = program,
+    in folder: String = root
   ) throws -> (process: Process, finish: () -> Result) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
-    process.currentDirectoryURL = URL(fileURLWithPath: root)
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
-    let folder = try TemporaryFolder()
-    let (output, errors) = (folder.path + "/output", folder.path + "/errors")
+    let streams = try TemporaryFolder()
+    let (output, errors) = (streams.path + "/output", streams.path + "/errors")
     for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
     process.standardOutput = FileHandle(forWritingAtPath: output)
     process.standardError = FileHandle(forWritingAtPath: errors)
@@ -41,7 +42,7 @@ enum Command {
         let read = { (path: String) in
           (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
         }
-        defer { _ = folder }
+        defer { _ = streams }
         return Result(
           status: process.terminationStatus, output: read(output), errors: read(errors))
       }
@@ -50,9 +51,9 @@ enum Command {
 
   /// Runs the program to its end.
   static func run(
-    _ arguments: String..., environment: [String: String] = [:]
+    _ arguments: String..., environment: [String: String] = [:], in folder: String = root
   ) throws -> Result {
-    try start(arguments, environment: environment).finish()
+    try start(arguments, environment: environment, in: folder).finish()
   }
 }
 

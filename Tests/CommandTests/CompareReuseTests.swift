@@ -61,6 +61,31 @@ import Testing
       try run(comparison(methods: method("One"))).rows[1].distances == first.rows[1].distances)
   }
 
+  /// What was edited is measured again; what is no report of a comparison stays.
+  @Test func editedFiguresAndForeignReports() throws {
+    let first = try run(comparison(methods: method("One")))
+    let path = output + "/one/measured.json"
+    for edit in ["\"accuracies\" : [", "\"distances\" : ["] {
+      let text = try String(contentsOfFile: path, encoding: .utf8)
+      try #require(text.contains(edit))
+      try text.replacingOccurrences(of: edit, with: edit + "7,")
+        .write(toFile: path, atomically: true, encoding: .utf8)
+      let again = try run(comparison(methods: method("One")))
+      #expect(again.rows[1].distances == first.rows[1].distances)
+      #expect(again.rows[1].accuracies == first.rows[1].accuracies)
+    }
+    let other = folder.path + "/other"
+    for (name, text) in [("report.json", "{\"mine\": 1}"), ("report.md", "my notes")] {
+      try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
+      try text.write(toFile: "\(other)/\(name)", atomically: true, encoding: .utf8)
+      let result = try Command.run(
+        "compare", comparison(methods: method("One")), "--set", "output=\(other)")
+      #expect(result.status == 1 && result.errors.contains(name), "\(result.errors)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: other) == [name])
+      try FileManager.default.removeItem(atPath: other)
+    }
+  }
+
   @Test func likeNamesAreTwoMethods() throws {
     let rows = try run(
       comparison(

@@ -17,8 +17,7 @@ import Testing
   @Test(arguments: shipped) func shippedComparisonIsValid(_ name: String) throws {
     let comparison: ComparisonRecipe = try RecipeDecoder.decode(
       contentsOf: "\(Self.root)/Recipes/compare/\(name)")
-    for var part in comparison.parts {
-      part.recipe = "\(Self.root)/\(part.recipe)"
+    for part in comparison.parts {
       let base = try part.baseRecipe()
       #expect((base == nil) == (part.base == nil))
       for method in part.methods {
@@ -33,6 +32,7 @@ import Testing
     ("evaluations=0", "above 0"), ("steps=[0]", "numbers of steps"), ("samples=1", "from 2 to"),
     ("evaluations=1e30", "1e15"), ("steps=[9223372036854775807]", "10000"),
     ("samples=9223372036854775807", "1000000"), ("methods=[{name: \"a\\nb\"}]", "a line"),
+    ("methods=[{name: \"a\\u0085b\"}]", "a line"), ("methods=[{name: base}]", "the base model"),
     ("methods=[{name: a}, {name: a}]", "different names"), ("methods=[]", "different names"),
     ("sets=[line]", "swiss-roll"), ("stepps=[1]", "steps"),
   ])

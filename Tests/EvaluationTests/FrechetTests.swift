@@ -59,6 +59,11 @@ import Testing
     #expect(throws: EvaluationError.self) { try s.distance(to: s) }
   }
 
+  @Test func vectorsThatAreAllTheSameTellNothing() {
+    #expect(!statistics([[1e5, 2], [1e5, 2], [1e5, 2]]).varies)
+    #expect(statistics([[1e5, 2], [1e5, 2], [1e5, 2.1]]).varies)
+  }
+
   @Test func tableIsAligned() {
     let report = Report(rows: [
       .init(

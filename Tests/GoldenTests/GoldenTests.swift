@@ -4,20 +4,19 @@ import Testing
 
 @testable import Golden
 
+/// The client of all tests here.
+let sharedClient = Result { try Client(Plugin.load(), options: ["cpu_device_count": 1]) }
+
 /// The method and the sampler against the published code, output by output.
 @Suite struct GoldenTests {
-  private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "../Fixtures/golden").path
+  private static let folder = CaseCopy.fixtures
   private static let cases =
     ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
     .filter { $0.contains("__") }.sorted()
-  private static let client = Result {
-    try Client(Plugin.load(), options: ["cpu_device_count": 1])
-  }
 
   @Test(arguments: cases) func equalsThePublishedCode(_ name: String) throws {
     let golden = try #require(try GoldenCase(folder: "\(Self.folder)/\(name)"))
-    let comparisons = try golden.check(on: Self.client.get())
+    let comparisons = try golden.check(on: sharedClient.get())
     for wrong in comparisons where wrong.share > 1 {
       Issue.record("\(name): \(wrong.name) differs, \(wrong.share) times what may")
     }
@@ -57,7 +56,7 @@ import Testing
     try config.replacingOccurrences(of: "\"enhanced_ratio\": 0.8", with: "\"enhanced_ratio\": 0.81")
       .write(toFile: path, atomically: true, encoding: .utf8)
     let changed = try #require(try GoldenCase(folder: copy))
-    let wrong = try changed.check(on: Self.client.get()).filter { $0.share > 1 }.map(\.name)
+    let wrong = try changed.check(on: sharedClient.get()).filter { $0.share > 1 }.map(\.name)
     #expect(wrong.contains("step0.rcgm0.target_in") && wrong.contains("step0.loss"))
     #expect(!wrong.contains("step0.x_t"))
     #expect(golden.name == "method_full__o2_barron_batch4")
@@ -70,7 +69,7 @@ import Testing
     try config.replacingOccurrences(of: "\"steps\": 1", with: "\"steps\": 2")
       .write(toFile: path, atomically: true, encoding: .utf8)
     let longer = try #require(try GoldenCase(folder: copy))
-    let lacking = #expect(throws: GoldenError.self) { try longer.check(on: Self.client.get()) }
+    let lacking = #expect(throws: GoldenError.self) { try longer.check(on: sharedClient.get()) }
     #expect(lacking?.description.contains("no step1.x") == true)
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import Testing
 import Weights
@@ -33,7 +34,12 @@ import Weights
     }
     try trainer.run()
 
-    let file = try ModelFile(folder.path + "/run/weights.safetensors", on: engine)
+    // The adapters alone are saved; whoever reads them gets the weights with them.
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/run/weights.safetensors"))
+    let file = try ModelFile(recipe.result, on: engine)
+    for (name, buffer) in try trainer.weights().pairs {
+      #expect(try file.weights[name]!.bytes() == buffer.bytes(), "\(name) in the end")
+    }
     #expect(file.card.timeConvention.rawValue == convention)
     let changed = try base.weights.names.filter {
       try base.weights[$0]!.bytes() != file.weights[$0]!.bytes()
@@ -47,7 +53,78 @@ import Weights
     let state = try SafeTensors(path: folder.path + "/run/checkpoint.safetensors").types
     #expect(state["optimizer.first.blocks.*.attention.to_q.lora_A.weight"]?.shape == [1, 2, 16])
     #expect(state["optimizer.first.blocks.*.attention.to_q.weight"] == nil)
-    #expect(state["frozen.blocks.*.attention.to_q.weight"] != nil)
+    #expect(!state.names.contains { $0.hasPrefix("frozen.") })
+
+    let adapter = try SafeTensors(path: recipe.result)
+    #expect(
+      adapter.types["transformer.blocks.0.attention.to_q.lora_A.weight"]?.shape == [2, 16])
+    #expect(
+      adapter.types.names.allSatisfy {
+        $0.contains(".lora_") || $0.hasPrefix("transformer.target.")
+      })
+    let described = try JSONSerialization.jsonObject(
+      with: Data((adapter.metadata["lora_adapter_metadata"] ?? "").utf8))
+    let fields = try #require(described as? [String: Any])
+    #expect(fields["transformer.r"] as? Int == 2 && fields["transformer.lora_alpha"] as? Int == 4)
+    #expect(
+      (fields["transformer.target_modules"] as? [String])?.sorted() == [
+        "blocks.0.attention.to_k", "blocks.0.attention.to_out.0", "blocks.0.attention.to_q",
+        "blocks.0.attention.to_v",
+      ])
+  }
+
+  /// A base that is stored in 16 bits stays so: in the state, and in what the step is planned to take.
+  @Test func aFrozenBaseStaysAsItIsStored() throws {
+    let engine = try SharedEngine.get()
+    let base = try base(engine)
+    let half = folder.path + "/half.safetensors"
+    try ModelFile.write(base.weights, card: base.card, to: half, as: .bfloat16, on: engine)
+    func memory(_ start: String, _ output: String) throws -> (frozen: Int, arguments: Int) {
+      let trainer = try Trainer(
+        tinyRecipe(
+          folder.path + "/" + output, "start=\(start)", "smoothing=0",
+          "adapters={rank: 1, layers: [attention]}"), on: engine)
+      let frozen = trainer.stateTypes.group("frozen").values.reduce(0) { $0 + $1.byteCount }
+      return (frozen, trainer.function.executable.memory!.arguments)
+    }
+    let (single, narrow) = (try memory(base.path, "single"), try memory(half, "narrow"))
+    #expect(single.frozen == 2 * narrow.frozen && narrow.frozen > 0)
+    #expect(single.arguments - narrow.arguments == narrow.frozen)
+  }
+
+  @Test func aRunWithAdaptersGoesOnOnItsOwnBase() throws {
+    let engine = try SharedEngine.get()
+    let base = try base(engine)
+    func recipe(_ output: String) throws -> TrainingRecipe {
+      try tinyRecipe(
+        folder.path + "/" + output, "start=\(base.path)", "adapters={rank: 2, layers: [attention]}")
+    }
+    let whole = try Trainer(recipe("whole"), on: engine)
+    try whole.run()
+    let first = try Trainer(recipe("halves"), on: engine)
+    try first.run(stopping: { first.step == 2 })
+    try Trainer(recipe("halves"), on: engine, start: .resumed).run()
+    for file in ["checkpoint.safetensors", "adapter.safetensors"] {
+      let files = try ["whole", "halves"].map {
+        try SafeTensors(path: folder.path + "/\($0)/\(file)")
+      }
+      for name in files[0].types.names {
+        #expect(Array(files[0].bytes(name)!) == Array(files[1].bytes(name)!), "\(file): \(name)")
+      }
+    }
+    // Another base in the same place is not the one that the adapters belong to.
+    try Trainer(
+      tinyRecipe(folder.path + "/base", "smoothing=0", "seed=99"), on: engine, start: .replacing
+    ).run()
+    #expect {
+      try Trainer(recipe("halves"), on: engine, start: .resumed)
+    } throws: { "\($0)".contains("other weights") }
+    #expect {
+      try ModelFile(recipe("halves").result, on: engine)
+    } throws: { error in
+      guard case TrainingError.otherBase = error else { return false }
+      return true
+    }
   }
 
   @Test func adaptersNeedWeightsToStartFrom() {

@@ -94,13 +94,21 @@ import Weights
   @Test(arguments: [
     ("{\"model\": {\"kind\": \"dit\", \"heads\": 5}, \"anyStep\": true, \"guidance\": 0}", "heads"),
     ("{\"model\": {\"kind\": \"vit\"}, \"anyStep\": true, \"guidance\": 0}", "kind"),
-    ("{\"model\": {\"kind\": \"dit\"}, \"guidance\": 0}", "anyStep is missing"),
+    ("{\"model\": {\"kind\": \"dit\"}, \"guidance\": 0}", "`anyStep` is missing"),
     ("{\"model\": {\"kind\": \"dit\"}, \"anyStep\": 3, \"guidance\": 0}", "anyStep"),
     (
       "{\"model\": {\"kind\": \"dit\", \"width\": 1e30}, \"anyStep\": true, \"guidance\": 0}",
-      "too large"
+      "width"
     ),
-    ("no JSON", "JSON"),
+    ("no JSON", "a mapping"),
+    (
+      "{\"model\": {\"kind\": \"dit\"}, \"anyStep\": true, \"guidance\": 1e30}",
+      "from 0.0 to 1000.0"
+    ),
+    (
+      "{\"model\": {\"kind\": \"dit\"}, \"anyStep\": true, \"guidance\": 0, \"timeConvention\": \"x\"}",
+      "middle"
+    ),
   ])
   func aWrongCardIsNamed(card: String, hint: String) throws {
     let folder = try TemporaryFolder()

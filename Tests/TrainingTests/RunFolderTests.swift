@@ -40,8 +40,10 @@ import Testing
     if file == "log.jsonl" {
       try FileManager.default.removeItem(atPath: run("b/weights.safetensors"))
     }
-    #expect(throws: TrainingError.wouldOverwrite(path: run("b/\(file)"))) {
-      try Trainer(tinyRecipe(run("b")), on: engine)
+    for start in [Trainer.Start.fresh, .replacing, .continued] {
+      #expect(throws: TrainingError.otherFiles(path: run("b/\(file)"))) {
+        try Trainer(tinyRecipe(run("b")), on: engine, start: start)
+      }
     }
   }
 
@@ -78,6 +80,46 @@ import Testing
     ) {
       try Trainer(tinyRecipe(run("c")), on: engine, start: .replacing, by: "demo")
     }
+  }
+
+  /// What cannot be told to be the command's own stays, damaged files among it.
+  @Test func aDamagedOrForeignCheckpointIsNotReplaced() throws {
+    let engine = try SharedEngine.get()
+    try Trainer(tinyRecipe(run("c")), on: engine, by: "demo").run()
+    let checkpoint = run("c/checkpoint.safetensors")
+    let whole = try Data(contentsOf: URL(fileURLWithPath: checkpoint))
+    for damaged in [
+      whole.dropLast(), try Data(contentsOf: URL(fileURLWithPath: run("c/weights.safetensors"))),
+    ] {
+      try damaged.write(to: URL(fileURLWithPath: checkpoint))
+      for start in [Trainer.Start.replacing, .continued] {
+        #expect(throws: (any Error).self) {
+          try Trainer(tinyRecipe(run("c")), on: engine, start: start, by: "demo")
+        }
+      }
+      #expect(try Data(contentsOf: URL(fileURLWithPath: checkpoint)) == damaged)
+    }
+  }
+
+  /// A run that cannot start leaves nothing behind, the folders above its own included.
+  @Test func aFailedStartLeavesNoFolder() throws {
+    let engine = try SharedEngine.get()
+    #expect(throws: (any Error).self) {
+      try Trainer(tinyRecipe(run("x/y/z"), "start=\(run("none.safetensors"))"), on: engine)
+    }
+    #expect(throws: (any Error).self) {
+      try Trainer(tinyRecipe(run("x/y/z")), on: engine, start: .resumed)
+    }
+    #expect(!FileManager.default.fileExists(atPath: run("x")))
+  }
+
+  @Test func aRunThatIsLongerAlreadyIsNotResumed() throws {
+    let engine = try SharedEngine.get()
+    try Trainer(tinyRecipe(run("c")), on: engine).run()
+    #expect(
+      throws: TrainingError.beyondTheEnd(
+        path: run("c/checkpoint.safetensors"), step: 4, steps: 3)
+    ) { try Trainer(tinyRecipe(run("c"), "steps=3"), on: engine, start: .resumed) }
   }
 
   @Test func goodLinesOfALogAreKeptAndBadOnesCounted() throws {

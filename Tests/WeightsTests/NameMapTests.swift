@@ -29,7 +29,8 @@ import Testing
     ])
     #expect(listing(map, "norm.weight") == ["final_norm.weight [3] at [0]"])
     #expect(listing(map, "normal.weight") == ["normal.weight [3] at [0]"])
-    #expect(listing(map, "blocks.*.attn.to_k.bias")[1] == "layers.1.self_attn.to_k.bias [2] at [1, 0]")
+    #expect(
+      listing(map, "blocks.*.attn.to_k.bias")[1] == "layers.1.self_attn.to_k.bias [2] at [1, 0]")
   }
 
   /// Maps of unequal sizes in one array on disk: each begins where those before it end.
@@ -62,7 +63,9 @@ import Testing
   @Test func stacksThatAreOneArrayOnDisk() {
     let map = NameMap(keepsStacks: true)
     #expect(
-      listing(map, "blocks.*.attn.to_q.weight") == ["blocks.attn.to_q.weight [2, 4, 3] at [0, 0, 0]"]
+      listing(map, "blocks.*.attn.to_q.weight") == [
+        "blocks.attn.to_q.weight [2, 4, 3] at [0, 0, 0]"
+      ]
     )
   }
 }

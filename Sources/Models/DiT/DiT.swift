@@ -28,7 +28,8 @@ public struct DiT: VelocityModel {
     blocks = Stack(scope / "blocks", count: config.depth, execution: config.execution) {
       DiTBlock($0, config)
     }
-    modulation = scope.linear("modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
+    modulation = scope.linear(
+      "modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
     output = scope.linear("output", width, pixels, initial: .zeros, from: .embed)
   }
@@ -75,7 +76,8 @@ struct DiTBlock {
 
   init(_ scope: Scope, _ config: DiTConfig) {
     let width = config.width
-    modulation = scope.linear("modulation", width, 6 * width, initial: .zeros, from: .embed, to: .hidden)
+    modulation = scope.linear(
+      "modulation", width, 6 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
     attention = SelfAttention(scope / "attention", width: width, heads: config.heads)
     mlp = MLP(scope / "mlp", width, hidden: config.mlpRatio * width, width, from: .embed) {
