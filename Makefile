@@ -1,43 +1,67 @@
 # What people do with this project; `make` lists it.
-.PHONY: help setup build demo test test-all lint train-base train-classifier evaluate bench
+.PHONY: help setup build demo install uninstall test test-all lint train-base train-classifier evaluate bench
 
 SWIFT_FLAGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 TWINFLOW = .build/release/twinflow
+TEST = swift test --explicit-target-dependency-import-check error $(SWIFT_FLAGS)
+
+bin = $(DESTDIR)$(PREFIX)/bin
+share = $(DESTDIR)$(PREFIX)/share
+bash_completion = $(share)/bash-completion/completions/twinflow
+zsh_completion = $(share)/zsh/site-functions/_twinflow
+fish_completion = $(share)/fish/vendor_completions.d/twinflow.fish
 
 help:
 	@echo "make demo              turn the base model into a one-step generator and look at the pictures"
+	@echo "make install           PREFIX=/usr/local: the program with its recipes, weights and completions"
 	@echo "make test              all quick tests; make test-all adds the slow ones"
 	@echo "make train-base        train the base model from scratch"
 	@echo "make train-classifier  train the classifier that measures pictures"
 	@echo "make train-twinflow    the long recipe: the base model to one step, without haste"
 	@echo "make evaluate          measure what make train-twinflow made, with 10,000 samples"
 	@echo "make bench             measure our steps beside PyTorch's"
-	@echo "make lint              check how the code is formatted"
+	@echo "make lint              check how the code is formatted, and that imports are declared"
 
 setup:
 	@scripts/setup
 
 build: setup
-	@swift build -c release --product twinflow $(SWIFT_FLAGS)
+	@swift build -c release --static-swift-stdlib --product twinflow $(SWIFT_FLAGS)
 
 demo: build
 	@$(TWINFLOW) demo
 
+install: build
+	@install -D -m 755 $(TWINFLOW) "$(bin)/twinflow"
+	@find Recipes Assets -type f -exec install -D -m 644 {} "$(share)/twinflow/{}" \;
+	@install -D -m 644 -t "$(share)/doc/twinflow" LICENSE NOTICE README.md
+	@install -d "$(dir $(bash_completion))" "$(dir $(zsh_completion))" "$(dir $(fish_completion))"
+	@$(TWINFLOW) --generate-completion-script bash >"$(bash_completion)"
+	@$(TWINFLOW) --generate-completion-script zsh >"$(zsh_completion)"
+	@$(TWINFLOW) --generate-completion-script fish >"$(fish_completion)"
+	@echo "Installed $(bin)/twinflow"
+
+uninstall:
+	@rm -rf "$(share)/twinflow" "$(share)/doc/twinflow"
+	@rm -f "$(bin)/twinflow" "$(bash_completion)" "$(zsh_completion)" "$(fish_completion)"
+
 test: lint
 	@scripts/setup --tests
-	@swift build -c release --product twinflow $(SWIFT_FLAGS)
-	@swift test $(SWIFT_FLAGS)
+	@$(TEST)
 
 test-all: lint
 	@scripts/setup --tests
-	@swift build -c release --product twinflow $(SWIFT_FLAGS)
-	@TWINFLOW_SLOW_TESTS=1 swift test $(SWIFT_FLAGS)
+	@TWINFLOW_SLOW_TESTS=1 $(TEST)
 	@for limit in AVX2 SSE41; do \
-	  ONEDNN_MAX_CPU_ISA=$$limit swift test --skip-build --filter KernelTests $(SWIFT_FLAGS) || exit 1; \
+	  ONEDNN_MAX_CPU_ISA=$$limit $(TEST) --skip-build --filter KernelTests || exit 1; \
 	done
+	@scripts/test-install
 
 lint:
 	@swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+	@scripts/check-imports
 
 train-base: build
 	@$(TWINFLOW) train Recipes/fashion-mnist-base.yaml

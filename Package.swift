@@ -21,7 +21,7 @@ let package = Package(
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(
       name: "CAllocator",
-      linkerSettings: [.linkedLibrary(":libjemalloc.a", .when(platforms: [.linux]))]),
+      linkerSettings: [.linkedLibrary("jemalloc", .when(platforms: [.linux]))]),
     .target(name: "CFiles"),
     .target(name: "CPJRT"),
     .target(name: "CSystem"),

@@ -39,14 +39,20 @@ public struct SharedFiles: Sendable {
   }
 
   /// The place of a recipe: as `path`, and for a relative name such as `fashion-mnist-demo` or
-  /// `compare/points.yaml` also that file in the folders of recipes.
+  /// `compare/points.yaml` also that file in the folders of recipes. A folder of the name, such as
+  /// that of an earlier run, is no recipe.
   ///
   /// - Throws: `FileError.notFound` for a relative name that is in none of the folders.
   public func recipe(_ name: String) throws(FileError) -> String {
     if name.hasPrefix("Recipes/") { return try path(name) }
     guard let first = name.first, !"/.~".contains(first) else { return name }
     let file = name.hasSuffix(".yaml") ? name : name + ".yaml"
-    return try found(name, among: folders.map { "\($0)/Recipes/\(file)" })
+    let candidates = folders.map { "\($0)/Recipes/\(file)" }
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: name, isDirectory: &isFolder), isFolder.boolValue {
+      return candidates.first(where: FileManager.default.fileExists) ?? name
+    }
+    return try found(name, among: candidates)
   }
 
   private func found(_ name: String, among candidates: [String]) throws(FileError) -> String {

@@ -4,6 +4,9 @@ import Tensors
 
 /// The network of the cases: a three-layer perceptron of sample, times and condition.
 struct Perceptron: VelocityModel {
+  /// The names of its weights.
+  static let names = (1...3).flatMap { ["fc\($0).bias", "fc\($0).weight"] }
+
   /// The weights, `[output, input]` and `[output]`, of three layers.
   let layers: [(weight: Tensor, bias: Tensor)]
   /// Whether it takes the target time too.

@@ -21,7 +21,8 @@ extension GoldenCase {
       self.draws = draws
       averages = rate > 0 && rate < 1
       let (weights, average) = golden.trainable
-      frozen = golden.kind == .lora ? golden.inputs.group("model.base").prefixed("frozen") : Named()
+      frozen =
+        golden.kind == .lora ? golden.weights("model.base").prefixed("frozen") : Named()
       state.merge(weights.prefixed("weights"))
       state.merge(average.prefixed("average"))
       state["decay"] = HostArray([0], [])
@@ -75,17 +76,19 @@ extension GoldenCase {
   /// The weights that are trained and their average at the start.
   private var trainable: (weights: Named<HostArray>, average: Named<HostArray>) {
     guard kind == .lora else {
-      let weights = inputs.group("model")
-      let average = inputs.group("ema")
-      return (weights, average.isEmpty ? weights : average)
+      let weights = weights("model")
+      return (weights, inputs.group("ema").isEmpty ? weights : self.weights("ema"))
     }
-    let adapters = inputs.group("model.lora")
-    func part(_ suffix: String) -> Named<HostArray> {
-      Named(
-        adapters.names.filter { $0.hasSuffix(suffix) }
-          .map { (String($0.dropLast(suffix.count)), adapters[$0]!) })
+    func adapters(_ set: String) -> Named<HostArray> {
+      let names = ["fc1_A", "fc1_B", "fc2_A", "fc2_B"]
+      return Named(names.map { ($0, inputs["model.lora.\($0)_\(set)"]!) })
     }
-    return (part("_default"), part("_old"))
+    return (adapters("default"), adapters("old"))
+  }
+
+  /// The weights of a network under a prefix, and no other arrays that stand there.
+  private func weights(_ prefix: String) -> Named<HostArray> {
+    Named(Perceptron.names.map { ($0, inputs["\(prefix).\($0)"]!) })
   }
 
   /// How weights become a network.
@@ -122,7 +125,7 @@ extension GoldenCase {
     let given = inputs.group("step\(step)")
     var batch = Named<HostArray>()
     for name in ["x", "c0", "e0"] { batch[name] = given[name] }
-    if batch["c0"] == nil {
+    if inputs["step0.c0"] == nil {
       let rows = given["x"]!.shape[0]
       batch["c0"] = HostArray([Float](repeating: 0, count: rows), [rows, 1])
       batch["e0"] = nil
@@ -146,8 +149,8 @@ extension GoldenCase {
     } else {
       try checkNetwork("model", batch, times: 2)
       if !inputs.group("ema").isEmpty {
-        for (name, weight) in inputs.group("model").pairs {
-          try input("ema.\(name)", shape: weight.shape)
+        for name in Perceptron.names {
+          try input("ema.\(name)", shape: input("model.\(name)").shape)
         }
       }
     }

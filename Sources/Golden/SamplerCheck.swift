@@ -73,7 +73,8 @@ extension GoldenCase {
 
   private var weightsOfSampler: (prefix: String, single: Bool) {
     let single = config.model.type?.contains("single") == true
-    let prefix = inputs.names.first { $0.hasPrefix("model") }.map {
+    let first = inputs.names.first { $0.hasPrefix("model") && $0.hasSuffix(".fc1.weight") }
+    let prefix = first.map {
       String($0.prefix { $0 != "." })
     }
     return (prefix ?? "model", single)

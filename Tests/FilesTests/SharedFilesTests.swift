@@ -51,6 +51,14 @@ import Testing
     #expect(unset.folders == [folder + "/usr/share/twinflow"])
   }
 
+  /// Tests run in the project's root, which has folders but no recipes of these names.
+  @Test func aFolderIsNoRecipe() throws {
+    let recipe = try file("Recipes/Sources.yaml")
+    let files = SharedFiles(environment: ["TWINFLOW_SHARE": folder], executable: nil)
+    #expect(try files.recipe("Sources") == recipe)
+    #expect(try files.recipe("Tests") == "Tests")
+  }
+
   @Test func weightsInSeveralFilesAreFound() throws {
     _ = try file("Assets/a.safetensors.index.json")
     let files = SharedFiles(environment: ["TWINFLOW_SHARE": folder], executable: nil)

@@ -67,6 +67,22 @@ import Testing
     #expect(try check(damaged).contains { $0.share > 1 })
   }
 
+  /// Arrays that nobody asks for change nothing.
+  @Test(arguments: cases) func furtherArraysAreLeftAlone(_ name: String) throws {
+    let more = try copy(name)
+    for file in [CaseCopy.File.inputs, .expected] {
+      try more.edit(file) { arrays in
+        let array = CaseCopy.Array(type: "F32", shape: [3], bytes: Data(count: 12))
+        for group in ["model", "model.base", "model.lora", "step0", "step0.draw", "0000", "grad"] {
+          arrays["\(group).more"] = array
+        }
+        if arrays["ema.fc1.bias"] != nil { arrays["ema.more"] = array }
+      }
+    }
+    let compared = try check(more).filter { !$0.name.hasPrefix("0001") }
+    #expect(!compared.isEmpty && compared.allSatisfy { $0.share <= 1 })
+  }
+
   @Test(arguments: cases) func outputsOfOtherShapesDiffer(_ name: String) throws {
     for change in [\CaseCopy.Array.shorter, \.deeper] {
       let damaged = try copy(name)
