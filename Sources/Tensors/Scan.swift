@@ -30,7 +30,7 @@ struct Scan: Operation {
     }
   }
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
     let outputs = body.results.dropFirst(carried).map { result in
       Tensor.zeros(Shape([length] + result.shape.sizes), result.dtype)
     }

@@ -47,17 +47,6 @@ struct Attention: Operation {
   /// The number of operands before the mask.
   var inputs: Int { isPacked ? 1 : 3 }
 
-  /// The attributes of the kernels.
-  func values(mask: Tensor?) -> [String: KernelCall.Attribute] {
-    var strides = [0, 0, 0, 0]
-    if let sizes = mask?.shape.sizes {
-      for axis in 0..<4 where sizes[axis] > 1 {
-        strides[axis] = sizes[(axis + 1)...].reduce(1, *)
-      }
-    }
-    return ["scale": .float(scale), "mask": .numbers(strides)]
-  }
-
   /// How the operands are split over a mesh: by samples and heads.
   func shardings(_ operands: [TensorType]) -> [Sharding] {
     let whole: [LogicalAxis?] = isPacked ? [.batch, nil, nil, .heads] : [.batch, nil, .heads]
@@ -71,25 +60,13 @@ struct Attention: Operation {
   /// How the results are split over a mesh.
   static let resultShardings = [Sharding([.batch, nil, .heads]), Sharding([.batch, .heads])]
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    let types = results(operands.map(\.type))
-    if let mesh = target.mesh,
-      let split = ManualComputation.results(
-        of: self, operands, shardings(operands.map(\.type)), results: Self.resultShardings,
-        over: mesh)
-    {
-      return split
-    }
-    if target.has(.attention), types[0].dtype == .float32 || target.isPlan {
-      let mask = operands.count > inputs ? operands[inputs] : nil
-      return KernelCall.results(of: .attention, values(mask: mask), operands, types: types)
-    }
-    if target.hasCuDNN, let fused = FusedAttention.forward(operands, of: self) { return fused }
-    return [plain(operands), .zeros(types[1].shape, types[1].dtype)]
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
+    let sums = results(operands.map(\.type))[1]
+    return [output(operands), .zeros(sums.shape, sums.dtype)]
   }
 
-  /// The same from other operations.
-  func plain(_ operands: [Tensor]) -> Tensor {
+  /// The output from other operations.
+  func output(_ operands: [Tensor]) -> Tensor {
     var parts = Array(operands.prefix(inputs))
     if isPacked {
       let sizes = results(operands.map(\.type))[0].shape
@@ -129,37 +106,11 @@ struct AttentionGradient: Operation {
     Array(operands.prefix(attention.inputs))
   }
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    let given = operands.dropLast(3)
-    if let mesh = target.mesh {
-      let shardings = attention.shardings(given.map(\.type))
-      let all = shardings + Attention.resultShardings + [Attention.resultShardings[0]]
-      if let split = ManualComputation.results(
-        of: self, operands, all, results: Array(shardings.prefix(attention.inputs)), over: mesh)
-      {
-        return split
-      }
-    }
-    if target.hasCuDNN, let fused = FusedAttention.gradient(operands, of: attention) {
-      return fused
-    }
-    guard target.has(.attentionGradient), operands[0].dtype == .float32 || target.isPlan else {
-      return plain(operands)
-    }
-    // The kernel takes the mask last.
-    let (inputs, mask) = (given.prefix(attention.inputs), given.dropFirst(attention.inputs))
-    return KernelCall.results(
-      of: .attentionGradient, attention.values(mask: mask.first),
-      inputs + operands.suffix(3) + mask,
-      types: results(operands.map(\.type)))
-  }
-
-  /// The same from other operations.
-  private func plain(_ operands: [Tensor]) -> [Tensor] {
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
     apart(operands) { operands in
       let given = Array(operands.dropLast(3))
       let inputs = Array(given.prefix(attention.inputs))
-      return Tensors.pullback([attention.plain(given)], [operands.last!], to: inputs)
+      return Tensors.pullback([attention.output(given)], [operands.last!], to: inputs)
         .enumerated().map { i, gradient in gradient ?? inputs[i].zerosLike }
     }
   }
@@ -169,7 +120,7 @@ struct AttentionGradient: Operation {
     let cotangents = results(at.operands.map(\.type)).indices.map { at.cotangent($0) }
     return apart(at.operands + cotangents) { given in
       let operands = Array(given[..<count])
-      return Tensors.pullback(plain(operands), Array(given[count...]), to: operands)
+      return Tensors.pullback(plain(operands)!, Array(given[count...]), to: operands)
         .enumerated().map { i, gradient in gradient ?? operands[i].zerosLike }
     }
     .enumerated().map { i, gradient in at.operands[i].dtype == .bool ? nil : gradient }

@@ -53,20 +53,6 @@ public struct ConvolutionWindow: Hashable, Sendable {
     }
   }
 
-  /// What a kernel makes of operands, or nil where the target does not have it.
-  func kernelCall(
-    _ kernel: Kernel, _ operands: [Tensor], _ type: TensorType, for target: Target
-  ) -> [Tensor]? {
-    guard target.has(kernel), type.dtype == .float32, (1...3).contains(strides.count),
-      padding.allSatisfy({ $0.low >= 0 && $0.high >= 0 })
-    else { return nil }
-    let values: [String: KernelCall.Attribute] = [
-      "strides": .numbers(strides), "dilation": .numbers(dilation), "groups": .numbers([groups]),
-      "low": .numbers(padding.map(\.low)), "high": .numbers(padding.map(\.high)),
-    ]
-    return KernelCall.results(of: kernel, values, operands, types: [type])
-  }
-
   /// The attribute that names the layouts and the window.
   func attributes(
     _ dtype: DType, inputDilation: [Int], padding: [Range]? = nil, strides: [Int]? = nil
