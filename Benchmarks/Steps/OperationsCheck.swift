@@ -22,7 +22,9 @@ struct OperationsCheck {
       { inputs in
         let tokens = Tensor.iota([1, 1, 1, 64], axis: 3, .int32)
         return inputs[0].cast(to: dtype)
-          .selfAttention(mask: mask ? tokens.less(.constant(40, .int32)) : nil)
+          .selfAttention(
+            AttentionOptions(mask: mask ? .full(tokens.less(.constant(40, .int32))) : .none)
+          )
           .cast(to: .float32)
       }
     }

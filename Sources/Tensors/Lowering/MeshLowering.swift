@@ -10,7 +10,7 @@ struct MeshLowering: Lowering {
       return ManualComputation.results(
         of: attention, operands, attention.shardings(operands.map(\.type)),
         results: Attention.resultShardings, over: mesh)
-    case let gradient as AttentionGradient:
+    case let gradient as AttentionGradient where gradient.part == .inputs:
       let attention = gradient.attention
       let shardings = attention.shardings(operands.dropLast(3).map(\.type))
       let all = shardings + Attention.resultShardings + [Attention.resultShardings[0]]

@@ -121,7 +121,6 @@ struct ConvolutionKernelGradient: Operation {
   /// One product for each tap: the input's elements that the tap meets with the cotangent.
   func plain(_ operands: [Tensor]) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
-    let rank = window.strides.count
     let border = window.padding.map { Pad.Amount(low: $0.low, high: $0.high) }
     let padded = x.pad([Pad.Amount()] + border + [Pad.Amount()])
     let taps = window.taps(kernel)

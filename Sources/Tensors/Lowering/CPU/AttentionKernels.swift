@@ -1,30 +1,47 @@
 extension CPULowering {
   func attended(_ attention: Attention, _ operands: [Tensor]) -> [Tensor]? {
-    let types = attention.results(operands.map(\.type))
-    guard has(.attention), types[0].dtype == .float32 || isPlan else { return nil }
-    let mask = operands.count > attention.inputs ? operands[attention.inputs] : nil
+    guard has(.attention), computes(attention, operands) else { return nil }
     return KernelCall.results(
-      of: .attention, values(attention, mask: mask), operands, types: types)
+      of: .attention, values(attention, operands), operands,
+      types: attention.results(operands.map(\.type)))
   }
 
   func attentionGradient(_ gradient: AttentionGradient, _ operands: [Tensor]) -> [Tensor]? {
-    guard has(.attentionGradient), operands[0].dtype == .float32 || isPlan else { return nil }
     let attention = gradient.attention
-    let given = operands.dropLast(3)
-    // The kernel takes the mask last.
-    let (inputs, mask) = (given.prefix(attention.inputs), given.dropFirst(attention.inputs))
+    // The capped products cannot be told from scores that a bias was added to.
+    guard has(.attentionGradient), gradient.part == .inputs, computes(attention, operands),
+      attention.softCap == nil || !attention.hasBias
+    else { return nil }
+    // The kernel takes lengths, mask and bias last.
+    let (inputs, given) = (
+      operands.prefix(attention.inputs), operands.dropFirst(attention.inputs).dropLast(3)
+    )
     return KernelCall.results(
-      of: .attentionGradient, values(attention, mask: mask.first),
-      inputs + operands.suffix(3) + mask, types: gradient.results(operands.map(\.type)))
+      of: .attentionGradient, values(attention, operands), inputs + operands.suffix(3) + given,
+      types: gradient.results(operands.map(\.type)))
   }
 
-  private func values(_ attention: Attention, mask: Tensor?) -> [String: KernelCall.Attribute] {
-    var strides = [0, 0, 0, 0]
-    if let sizes = mask?.shape.sizes {
-      for axis in 0..<4 where sizes[axis] > 1 {
-        strides[axis] = sizes[(axis + 1)...].reduce(1, *)
-      }
-    }
-    return ["scale": .float(attention.scale), "mask": .numbers(strides)]
+  /// Whether the kernels compute in the operands' element types.
+  private func computes(_ attention: Attention, _ operands: [Tensor]) -> Bool {
+    let bias = attention.given(operands).bias
+    return isPlan || operands[0].dtype == .float32 && (bias?.dtype ?? .float32) == .float32
+  }
+
+  private func values(
+    _ attention: Attention, _ operands: [Tensor]
+  ) -> [String: KernelCall.Attribute] {
+    let (lengths, mask, bias) = attention.given(operands)
+    return [
+      "scale": .float(attention.scale), "soft_cap": .float(attention.softCap ?? 0),
+      "band": .numbers([attention.before ?? -1, attention.after ?? -1]),
+      "given": .numbers([lengths, mask, bias].map { $0 == nil ? 0 : 1 }),
+      "mask": .numbers(strides(mask)), "bias": .numbers(strides(bias)),
+    ]
+  }
+
+  /// The elements from one index to the next along each axis, 0 where it is broadcast.
+  private func strides(_ tensor: Tensor?) -> [Int] {
+    guard let sizes = tensor?.shape.sizes else { return [0, 0, 0, 0] }
+    return sizes.indices.map { sizes[$0] > 1 ? sizes[($0 + 1)...].reduce(1, *) : 0 }
   }
 }
