@@ -98,6 +98,14 @@ import Testing
     ([4, 6, 6, 16], [3, 3, 1, 16], ConvolutionWindow(padding: 1, groups: 16)),
     ([3, 20, 6], [5, 6, 7], ConvolutionWindow(rank: 1, stride: 2, padding: 2)),
     ([2, 5, 6, 4, 8], [3, 3, 3, 8, 16], ConvolutionWindow(rank: 3, padding: 1)),
+    (
+      [2, 5, 6, 4, 8], [3, 3, 3, 8, 16],
+      ConvolutionWindow(strides: [2, 1, 1], padding: [.causal(3), 1, 1])
+    ),
+    (
+      [2, 9, 8], [3, 4, 8],
+      ConvolutionWindow(strides: [1], padding: [.causal(3, dilation: 2)], dilation: [2], groups: 2)
+    ),
     ([128, 14, 14, 64], [3, 3, 64, 32], ConvolutionWindow(padding: 1)),
   ]
 
