@@ -30,12 +30,12 @@ struct LoweringPass {
   /// Lowers a function. Regions of its operations are lowered when they are printed.
   func callAsFunction(_ function: Subgraph) -> LoweredFunction {
     let scans = MergedScans(Graph.nodes(reaching: function.results))
-    var replacements: [ObjectIdentifier: [Tensor]] = [:]
+    var replacements: [ObjectIdentifier: [Tensor]?] = [:]
     func replacement(for node: Node) -> [Tensor]? {
       let id = ObjectIdentifier(node)
       if let known = replacements[id] { return known }
       let found = scans.replacement(for: node) ?? standIn(for: node)
-      if let found { replacements[id] = found }
+      replacements.updateValue(found, forKey: id)
       return found
     }
 
