@@ -18,16 +18,31 @@ struct OperationsCheck {
       TensorType(Shape(sizes), dtype)
     }
     let window = ConvolutionWindow(stride: 2, padding: 1)
-    func attention(_ dtype: DType, _ mask: Bool) -> ([Tensor]) -> Tensor {
+    func attention(
+      _ dtype: DType, keyHeads: Int = 4, _ options: AttentionOptions = AttentionOptions()
+    ) -> ([Tensor]) -> Tensor {
       { inputs in
-        let tokens = Tensor.iota([1, 1, 1, 64], axis: 3, .int32)
-        return inputs[0].cast(to: dtype)
-          .selfAttention(mask: mask ? tokens.less(.constant(40, .int32)) : nil)
-          .cast(to: .float32)
+        let packed = inputs[0].cast(to: dtype)
+        if keyHeads == 4 { return packed.selfAttention(options).cast(to: .float32) }
+        let parts = packed.unstack(2)
+        let (keys, values) = (parts[1].slice(2, 0..<keyHeads), parts[2].slice(2, 0..<keyHeads))
+        return parts[0].attention(keys: keys, values: values, options).cast(to: .float32)
       }
     }
+    let visible = Tensor.iota([1, 1, 1, 64], axis: 3, .int32).less(.constant(40, .int32))
+    let bias = Tensor.iota([1, 4, 64, 64], axis: 3, .float32).sin().cast(to: .bfloat16)
+    let options: [(String, AttentionOptions)] = [
+      ("masked attention", AttentionOptions(mask: .full(visible))),
+      ("causal attention", AttentionOptions(mask: .causal)),
+      ("local attention", AttentionOptions(mask: .causal, window: 9)),
+      ("attention with a bias", AttentionOptions(bias: bias)),
+      (
+        "attention to valid keys",
+        AttentionOptions(mask: .keys(.constant([40, 0] as [Int32], shape: [2])))
+      ),
+    ]
     let packed = float(2, 64, 3, 4, 64)
-    return [
+    let all = [
       Case(name: "product", inputs: [float(96, 80), float(80, 64)], tolerance: 1e-5) {
         $0[0].matmul($0[1])
       },
@@ -51,13 +66,13 @@ struct OperationsCheck {
       ) {
         $0[0].transposedConvolution($0[1], window)
       },
-      Case(name: "attention", inputs: [packed], tolerance: 1e-5, body: attention(.float32, false)),
+      Case(name: "attention", inputs: [packed], tolerance: 1e-5, body: attention(.float32)),
       Case(
         name: "attention in bf16", inputs: [packed], tolerance: 3e-2,
-        body: attention(.bfloat16, false)),
+        body: attention(.bfloat16)),
       Case(
-        name: "masked attention in bf16", inputs: [packed], tolerance: 3e-2,
-        body: attention(.bfloat16, true)),
+        name: "attention of grouped heads in bf16", inputs: [packed], tolerance: 3e-2,
+        body: attention(.bfloat16, keyHeads: 2)),
       Case(name: "softmax", inputs: [float(7, 130)], tolerance: 1e-5) { $0[0].softmax() },
       Case(name: "layer norm", inputs: [float(7, 130)], tolerance: 1e-5) {
         $0[0].normalized([-1], epsilon: 1e-6)
@@ -93,6 +108,12 @@ struct OperationsCheck {
           + keys[2].permutation(1000).cast(to: .float32) / 1000
       },
     ]
+    return all
+      + options.map { name, options in
+        Case(
+          name: "\(name) in bf16", inputs: [packed], tolerance: 3e-2,
+          body: attention(.bfloat16, options))
+      }
   }
 
   /// Prints a table.

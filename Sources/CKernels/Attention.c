@@ -20,7 +20,32 @@ typedef struct AttentionHead {
   int64_t outStride;
   const uint8_t *mask;
   int64_t maskQuery, maskKey;
+  const float *bias;
+  int64_t biasQuery, biasKey;
+  // In units of log 2; 0 for none.
+  float softCap;
+  // The query's position among the keys is its number and this much.
+  int64_t offset;
+  // How many keys a query sees before and after its position; negative for all.
+  int64_t before, after;
 } AttentionHead;
+
+static const float LOG2_E = 1.44269504f;
+
+// The score of a key that a query does not see.
+static const float HIDDEN = -1e30f;
+
+// Keys one after the other.
+typedef struct KeyRange {
+  int64_t from, to;
+} KeyRange;
+
+// The keys that some of consecutive queries see as far as their positions go.
+static inline KeyRange visibleKeys(const AttentionHead *head, int64_t query, int64_t end) {
+  int64_t from = head->before < 0 ? 0 : query + head->offset - head->before;
+  int64_t to = head->after < 0 ? head->keyCount : end + head->offset + head->after;
+  return (KeyRange){from < 0 ? 0 : from, to > head->keyCount ? head->keyCount : to};
+}
 
 static inline int64_t up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 
@@ -97,13 +122,20 @@ typedef struct Tokens {
 
 typedef struct Work {
   Kind kind;
-  int64_t heads, columns, width, keysPadded;
-  float scale;
+  // Heads of queries, and those among them that share a head of keys and values.
+  int64_t heads, group;
+  int64_t columns, width, keysPadded;
+  float scale, softCap;
+  // How many keys a query sees before and after its position.
+  int64_t band[2];
   Tokens queries, keys, values, out, cotangents;
   Tokens queriesGradient, keysGradient, valuesGradient;
   float *logSum;
+  // The valid keys of each sample, or null.
+  const int32_t *lengths;
   const uint8_t *mask;
-  int64_t maskStrides[4];
+  const float *bias;
+  int64_t maskStrides[4], biasStrides[4];
   // The parts that the queries of a head are cut into.
   int64_t parts;
   _Atomic bool failed;
@@ -113,35 +145,50 @@ static float *at(Tokens tokens, int64_t sample, int64_t head, int64_t columns) {
   return tokens.data + sample * tokens.count * tokens.stride + head * columns;
 }
 
-static const float LOG2_E = 1.44269504f;
-
-// Copies what both directions need, and returns the memory behind.
-static float *prepare(
+// Copies the keys and values of a head and what is true of the sample, and returns the memory behind.
+static float *prepareKeys(
     const Work *work, AttentionHead *head, int64_t sample, int64_t number, float *next) {
   const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
   *head = (AttentionHead){
       .queryCount = work->queries.count, .keyCount = work->keys.count, .keysPadded = padded,
-      .columns = columns, .width = width, .out = at(work->out, sample, number, columns),
-      .outStride = work->out.stride,
-      .logSum = work->logSum + (sample * work->heads + number) * work->queries.count,
-      .maskQuery = work->maskStrides[2], .maskKey = work->maskStrides[3]};
-  if (work->mask)
-    head->mask = work->mask + sample * work->maskStrides[0] + number * work->maskStrides[1];
-  head->queries = next;
-  head->keys = head->queries + work->queries.count * width;
+      .columns = columns, .width = width, .outStride = work->out.stride,
+      .maskQuery = work->maskStrides[2], .maskKey = work->maskStrides[3],
+      .biasQuery = work->biasStrides[2], .biasKey = work->biasStrides[3],
+      .softCap = work->softCap * LOG2_E, .offset = work->keys.count - work->queries.count,
+      .before = work->band[0], .after = work->band[1]};
+  if (work->lengths) {
+    int64_t length = work->lengths[sample];
+    head->keyCount = length < 0 ? 0 : length < work->keys.count ? length : work->keys.count;
+  }
+  head->keys = next;
   head->values = head->keys + padded * width;
   head->keysTransposed = head->values + padded * width;
+  int64_t shared = number / work->group;
   work->kind.copyRows(
-      head->queries, width, head->queryCount, at(work->queries, sample, number, columns),
-      work->queries.stride, head->queryCount, columns, work->scale * LOG2_E);
+      head->keys, width, padded, at(work->keys, sample, shared, columns), work->keys.stride,
+      work->keys.count, columns, 1);
   work->kind.copyRows(
-      head->keys, width, padded, at(work->keys, sample, number, columns), work->keys.stride,
-      head->keyCount, columns, 1);
-  work->kind.copyRows(
-      head->values, width, padded, at(work->values, sample, number, columns),
-      work->values.stride, head->keyCount, columns, 1);
+      head->values, width, padded, at(work->values, sample, shared, columns),
+      work->values.stride, work->keys.count, columns, 1);
   work->kind.transpose(head->keysTransposed, head->keys, padded, width);
   return head->keysTransposed + padded * width;
+}
+
+// Copies the queries of a head, and returns the memory behind.
+static float *prepareQueries(
+    const Work *work, AttentionHead *head, int64_t sample, int64_t number, float *next) {
+  head->out = at(work->out, sample, number, work->columns);
+  head->logSum = work->logSum + (sample * work->heads + number) * head->queryCount;
+  if (work->mask)
+    head->mask = work->mask + sample * work->maskStrides[0] + number * work->maskStrides[1];
+  if (work->bias)
+    head->bias = work->bias + sample * work->biasStrides[0] + number * work->biasStrides[1];
+  head->queries = next;
+  work->kind.copyRows(
+      head->queries, work->width, head->queryCount,
+      at(work->queries, sample, number, work->columns), work->queries.stride, head->queryCount,
+      work->columns, work->scale * LOG2_E);
+  return head->queries + head->queryCount * work->width;
 }
 
 static int64_t tilesSize(const Work *work) {
@@ -160,7 +207,9 @@ static void forwardPart(void *context, int64_t index) {
     return;
   }
   AttentionHead here;
-  next = prepare(work, &here, head / work->heads, head % work->heads, next);
+  int64_t sample = head / work->heads, number = head % work->heads;
+  next = prepareKeys(work, &here, sample, number, next);
+  next = prepareQueries(work, &here, sample, number, next);
   int64_t count = work->queries.count;
   work->kind.forward(
       &here, count * part / work->parts, count * (part + 1) / work->parts, next);
@@ -171,10 +220,12 @@ static void writeRows(Tokens to, float *from, int64_t width, int64_t columns, fl
     for (int64_t j = 0; j < columns; j++) to.data[j] = from[j] * factor;
 }
 
+// All heads of queries that share a head of keys and values, whose gradients they add to.
 static void backwardPart(void *context, int64_t index) {
   Work *work = context;
   const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
-  const int64_t sample = index / work->heads, number = index % work->heads;
+  const int64_t shares = work->heads / work->group;
+  const int64_t sample = index / shares, shared = index % shares;
   const int64_t queries = work->queries.count;
   float *next = Call_memory(
       sizeof(float) * ((3 * queries + 6 * padded) * width + tilesSize(work)));
@@ -183,27 +234,32 @@ static void backwardPart(void *context, int64_t index) {
     return;
   }
   AttentionHead head;
-  next = prepare(work, &head, sample, number, next);
+  next = prepareKeys(work, &head, sample, shared * work->group, next);
   head.valuesTransposed = next;
-  head.cotangents = head.valuesTransposed + padded * width;
-  head.queriesGradient = head.cotangents + queries * width;
-  head.keysGradient = head.queriesGradient + queries * width;
+  head.keysGradient = head.valuesTransposed + padded * width;
   head.valuesGradient = head.keysGradient + padded * width;
-  next = head.valuesGradient + padded * width;
+  head.cotangents = head.valuesGradient + padded * width;
+  head.queriesGradient = head.cotangents + queries * width;
+  next = head.queriesGradient + queries * width;
   work->kind.transpose(head.valuesTransposed, head.values, padded, width);
-  work->kind.copyRows(
-      head.cotangents, width, queries, at(work->cotangents, sample, number, columns),
-      work->cotangents.stride, queries, columns, 1);
   memset(head.keysGradient, 0, 2 * padded * width * sizeof(float));
-  work->kind.backward(&head, next);
-  Tokens to = work->queriesGradient;
-  to.data = at(to, sample, number, columns);
-  writeRows(to, head.queriesGradient, width, columns, work->scale);
+  Tokens to;
+  for (int64_t i = 0; i < work->group; i++) {
+    const int64_t number = shared * work->group + i;
+    float *tiles = prepareQueries(work, &head, sample, number, next);
+    work->kind.copyRows(
+        head.cotangents, width, queries, at(work->cotangents, sample, number, columns),
+        work->cotangents.stride, queries, columns, 1);
+    work->kind.backward(&head, tiles);
+    to = work->queriesGradient;
+    to.data = at(to, sample, number, columns);
+    writeRows(to, head.queriesGradient, width, columns, work->scale);
+  }
   to = work->keysGradient;
-  to.data = at(to, sample, number, columns);
+  to.data = at(to, sample, shared, columns);
   writeRows(to, head.keysGradient, width, columns, 1 / LOG2_E);
   to = work->valuesGradient;
-  to.data = at(to, sample, number, columns);
+  to.data = at(to, sample, shared, columns);
   writeRows(to, head.valuesGradient, width, columns, 1);
 }
 
@@ -216,29 +272,45 @@ static Tokens tokens(const XLA_FFI_Buffer *buffer, int place) {
       (float *)buffer->data + (packed ? place * token : 0), sizes[1], packed ? 3 * token : token};
 }
 
-// Reads queries, keys and values from the first buffers and the mask from the last one; the number
-// of buffers of the former, or 0 where something is missing.
+// Reads queries, keys and values from the first buffers; from the last ones lengths, mask and bias,
+// as far as attribute `given` has a 1 for them. The number of buffers of the former, or 0 where
+// something is missing.
 static int readOperands(XLA_FFI_Frame *frame, int others, Work *work) {
+  int64_t given[3];
   if (frame->arguments.size < 1 || !Call_float(frame, "scale", &work->scale) ||
-      !Call_numbers(frame, "mask", 4, work->maskStrides))
+      !Call_float(frame, "soft_cap", &work->softCap) ||
+      !Call_numbers(frame, "band", 2, work->band) || !Call_numbers(frame, "given", 3, given) ||
+      !Call_numbers(frame, "mask", 4, work->maskStrides) ||
+      !Call_numbers(frame, "bias", 4, work->biasStrides))
     return 0;
   const XLA_FFI_Buffer *first = Call_argument(frame, 0);
-  int inputs = first->rank == 5 ? 1 : 3;
-  int64_t masked = frame->arguments.size - inputs - others;
-  if (masked < 0 || masked > 1) return 0;
-  for (int i = 0; i < inputs + others; i++)
+  int inputs = first->rank == 5 ? 1 : 3, next = inputs + others;
+  if (frame->arguments.size != next + given[0] + given[1] + given[2]) return 0;
+  for (int i = 0; i < next; i++)
     if (Call_argument(frame, i)->dtype != XLA_FFI_F32) return 0;
-  if (masked) {
-    const XLA_FFI_Buffer *mask = Call_argument(frame, inputs + others);
+  if (given[0]) {
+    const XLA_FFI_Buffer *lengths = Call_argument(frame, next++);
+    if (lengths->dtype != XLA_FFI_S32) return 0;
+    work->lengths = lengths->data;
+  }
+  if (given[1]) {
+    const XLA_FFI_Buffer *mask = Call_argument(frame, next++);
     if (mask->dtype != XLA_FFI_PRED) return 0;
     work->mask = mask->data;
   }
+  if (given[2]) {
+    const XLA_FFI_Buffer *bias = Call_argument(frame, next++);
+    if (bias->dtype != XLA_FFI_F32) return 0;
+    work->bias = bias->data;
+  }
   work->kind = kind();
   work->heads = first->sizes[first->rank - 2];
+  const XLA_FFI_Buffer *keys = Call_argument(frame, inputs == 1 ? 0 : 1);
+  work->group = work->heads / keys->sizes[keys->rank - 2];
   work->columns = first->sizes[first->rank - 1];
   work->width = up(work->columns, work->kind.lanes);
   work->queries = tokens(first, 0);
-  work->keys = tokens(Call_argument(frame, inputs == 1 ? 0 : 1), 1);
+  work->keys = tokens(keys, 1);
   work->values = tokens(Call_argument(frame, inputs == 1 ? 0 : 2), 2);
   work->keysPadded = up(work->keys.count, work->kind.lanes);
   return inputs;
@@ -272,7 +344,7 @@ XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame) {
   work.queriesGradient = tokens(Call_result(frame, 0), 0);
   work.keysGradient = tokens(Call_result(frame, inputs == 1 ? 0 : 1), 1);
   work.valuesGradient = tokens(Call_result(frame, inputs == 1 ? 0 : 2), 2);
-  int64_t all = Call_argument(frame, 0)->sizes[0] * work.heads;
+  int64_t all = Call_argument(frame, 0)->sizes[0] * (work.heads / work.group);
   Call_parallel(frame, all, backwardPart, &work);
   return work.failed ? Call_error(frame, "attention's gradient found no memory to work in") : NULL;
 }

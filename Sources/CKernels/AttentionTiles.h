@@ -129,8 +129,15 @@ static void NAME(transpose)(float *to, const float *from, int64_t padded, int64_
       for (int64_t i = 0; i < LANES; i++) to[j * padded + first + i] = from[(first + i) * width + j];
 }
 
-// The scores of a tile of queries with a block of keys, in units of log 2; −1e30 where masked or
-// beyond the last key.
+// The hyperbolic tangent, to an absolute error of 2e−7. What is not a number stays none.
+static inline __attribute__((always_inline)) NAME(Vector) NAME(tanh)(NAME(Vector) x) {
+  NAME(Vector) small = NAME(exp2)(__builtin_elementwise_abs(x) * (-2 * LOG2_E));
+  NAME(Vector) y = (1.0f - small) / (1.0f + small);
+  return x < 0.0f ? -y : y;
+}
+
+// The scores of a tile of queries with a block of keys, in units of log 2; HIDDEN where a key is not
+// visible or beyond the last one.
 static void NAME(scores)(
     const AttentionHead *head, int64_t query, int64_t queries, int64_t key, int64_t keys,
     float *scores, int64_t stride) {
@@ -140,12 +147,22 @@ static void NAME(scores)(
       head->keysTransposed + key, head->keysPadded, scores, stride, false);
   for (int64_t i = 0; i < queries; i++) {
     float *row = scores + i * stride;
-    for (int64_t j = keys; j < columns; j++) row[j] = -1e30f;
-    if (!head->mask) continue;
-    const uint8_t *mask =
-        head->mask + (query + i) * head->maskQuery + key * head->maskKey;
-    for (int64_t j = 0; j < keys; j++)
-      if (!mask[j * head->maskKey]) row[j] = -1e30f;
+    if (head->softCap > 0)
+      for (int64_t j = 0; j < columns; j += LANES)
+        NAME(store)(row + j, NAME(tanh)(NAME(load)(row + j) / head->softCap) * head->softCap);
+    if (head->bias) {
+      const float *bias = head->bias + (query + i) * head->biasQuery + key * head->biasKey;
+      for (int64_t j = 0; j < keys; j++) row[j] += bias[j * head->biasKey] * LOG2_E;
+    }
+    if (head->mask) {
+      const uint8_t *mask = head->mask + (query + i) * head->maskQuery + key * head->maskKey;
+      for (int64_t j = 0; j < keys; j++)
+        if (!mask[j * head->maskKey]) row[j] = HIDDEN;
+    }
+    KeyRange visible = visibleKeys(head, query + i, query + i + 1);
+    int64_t from = visible.from - key, to = visible.to - key;
+    for (int64_t j = 0; j < from && j < columns; j++) row[j] = HIDDEN;
+    for (int64_t j = to < 0 ? 0 : to; j < columns; j++) row[j] = HIDDEN;
   }
 }
 
@@ -157,9 +174,12 @@ static void NAME(forward)(AttentionHead *head, int64_t from, int64_t to, float *
     int64_t queries = to - query < tile ? to - query : tile;
     float most[QUERY_TILE], total[QUERY_TILE];
     for (int64_t i = 0; i < queries; i++) most[i] = -INFINITY, total[i] = 0;
-    for (int64_t key = 0; key < head->keyCount; key += KEY_BLOCK) {
-      int64_t keys = head->keyCount - key < KEY_BLOCK ? head->keyCount - key : KEY_BLOCK;
+    const KeyRange range = visibleKeys(head, query, query + queries);
+    const int64_t start = range.from / LANES * LANES;
+    for (int64_t key = start; key < range.to; key += KEY_BLOCK) {
+      int64_t keys = range.to - key < KEY_BLOCK ? range.to - key : KEY_BLOCK;
       int64_t columns = up(keys, LANES);
+      bool isFirst = key == start;
       NAME(scores)(head, query, queries, key, keys, scores, KEY_BLOCK);
       for (int64_t i = 0; i < queries; i++) {
         float *row = scores + i * KEY_BLOCK;
@@ -170,31 +190,37 @@ static void NAME(forward)(AttentionHead *head, int64_t from, int64_t to, float *
         }
         float now = NAME(greatest)(best);
         now = now < most[i] ? most[i] : now;
+        now = now < HIDDEN ? HIDDEN : now;
         NAME(Vector) sum = 0.0f;
         for (int64_t j = 0; j < columns; j += LANES) {
           NAME(Vector) each = NAME(exp2)(NAME(load)(row + j) - now);
           NAME(store)(row + j, each);
           sum += each;
         }
-        // Lanes beyond the last key may count where all before them are masked.
-        float correction = key == 0 ? 0 : exp2f(most[i] - now);
+        // What was counted while every key was hidden vanishes with the first visible one.
+        float correction = isFirst ? 0 : exp2f(most[i] - now);
         total[i] = total[i] * correction + NAME(sum)(sum);
         most[i] = now;
-        if (key > 0)
+        if (!isFirst)
           for (int64_t j = 0; j < width; j++) mixed[i * width + j] *= correction;
       }
       NAME(product)(
           queries, width, keys, scores, KEY_BLOCK, 1, head->values + key * width, width, mixed,
-          width, key > 0);
+          width, !isFirst);
     }
     for (int64_t i = 0; i < queries; i++) {
-      float *out = head->out + (query + i) * head->outStride, share = 1 / total[i];
-      for (int64_t j = 0; j < head->columns; j++) out[j] = mixed[i * width + j] * share;
-      head->logSum[query + i] = most[i] + log2f(total[i]);
+      float *out = head->out + (query + i) * head->outStride;
+      // A query that sees nothing gives 0, and its weights are 0 for the gradient.
+      bool isBlind = most[i] <= HIDDEN;
+      float share = 1 / total[i];
+      for (int64_t j = 0; j < head->columns; j++)
+        out[j] = isBlind ? 0 : mixed[i * width + j] * share;
+      head->logSum[query + i] = isBlind ? -HIDDEN : most[i] + log2f(total[i]);
     }
   }
 }
 
+// Adds to the gradients of keys and values; writes those of queries.
 static void NAME(backward)(AttentionHead *head, float *scores) {
   const int64_t width = head->width;
   float *slopes = scores + QUERY_TILE * KEY_BLOCK;
@@ -209,8 +235,12 @@ static void NAME(backward)(AttentionHead *head, float *scores) {
       for (int64_t j = 0; j < head->columns; j++) sum += out[j] * cotangents[i * width + j];
       along[i] = sum;
     }
-    for (int64_t key = 0; key < head->keyCount; key += KEY_BLOCK) {
-      int64_t keys = head->keyCount - key < KEY_BLOCK ? head->keyCount - key : KEY_BLOCK;
+    const KeyRange range = visibleKeys(head, query, query + queries);
+    const int64_t start = range.from / LANES * LANES;
+    if (start >= range.to)
+      memset(head->queriesGradient + query * width, 0, queries * width * sizeof(float));
+    for (int64_t key = start; key < range.to; key += KEY_BLOCK) {
+      int64_t keys = range.to - key < KEY_BLOCK ? range.to - key : KEY_BLOCK;
       int64_t columns = up(keys, LANES);
       NAME(scores)(head, query, queries, key, keys, scores, KEY_BLOCK);
       NAME(product)(
@@ -220,9 +250,16 @@ static void NAME(backward)(AttentionHead *head, float *scores) {
         float *weights = scores + i * KEY_BLOCK, *slope = slopes + i * KEY_BLOCK;
         float logSum = head->logSum[query + i];
         for (int64_t j = 0; j < columns; j += LANES) {
-          NAME(Vector) weight = NAME(exp2)(NAME(load)(weights + j) - logSum);
+          NAME(Vector) score = NAME(load)(weights + j);
+          NAME(Vector) weight = NAME(exp2)(score - logSum);
           NAME(store)(weights + j, weight);
-          NAME(store)(slope + j, weight * (NAME(load)(slope + j) - along[i]));
+          NAME(Vector) each = weight * (NAME(load)(slope + j) - along[i]);
+          if (head->softCap > 0) {
+            // Hidden scores lie far outside.
+            NAME(Vector) t = __builtin_elementwise_max(score / head->softCap, (NAME(Vector))(-1.0f));
+            each *= 1.0f - t * t;
+          }
+          NAME(store)(slope + j, each);
         }
       }
       NAME(product)(
@@ -233,7 +270,7 @@ static void NAME(backward)(AttentionHead *head, float *scores) {
           head->keysGradient + key * width, width, true);
       NAME(product)(
           queries, width, keys, slopes, KEY_BLOCK, 1, head->keys + key * width, width,
-          head->queriesGradient + query * width, width, key > 0);
+          head->queriesGradient + query * width, width, key != start);
     }
   }
 }

@@ -19,13 +19,15 @@ XLA_FFI_Error *Kernels_convolutionInputGradient(XLA_FFI_Frame *frame);
 // What a convolution's input and its cotangent make of its kernel.
 XLA_FFI_Error *Kernels_convolutionKernelGradient(XLA_FFI_Frame *frame);
 
-// Attention of all heads of all samples, and the logarithms of the sums that its gradient needs:
-// from queries, keys and values, apart or packed, and a mask or none; attributes `scale` and `mask`,
-// the mask's strides.
+// Attention of all heads of all samples, and the logarithms of the sums that its gradient needs: from
+// queries, keys and values, apart or packed; heads of queries may share one of keys and values.
+// Then, as far as attribute `given` has a 1 for them, s32 numbers of valid keys, a mask and a bias,
+// whose strides are attributes `mask` and `bias`. Further attributes: `scale`, `soft_cap`, 0 for none,
+// and `band`, how many keys a query sees before and after its position, −1 for all.
 XLA_FFI_Error *Kernels_attention(XLA_FFI_Frame *frame);
 
 // What a cotangent of attention makes of its queries, keys and values: from these, the results and
-// the cotangent, and a mask or none.
+// the cotangent, then what attention was given. Not with a soft cap and a bias.
 XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame);
 
 #endif

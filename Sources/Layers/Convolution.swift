@@ -1,137 +1,68 @@
 import Tensors
 
-/// A two-dimensional convolution of `[batch, height, width, channels]`.
+/// A convolution of `[batch, spatial…, channels]` over one, two or three spatial axes: sequences,
+/// images, and videos `[batch, time, height, width, channels]`.
 ///
-/// The kernel is stored as `[out, in / groups, height, width]`, PyTorch's layout.
-public struct Convolution2D {
+/// The kernel is stored as `[out, in / groups, spatial…]`, PyTorch's layout.
+public struct Convolution {
   let weight: Tensor
-  let bias: Tensor
+  let bias: Tensor?
   let window: ConvolutionWindow
 
-  /// Makes a convolution with a square kernel.
+  /// Makes a convolution with a kernel of these sizes, one a spatial axis.
   ///
-  /// - Parameter to: what the output's channels stand for, which says how the weights are split over
-  ///   devices.
+  /// - Parameters:
+  ///   - strides: by default 1 along every axis.
+  ///   - padding: zeros before and after the input; by default none. `[.causal(3), 1, 1]` lets no
+  ///     frame see a later one: Wan Team, "Wan", 2025.
+  ///   - dilation: by default 1 along every axis.
+  ///   - to: what the output's channels stand for, which says how the weights are split over
+  ///     devices.
   public init(
-    _ scope: Scope, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
-    groups: Int = 1, initial: Initializer? = nil, to: LogicalAxis? = .embed
+    _ scope: Scope, _ input: Int, _ output: Int, kernel: [Int], strides: [Int]? = nil,
+    padding: [ConvolutionWindow.Range]? = nil, dilation: [Int]? = nil, groups: Int = 1,
+    bias: Bool = true, initial: Initializer? = nil, to: LogicalAxis? = .embed
   ) {
-    let fan = Initializer.fanIn(input / groups * kernel * kernel)
+    precondition(
+      (1...3).contains(kernel.count), "a convolution has one to three spatial axes, not \(kernel)")
+    precondition(
+      input % groups == 0 && output % groups == 0,
+      "\(input) and \(output) channels do not make \(groups) groups")
+    let taps = kernel.reduce(1, *)
+    let initial = initial ?? .fanIn(input / groups * taps)
     weight = scope.weight(
-      "weight", [output, input / groups, kernel, kernel], initial ?? fan, axes: [to])
-    bias = scope.weight("bias", [output], initial ?? fan, axes: [to])
-    window = ConvolutionWindow(stride: stride, padding: padding, groups: groups)
+      "weight", Shape([output, input / groups] + kernel), initial, axes: [to])
+    self.bias = bias ? scope.weight("bias", [output], initial, axes: [to]) : nil
+    window = ConvolutionWindow(
+      strides: strides ?? kernel.map { _ in 1 }, padding: padding, dilation: dilation,
+      groups: groups)
+    precondition(
+      window.strides.count == kernel.count,
+      "a kernel of \(kernel) does not move by strides of \(window.strides)")
   }
 
   /// Applies the convolution.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    let kernel = weight.cast(to: x.dtype).transpose([2, 3, 1, 0])
-    return x.convolution(kernel, window) + bias.cast(to: x.dtype)
+    let spatial = Array(2..<weight.rank)
+    let y = x.convolution(weight.cast(to: x.dtype).transpose(spatial + [1, 0]), window)
+    return bias.map { y + $0.cast(to: x.dtype) } ?? y
   }
 }
 
-/// A two-dimensional transposed convolution of `[batch, height, width, channels]`.
-///
-/// The kernel is stored as `[in, out, height, width]`, PyTorch's layout.
-public struct TransposedConvolution2D {
-  let weight: Tensor
-  let bias: Tensor
-  let window: ConvolutionWindow
+/// A two-dimensional convolution of `[batch, height, width, channels]` with a square kernel.
+public struct Convolution2D {
+  let convolution: Convolution
 
-  /// Makes a transposed convolution with a square kernel.
+  /// Makes a convolution, see `Convolution`.
   public init(
-    _ scope: Scope, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, padding: Int = 0
+    _ scope: Scope, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
+    groups: Int = 1, initial: Initializer? = nil, to: LogicalAxis? = .embed
   ) {
-    let fan = Initializer.fanIn(output * kernel * kernel)
-    weight = scope.weight("weight", [input, output, kernel, kernel], fan, axes: [nil, .embed])
-    bias = scope.weight("bias", [output], fan, axes: [.embed])
-    window = ConvolutionWindow(stride: stride, padding: padding)
+    convolution = Convolution(
+      scope, input, output, kernel: [kernel, kernel], strides: [stride, stride],
+      padding: [.both(padding), .both(padding)], groups: groups, initial: initial, to: to)
   }
 
-  /// Applies the transposed convolution.
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    let kernel = weight.cast(to: x.dtype).transpose([2, 3, 1, 0])
-    return x.transposedConvolution(kernel, window) + bias.cast(to: x.dtype)
-  }
-
-  /// What it adds to the result that an image's first channels are larger by `features` everywhere.
-  ///
-  /// The convolution is linear, so that it can be computed once for images that differ in this alone:
-  /// their difference costs next to nothing.
-  ///
-  /// - Parameters:
-  ///   - features: `[batch, channels]`.
-  ///   - size: the image's height and width.
-  /// - Returns: `[batch, height, width, out]` of the result's size.
-  public func difference(_ features: Tensor, size: (Int, Int)) -> Tensor {
-    let (batch, channels) = (features.shape[0], features.shape[1])
-    let out = weight.shape[1]
-    let rows = TapKinds(window, axis: 0, input: size.0, taps: weight.shape[2])
-    let columns = TapKinds(window, axis: 1, input: size.1, taps: weight.shape[3])
-    let kinds = rows.kinds.count * columns.kinds.count
-    let taken = Self.products(rows.taken, columns.taken)
-    let places = Self.products(rows.spread, columns.spread)
-    let taps = weight.shape[2] * weight.shape[3]
-
-    // The kernel's sums over the taps of each kind of place, then the features' share in them.
-    let kernel = weight.slice(0, 0..<channels).transpose([2, 3, 0, 1])
-      .reshape([taps, channels * out]).cast(to: features.dtype)
-    let sums = Tensor.constant(taken, shape: [kinds, taps]).cast(to: features.dtype)
-      .matmul(kernel).reshape([kinds, channels, out])
-    let parts = features.dot(sums, contracting: ([1], [1]))
-    let count = rows.places.count * columns.places.count
-    let spread = Tensor.constant(places, shape: [count, kinds]).cast(to: features.dtype)
-    return parts.dot(spread, contracting: ([1], [1])).transpose([0, 2, 1])
-      .reshape([batch, rows.places.count, columns.places.count, out])
-  }
-
-  /// All products of an element of two tables' rows, as one table: Kronecker's.
-  private static func products(_ a: [[Float]], _ b: [[Float]]) -> [Float] {
-    var all: [Float] = []
-    for row in a {
-      for other in b {
-        for x in row { for y in other { all.append(x * y) } }
-      }
-    }
-    return all
-  }
-}
-
-/// Which taps of a transposed convolution reach into the image from each place of its result, along
-/// one axis.
-private struct TapKinds {
-  /// The taps, for every kind of place that there is.
-  private(set) var kinds: [[Int]] = []
-  /// The kind of each place.
-  private(set) var places: [Int] = []
-  private let taps: Int
-
-  init(_ window: ConvolutionWindow, axis: Int, input: Int, taps: Int) {
-    self.taps = taps
-    let (stride, padding) = (window.strides[axis], window.padding[axis])
-    let extent = (taps - 1) * window.dilation[axis] + 1
-    let count = (input - 1) * stride + extent - padding.low - padding.high
-    for place in 0..<count {
-      let reached = (0..<taps).filter { tap in
-        let at = place + padding.low - tap * window.dilation[axis]
-        return at >= 0 && at % stride == 0 && at / stride < input
-      }
-      if let known = kinds.firstIndex(of: reached) {
-        places.append(known)
-      } else {
-        places.append(kinds.count)
-        kinds.append(reached)
-      }
-    }
-  }
-
-  /// 1 where a kind has a tap, `[kinds][taps]`.
-  var taken: [[Float]] {
-    kinds.map { kind in (0..<taps).map { kind.contains($0) ? 1 : 0 } }
-  }
-
-  /// 1 where a place is of a kind, `[places][kinds]`.
-  var spread: [[Float]] {
-    places.map { place in kinds.indices.map { $0 == place ? 1 : 0 } }
-  }
+  /// Applies the convolution.
+  public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x) }
 }

@@ -20,9 +20,18 @@ public struct SelfAttention {
   }
 
   /// `[batch, tokens, width]` to the same shape.
-  public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
+  ///
+  /// - Parameter rotary: turns queries and keys `[batch, tokens, heads, width]` by their positions,
+  ///   see `Rotary`.
+  public func callAsFunction(
+    _ x: Tensor, _ options: AttentionOptions = AttentionOptions(),
+    rotary: ((Tensor) -> Tensor)? = nil
+  ) -> Tensor {
     let packed = qkv(x).reshape([x.shape[0], x.shape[1], 3, heads, x.shape[2] / heads])
       .sharded(.batch, nil, nil, .heads)
-    return output(packed.selfAttention(mask: mask).reshape(x.shape))
+    guard let rotary else { return output(packed.selfAttention(options).reshape(x.shape)) }
+    let parts = packed.unstack(2)
+    let mixed = rotary(parts[0]).attention(keys: rotary(parts[1]), values: parts[2], options)
+    return output(mixed.reshape(x.shape))
   }
 }

@@ -31,20 +31,77 @@ public struct Stack<Layer> {
     weights = scope.stacked(count: count, build)
   }
 
-  /// Runs a value through all layers.
-  public func callAsFunction(_ x: Tensor, _ apply: (Layer, Tensor) -> Tensor) -> Tensor {
+  /// What comes out of a stack.
+  public struct Outputs {
+    /// The values after the last layer.
+    public let last: [Tensor]
+    /// The values after each chosen layer, in the order in which they were chosen.
+    public let chosen: [[Tensor]]
+  }
+
+  /// Runs values through layers.
+  ///
+  /// - Parameters:
+  ///   - values: what layers pass on, such as the tokens of an image and of a text; each keeps its
+  ///     type.
+  ///   - layers: which layers are run, by default all of them.
+  ///   - chosen: layers whose values are returned too: a text encoder's hidden states, or features
+  ///     that a loss looks at. A scanned stack then keeps the values of all layers that are run.
+  ///   - apply: applies a layer.
+  public func outputs(
+    _ values: [Tensor], layers: Range<Int>? = nil, after chosen: [Int] = [],
+    _ apply: (Layer, [Tensor]) -> [Tensor]
+  ) -> Outputs {
+    let layers = layers ?? 0..<count
+    precondition(
+      layers.lowerBound >= 0 && layers.upperBound <= count && chosen.allSatisfy(layers.contains),
+      "layers \(layers) and outputs of \(chosen) of a stack of \(count)")
+    if layers.isEmpty { return Outputs(last: values, chosen: []) }
     switch execution {
     case .unrolled:
       let parts = weights.values.map { $0.unstack() }
-      return (0..<count).reduce(x) { x, i in
+      var (state, kept) = (values, [Int: [Tensor]]())
+      for i in layers {
         let own = Named(zip(weights.names, parts.map { $0[i] }))
-        return apply(build(scope.part(own)), x).barrier()
+        state = barrier(applied(own, state, apply))
+        if chosen.contains(i) { kept[i] = state }
       }
+      return Outputs(last: state, chosen: chosen.map { kept[$0]! })
     case .scanned, .recomputed:
-      return scan([x], weights.values, recomputed: execution == .recomputed) { state, values in
-        let own = Named(zip(weights.names, values))
-        return ([apply(build(scope.part(own)), state[0])], [])
-      }.carry[0]
+      let result = scan(
+        values, weights.values, rounds: layers, length: count, recomputed: execution == .recomputed
+      ) { state, values in
+        let next = applied(Named(zip(weights.names, values)), state, apply)
+        return (next, chosen.isEmpty ? [] : next)
+      }
+      return Outputs(
+        last: result.carry,
+        chosen: chosen.map { i in result.outputs.map { $0[i - layers.lowerBound] } })
     }
+  }
+
+  /// One layer on its own weights.
+  private func applied(
+    _ weights: Named<Tensor>, _ values: [Tensor], _ apply: (Layer, [Tensor]) -> [Tensor]
+  ) -> [Tensor] {
+    let next = apply(build(scope.part(weights)), values)
+    precondition(
+      next.map(\.type) == values.map(\.type),
+      "a layer turned \(values.map(\.type)) into \(next.map(\.type))")
+    return next
+  }
+
+  /// Runs several values through layers, see `outputs`.
+  public func callAsFunction(
+    _ values: [Tensor], layers: Range<Int>? = nil, _ apply: (Layer, [Tensor]) -> [Tensor]
+  ) -> [Tensor] {
+    outputs(values, layers: layers, apply).last
+  }
+
+  /// Runs a value through layers, see `outputs`.
+  public func callAsFunction(
+    _ x: Tensor, layers: Range<Int>? = nil, _ apply: (Layer, Tensor) -> Tensor
+  ) -> Tensor {
+    outputs([x], layers: layers) { [apply($0, $1[0])] }.last[0]
   }
 }

@@ -1,22 +1,15 @@
-/// Prints graphs as StableHLO text.
-///
-/// Values are numbered: equal operations on equal operands become one line. Operations that are
-/// spelled differently for the target are replaced while printing.
+/// Prints functions as StableHLO text.
 final class Emitter {
-  let target: Target
+  private let lower: LoweringPass
+  private let prefix: String
   private var lines: [String] = []
   private var names: [Tensor.ID: String] = [:]
-  private var numbered: [Value: [String]] = [:]
-  private var lowerings: [ObjectIdentifier: [Tensor]] = [:]
-  private var widest: [Scan.Identity: Node] = [:]
   private var counter = 0
 
-  private struct Value: Hashable {
-    let operation: AnyHashable
-    let operands: [String]
+  private init(_ lower: LoweringPass, prefix: String = "") {
+    self.lower = lower
+    self.prefix = prefix
   }
-
-  init(_ target: Target) { self.target = target }
 
   /// A whole module whose `@main` takes the parameters and returns the results.
   ///
@@ -28,7 +21,7 @@ final class Emitter {
     _ function: Subgraph, aliases: [Int: Int?],
     shardings: (parameters: [Sharding], results: [Sharding]), target: Target
   ) -> String {
-    let emitter = Emitter(target)
+    let emitter = Emitter(LoweringPass(target))
     let isSharded = target.mesh != nil
     func attributes(_ list: [String?]) -> String {
       let present = list.compactMap(\.self)
@@ -48,7 +41,7 @@ final class Emitter {
       let all = attributes([alias, sharding(shardings.parameters, i, parameter)])
       return "%arg\(i): \(parameter.type.text)\(all)"
     }
-    let results = emitter.emit(function.results)
+    let results = emitter.emit(function)
     let types = function.results.map(\.type.text).joined(separator: ", ")
     let outputs = function.results.enumerated().map { i, result in
       result.type.text + attributes([sharding(shardings.results, i, result)])
@@ -65,18 +58,18 @@ final class Emitter {
   }
 
   /// The text of a region that computes a function of its own arguments.
+  ///
+  /// - Parameter isLocal: whether it is computed on one device's parts, not over the mesh.
   func region(
-    _ function: Subgraph, target: Target? = nil, terminator: String = "stablehlo.return"
+    _ function: Subgraph, isLocal: Bool = false, terminator: String = "stablehlo.return"
   ) -> String {
-    let inner = Emitter(target ?? self.target)
     counter += 1
-    let prefix = "r\(namePrefix.dropFirst())\(counter)_"
-    inner.namePrefix = prefix
+    let inner = Emitter(isLocal ? lower.local : lower, prefix: "r\(prefix.dropFirst())\(counter)_")
     let arguments = function.parameters.enumerated().map { i, parameter in
-      inner.names[parameter.id] = "%\(prefix)a\(i)"
-      return "%\(prefix)a\(i): \(parameter.type.text)"
+      inner.names[parameter.id] = "%\(inner.prefix)a\(i)"
+      return "%\(inner.prefix)a\(i): \(parameter.type.text)"
     }
-    let results = inner.emit(function.results)
+    let results = inner.emit(function)
     let types = function.results.map(\.type.text).joined(separator: ", ")
     return """
       {
@@ -87,74 +80,18 @@ final class Emitter {
       """
   }
 
-  private var namePrefix = ""
-
-  /// Prints what the tensors need and returns their names.
-  private func emit(_ tensors: [Tensor]) -> [String] {
-    findWidestScans(tensors)
-    var stack: [(node: Node, ready: Bool)] = tensors.reversed().map { ($0.node, false) }
-    while let (node, ready) = stack.popLast() {
-      if names[Tensor.ID(node: ObjectIdentifier(node), index: 0)] != nil { continue }
-      let needed = replacement(for: node) ?? node.operands
-      if ready {
-        print(node)
-      } else {
-        stack.append((node, true))
-        for tensor in needed.reversed() where names[tensor.id] == nil {
-          stack.append((tensor.node, false))
-        }
+  /// Prints a function whose parameters are named, and returns the names of its results.
+  private func emit(_ function: Subgraph) -> [String] {
+    let lowered = lower(function)
+    for node in lowered.nodes {
+      counter += 1
+      let name = "%\(prefix)\(counter)"
+      lines.append(line(node, name, node.operands.map { names[$0.id]! }))
+      for (i, tensor) in node.tensors.enumerated() {
+        names[tensor.id] = node.results.count == 1 ? name : "\(name)#\(i)"
       }
     }
-    return tensors.map { names[$0.id]! }
-  }
-
-  /// What stands in for a node's results, nil when the node is printed itself.
-  private func replacement(for node: Node) -> [Tensor]? {
-    let id = ObjectIdentifier(node)
-    if let known = lowerings[id] { return known }
-    if let scan = node.operation as? Scan, scan.body == scan.origin,
-      let wide = widest[scan.identity(node)], wide !== node
-    {
-      lowerings[id] = Array(wide.tensors.prefix(node.results.count))
-    } else if let lowered = node.operation.lowered(node.operands, for: target) {
-      precondition(
-        lowered.map(\.type) == node.results, "\(node.operation.opcode) was lowered to other types")
-      lowerings[id] = lowered
-    }
-    return lowerings[id]
-  }
-
-  /// A loop that differentiation extended by what its gradient needs stands in for the loop itself.
-  private func findWidestScans(_ tensors: [Tensor]) {
-    for node in Graph.nodes(reaching: tensors) {
-      guard let scan = node.operation as? Scan else { continue }
-      let identity = scan.identity(node)
-      if let other = widest[identity], other.results.count >= node.results.count { continue }
-      widest[identity] = node
-    }
-  }
-
-  private func print(_ node: Node) {
-    let id = ObjectIdentifier(node)
-    if let stands = lowerings[id] {
-      for (i, tensor) in stands.enumerated() { names[.init(node: id, index: i)] = names[tensor.id] }
-      return
-    }
-    precondition(
-      !(node.operation is Parameter), "a value of another trace is used, of type \(node.results)")
-    let operands = node.operands.map { names[$0.id]! }
-    let value = Value(operation: AnyHashable(node.operation), operands: operands)
-    let results: [String]
-    if let known = numbered[value] {
-      results = known
-    } else {
-      counter += 1
-      let name = "%\(namePrefix)\(counter)"
-      lines.append(line(node, name, operands))
-      results = node.results.count == 1 ? [name] : node.results.indices.map { "\(name)#\($0)" }
-      numbered[value] = results
-    }
-    for (i, result) in results.enumerated() { names[.init(node: id, index: i)] = result }
+    return lowered.results.map { names[$0.id]! }
   }
 
   private func line(_ node: Node, _ name: String, _ operands: [String]) -> String {

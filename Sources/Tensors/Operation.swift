@@ -18,15 +18,15 @@ protocol Operation: Hashable, Sendable {
   /// The cotangents of the operands, nil where there are none.
   func pullback(_ at: Application) -> [Tensor?]
 
-  /// What to emit in this operation's place for a target, nil for the operation itself.
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]?
+  /// The same from other operations, nil for an operation of StableHLO's own.
+  func plain(_ operands: [Tensor]) -> [Tensor]?
 }
 
 extension Operation {
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String { "" }
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] { [] }
   func pullback(_ at: Application) -> [Tensor?] { at.operands.map { _ in nil } }
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? { nil }
+  func plain(_ operands: [Tensor]) -> [Tensor]? { nil }
 }
 
 /// An operation applied during differentiation: what went in, what came out, and the cotangents of

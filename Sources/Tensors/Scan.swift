@@ -1,11 +1,14 @@
 /// A loop of fixed length over the first axes of its inputs, with a carried state.
 ///
-/// Operands: the carried values, the inputs with a leading axis, what the body captured. Results:
+/// Operands: the carried values, the inputs with a leading axis, what the body captured. Round i
+/// takes an input's element `start + i`. Results:
 /// the last carried values, then the body's outputs with a leading axis.
 struct Scan: Operation {
   let body: Subgraph
   let carried: Int
   let inputs: Int
+  /// For each input where its rounds start.
+  let starts: [Int]
   let length: Int
   let reversed: Bool
   let recomputed: Bool
@@ -30,7 +33,7 @@ struct Scan: Operation {
     }
   }
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
     let outputs = body.results.dropFirst(carried).map { result in
       Tensor.zeros(Shape([length] + result.shape.sizes), result.dtype)
     }
@@ -43,7 +46,8 @@ struct Scan: Operation {
     } _: { state in
       let row = reversed ? Double(length - 1) - state[0] : state[0]
       let values = Array(state[1..<1 + carried])
-      let results = body(values + sources.map { $0.at(row) } + captured)
+      let elements = zip(sources, starts).map { $0.at($1 == 0 ? row : row + Double($1)) }
+      let results = body(values + elements + captured)
       let written = zip(state[(1 + carried)...], results[carried...]).map {
         $0.updating(row, with: $1)
       }
@@ -86,7 +90,8 @@ struct Scan: Operation {
     let extended = Node(
       Scan(
         body: Subgraph(body.parameters, body.results + states + kept), carried: carried,
-        inputs: inputs, length: length, reversed: reversed, recomputed: recomputed, origin: origin),
+        inputs: inputs, starts: starts, length: length, reversed: reversed, recomputed: recomputed,
+        origin: origin),
       at.operands)
     let residuals = Array(extended.tensors.dropFirst(body.results.count))
 
@@ -102,8 +107,9 @@ struct Scan: Operation {
       floatStates.map { at.cotangent($0) } + floatCaptured.map { at.operands[$0].zerosLike }
     let sources = Array(at.operands[carried..<carried + inputs])
     let perRound = residuals + sources + dOutputs.map { at.cotangent($0) }
+    let allStarts = residuals.map { _ in 0 } + starts + dOutputs.map { _ in 0 }
     let result = scanning(
-      initial, perRound, length: length, reversed: !reversed, recomputed: false
+      initial, perRound, starts: allStarts, length: length, reversed: !reversed, recomputed: false
     ) { state, round in
       var substitutes: [Tensor.ID: Tensor] = [:]
       for (id, i) in replaced { substitutes[id] = round[i] }
@@ -131,7 +137,12 @@ struct Scan: Operation {
     }
     var all = [Tensor?](repeating: nil, count: at.operands.count)
     for (place, value) in zip(floatStates + floatCaptured, result.carry) { all[place] = value }
-    for (place, value) in zip(floatInputs, result.outputs) { all[place] = value }
+    for (place, value) in zip(floatInputs, result.outputs) {
+      let start = starts[place - carried]
+      let rest = at.operands[place].shape[0] - start - length
+      all[place] = value.pad(
+        value.shape.sizes.indices.map { $0 == 0 ? (start, rest) : (0, 0) })
+    }
     return all
   }
 }
@@ -140,28 +151,34 @@ struct Scan: Operation {
 ///
 /// - Parameters:
 ///   - carry: the first round's carried values; the body must return the same types.
-///   - inputs: tensors with a leading axis of `length`; each round gets one element.
-///   - length: how many rounds; by default the inputs' first axis.
+///   - inputs: tensors with a leading axis; each round gets one element.
+///   - rounds: which elements of the inputs' first axis; by default all of them, or as many
+///     as `length` says.
+///   - length: how many rounds, where there are no inputs.
 ///   - reversed: from the last element to the first; outputs keep their places.
 ///   - recomputed: keep only carried values for the gradient and compute each round again.
 /// - Returns: the last carried values, and the outputs of all rounds with a leading axis.
 public func scan(
-  _ carry: [Tensor], _ inputs: [Tensor] = [], length: Int? = nil, reversed: Bool = false,
-  recomputed: Bool = false, _ body: ([Tensor], [Tensor]) -> (carry: [Tensor], outputs: [Tensor])
+  _ carry: [Tensor], _ inputs: [Tensor] = [], rounds: Range<Int>? = nil, length: Int? = nil,
+  reversed: Bool = false, recomputed: Bool = false,
+  _ body: ([Tensor], [Tensor]) -> (carry: [Tensor], outputs: [Tensor])
 ) -> (carry: [Tensor], outputs: [Tensor]) {
-  guard let length = length ?? inputs.first?.shape[0] else {
+  guard let count = length ?? inputs.first?.shape[0] else {
     preconditionFailure("a scan without inputs needs its length")
   }
+  let rounds = rounds ?? 0..<count
   precondition(
-    inputs.allSatisfy { $0.shape[0] == length },
-    "a scan of \(length) rounds got \(inputs.map(\.type))")
+    inputs.allSatisfy { $0.shape[0] == count } && rounds.lowerBound >= 0
+      && rounds.upperBound <= count,
+    "a scan of rounds \(rounds) of \(count) got \(inputs.map(\.type))")
   return scanning(
-    carry, inputs, length: length, reversed: reversed, recomputed: recomputed, body)
+    carry, inputs, starts: inputs.map { _ in rounds.lowerBound }, length: rounds.count,
+    reversed: reversed, recomputed: recomputed, body)
 }
 
 private func scanning(
-  _ carry: [Tensor], _ inputs: [Tensor], length: Int, reversed: Bool, recomputed: Bool,
-  _ body: ([Tensor], [Tensor]) -> (carry: [Tensor], outputs: [Tensor])
+  _ carry: [Tensor], _ inputs: [Tensor], starts: [Int], length: Int, reversed: Bool,
+  recomputed: Bool, _ body: ([Tensor], [Tensor]) -> (carry: [Tensor], outputs: [Tensor])
 ) -> (carry: [Tensor], outputs: [Tensor]) {
   let types =
     carry.map(\.type)
@@ -175,7 +192,7 @@ private func scanning(
     return results.carry + results.outputs
   }
   let operation = Scan(
-    body: subgraph, carried: carry.count, inputs: inputs.count, length: length,
+    body: subgraph, carried: carry.count, inputs: inputs.count, starts: starts, length: length,
     reversed: reversed, recomputed: recomputed, origin: subgraph)
   let results = Node(operation, carry + inputs + captured).tensors
   return (Array(results.prefix(carry.count)), Array(results.dropFirst(carry.count)))

@@ -10,9 +10,6 @@ public struct Target: Hashable, Sendable {
   /// attention in every element type.
   public private(set) var isPlan = false
 
-  /// Whether programs may call cuDNN; not where the partitioner would have to see into it.
-  var hasCuDNN: Bool { platform == .cuda && mesh == nil }
-
   /// Makes a target.
   public init(platform: Platform = .cpu, kernels: Set<String> = [], mesh: Mesh? = nil) {
     self.platform = platform

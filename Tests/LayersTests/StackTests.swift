@@ -63,4 +63,82 @@ import Testing
       #expect(result[0].values == [((1 * 2 + 1) * 3 + 1) * 5 + 1], "\(execution)")
     }
   }
+
+  /// Two streams that see each other, as in MMDiT.
+  struct JointBlock {
+    let image: Linear
+    let text: Linear
+
+    init(_ scope: Scope) {
+      image = Linear(scope / "image", 4, 4)
+      text = Linear(scope / "text", 3, 3)
+    }
+
+    func callAsFunction(_ x: Tensor, _ y: Tensor) -> [Tensor] {
+      [x + image(x).tanh() * y.sum([-1], keep: true), y + text(y).sin() * x.mean([-1], keep: true)]
+    }
+  }
+
+  /// In all executions: the last values and the chosen ones, and a loss' gradients by all inputs.
+  static func streams(
+    _ execution: StackExecution, layers: Range<Int>?, chosen: [Int], steps: Bool = false
+  ) throws -> [Numbers] {
+    let build = { (scope: Scope) in
+      Stack(scope, count: 5, execution: execution) { JointBlock($0) }
+    }
+    let weights = Scope.declare(build)
+    let values = weights.values.enumerated().map {
+      Numbers.random($1.type.shape.sizes, seed: UInt64($0 + 1))
+    }
+    let inputs = [Numbers.random([2, 4], seed: 9), .random([2, 3], seed: 10)] + values
+    return try evaluate(inputs) { tensors in
+      let stack = Scope.bind(Named(zip(weights.names, tensors.dropFirst(2))), build)
+      var state = Array(tensors[..<2])
+      var kept: [[Tensor]] = []
+      if steps {
+        // Layer by layer, each a range of its own.
+        var after: [Int: [Tensor]] = [:]
+        for i in layers ?? 0..<5 {
+          state = stack(state, layers: i..<i + 1) { $0($1[0], $1[1]) }
+          after[i] = state
+        }
+        kept = chosen.map { after[$0]! }
+      } else {
+        let outputs = stack.outputs(state, layers: layers, after: chosen) { $0($1[0], $1[1]) }
+        (state, kept) = (outputs.last, outputs.chosen)
+      }
+      let all = state + kept.flatMap(\.self)
+      let loss = all.map { $0.squared().sum() }.reduce(.constant(0, .float64), +)
+      return all + loss.gradients(for: tensors)
+    }
+  }
+
+  @Test(
+    arguments: [nil, 0..<5, 1..<4, 2..<5, 3..<3] as [Range<Int>?], [[], [3, 2], [4]] as [[Int]])
+  func severalValuesAndChosenLayers(_ layers: Range<Int>?, _ chosen: [Int]) throws {
+    let chosen = chosen.filter((layers ?? 0..<5).contains)
+    let expected = try Self.streams(.unrolled, layers: layers, chosen: chosen, steps: true)
+    for execution in StackExecution.allCases {
+      let found = try Self.streams(execution, layers: layers, chosen: chosen)
+      #expect(found.count == expected.count)
+      for (a, b) in zip(found, expected) {
+        expectClose(a, b, relative: 1e-10, absolute: 1e-10, "\(execution)")
+      }
+    }
+  }
+
+  /// A range of layers takes its weights from where all of them lie.
+  @Test func rangesDoNotCopyWeights() throws {
+    let function = try HostFunction([
+      TensorType([7, 4, 4], .float32), TensorType([2, 4], .float32),
+    ]) { tensors in
+      let scope = Scope(Named([("weight", tensors[0])]))
+      let stack = Stack(scope, count: 7, execution: .scanned) {
+        Linear($0, 4, 4, bias: false)
+      }
+      return [stack(tensors[1], layers: 2..<6) { $0($1) }]
+    }
+    #expect(!function.text.contains("\"stablehlo.slice\""))
+    #expect(function.text.contains("tensor<7x4x4xf32>"))
+  }
 }

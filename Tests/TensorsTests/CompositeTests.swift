@@ -84,7 +84,8 @@ import Testing
     let result = try evaluate(Self.heads + [Self.mask]) {
       [
         $0[0].attention(
-          keys: $0[1], values: $0[2], mask: masked ? $0[3] : nil, scale: masked ? 0.7 : nil)
+          keys: $0[1], values: $0[2],
+          masked ? AttentionOptions(scale: 0.7, mask: .full($0[3])) : AttentionOptions())
       ]
     }[0]
     let expected = Numbers([2, 3, 2, 4]) { place in
@@ -154,7 +155,7 @@ import Testing
     GradientCase("groupNormalized", [2, 2, 3, 4]) { [$0[0].groupNormalized(2)] },
     GradientCase("attention", heads + [mask]) {
       [
-        $0[0].attention(keys: $0[1], values: $0[2], mask: $0[3]),
+        $0[0].attention(keys: $0[1], values: $0[2], AttentionOptions(mask: .full($0[3]))),
         $0[0].attention(keys: $0[1], values: $0[2]),
       ]
     },

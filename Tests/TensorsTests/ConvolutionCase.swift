@@ -107,5 +107,17 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
       [4, 3, 5], [2, 3, 2], strides: [1, 1, 2], padding: [(1, 0), (1, 1), (0, 0)],
       dilation: [1, 1, 1]),
     ConvolutionCase([6, 6], padding: [(-1, 0), (-1, -1)]),
+    // Causal in time, as in autoencoders of videos.
+    ConvolutionCase(
+      [5, 4, 3], [3, 3, 3], strides: [1, 1, 1], padding: [(2, 0), (1, 1), (1, 1)],
+      dilation: [1, 1, 1]),
+    ConvolutionCase(
+      [5, 4, 4], [3, 3, 3], strides: [2, 2, 2], padding: [(2, 0), (0, 1), (0, 1)],
+      dilation: [1, 1, 1]),
+    ConvolutionCase(
+      [4, 3, 5], [2, 3, 2], strides: [1, 1, 1], padding: [(2, 0), (1, 1), (0, 0)],
+      dilation: [2, 1, 3], groups: 2, channels: (4, 6)),
+    ConvolutionCase(
+      [9], [3], strides: [2], padding: [(4, 0)], dilation: [2], groups: 3, channels: (3, 6)),
   ]
 }

@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [0, 9, 18, 20]) func finiteDifferences(_ row: Int) throws {
+  @Test(arguments: [0, 9, 18, 20, 28, 29, 30]) func finiteDifferences(_ row: Int) throws {
     let some = ConvolutionCase.table[row]
     try expectGradient(at: [some.x, some.weights], directions: 1) {
       [$0[0].convolution($0[1], some.window)]

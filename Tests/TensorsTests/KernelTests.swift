@@ -60,17 +60,17 @@ import Testing
       .random([batch, queries, heads, width], seed: 4, .float32),
     ]
     if let maskSizes {
-      // The first key is seen by all: every query must see something.
       let random = Numbers.random(maskSizes, seed: 5, .float32)
       inputs.append(
         Numbers(maskSizes, .bool) { place in
           let at = zip(place, maskSizes).reduce(0) { $0 * $1.1 + $1.0 }
-          return place[3] == 0 || random.values[at] > 0 ? 1 : 0
+          return random.values[at] > 0 ? 1 : 0
         })
     }
     try Self.compare(inputs, kernel: "twinflow_attention_gradient") { t in
       let out = t[0].attention(
-        keys: t[1], values: t[2], mask: t.count > 4 ? t[4] : nil, scale: 0.7)
+        keys: t[1], values: t[2],
+        AttentionOptions(scale: 0.7, mask: t.count > 4 ? .full(t[4]) : .none))
       return [out] + (out * t[3]).sum().gradients(for: Array(t[..<3]))
     }
   }
@@ -98,6 +98,14 @@ import Testing
     ([4, 6, 6, 16], [3, 3, 1, 16], ConvolutionWindow(padding: 1, groups: 16)),
     ([3, 20, 6], [5, 6, 7], ConvolutionWindow(rank: 1, stride: 2, padding: 2)),
     ([2, 5, 6, 4, 8], [3, 3, 3, 8, 16], ConvolutionWindow(rank: 3, padding: 1)),
+    (
+      [2, 5, 6, 4, 8], [3, 3, 3, 8, 16],
+      ConvolutionWindow(strides: [2, 1, 1], padding: [.causal(3), 1, 1])
+    ),
+    (
+      [2, 9, 8], [3, 4, 8],
+      ConvolutionWindow(strides: [1], padding: [.causal(3, dilation: 2)], dilation: [2], groups: 2)
+    ),
     ([128, 14, 14, 64], [3, 3, 64, 32], ConvolutionWindow(padding: 1)),
   ]
 

@@ -65,4 +65,24 @@ import Testing
     expectEqual(results)
     #expect(results.text.contains("sdy.manual_computation"))
   }
+
+  /// Heads that share keys stay together; what all samples or heads share is on every device.
+  @Test(arguments: [2, 8, 1]) func optionsOfAttentionAreSplit(keyHeads: Int) throws {
+    let keys = Shape([4, 6, keyHeads, 4])
+    let split = Sharding([.batch, nil, .heads])
+    let results = try run([
+      ([4, 6, 8, 4], split), (keys, keyHeads == 1 ? Sharding([.batch]) : split), (keys, .whole),
+      ([1, 8, 6, 6], .whole),
+    ]) { inputs in
+      let lengths = Tensor.constant([3, 0, 6, 5] as [Int32], shape: [4])
+      let y = inputs[0].attention(
+        keys: inputs[1], values: inputs[2],
+        AttentionOptions(mask: .causal & .keys(lengths), bias: inputs[3], window: 4))
+      let named = Named(inputs.enumerated().map { ("\($0)", $1) })
+      return [y] + (y * y.sin()).sum().gradients(for: named).values
+    }
+    expectEqual(results)
+    // One head of keys has no parts for several devices.
+    #expect(results.text.contains("sdy.manual_computation") == (keyHeads > 1))
+  }
 }

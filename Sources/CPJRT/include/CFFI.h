@@ -41,7 +41,7 @@ typedef struct XLA_FFI_Metadata_Extension {
   XLA_FFI_Metadata *metadata;
 } XLA_FFI_Metadata_Extension;
 
-enum { XLA_FFI_PRED = 1, XLA_FFI_S64 = 5, XLA_FFI_F32 = 11 };
+enum { XLA_FFI_PRED = 1, XLA_FFI_S32 = 4, XLA_FFI_S64 = 5, XLA_FFI_F32 = 11 };
 enum { XLA_FFI_INTERNAL = 13 };
 enum { XLA_FFI_STAGE_EXECUTE = 3 };
 enum { XLA_FFI_ATTRIBUTE_ARRAY = 1, XLA_FFI_ATTRIBUTE_SCALAR = 3 };

@@ -1,220 +1,171 @@
 /// Scaled dot-product attention.
 ///
-/// The operands are queries, keys and values `[batch, tokens, heads, width]` each, or all three
-/// packed in one as `[batch, tokens, 3, heads, width]`, and the mask if there is one. The results are
-/// `[batch, tokens, heads, width]` and, for the gradient, what a kernel keeps of the sums of the
-/// exponentials of the scaled scores, `[batch, heads, tokens]` in f32 at least, which are zeros
-/// without a kernel.
+/// The operands are queries `[batch, tokens, heads, width]`, keys and values `[batch, keys, key heads,
+/// width]`, or all three packed in one as `[batch, tokens, 3, heads, width]`; then what is given of
+/// lengths, mask and bias. The results are `[batch, tokens, heads, width]` and, for the gradient, what
+/// a kernel keeps of the sums of the exponentials of the scores, `[batch, heads, tokens]` in f32 at
+/// least, which are zeros without a kernel.
 struct Attention: Operation {
   let isPacked: Bool
   let scale: Double
+  let softCap: Double?
+  /// How many keys a query sees before and after its position, nil for all.
+  let before: Int?
+  let after: Int?
+  /// Whether the numbers of valid keys are given, s32 `[batch]`.
+  let hasLengths: Bool
+  /// Whether a mask is given, bools that broadcast to `[batch, heads, queries, keys]`.
+  let hasMask: Bool
+  /// Whether a bias is given, floats that broadcast likewise.
+  let hasBias: Bool
 
   var opcode: String { "attention" }
 
   func results(_ operands: [TensorType]) -> [TensorType] {
-    let (queries, keys, values, mask) = types(operands)
+    let (queries, keys, values) = types(operands)
     let sizes = queries.shape.sizes
     precondition(
       sizes.count == 4 && keys.shape == values.shape && keys.shape.rank == 4
-        && keys.shape[0] == sizes[0] && keys.shape.sizes[2...] == sizes[2...]
-        && Set([queries, keys, values].map(\.dtype)).count == 1,
+        && keys.shape[0] == sizes[0] && keys.shape[3] == sizes[3] && keys.shape[2] > 0
+        && sizes[2] % keys.shape[2] == 0 && Set([queries, keys, values].map(\.dtype)).count == 1,
       "attention of \(queries) to \(keys) and \(values) does not fit")
-    if let mask {
-      let scores = [sizes[0], sizes[2], sizes[1], keys.shape[1]]
+    let scores = [sizes[0], sizes[2], sizes[1], keys.shape[1]]
+    let given = given(operands)
+    if let lengths = given.lengths {
       precondition(
-        mask.dtype == .bool && mask.shape.rank == 4
-          && zip(mask.shape.sizes, scores).allSatisfy { $0 == 1 || $0 == $1 },
-        "a mask \(mask) does not fit scores of \(scores)")
+        lengths == TensorType([sizes[0]], .int32),
+        "the numbers of valid keys of \(sizes[0]) samples are \(lengths)")
+    }
+    for (name, type) in [("mask", given.mask), ("bias", given.bias)] {
+      guard let type else { continue }
+      precondition(
+        (name == "mask" ? type.dtype == .bool : type.dtype.isFloat) && type.shape.rank == 4
+          && zip(type.shape.sizes, scores).allSatisfy { $0 == 1 || $0 == $1 },
+        "a \(name) \(type) does not fit scores of \(scores)")
     }
     let exact: DType = queries.dtype == .float64 ? .float64 : .float32
     return [queries, TensorType([sizes[0], sizes[2], sizes[1]], exact)]
   }
 
-  /// The types of queries, keys, values and mask.
-  private func types(
-    _ operands: [TensorType]
-  ) -> (TensorType, TensorType, TensorType, TensorType?) {
-    let inputs = inputs
-    let mask = operands.count > inputs ? operands[inputs] : nil
-    guard isPacked else { return (operands[0], operands[1], operands[2], mask) }
+  /// The types of queries, keys and values.
+  func types(_ operands: [TensorType]) -> (TensorType, TensorType, TensorType) {
+    guard isPacked else { return (operands[0], operands[1], operands[2]) }
     let packed = operands[0]
     precondition(packed.shape.rank == 5 && packed.shape[2] == 3, "\(packed) is not packed")
     let sizes = packed.shape.sizes
     let part = TensorType(Shape(Array(sizes[..<2]) + sizes[3...]), packed.dtype)
-    return (part, part, part, mask)
+    return (part, part, part)
   }
 
-  /// The number of operands before the mask.
+  /// The number of operands before lengths, mask and bias.
   var inputs: Int { isPacked ? 1 : 3 }
 
-  /// The attributes of the kernels.
-  func values(mask: Tensor?) -> [String: KernelCall.Attribute] {
-    var strides = [0, 0, 0, 0]
-    if let sizes = mask?.shape.sizes {
-      for axis in 0..<4 where sizes[axis] > 1 {
-        strides[axis] = sizes[(axis + 1)...].reduce(1, *)
-      }
-    }
-    return ["scale": .float(scale), "mask": .numbers(strides)]
+  /// The number of all operands.
+  var operandCount: Int { inputs + [hasLengths, hasMask, hasBias].count { $0 } }
+
+  /// The place of the bias among the operands.
+  var biasPlace: Int { operandCount - 1 }
+
+  /// Lengths, mask and bias among the operands or their types, as far as they are given.
+  func given<T>(_ operands: [T]) -> (lengths: T?, mask: T?, bias: T?) {
+    let mask = inputs + (hasLengths ? 1 : 0)
+    return (
+      hasLengths ? operands[inputs] : nil, hasMask ? operands[mask] : nil,
+      hasBias ? operands[biasPlace] : nil
+    )
   }
 
+  /// Queries, keys and values, apart.
+  func parts(_ operands: [Tensor]) -> (queries: Tensor, keys: Tensor, values: Tensor) {
+    guard isPacked else { return (operands[0], operands[1], operands[2]) }
+    let sizes = types(operands.map(\.type)).0.shape
+    let parts = operands[0].split(3, axis: 2).map { $0.reshape(sizes) }
+    return (parts[0], parts[1], parts[2])
+  }
+
+  /// Whether some query may see no key.
+  func mayBeBlind(_ operands: [TensorType]) -> Bool {
+    let (queries, keys, _) = types(operands)
+    return hasLengths || hasMask
+      || (before != nil || after != nil) && queries.shape[1] > keys.shape[1]
+  }
+
+  /// Which keys the queries see, with axes that broadcast to `[batch, heads, queries, keys]`; nil for
+  /// all.
+  func visible(_ operands: [Tensor]) -> Tensor? {
+    let (queries, keys, _) = types(operands.map(\.type))
+    let (tokens, count) = (queries.shape[1], keys.shape[1])
+    let given = given(operands)
+    var parts = given.mask.map { [$0] } ?? []
+    let key = Tensor.iota([1, 1, 1, count], axis: 3, .int32)
+    if let lengths = given.lengths { parts.append(key.less(lengths.expanded(toRank: 4))) }
+    if before != nil || after != nil {
+      let shift = Tensor.constant(Double(count - tokens), .int32)
+      let position = Tensor.iota([1, 1, tokens, 1], axis: 2, .int32) + shift
+      let distance = key - position
+      if let after { parts.append(distance.lessOrEqual(.constant(Double(after), .int32))) }
+      if let before { parts.append(distance.greaterOrEqual(.constant(Double(-before), .int32))) }
+    }
+    guard let first = parts.first else { return nil }
+    return parts.dropFirst().reduce(first) { $0 & $1 }
+  }
+
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
+    let sums = results(operands.map(\.type))[1]
+    return [output(operands), .zeros(sums.shape, sums.dtype)]
+  }
+
+  /// The output from other operations.
+  func output(_ operands: [Tensor]) -> Tensor {
+    let (queries, keys, values) = parts(operands)
+    let exact: DType = queries.dtype == .float64 ? .float64 : .float32
+    let sizes = queries.shape.sizes
+    let (batch, tokens, heads, width) = (sizes[0], sizes[1], sizes[2], sizes[3])
+    let (count, keyHeads) = (keys.shape[1], keys.shape[2])
+    // The heads that share keys lie one after the other, as if they were further tokens.
+    let rows = heads / keyHeads * tokens
+    let shape = Shape([batch, heads, tokens, count])
+    var scores = queries.transpose([0, 2, 1, 3]).reshape([batch, keyHeads, rows, width]).dot(
+      keys.transpose([0, 2, 1, 3]), contracting: ([3], [3]), batch: ([0, 1], [0, 1]), result: exact
+    ).reshape(shape)
+    scores = scores * scale
+    if let softCap { scores = (scores / softCap).tanh() * softCap }
+    if let bias = given(operands).bias { scores = scores + bias.cast(to: exact) }
+    let visible = visible(operands)?.broadcast(to: shape)
+    if let visible { scores = visible.select(scores, .constant(-1e30, exact)) }
+    var weights = scores.softmax().cast(to: values.dtype)
+    if let visible, mayBeBlind(operands.map(\.type)) {
+      weights = visible.select(weights, .constant(0, weights.dtype))
+    }
+    let mixed = weights.reshape([batch, keyHeads, rows, count]).dot(
+      values.transpose([0, 2, 1, 3]), contracting: ([3], [2]), batch: ([0, 1], [0, 1]))
+    return mixed.reshape([batch, heads, tokens, width]).transpose([0, 2, 1, 3])
+  }
+
+  func pullback(_ at: Application) -> [Tensor?] {
+    let operands = at.operands + at.results + [at.cotangent(0)]
+    var all = [Tensor?](repeating: nil, count: at.operands.count)
+    let inputs = Node(AttentionGradient(attention: self, part: .inputs), operands)
+    for (place, gradient) in inputs.tensors.enumerated() { all[place] = gradient }
+    if hasBias {
+      all[biasPlace] = Tensor(AttentionGradient(attention: self, part: .bias), operands)
+    }
+    return all
+  }
+}
+
+extension Attention {
   /// How the operands are split over a mesh: by samples and heads.
   func shardings(_ operands: [TensorType]) -> [Sharding] {
-    let whole: [LogicalAxis?] = isPacked ? [.batch, nil, nil, .heads] : [.batch, nil, .heads]
+    let input: [LogicalAxis?] = isPacked ? [.batch, nil, nil, .heads] : [.batch, nil, .heads]
     return operands.enumerated().map { i, operand in
-      guard i == inputs else { return Sharding(whole) }
+      if i < inputs { return Sharding(input) }
       let sizes = operand.shape.sizes
+      if sizes.count == 1 { return Sharding([.batch]) }
       return Sharding([sizes[0] > 1 ? .batch : nil, sizes[1] > 1 ? .heads : nil])
     }
   }
 
   /// How the results are split over a mesh.
   static let resultShardings = [Sharding([.batch, nil, .heads]), Sharding([.batch, .heads])]
-
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    let types = results(operands.map(\.type))
-    if let mesh = target.mesh,
-      let split = ManualComputation.results(
-        of: self, operands, shardings(operands.map(\.type)), results: Self.resultShardings,
-        over: mesh)
-    {
-      return split
-    }
-    if target.has(.attention), types[0].dtype == .float32 || target.isPlan {
-      let mask = operands.count > inputs ? operands[inputs] : nil
-      return KernelCall.results(of: .attention, values(mask: mask), operands, types: types)
-    }
-    if target.hasCuDNN, let fused = FusedAttention.forward(operands, of: self) { return fused }
-    return [plain(operands), .zeros(types[1].shape, types[1].dtype)]
-  }
-
-  /// The same from other operations.
-  func plain(_ operands: [Tensor]) -> Tensor {
-    var parts = Array(operands.prefix(inputs))
-    if isPacked {
-      let sizes = results(operands.map(\.type))[0].shape
-      parts = operands[0].split(3, axis: 2).map { $0.reshape(sizes) }
-    }
-    let (queries, keys, values) = (parts[0], parts[1], parts[2])
-    let exact: DType = queries.dtype == .float64 ? .float64 : .float32
-    var scores = queries.transpose([0, 2, 1, 3]).dot(
-      keys.transpose([0, 2, 1, 3]), contracting: ([3], [3]), batch: ([0, 1], [0, 1]), result: exact)
-    scores = scores * scale
-    if operands.count > inputs {
-      scores = operands[inputs].broadcast(to: scores.shape)
-        .select(scores, .constant(-1e30, exact))
-    }
-    let weights = scores.softmax().cast(to: values.dtype)
-    let mixed = weights.dot(
-      values.transpose([0, 2, 1, 3]), contracting: ([3], [2]), batch: ([0, 1], [0, 1]))
-    return mixed.transpose([0, 2, 1, 3])
-  }
-
-  func pullback(_ at: Application) -> [Tensor?] {
-    let gradient = AttentionGradient(attention: self)
-    let node = Node(gradient, at.operands + at.results + [at.cotangent(0)])
-    return node.tensors + [Tensor?](repeating: nil, count: at.operands.count - inputs)
-  }
-}
-
-/// What a cotangent of attention makes of its operands but the mask.
-///
-/// The operands are attention's, then its results, then the cotangent.
-struct AttentionGradient: Operation {
-  let attention: Attention
-
-  var opcode: String { "attention_gradient" }
-
-  func results(_ operands: [TensorType]) -> [TensorType] {
-    Array(operands.prefix(attention.inputs))
-  }
-
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    let given = operands.dropLast(3)
-    if let mesh = target.mesh {
-      let shardings = attention.shardings(given.map(\.type))
-      let all = shardings + Attention.resultShardings + [Attention.resultShardings[0]]
-      if let split = ManualComputation.results(
-        of: self, operands, all, results: Array(shardings.prefix(attention.inputs)), over: mesh)
-      {
-        return split
-      }
-    }
-    if target.hasCuDNN, let fused = FusedAttention.gradient(operands, of: attention) {
-      return fused
-    }
-    guard target.has(.attentionGradient), operands[0].dtype == .float32 || target.isPlan else {
-      return plain(operands)
-    }
-    // The kernel takes the mask last.
-    let (inputs, mask) = (given.prefix(attention.inputs), given.dropFirst(attention.inputs))
-    return KernelCall.results(
-      of: .attentionGradient, attention.values(mask: mask.first),
-      inputs + operands.suffix(3) + mask,
-      types: results(operands.map(\.type)))
-  }
-
-  /// The same from other operations.
-  private func plain(_ operands: [Tensor]) -> [Tensor] {
-    apart(operands) { operands in
-      let given = Array(operands.dropLast(3))
-      let inputs = Array(given.prefix(attention.inputs))
-      return Tensors.pullback([attention.plain(given)], [operands.last!], to: inputs)
-        .enumerated().map { i, gradient in gradient ?? inputs[i].zerosLike }
-    }
-  }
-
-  func pullback(_ at: Application) -> [Tensor?] {
-    let count = at.operands.count
-    let cotangents = results(at.operands.map(\.type)).indices.map { at.cotangent($0) }
-    return apart(at.operands + cotangents) { given in
-      let operands = Array(given[..<count])
-      return Tensors.pullback(plain(operands), Array(given[count...]), to: operands)
-        .enumerated().map { i, gradient in gradient ?? operands[i].zerosLike }
-    }
-    .enumerated().map { i, gradient in at.operands[i].dtype == .bool ? nil : gradient }
-  }
-
-  /// A function of operands as if none of them depended on another: what its gradients must see.
-  private func apart(_ operands: [Tensor], _ body: ([Tensor]) -> [Tensor]) -> [Tensor] {
-    let (function, captured) = Subgraph.trace(operands.map(\.type), body)
-    return function(operands + captured)
-  }
-}
-
-extension Tensor {
-  /// Scaled dot-product attention: this is the queries.
-  ///
-  /// - Parameters:
-  ///   - keys: `[batch, tokens, heads, width]`, as the queries `[batch, queries, heads, width]`.
-  ///   - values: as the keys.
-  ///   - mask: bools that broadcast to `[batch, heads, queries, tokens]`, true where a query may
-  ///     look; every query must see something.
-  ///   - scale: by default 1/√width.
-  /// - Returns: `[batch, queries, heads, width]`. The softmax is computed in f32 at least.
-  public func attention(
-    keys: Tensor, values: Tensor, mask: Tensor? = nil, scale: Double? = nil
-  ) -> Tensor {
-    let scale = scale ?? 1 / Double(shape[-1]).squareRoot()
-    let operation = Attention(isPacked: false, scale: scale)
-    return Node(operation, [self, keys, values] + Self.masks(mask)).tensors[0]
-  }
-
-  /// Scaled dot-product attention of tokens to each other.
-  ///
-  /// This is their queries, keys and values, packed as `[batch, tokens, 3, heads, width]`.
-  ///
-  /// - Parameters:
-  ///   - mask: as for `attention(keys:values:mask:scale:)`.
-  ///   - scale: by default 1/√width.
-  /// - Returns: `[batch, tokens, heads, width]`.
-  public func selfAttention(mask: Tensor? = nil, scale: Double? = nil) -> Tensor {
-    let scale = scale ?? 1 / Double(shape[-1]).squareRoot()
-    return Node(Attention(isPacked: true, scale: scale), [self] + Self.masks(mask)).tensors[0]
-  }
-
-  /// A mask with all four axes, or none.
-  private static func masks(_ mask: Tensor?) -> [Tensor] {
-    mask.map { [$0.expanded(Array(0..<4 - $0.rank))] } ?? []
-  }
 }

@@ -38,7 +38,7 @@ struct Checkpoint: Operation {
 
   var opcode: String { "checkpoint" }
   func results(_ operands: [TensorType]) -> [TensorType] { body.results.map(\.type) }
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? { body(operands) }
+  func plain(_ operands: [Tensor]) -> [Tensor]? { body(operands) }
   func pullback(_ at: Application) -> [Tensor?] {
     // The barrier ties the second computation to the cotangents, so that it comes as late.
     let there = at.cotangents.indices.filter { at.cotangents[$0] != nil }

@@ -26,7 +26,7 @@ struct BitcastConvert: Operation {
 struct StopGradient: Operation {
   var opcode: String { "stop_gradient" }
   func results(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? { operands }
+  func plain(_ operands: [Tensor]) -> [Tensor]? { operands }
 }
 
 extension Tensor {

@@ -21,15 +21,6 @@ struct Convolution: Operation {
     window.attributes(operands[0].dtype, inputDilation: window.strides.map { _ in 1 })
   }
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    let type = results(operands.map(\.type))[0]
-    if window.isThin(operands[1].shape, for: target) { return [thin(operands[0], operands[1])] }
-    // The kernel shares samples out amongst the cores, XLA also parts of one.
-    let products = type.shape.count * operands[1].shape.count / operands[1].shape[-1]
-    if type.shape[0] < 8, products > 1 << 26 { return nil }
-    return window.kernelCall(.convolution, operands, type, for: target)
-  }
-
   func pullback(_ at: Application) -> [Tensor?] {
     let (x, kernel) = (at.operands[0], at.operands[1])
     return [
@@ -53,23 +44,15 @@ struct ConvolutionInputGradient: Operation {
     return [type]
   }
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    let type = TensorType(input, operands[0].dtype)
-    // With few channels it is a thin convolution itself, of the cotangent.
-    if !window.isThin(operands[1].shape, transposed: true, for: target),
-      let call = window.kernelCall(.convolutionInputGradient, operands, type, for: target)
-    {
-      return call
-    }
+  /// A convolution of the cotangent with the flipped kernel, dilated where the forward one strides.
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
     let (dy, kernel) = (operands[0], transposed(operands[1]))
-    // Phases of a dilated kernel are not spelled out: nobody trains such networks on a CPU.
-    let hasPhases = target.platform == .cpu && window.dilation.allSatisfy { $0 == 1 }
-    if window.isPlain || hasPhases { return [polyphase(dy, kernel)] }
+    if window.isPlain { return [unstrided(dy, kernel)] }
     return [Tensor(ConvolutionDilated(window: window, input: input), [dy, kernel])]
   }
 
   /// The kernel with its taps in opposite order and its channels exchanged within each group.
-  private func transposed(_ kernel: Tensor) -> Tensor {
+  func transposed(_ kernel: Tensor) -> Tensor {
     let rank = window.strides.count
     let flipped = kernel.reversed(Array(0..<rank))
     if window.groups == 1 { return flipped.swapAxes() }
@@ -79,63 +62,15 @@ struct ConvolutionInputGradient: Operation {
     return parts.swapAxes(-3, -1).reshape(spatial + [o, window.groups * i])
   }
 
-  /// One plain convolution for each place of the output relative to the stride, interleaved.
-  ///
-  /// Along an axis with stride s, kernel taps k and padding p, output element s·n + φ takes the
-  /// taps r, r + s, r + 2s … with r = (φ + p) mod s, from the elements n + ⌊(φ + p)/s⌋ downwards.
-  private func polyphase(_ dy: Tensor, _ flipped: Tensor) -> Tensor {
-    let rank = window.strides.count
-    if window.isPlain {
-      var plain = window
-      for i in 0..<rank {
-        let reach = window.extent(i, flipped.shape.sizes[i]) - 1
-        let low = reach - window.padding[i].low
-        plain.padding[i] = .init(
-          low, input.sizes[i + 1] + reach - dy.shape.sizes[i + 1] - low)
-      }
-      return dy.croppedConvolution(flipped, plain)
+  /// The gradient of a convolution without strides, itself such a convolution.
+  func unstrided(_ dy: Tensor, _ flipped: Tensor) -> Tensor {
+    var plain = window
+    for i in window.strides.indices {
+      let reach = window.extent(i, flipped.shape.sizes[i]) - 1
+      let low = reach - window.padding[i].low
+      plain.padding[i] = .init(low, input.sizes[i + 1] + reach - dy.shape.sizes[i + 1] - low)
     }
-    return interleave(dy, flipped, axis: 0, phases: [])
-  }
-
-  private func interleave(
-    _ dy: Tensor, _ flipped: Tensor, axis: Int, phases: [Int]
-  ) -> Tensor {
-    let rank = window.strides.count
-    guard axis < rank else { return phase(dy, flipped, phases) }
-    let s = window.strides[axis]
-    let parts = (0..<s).map { interleave(dy, flipped, axis: axis + 1, phases: phases + [$0]) }
-    guard s > 1 else { return parts[0] }
-    var sizes = parts[0].shape.sizes
-    sizes[axis + 1] *= s
-    return Tensor.stack(parts, axis: axis + 2).reshape(sizes)
-      .slice(axis + 1, 0..<input.sizes[axis + 1])
-  }
-
-  private func phase(_ dy: Tensor, _ flipped: Tensor, _ phases: [Int]) -> Tensor {
-    let rank = window.strides.count
-    var kernel = flipped
-    var plain = ConvolutionWindow(rank: rank, groups: window.groups)
-    for i in 0..<rank {
-      let (s, p) = (window.strides[i], window.padding[i].low)
-      let (taps, size) = (flipped.shape.sizes[i], dy.shape.sizes[i + 1])
-      let (r, shift) = ((phases[i] + p) % s, (phases[i] + p) / s)
-      let count = (input.sizes[i + 1] + s - 1) / s
-      let used = taps > r ? (taps - r + s - 1) / s : 0
-      if used == 0 {
-        var sizes = [input.sizes[0]]
-        for j in 0..<rank {
-          sizes.append((input.sizes[j + 1] + window.strides[j] - 1) / window.strides[j])
-        }
-        return .zeros(Shape(sizes + [input.sizes.last!]), dy.dtype)
-      }
-      // In the flipped kernel tap r + s·j lies at taps − 1 − r − s·j.
-      let last = taps - 1 - r
-      kernel = kernel.slice(i, (last - s * (used - 1))..<(last + 1), stride: s)
-      let low = used - 1 - shift
-      plain.padding[i] = .init(low, count - size - low + used - 1)
-    }
-    return dy.croppedConvolution(kernel, plain)
+    return dy.croppedConvolution(flipped, plain)
   }
 }
 
@@ -183,47 +118,9 @@ struct ConvolutionKernelGradient: Operation {
     return [type]
   }
 
-  /// How many samples the blocks have that fit into a processor's cache.
-  private static let block = 8
-
-  /// Block by block a convolution in which samples and channels change places: its image has a sample
-  /// for each channel of the input, and its kernel is the cotangent.
-  private func blocked(_ x: Tensor, _ dy: Tensor) -> Tensor {
-    var plain = ConvolutionWindow(rank: 2)
-    (plain.strides, plain.dilation) = (window.dilation, window.strides)
-    for i in 0..<2 {
-      let low = window.padding[i].low
-      let reach =
-        (kernel[i] - 1) * window.dilation[i]
-        + (dy.shape[i + 1] - 1) * window.strides[i] + 1
-      plain.padding[i] = .init(low, reach - x.shape[i + 1] - low)
-    }
-    let blocks = [x, dy].map { tensor in
-      let sizes = tensor.shape.sizes
-      return tensor.reshape(
-        Shape([sizes[0] / Self.block, Self.block] + sizes.dropFirst()))
-    }
-    return scan([Tensor.zeros(kernel, x.dtype)], blocks) { state, parts in
-      let image = parts[0].transpose([3, 1, 2, 0])
-      let product = image.croppedConvolution(parts[1].transpose([1, 2, 0, 3]), plain)
-      return ([state[0] + product.transpose([1, 2, 0, 3])], [])
-    }.carry[0]
-  }
-
   /// One product for each tap: the input's elements that the tap meets with the cotangent.
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
-    let type = TensorType(kernel, x.dtype)
-    if window.isThin(kernel, for: target), let thin = thin(x, dy) { return [thin] }
-    if let call = window.kernelCall(.convolutionKernelGradient, operands, type, for: target) {
-      return call
-    }
-    let rank = window.strides.count
-    if target.platform == .cpu, rank == 2, window.groups == 1, x.shape[0] % Self.block == 0,
-      x.shape[0] >= 4 * Self.block, kernel[2] >= 32
-    {
-      return [blocked(x, dy)]
-    }
     let border = window.padding.map { Pad.Amount(low: $0.low, high: $0.high) }
     let padded = x.pad([Pad.Amount()] + border + [Pad.Amount()])
     let taps = window.taps(kernel)
@@ -289,7 +186,7 @@ extension Tensor {
   }
 
   /// A convolution whose padding may be negative, which cuts the input instead.
-  fileprivate func croppedConvolution(_ kernel: Tensor, _ window: ConvolutionWindow) -> Tensor {
+  func croppedConvolution(_ kernel: Tensor, _ window: ConvolutionWindow) -> Tensor {
     var window = window
     var input = self
     for i in window.padding.indices {

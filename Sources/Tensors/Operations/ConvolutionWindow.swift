@@ -13,7 +13,7 @@ public struct ConvolutionWindow: Hashable, Sendable {
   public var groups: Int
 
   /// Zeros at both ends of an axis.
-  public struct Range: Hashable, Sendable {
+  public struct Range: Hashable, Sendable, ExpressibleByIntegerLiteral {
     /// Zeros before the first element.
     public var low: Int
     /// Zeros after the last element.
@@ -21,6 +21,18 @@ public struct ConvolutionWindow: Hashable, Sendable {
 
     /// Makes a pair.
     public init(_ low: Int, _ high: Int) { (self.low, self.high) = (low, high) }
+
+    /// As many at both ends.
+    public init(integerLiteral value: Int) { self.init(value, value) }
+
+    /// As many at both ends.
+    public static func both(_ count: Int) -> Range { Range(count, count) }
+
+    /// What a kernel of `size` taps needs to see nothing of the elements after its own, without a
+    /// stride as many elements as before.
+    public static func causal(_ size: Int, dilation: Int = 1) -> Range {
+      Range((size - 1) * dilation, 0)
+    }
   }
 
   /// Makes a window over `rank` spatial axes with the same numbers for each.
@@ -30,6 +42,20 @@ public struct ConvolutionWindow: Hashable, Sendable {
     self.padding = [Range](repeating: Range(padding, padding), count: rank)
     self.dilation = [Int](repeating: dilation, count: rank)
     self.groups = groups
+  }
+
+  /// Makes a window with numbers for each spatial axis, by default without padding and dilation.
+  public init(
+    strides: [Int], padding: [Range]? = nil, dilation: [Int]? = nil, groups: Int = 1
+  ) {
+    let rank = strides.count
+    self.init(rank: rank, groups: groups)
+    self.strides = strides
+    if let padding { self.padding = padding }
+    if let dilation { self.dilation = dilation }
+    precondition(
+      self.padding.count == rank && self.dilation.count == rank,
+      "a window with strides \(strides) has padding \(self.padding), dilation \(self.dilation)")
   }
 
   /// How far the taps of a kernel reach along an axis.
@@ -51,20 +77,6 @@ public struct ConvolutionWindow: Hashable, Sendable {
     strides.indices.reduce([[]]) { paths, axis in
       paths.flatMap { path in (0..<kernel[axis]).map { path + [$0] } }
     }
-  }
-
-  /// What a kernel makes of operands, or nil where the target does not have it.
-  func kernelCall(
-    _ kernel: Kernel, _ operands: [Tensor], _ type: TensorType, for target: Target
-  ) -> [Tensor]? {
-    guard target.has(kernel), type.dtype == .float32, (1...3).contains(strides.count),
-      padding.allSatisfy({ $0.low >= 0 && $0.high >= 0 })
-    else { return nil }
-    let values: [String: KernelCall.Attribute] = [
-      "strides": .numbers(strides), "dilation": .numbers(dilation), "groups": .numbers([groups]),
-      "low": .numbers(padding.map(\.low)), "high": .numbers(padding.map(\.high)),
-    ]
-    return KernelCall.results(of: kernel, values, operands, types: [type])
   }
 
   /// The attribute that names the layouts and the window.

@@ -37,31 +37,6 @@ struct Dot: Operation {
     (0..<rank).filter { !batch.contains($0) && !contracted.contains($0) }
   }
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    guard target.has(.product), dtype == .float32, operands[0].dtype == .float32,
-      leftBatch.isEmpty, let (left, leftAxis) = matrix(operands[0], leftContracted),
-      let (right, rightAxis) = matrix(operands[1], rightContracted)
-    else { return nil }
-    // Small products cost less where they are fused with what surrounds them.
-    let result = results(operands.map(\.type))[0]
-    guard result.shape.count * left.shape[leftAxis] >= 1 << 20 else { return nil }
-    let flat = TensorType([left.shape[1 - leftAxis], right.shape[1 - rightAxis]], dtype)
-    return KernelCall.results(
-      of: .product, ["axes": .numbers([leftAxis, rightAxis])], [left, right], types: [flat]
-    ).map { $0.reshape(result.shape) }
-  }
-
-  /// An operand as a matrix, with the axis of it that is summed over; nil where it would have to be
-  /// transposed for that.
-  private func matrix(_ operand: Tensor, _ contracted: [Int]) -> (Tensor, axis: Int)? {
-    let count = contracted.reduce(1) { $0 * operand.shape[$1] }
-    if contracted == Array(operand.rank - contracted.count..<operand.rank) {
-      return (operand.reshape([-1, count]), 1)
-    }
-    if contracted == Array(0..<contracted.count) { return (operand.reshape([count, -1]), 0) }
-    return nil
-  }
-
   func pullback(_ at: Application) -> [Tensor?] {
     let (left, right) = (at.operands[0], at.operands[1])
     let leftFree = free(left.rank, leftBatch, leftContracted)

@@ -15,10 +15,6 @@ struct ShardingConstraint: Operation {
     return operands
   }
 
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
-    target.mesh == nil ? operands : nil
-  }
-
   func pullback(_ at: Application) -> [Tensor?] { [at.dy.sharded(sharding)] }
 }
 

@@ -45,7 +45,7 @@ struct Split: Operation {
   func pullback(_ at: Application) -> [Tensor?] {
     [.concatenate(at.results.indices.map { at.cotangent($0) }, axis: axis)]
   }
-  func lowered(_ operands: [Tensor], for target: Target) -> [Tensor]? {
+  func plain(_ operands: [Tensor]) -> [Tensor]? {
     var start = 0
     return sizes.map { size in
       defer { start += size }

@@ -8,11 +8,6 @@ package enum Kernel: String {
   case attentionGradient = "twinflow_attention_gradient"
 }
 
-extension Target {
-  /// Whether programs may call a kernel; not where the partitioner would have to see into it.
-  func has(_ kernel: Kernel) -> Bool { mesh == nil && kernels.contains(kernel.rawValue) }
-}
-
 /// A call of one of this project's own kernels, see `Client.kernels`.
 struct KernelCall: Operation {
   /// The value of an attribute.

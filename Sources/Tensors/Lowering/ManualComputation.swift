@@ -12,9 +12,7 @@ struct ManualComputation: Operation {
   func results(_ operands: [TensorType]) -> [TensorType] { types }
 
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] {
-    var own = emitter.target
-    own.mesh = nil
-    return [emitter.region(body, target: own, terminator: "sdy.return")]
+    [emitter.region(body, isLocal: true, terminator: "sdy.return")]
   }
 
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {

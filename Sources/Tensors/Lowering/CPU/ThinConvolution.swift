@@ -3,9 +3,9 @@
 /// empty.
 extension ConvolutionWindow {
   /// Whether a convolution with a kernel, or the transposed one, is better computed so.
-  func isThin(_ kernel: Shape, transposed: Bool = false, for target: Target) -> Bool {
+  func isThin(_ kernel: Shape, transposed: Bool = false) -> Bool {
     let (input, output) = transposed ? (kernel[-1], kernel[-2]) : (kernel[-2], kernel[-1])
-    return target.has(.product) && isPlain && groups == 1 && input >= 16
+    return isPlain && groups == 1 && input >= 16
       && kernel.sizes.dropLast(2).reduce(1, *) * output <= 64
   }
 }

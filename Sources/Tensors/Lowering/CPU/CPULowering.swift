@@ -1,0 +1,22 @@
+/// What the host's processor computes faster in this project's own kernels, or in another form.
+struct CPULowering: Lowering {
+  /// The kernels that programs may call.
+  let kernels: Set<String>
+  /// Whether programs are only compiled: kernels then stand in for attention in every element type.
+  let isPlan: Bool
+
+  /// Whether programs may call a kernel.
+  func has(_ kernel: Kernel) -> Bool { kernels.contains(kernel.rawValue) }
+
+  func replacement(for operation: any Operation, _ operands: [Tensor]) -> [Tensor]? {
+    switch operation {
+    case let dot as Dot: product(dot, operands)
+    case let convolution as Convolution: convolved(convolution, operands)
+    case let gradient as ConvolutionInputGradient: inputGradient(gradient, operands)
+    case let gradient as ConvolutionKernelGradient: kernelGradient(gradient, operands)
+    case let attention as Attention: attended(attention, operands)
+    case let gradient as AttentionGradient: attentionGradient(gradient, operands)
+    default: nil
+    }
+  }
+}
