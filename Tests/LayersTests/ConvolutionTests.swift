@@ -37,9 +37,9 @@ import Testing
     let rank = some.kernel.count
     let declared = Scope.declare { Self.layer($0, some) }
     #expect(declared.names == ["weight", "bias"])
-    #expect(declared["weight"]!.type.shape == Shape([6, 4 / some.groups] + some.kernel))
+    #expect(declared["weight"]!.shape == Shape([6, 4 / some.groups] + some.kernel))
     let inputs: [Numbers] = [
-      .random([2] + some.size + [4]), .random(declared["weight"]!.type.shape.sizes, seed: 2),
+      .random([2] + some.size + [4]), .random(declared["weight"]!.shape.sizes, seed: 2),
       .random([6], seed: 3),
     ]
     let run = { (tensors: [Tensor]) -> [Tensor] in

@@ -62,7 +62,7 @@ import Testing
   @Test func inSelfAttention() throws {
     let declared = Scope.declare { SelfAttention($0, width: 8, heads: 2) }
     let weights = declared.values.enumerated().map {
-      Numbers.random($1.type.shape.sizes, seed: UInt64($0 + 3))
+      Numbers.random($1.shape.sizes, seed: UInt64($0 + 3))
     }
     let inputs = [.random([1, 5, 8]), .random([5, 2], seed: 2)] + weights
     let results = try evaluate(inputs) { tensors in

@@ -66,12 +66,12 @@ import Testing
 
   /// Two streams that see each other, as in MMDiT.
   struct JointBlock {
-    let image: Linear
-    let text: Linear
+    let image: LinearMap
+    let text: LinearMap
 
     init(_ scope: Scope) {
-      image = Linear(scope / "image", 4, 4)
-      text = Linear(scope / "text", 3, 3)
+      image = scope.linear("image", 4, 4)
+      text = scope.linear("text", 3, 3)
     }
 
     func callAsFunction(_ x: Tensor, _ y: Tensor) -> [Tensor] {
@@ -88,7 +88,7 @@ import Testing
     }
     let weights = Scope.declare(build)
     let values = weights.values.enumerated().map {
-      Numbers.random($1.type.shape.sizes, seed: UInt64($0 + 1))
+      Numbers.random($1.shape.sizes, seed: UInt64($0 + 1))
     }
     let inputs = [Numbers.random([2, 4], seed: 9), .random([2, 3], seed: 10)] + values
     return try evaluate(inputs) { tensors in
@@ -132,9 +132,9 @@ import Testing
     let function = try HostFunction([
       TensorType([7, 4, 4], .float32), TensorType([2, 4], .float32),
     ]) { tensors in
-      let scope = Scope(Named([("weight", tensors[0])]))
-      let stack = Stack(scope, count: 7, execution: .scanned) {
-        Linear($0, 4, 4, bias: false)
+      let scope = Scope(Named([("stack.*.map.weight", tensors[0])]))
+      let stack = Stack(scope / "stack", count: 7, execution: .scanned) {
+        $0.linear("map", 4, 4, bias: false)
       }
       return [stack(tensors[1], layers: 2..<6) { $0($1) }]
     }
