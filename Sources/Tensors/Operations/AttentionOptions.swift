@@ -10,8 +10,8 @@ public struct AttentionOptions: Sendable {
   public var scale: Double?
   /// Which keys a query sees.
   public var mask: AttentionMask
-  /// A tensor of floats that broadcasts to `[batch, heads, queries, keys]` and is added to the scores,
-  /// such as a relative position bias; it has a gradient.
+  /// A tensor of finite floats that broadcasts to `[batch, heads, queries, keys]` and is added to the
+  /// scores, such as a relative position bias; it has a gradient.
   public var bias: Tensor?
   /// Local attention: a query at position i sees keys at positions j with |i − j| < window, and under
   /// a causal mask the last `window` keys up to its own.
