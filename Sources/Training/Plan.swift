@@ -48,7 +48,12 @@ public struct Plan: Sendable {
       throw ShardingError.tooFewDevices(
         mesh: recipe.mesh, found: client.devices.count, platform: client.platformName)
     }
-    let step = try TrainingStep(recipe)
+    // Of weights that are not here yet, a frozen base is taken to be in f32.
+    var stored = Named<DType>()
+    if recipe.adapters != nil, let start = try? recipe.startPath() {
+      stored = try ModelHeader(start).storedTypes()
+    }
+    let step = try TrainingStep(recipe, stored: stored)
     let function = try step.compiled(
       updating: step.updates(at: 0), on: client, cache: nil, mesh: mesh,
       target: .plan(client, mesh: mesh))

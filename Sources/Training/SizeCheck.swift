@@ -4,7 +4,10 @@ import Tensors
 extension TrainingRecipe {
   /// The bytes that a run takes on each device at least: weights, what the optimizer keeps for those
   /// that are trained, and a batch. What a step computes in between comes on top of that.
-  var leastBytes: Double {
+  ///
+  /// - Parameter stored: the element types that frozen weights are kept in; f32 where they are not
+  ///   named.
+  func leastBytes(stored: Named<DType> = Named()) -> Double {
     let weights = model.weights(with: adapters)
     func bytes(_ types: some Sequence<(name: String, value: TensorType)>) -> Double {
       types.reduce(0) { sum, pair in
@@ -13,7 +16,7 @@ extension TrainingRecipe {
         return sum + local.sizes.reduce(Double(pair.value.dtype.byteCount)) { $0 * Double($1) }
       }
     }
-    let types = weights.types()
+    let types = weights.map { name, spec in spec.type(stored[name] ?? .float32) }
     let trained = types.filter(trains)
     let moments = Double(optimizer.kind == .sgd ? (optimizer.betas[0] > 0 ? 1 : 0) : 2)
     let sample = model.sample.shape.sizes.reduce(4) { $0 * Double($1) }
@@ -27,9 +30,9 @@ extension Engine {
   /// traced and compiled.
   ///
   /// - Throws: `TrainingError.tooLarge`.
-  func checkFits(_ recipe: TrainingRecipe) throws {
+  func checkFits(_ recipe: TrainingRecipe, stored: Named<DType>) throws {
     guard let capacity = client.capacity(over: client.places(in: mesh).count) else { return }
-    let needed = recipe.leastBytes
+    let needed = recipe.leastBytes(stored: stored)
     guard needed > Double(capacity) else { return }
     throw TrainingError.tooLarge(needed: needed, device: capacity)
   }

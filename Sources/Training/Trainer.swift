@@ -75,7 +75,6 @@ public final class Trainer {
     self.notice = notice
     let engine = try engine.spread(over: recipe.mesh)
     self.engine = engine
-    try engine.checkFits(recipe)
     // A run that goes on needs the weights that it started from only where some of them are frozen.
     let needsBase = recipe.adapters != nil || start != .resumed
     let base = try needsBase ? recipe.startPath().map { try ModelHeader($0) } : nil
@@ -83,8 +82,9 @@ public final class Trainer {
       throw TrainingError.otherModel(
         path: base.path, found: base.card.model, expected: recipe.model)
     }
-    trainingStep = try TrainingStep(
-      recipe, stored: recipe.adapters == nil ? Named() : base?.storedTypes() ?? Named())
+    let stored = try recipe.adapters == nil ? Named() : base?.storedTypes() ?? Named()
+    try engine.checkFits(recipe, stored: stored)
+    trainingStep = try TrainingStep(recipe, stored: stored)
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
     let isFirst = (engine.group?.rank ?? 0) == 0
     folder = try RunFolder(recipe.output, isFirst: isFirst)

@@ -8,8 +8,9 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains a network by a recipe.",
     discussion: """
-      The run's folder, "output" in the recipe, gets checkpoint.safetensors (the whole state),
-      weights.safetensors (what generation takes) and log.jsonl (metrics). Ctrl-C saves and stops;
+      The run's folder, "output" in the recipe, gets checkpoint.safetensors (what steps change),
+      weights.safetensors (what generation takes; with adapters adapter.safetensors, which holds them
+      alone) and log.jsonl (metrics). Ctrl-C saves and stops;
       --resume goes on. A mesh in the recipe spreads the run over devices; started by twinflow launch,
       by srun or with torchrun's variables, over those of several processes.
 
