@@ -54,6 +54,17 @@ public struct Report: Codable, Equatable, Sendable {
       Report.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
   }
 
+  /// Checks that a file may be replaced by a report: that it is not there, is empty or is one.
+  ///
+  /// - Throws: `FileError.otherKind` and `unwritable`.
+  public static func checkReplaceable(_ path: String) throws {
+    try FileKind.json.checkReplaceable(path)
+    guard let old = FileManager.default.contents(atPath: path), !old.isEmpty,
+      (try? JSONDecoder().decode(Report.self, from: old)) == nil
+    else { return }
+    throw FileError.otherKind(path: path, found: "other JSON", expected: "a report")
+  }
+
   /// Writes the report as JSON, atomically.
   public func write(to path: String) throws { try JSONFile.write(self, to: path) }
 

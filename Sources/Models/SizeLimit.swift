@@ -8,8 +8,10 @@ enum SizeLimit {
   static let pixels = 1...1 << 16
   /// Features, channels, frequencies.
   static let features = 1...1 << 20
-  /// Layers of a stack.
+  /// Layers of a stack that is run in a loop.
   static let layers = 1...10_000
+  /// Layers that are each part of the program: a compiler's time grows with them, and its memory.
+  static let unrolledLayers = 1...256
   /// Classes.
   static let classes = 1...1 << 24
   /// The weights of a network, or the elements of a sample.

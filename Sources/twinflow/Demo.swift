@@ -150,7 +150,7 @@ struct Demo: ParsableCommand {
   private func checkOutputs(replacingNoneOf inputs: [String]) throws {
     let pictures = Self.sheets.map { path($0.0, $0.1) } + ["\(output)/summary.png"]
     for path in pictures { try FileKind.png.checkReplaceable(path) }
-    try FileKind.json.checkReplaceable("\(output)/report.json")
+    try Report.checkReplaceable("\(output)/report.json")
     for path in pictures + ["\(output)/report.json"] {
       try checkOutput(path, replacesNoneOf: inputs)
     }

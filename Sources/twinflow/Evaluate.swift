@@ -59,7 +59,7 @@ struct Evaluate: ParsableCommand {
     try evaluator.check(file)
     if let output {
       try checkOutput(output, replacesNoneOf: file.paths + WeightFiles(path: classifier).paths)
-      try FileKind.json.checkReplaceable(output)
+      try Report.checkReplaceable(output)
     }
     let test = try FashionMNIST(.test, folder: data)
     let training = try FashionMNIST(.training, folder: data)

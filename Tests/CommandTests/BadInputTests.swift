@@ -165,6 +165,11 @@ import Testing
     expectFailure(
       try Command.run("evaluate", weights, "--samples", "100", "--output", notes), saying: notes)
     #expect(try Data(contentsOf: URL(fileURLWithPath: weights)) == before)
+    let other = try folder.file("package.json", "{\"name\": \"mine\"}")
+    expectFailure(
+      try Command.run("evaluate", weights, "--samples", "100", "--output", other), saying: other)
+    #expect(try String(contentsOfFile: other, encoding: .utf8) == "{\"name\": \"mine\"}")
+    try FileManager.default.removeItem(atPath: other)
     #expect(try String(contentsOfFile: notes, encoding: .utf8) == "notes")
     #expect(folder.contents == ["link.safetensors", "notes.txt", "weights.safetensors"])
   }

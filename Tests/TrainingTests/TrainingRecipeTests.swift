@@ -73,7 +73,9 @@ import Testing
       "model={kind: dit, patch: 14, width: 1048576, depth: 10000, heads: 1, mlp_ratio: 256}",
       "no device could hold it"
     ),
-    ("model={kind: perceptron, width: 1048576, depth: 1000}", "no device could hold it"),
+    ("model={kind: perceptron, width: 1048576, depth: 256}", "no device could hold it"),
+    ("model={kind: perceptron, depth: 10000}", "from 1 to 256"),
+    ("model={kind: dit, patch: 14, depth: 257, execution: unrolled}", "scanned or recomputed"),
     ("mesh={data: 9223372036854775807, fsdp: 2}", "from 1 to 65536"),
     ("optimizer.warmup=9223372036854775807", "from 0 to 2147483647"),
     ("guidance=1e300", "from 0.0 to 1000.0"),

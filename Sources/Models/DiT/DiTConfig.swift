@@ -54,6 +54,11 @@ public struct DiTConfig: Codable, Hashable, Sendable {
       .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
     // Unrolled, the compiler's time grows with the depth faster than what the run gains.
     execution = try keys.value(.execution, default: depth > 24 ? .scanned : .unrolled)
+    guard execution != .unrolled || SizeLimit.unrolledLayers.contains(depth) else {
+      throw InvalidRecipeValue(
+        CodingKeys.execution, execution.rawValue,
+        "a stack of \(depth) layers is compiled as a loop: set it to scanned or recomputed")
+    }
     guard size % patch == 0 else {
       throw InvalidRecipeValue(CodingKeys.patch, patch, "it must divide the size, \(size)")
     }

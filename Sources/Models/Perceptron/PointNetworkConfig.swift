@@ -28,7 +28,7 @@ public struct PointNetworkConfig: Codable, Hashable, Sendable {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     features = try keys.value(.features, default: features, in: SizeLimit.features)
     width = try keys.value(.width, default: width, in: SizeLimit.features)
-    depth = try keys.value(.depth, default: depth, in: SizeLimit.layers)
+    depth = try keys.value(.depth, default: depth, in: SizeLimit.unrolledLayers)
     frequencies = try keys.value(
       .frequencies, default: frequencies,
       where: { SizeLimit.features.contains($0) && $0 % 2 == 0 },
