@@ -93,7 +93,7 @@ import Testing
     let own = ProcessInfo.processInfo.environment
     let home = [
       "HOME": folder.path,
-      "XDG_CACHE_HOME": own["XDG_CACHE_HOME"] ?? NSHomeDirectory() + "/.cache",
+      "XDG_CACHE_HOME": own["XDG_CACHE_HOME"] ?? (own["HOME"] ?? NSHomeDirectory()) + "/.cache",
     ]
     let result = try Command.start(
       ["train", "--set", "output=~/run", "--set", "steps=1", "Recipes/points.yaml"],

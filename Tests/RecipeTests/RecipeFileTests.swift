@@ -101,7 +101,7 @@ import Testing
   }
 
   @Test func theHomeFolderIsPutIn() throws {
-    let home = NSHomeDirectory()
+    let home = ProcessInfo.processInfo.environment["HOME"] ?? NSHomeDirectory()
     let paths = try read("output: ~/run\nstart: '~'")
     #expect(paths.output == home + "/run" && paths.start == home)
     let plain = try read("output: ./~/run")
