@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Size, tokens, batch, further settings of ours.
 STEPS = [
     ("130m", 256, 256, []), ("130m", 1024, 64, []), ("1b", 256, 128, []), ("1b", 1024, 32, []),
-    ("6b", 256, 32, ["objective.average_rate=0"]), ("6b", 1024, 8, ["objective.average_rate=0"]),
+    ("6b", 256, 32, ["objective.target_ema_decay=0"]), ("6b", 1024, 8, ["objective.target_ema_decay=0"]),
 ]
 TINY = [("tiny", 16, 8, [])]
 

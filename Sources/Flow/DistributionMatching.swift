@@ -17,13 +17,13 @@ public struct DistributionMatching: Objective {
   static let (teacher, fake) = ("teacher", "fake")
 
   /// There is no target network.
-  public var averageRate: Double { 0 }
+  public var targetEMADecay: Double { 0 }
 
   /// The teacher is frozen, and the network of the fakes follows in every step.
   public var auxiliaries: [Auxiliary] {
     [
       Auxiliary(Self.teacher, interval: nil),
-      Auxiliary(Self.fake, interval: 1, rate: settings.fakeRate),
+      Auxiliary(Self.fake, interval: 1, rate: settings.fakeLearningRate),
     ]
   }
 
@@ -49,7 +49,7 @@ public struct DistributionMatching: Objective {
     let imagined = fake.evaluate(point, time: time, target: time, condition: batch.condition).data
     let scale = (sample - real).abs().meanPerSample().maximum(1e-4).expanded(toRank: sample.rank)
     let wanted = (sample - (imagined - real) / scale.cast(to: sample.dtype)).stopGradient()
-    let matching = Distance.l2(made, wanted).mean()
+    let matching = RegressionLoss.l2(made, wanted).mean()
 
     // The fakes' network: flow matching on them.
     let noise = keys[3].normal(type.shape, type.dtype)
@@ -57,7 +57,7 @@ public struct DistributionMatching: Objective {
     let flow = fake(
       interpolate(data: sample, noise: noise, time: t), time: t, target: t,
       condition: batch.condition)
-    let following = Distance.l2(flow, noise - sample).mean()
+    let following = RegressionLoss.l2(flow, noise - sample).mean()
     return Loss(
       total: matching, auxiliaries: Named([(Self.fake, following)]),
       metrics: Named([("loss", matching + following), ("fake", following)]))
@@ -65,18 +65,21 @@ public struct DistributionMatching: Objective {
 }
 
 /// The knobs of distribution matching.
-public struct DistributionMatchingSettings: Codable, Hashable, Sendable {
+public struct DistributionMatchingSettings: Codable, Hashable, Sendable, RenamedKeys {
+  /// The new names of keys.
+  public static let renamed = ["fake_rate": "fake_learning_rate"]
+
   /// Every how many steps the generator is updated; the network of the fakes is in every one.
   public var interval = 5
   /// The learning rate of the network of the fakes as a multiple of the generator's.
-  public var fakeRate = 1.0
+  public var fakeLearningRate = 1.0
 
   /// Makes the published settings.
   public init() {}
 
   enum CodingKeys: String, CodingKey {
     case interval
-    case fakeRate = "fake_rate"
+    case fakeLearningRate = "fake_learning_rate"
   }
 
   /// Reads the settings; keys that are absent keep their defaults.
@@ -85,6 +88,7 @@ public struct DistributionMatchingSettings: Codable, Hashable, Sendable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     interval = try keys.value(.interval, default: interval, in: 1...1000)
-    fakeRate = try keys.value(.fakeRate, default: fakeRate, where: { $0 > 0 }, "it must be above 0")
+    fakeLearningRate = try keys.value(
+      .fakeLearningRate, default: fakeLearningRate, where: { $0 > 0 }, "it must be above 0")
   }
 }

@@ -6,7 +6,7 @@ public protocol Objective: Sendable {
   func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss
 
   /// The rate of the target network's average: 0 is the live network, 1 the initial one.
-  var averageRate: Double { get }
+  var targetEMADecay: Double { get }
 
   /// The networks beside the one that is trained to generate; none for most objectives.
   var auxiliaries: [Auxiliary] { get }
@@ -102,7 +102,7 @@ public struct Loss {
 }
 
 /// How far a prediction is from its target, one number a sample.
-public enum Distance: Hashable, Sendable {
+public enum RegressionLoss: Hashable, Sendable {
   /// The mean square.
   case l2
   /// The mean square, reweighted by a constant that falls with it: Barron, "A general and adaptive

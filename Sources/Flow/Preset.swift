@@ -23,8 +23,8 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
       settings.groups = GroupWeights(endToEnd: 0, multiStep: 1, anyStep: 0, adversarial: 0)
       settings.order = 0
       (settings.consistencyRatio, settings.enhancedRatio) = (0, 0)
-      (settings.rectification, settings.averageRate) = (0, 0)
-      settings.distance = .l2
+      (settings.rectification, settings.targetEMADecay) = (0, 0)
+      settings.regressionLoss = .l2
     case .rcgm:
       settings.groups = GroupWeights(adversarial: 0)
       settings.rectification = 0
@@ -36,7 +36,7 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
     case .twinFlowLoRA2: settings.timeConvention = .middle
     case .twinFlowDataFree:
       settings.dataFree = true
-      (settings.averageRate, settings.enhancedRatio) = (1, 4)
+      (settings.targetEMADecay, settings.enhancedRatio) = (1, 4)
     case .tutorial: return nil
     }
     return settings

@@ -12,7 +12,7 @@ public struct TutorialTwinFlow: Objective {
   public init(_ settings: TutorialSettings) { self.settings = settings }
 
   /// The rate of the target network's average.
-  public var averageRate: Double { settings.averageRate }
+  public var targetEMADecay: Double { settings.targetEMADecay }
 
   /// Everything random in one step.
   public struct Draws {
@@ -60,7 +60,7 @@ public struct TutorialTwinFlow: Objective {
   /// The loss with given draws.
   public func callAsFunction(_ networks: Networks, _ batch: Samples, _ draws: Draws) -> Loss {
     let (live, condition) = (networks.live, batch.condition)
-    let distance = Distance.l2
+    let distance = RegressionLoss.l2
     let (t, noise) = (draws.time, draws.noise)
     let tt = t - draws.target * t
     let point = interpolate(data: batch.data, noise: noise, time: t)

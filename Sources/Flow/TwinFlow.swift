@@ -25,7 +25,7 @@ public struct TwinFlow: Objective {
   }
 
   /// The rate of the target network's average.
-  public var averageRate: Double { settings.averageRate }
+  public var targetEMADecay: Double { settings.targetEMADecay }
 
   /// The loss with draws from a key.
   public func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss {
@@ -59,7 +59,7 @@ public struct TwinFlow: Objective {
 
     let enhanced = enhance(path, batch, networks.target)
     let regression = regressionTarget(student.velocity, enhanced, path, batch, networks)
-    let each = settings.distance(student.velocity, regression)
+    let each = settings.regressionLoss(student.velocity, regression)
     let weights = weights(path)
     let weighted = each * weights
     let base = base(weighted)
@@ -163,7 +163,7 @@ public struct TwinFlow: Objective {
     ).stopGradient().split(2)
     let flow = path.flow.rows(rows)
     let guidance = (both[0] - both[1]) * settings.enhancedRatio
-    let start = settings.dataFree && settings.averageRate == 1 ? both[1] : flow
+    let start = settings.dataFree && settings.targetEMADecay == 1 ? both[1] : flow
     let inside = (t.greater(range.lower) & t.less(range.upper)).expanded(toRank: x.rank)
     let enhanced = inside.select(start + guidance, flow)
     return path.flow.replacing(rows, with: enhanced)
@@ -179,7 +179,7 @@ public struct TwinFlow: Objective {
     guard settings.order >= 1, settings.consistencyRatio != 0, partition.hasFarTargets else {
       return flow.stopGradient()
     }
-    let network = settings.averageRate == 1 ? networks.live : networks.target
+    let network = settings.targetEMADecay == 1 ? networks.live : networks.target
     let consistent = RCGM(order: settings.order).target(
       velocity.rows(rows).stopGradient(), flow: flow.rows(rows), x: path.point.rows(rows),
       time: path.time.rows(rows), target: path.target.rows(rows),
@@ -206,7 +206,7 @@ public struct TwinFlow: Objective {
     ).clamped(-1...1)
     let velocity = student.velocity[rows]
     let target = (velocity - difference.cast(to: velocity.dtype)).stopGradient()
-    return (settings.distance(velocity, target), difference)
+    return (settings.regressionLoss(velocity, target), difference)
   }
 }
 

@@ -1,7 +1,12 @@
 import Recipe
 
 /// The knobs of the TwinFlow objective for large models.
-public struct TwinFlowSettings: Codable, Hashable, Sendable {
+public struct TwinFlowSettings: Codable, Hashable, Sendable, RenamedKeys {
+  /// The new names of keys.
+  public static let renamed = [
+    "average_rate": "target_ema_decay", "distance": "regression_loss",
+  ]
+
   /// The relative sizes of the parts of the batch.
   public var groups = GroupWeights()
   /// N of RCGM: how many steps the target network takes; 0 leaves RCGM out.
@@ -15,11 +20,11 @@ public struct TwinFlowSettings: Codable, Hashable, Sendable {
   /// How current times are drawn.
   public var timeDistribution = TimeDistribution()
   /// How far a prediction is from its target.
-  public var distance = Distance.barron()
+  public var regressionLoss = RegressionLoss.barron()
   /// The weight of the rectification loss; 0 leaves it out.
   public var rectification = 0.5
   /// The rate of the target network's average: 0 is the live network, 1 the initial one.
-  public var averageRate = 0.99
+  public var targetEMADecay = 0.99
   /// Whether the network's own one-step samples stand in for data.
   public var dataFree = false
   /// How the network is told of the target time.
@@ -92,8 +97,9 @@ extension TwinFlowSettings {
     case enhancedRatio = "enhanced_ratio"
     case enhancedRange = "enhanced_range"
     case timeDistribution = "time_distribution"
-    case distance, rectification
-    case averageRate = "average_rate"
+    case rectification
+    case regressionLoss = "regression_loss"
+    case targetEMADecay = "target_ema_decay"
     case dataFree = "data_free"
     case timeConvention = "time_convention"
   }
@@ -115,19 +121,19 @@ extension TwinFlowSettings {
     enhancedRatio = try keys.value(.enhancedRatio, default: enhancedRatio, in: 0...)
     enhancedRange = try keys.value(.enhancedRange, default: enhancedRange)
     timeDistribution = try keys.value(.timeDistribution, default: timeDistribution)
-    distance = try keys.value(.distance, default: distance)
+    regressionLoss = try keys.value(.regressionLoss, default: regressionLoss)
     rectification = try keys.value(.rectification, default: rectification, in: 0...)
-    averageRate = try keys.value(.averageRate, default: averageRate, in: 0...1)
+    targetEMADecay = try keys.value(.targetEMADecay, default: targetEMADecay, in: 0...1)
     dataFree = try keys.value(.dataFree, default: dataFree)
     timeConvention = try keys.value(.timeConvention, default: timeConvention)
     guard groups.list.contains(where: { $0 > 0 }) else {
       throw InvalidRecipeValue(
         CodingKeys.groups, "all 0", "one group at least needs a weight above 0")
     }
-    if dataFree, averageRate != 1 {
+    if dataFree, targetEMADecay != 1 {
       throw InvalidRecipeValue(
         CodingKeys.dataFree, dataFree,
-        "without data the target network must be the initial one: set average_rate to 1")
+        "without data the target network must be the initial one: set target_ema_decay to 1")
     }
     if dataFree, enhancedRatio == 0 {
       throw InvalidRecipeValue(
@@ -204,7 +210,7 @@ extension KeyedDecodingContainer<GroupWeights.CodingKeys> {
   }
 }
 
-extension Distance: Codable {
+extension RegressionLoss: Codable {
   enum CodingKeys: String, CodingKey { case kind, alpha, c }
   private enum Kind: String, Codable, CaseIterable { case l2, barron }
 
@@ -234,13 +240,16 @@ extension Distance: Codable {
 }
 
 /// The knobs of the TwinFlow objective for small networks.
-public struct TutorialSettings: Codable, Hashable, Sendable {
+public struct TutorialSettings: Codable, Hashable, Sendable, RenamedKeys {
+  /// The new names of keys.
+  public static let renamed = ["average_rate": "target_ema_decay"]
+
   /// N of RCGM: how many steps the target network takes.
   public var order = 2
   /// Guidance that is folded into the training target.
   public var enhancedRatio = 0.5
   /// The rate of the target network's average: 0 is the live network, 1 the initial one.
-  public var averageRate = 0.99
+  public var targetEMADecay = 0.99
   /// Whether the twin trajectory's losses are added to RCGM's.
   public var twin = true
 
@@ -250,7 +259,7 @@ public struct TutorialSettings: Codable, Hashable, Sendable {
   enum CodingKeys: String, CodingKey {
     case order
     case enhancedRatio = "enhanced_ratio"
-    case averageRate = "average_rate"
+    case targetEMADecay = "target_ema_decay"
     case twin
   }
 
@@ -261,7 +270,7 @@ public struct TutorialSettings: Codable, Hashable, Sendable {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     order = try keys.value(.order, default: order, in: 1...16)
     enhancedRatio = try keys.value(.enhancedRatio, default: enhancedRatio, in: 0...)
-    averageRate = try keys.value(.averageRate, default: averageRate, in: 0...1)
+    targetEMADecay = try keys.value(.targetEMADecay, default: targetEMADecay, in: 0...1)
     twin = try keys.value(.twin, default: twin)
   }
 }

@@ -5,9 +5,9 @@ extension GoldenCase {
   struct Method: Decodable, Sendable {
     var estimateOrder = 2
     var enhancedRatio = 0.0
-    var averageRate = 0.0
+    var targetEMADecay = 0.0
     var consistencyRatio = 1.0
-    var distance = Distance.barron()
+    var distance = RegressionLoss.barron()
     var enhancedRange: [Double]?
     var timeDistribution: [Double]?
     var rectification: Double?
@@ -34,7 +34,7 @@ extension GoldenCase {
         switch key.stringValue {
         case "estimate_order": estimateOrder = try keys.decode(Int.self, forKey: key)
         case "enhanced_ratio": enhancedRatio = try keys.decode(Double.self, forKey: key)
-        case "ema_decay_rate": averageRate = try keys.decode(Double.self, forKey: key)
+        case "ema_decay_rate": targetEMADecay = try keys.decode(Double.self, forKey: key)
         case "consistc_ratio": consistencyRatio = try keys.decode(Double.self, forKey: key)
         case "enhanced_range": enhancedRange = try keys.numbers(2, forKey: key)
         case "time_dist_ctrl": timeDistribution = try keys.numbers(3, forKey: key)
@@ -74,7 +74,7 @@ extension GoldenCase {
         return "its time_dist_ctrl is \(control), and numbers above 0 were expected"
       }
       return outside("enhanced_ratio", enhancedRatio, 0...(.greatestFiniteMagnitude))
-        ?? outside("ema_decay_rate", averageRate, 0...1)
+        ?? outside("ema_decay_rate", targetEMADecay, 0...1)
         ?? outside("consistc_ratio", consistencyRatio, 0...1)
         ?? outside("dist_match_cof", rectification, 0...(.greatestFiniteMagnitude))
     }
@@ -91,10 +91,10 @@ extension GoldenCase {
       var settings = TwinFlowSettings()
       settings.order = estimateOrder
       settings.enhancedRatio = enhancedRatio
-      settings.averageRate = averageRate
+      settings.targetEMADecay = targetEMADecay
       settings.consistencyRatio = consistencyRatio
       settings.dataFree = dataFree
-      settings.distance = distance
+      settings.regressionLoss = distance
       if let range = enhancedRange {
         settings.enhancedRange = .init(lower: range[0], upper: range[1])
       }

@@ -14,7 +14,7 @@ extension GoldenCase {
 
     /// Compiles the step: the target network's average, the loss, its gradients, the update.
     init(
-      _ golden: GoldenCase, draws: [Draw], averageRate rate: Double, on client: Client,
+      _ golden: GoldenCase, draws: [Draw], targetEMADecay rate: Double, on client: Client,
       _ loss: (Networks, Samples, Named<Tensor>) -> Loss
     ) throws {
       self.golden = golden
@@ -262,7 +262,7 @@ extension GoldenCase {
     ]
     try checkInputs(batch, draws, guided: settings.enhancedRatio != 0)
     let objective = TwinFlow(settings, partition: partition)
-    var run = try Steps(self, draws: draws, averageRate: settings.averageRate, on: client) {
+    var run = try Steps(self, draws: draws, targetEMADecay: settings.targetEMADecay, on: client) {
       networks, batch, draws in
       objective(
         networks, batch,
@@ -305,7 +305,7 @@ extension GoldenCase {
     var settings = TutorialSettings()
     settings.order = method.estimateOrder
     settings.enhancedRatio = method.enhancedRatio
-    settings.averageRate = method.averageRate
+    settings.targetEMADecay = method.targetEMADecay
     settings.twin = method.twin
     let batch = try batchShape(samples: "step0.x", condition: "step0.c0")
     let draws: [Draw] = [
@@ -315,7 +315,7 @@ extension GoldenCase {
     ]
     try checkInputs(batch, draws, guided: settings.enhancedRatio > 0)
     let objective = TutorialTwinFlow(settings)
-    var run = try Steps(self, draws: draws, averageRate: settings.averageRate, on: client) {
+    var run = try Steps(self, draws: draws, targetEMADecay: settings.targetEMADecay, on: client) {
       networks, batch, draws in
       objective(
         networks, batch,

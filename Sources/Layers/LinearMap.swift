@@ -97,8 +97,8 @@ extension Scope {
     guard let adapters, adapters.apply(to: place) else { return [] }
     return [
       LowRank(
-        down: weight(Adapters.down, [adapters.rank, input], .fanIn(input), axes: [nil, from]),
-        up: weight(Adapters.up, [output, adapters.rank], .zeros, axes: [to, nil]),
+        down: weight(LoRA.down, [adapters.rank, input], .fanIn(input), axes: [nil, from]),
+        up: weight(LoRA.up, [output, adapters.rank], .zeros, axes: [to, nil]),
         scale: adapters.alpha / Double(adapters.rank))
     ]
   }

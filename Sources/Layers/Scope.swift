@@ -16,13 +16,13 @@ public struct Scope {
       case bound(Named<Tensor>)
     }
     let mode: Mode
-    let adapters: Adapters?
+    let adapters: LoRA?
     /// Where the root of this source lies in the whole network.
     let prefix: String
     var declared = Named<ParameterSpec>()
     var used: Set<String> = []
 
-    init(_ mode: Mode, _ adapters: Adapters? = nil, prefix: String = "") {
+    init(_ mode: Mode, _ adapters: LoRA? = nil, prefix: String = "") {
       (self.mode, self.adapters, self.prefix) = (mode, adapters, prefix)
     }
   }
@@ -58,7 +58,7 @@ public struct Scope {
   /// Every weight that a network asks for: the one source for initial values, checks of files and
   /// optimiser state.
   public static func declare(
-    adapters: Adapters? = nil, _ build: (Scope) -> some Any
+    adapters: LoRA? = nil, _ build: (Scope) -> some Any
   ) -> Named<ParameterSpec> {
     declare(Source(.declaring, adapters), build)
   }
@@ -72,7 +72,7 @@ public struct Scope {
 
   /// Builds a network on weights of which it must use every one.
   public static func bind<Network>(
-    _ weights: Named<Tensor>, adapters: Adapters? = nil, _ build: (Scope) -> Network
+    _ weights: Named<Tensor>, adapters: LoRA? = nil, _ build: (Scope) -> Network
   ) -> Network {
     let scope = Scope(path: "", source: Source(.bound(weights), adapters))
     let network = build(scope)
@@ -120,7 +120,7 @@ public struct Scope {
   }
 
   /// The adapters that this network has, if it has any.
-  var adapters: Adapters? { source.adapters }
+  var adapters: LoRA? { source.adapters }
 }
 
 /// What a network declares of one parameter. Its element type is the choice of whoever binds it.

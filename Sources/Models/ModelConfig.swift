@@ -18,7 +18,7 @@ public enum ModelConfig: Hashable, Sendable {
   public var weights: Named<ParameterSpec> { weights(with: nil) }
 
   /// Every weight of the network with adapters on its linear maps.
-  public func weights(with adapters: Adapters?) -> Named<ParameterSpec> {
+  public func weights(with adapters: LoRA?) -> Named<ParameterSpec> {
     switch self {
     case .dit(let config): Scope.declare(adapters: adapters) { DiT($0, config) }
     case .tutorialUNet(let config):
@@ -30,13 +30,13 @@ public enum ModelConfig: Hashable, Sendable {
 
   /// The paths of the linear maps, which adapters can be put on.
   public var linearMaps: [String] {
-    weights(with: Adapters(rank: 1, alpha: 1)).names.filter { $0.hasSuffix(".lora_A.weight") }
+    weights(with: LoRA(rank: 1, alpha: 1)).names.filter { $0.hasSuffix(".lora_A.weight") }
       .map { String($0.dropLast(".lora_A.weight".count)) }
   }
 
   /// The network as a velocity model bound to weights, nil for a classifier.
   public func velocityModel(
-    _ weights: Named<Tensor>, adapters: Adapters? = nil
+    _ weights: Named<Tensor>, adapters: LoRA? = nil
   ) -> (any VelocityModel)? {
     switch self {
     case .dit(let config): Scope.bind(weights, adapters: adapters) { DiT($0, config) }

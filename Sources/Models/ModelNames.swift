@@ -32,7 +32,7 @@ extension ModelConfig {
   }
 }
 
-extension Adapters {
+extension LoRA {
   /// What diffusers and PEFT read of adapters beside their arrays.
   public struct Published: Encodable, Sendable {
     let rank: Int

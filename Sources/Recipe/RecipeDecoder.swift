@@ -71,6 +71,7 @@ final class RecipeNode: Decoder {
       }
       return value
     }
+    if let names = (type as? any RenamedKeys.Type)?.renamed { try checkNames(names) }
     let value: Value
     do {
       value = try Value(from: self)
@@ -79,6 +80,19 @@ final class RecipeNode: Decoder {
     }
     try checkAllRead()
     return value
+  }
+
+  /// Refuses keys that have another name now.
+  private func checkNames(_ renamed: [String: String]) throws(RecipeError) {
+    guard case .mapping(let mapping) = node else { return }
+    for (key, _) in mapping {
+      guard let name = key.scalar?.string, let new = renamed[name] else { continue }
+      let own = document.place(of: codingPath + [RecipeKey(name)], mark: key.mark)
+      let around = document.place(of: codingPath).path
+      throw .renamedKey(
+        RecipePlace(source: own.source, line: own.line, column: own.column, path: around),
+        key: name, new: new)
+    }
   }
 
   /// A node further in, whose unread parts count as this one's.

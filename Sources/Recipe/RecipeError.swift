@@ -33,6 +33,8 @@ public enum RecipeError: Error, Equatable, Sendable {
   case unknownKey(RecipePlace, key: String, valid: [String])
   /// A key without a default is absent; `similar` is a key of the file that nobody knows.
   case missingKey(RecipePlace, key: String, similar: String?)
+  /// A key had this name in an earlier version.
+  case renamedKey(RecipePlace, key: String, new: String)
   /// A value is of another kind than the one asked for.
   case wrongType(RecipePlace, found: String, expected: String)
   /// A text is none of those that are valid.
@@ -73,6 +75,8 @@ extension RecipeError: CustomStringConvertible {
     case .missingKey(let place, let key, let similar):
       let hint = similar.map { "; `\($0)` is no key here: did you mean `\(key)`?" } ?? ": add it"
       return "\(place): the key `\(key)` is missing \(place.scope)\(hint)"
+    case .renamedKey(let place, let key, let new):
+      return "\(place): `\(key)` \(place.scope) is now `\(new)`: write that"
     case .wrongType(let place, let found, let expected):
       return "\(place): \(place.subject) is \(found): \(expected) was expected"
     case .unknownValue(let place, let found, let valid):

@@ -1,3 +1,9 @@
+/// A type some of whose keys had other names in earlier versions; messages say the new ones.
+public protocol RenamedKeys {
+  /// The new name of each old key.
+  static var renamed: [String: String] { get }
+}
+
 /// A value of the right kind that cannot be used, thrown by a type while it reads itself.
 ///
 /// The decoder turns it into `RecipeError.invalid`, with the file and the line.

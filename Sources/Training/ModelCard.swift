@@ -41,14 +41,14 @@ extension ModelFile {
 /// The low-rank adapters that a file holds in place of a whole network.
 public struct AdapterCard: Codable, Hashable, Sendable {
   /// Their rank, scale and places.
-  public var adapters: Adapters
+  public var adapters: LoRA
   /// Where the weights lie that they are added to.
   public var base: String
   /// The hash of those weights' content.
   public var content: String
 
   /// Makes a card.
-  public init(adapters: Adapters, base: String, content: String) {
+  public init(adapters: LoRA, base: String, content: String) {
     self.adapters = adapters
     self.base = base
     self.content = content

@@ -24,7 +24,7 @@ public struct ModelFile: Sendable {
 
   static let key = "twinflow"
 
-  /// Reads a file and checks every weight against the network's own list. Adapters are added to the
+  /// Reads a file and checks every weight against the network's own list. LoRA are added to the
   /// weights that they name as their base.
   ///
   /// - Parameter allowsOverflow: whether numbers beyond f32's range become infinite.

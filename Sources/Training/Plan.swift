@@ -50,7 +50,7 @@ public struct Plan: Sendable {
     }
     // Of weights that are not here yet, a frozen base is taken to be in f32.
     var stored = Named<DType>()
-    if recipe.adapters != nil, let start = try? recipe.startPath() {
+    if recipe.lora != nil, let start = try? recipe.startPath() {
       stored = try ModelHeader(start).storedTypes()
     }
     let step = try TrainingStep(recipe, stored: stored)
@@ -70,7 +70,7 @@ public struct Plan: Sendable {
     let needed = function.executable.memory
     memory = Memory(
       weights: trained + bytes("frozen"), gradients: trained, moments: bytes("optimizer"),
-      averages: bytes("average", "initial", "smooth"), further: bytes("auxiliary"),
+      averages: bytes("average", "initial", "ema"), further: bytes("auxiliary"),
       activations: max(0, (needed?.temporaries ?? 0) - trained), total: needed?.total ?? 0)
     weights = step.weights.values.reduce(0) { $0 + $1.shape.count }
     let program = try function.executable.optimizedProgram()

@@ -7,24 +7,24 @@ extension Preset {
   public func recipe() throws -> TrainingRecipe {
     let isTutorial = self == .tutorial
     let fromBase = self != .flowMatching && !isTutorial
-    let adapters = trainsAdapters ? "adapters: {rank: 16, alpha: 32}" : ""
+    let adapters = trainsAdapters ? "lora: {rank: 16, alpha: 32}" : ""
     let yaml = """
       model: {kind: \(isTutorial ? "tutorial-unet" : "dit")}
       objective: {preset: \(rawValue)}
       data: {kind: fashion-mnist}
       optimizer:
         kind: \(isTutorial ? "adam" : "adamw")
-        rate: \(isTutorial ? "2e-4" : fromBase ? "3e-4" : "1e-3")
+        learning_rate: \(isTutorial ? "2e-4" : fromBase ? "3e-4" : "1e-3")
         warmup: 100
         decay: cosine
         betas: [0.9, 0.99]
-        clip: 1
+        max_grad_norm: 1
       \(fromBase ? "start: Assets/fashion-mnist-base.safetensors" : "")
       \(adapters)
       condition_dropout: \(isTutorial ? 0 : 0.1)
       batch: 128
       steps: 4000
-      smoothing: 0.998
+      ema_decay: 0.998
       guidance: \(self == .flowMatching ? 0.8 : 0)
       output: out/\(rawValue)
       """
@@ -61,9 +61,9 @@ extension TrainingRecipe {
     "objective.enhanced_ratio": "guidance w folded into the target: in the end w / (1 - w)",
     "objective.enhanced_range": "times, ends excluded, at which it is folded in",
     "objective.time_distribution": "a, b, scale: times are Beta(a, b) times the scale",
-    "objective.distance": "{kind: l2}, or barron with alpha and c",
+    "objective.regression_loss": "{kind: l2}, or barron with alpha and c",
     "objective.rectification": "weight of the rectification loss",
-    "objective.average_rate": "the target network: 0 live, 1 initial, else an average",
+    "objective.target_ema_decay": "the target network: 0 live, 1 initial, else an average",
     "objective.data_free": "one-step samples of the network stand in for data",
     "objective.time_convention": "pair: both times; middle: the one time t - tt/2",
     "objective.twin": "whether the twin trajectory's losses are added to RCGM's",
@@ -73,22 +73,22 @@ extension TrainingRecipe {
     "data.flip": "whether half of the pictures are mirrored",
     "optimizer": "how weights follow gradients",
     "optimizer.kind": "adamw, adam, radam or sgd",
-    "optimizer.rate": "the learning rate at its highest",
+    "optimizer.learning_rate": "the learning rate at its highest",
     "optimizer.warmup": "steps in which it rises from 0",
     "optimizer.decay": "what follows: constant, linear or cosine",
     "optimizer.betas": "rates of the moments' averages; for sgd the momentum",
-    "optimizer.clip": "global norm that gradients are scaled down to; 0 leaves them",
-    "optimizer.final_rate": "the rate at the end, as a part of the highest",
+    "optimizer.max_grad_norm": "global norm that gradients are scaled down to; 0 leaves them",
+    "optimizer.final_learning_rate": "the rate at the end, as a part of the highest",
     "optimizer.weight_decay": "decoupled weight decay",
     "batch": "samples in a step",
     "steps": "steps in the run",
     "start": "weights to start from",
-    "adapters": "low-rank factors that are trained instead of the weights",
-    "adapters.rank": "rows of A, columns of B",
-    "adapters.alpha": "their product is multiplied with alpha / rank",
-    "adapters.layers": "parts of the paths of maps that have them; all if empty",
-    "adapters.full": "parts of the paths of weights trained in full",
-    "smoothing": "rate of the average that generation gets; 0 for the weights",
+    "lora": "low-rank factors that are trained instead of the weights",
+    "lora.rank": "rows of A, columns of B",
+    "lora.alpha": "their product is multiplied with alpha / rank",
+    "lora.layers": "parts of the paths of maps that have them; all if empty",
+    "lora.full": "parts of the paths of weights trained in full",
+    "ema_decay": "decay of the moving average that generation gets; 0 for the weights",
     "guidance": "scale of guidance that generation is told to use",
     "mesh": "devices that the run is spread over",
     "mesh.data": "copies of the weights, each for other samples",

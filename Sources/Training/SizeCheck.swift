@@ -8,7 +8,7 @@ extension TrainingRecipe {
   /// - Parameter stored: the element types that frozen weights are kept in; f32 where they are not
   ///   named.
   func leastBytes(stored: Named<DType> = Named()) -> Double {
-    let weights = model.weights(with: adapters)
+    let weights = model.weights(with: lora)
     func bytes(_ types: some Sequence<(name: String, value: TensorType)>) -> Double {
       types.reduce(0) { sum, pair in
         let shape = pair.value.shape

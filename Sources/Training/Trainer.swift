@@ -76,13 +76,13 @@ public final class Trainer {
     let engine = try engine.spread(over: recipe.mesh)
     self.engine = engine
     // A run that goes on needs the weights that it started from only where some of them are frozen.
-    let needsBase = recipe.adapters != nil || start != .resumed
+    let needsBase = recipe.lora != nil || start != .resumed
     let base = try needsBase ? recipe.startPath().map { try ModelHeader($0) } : nil
     if let base, base.card.model != recipe.model {
       throw TrainingError.otherModel(
         path: base.path, found: base.card.model, expected: recipe.model)
     }
-    let stored = try recipe.adapters == nil ? Named() : base?.storedTypes() ?? Named()
+    let stored = try recipe.lora == nil ? Named() : base?.storedTypes() ?? Named()
     try engine.checkFits(recipe, stored: stored)
     trainingStep = try TrainingStep(recipe, stored: stored)
     batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
@@ -306,8 +306,8 @@ public final class Trainer {
   /// The weights that generation takes: their average if the recipe asks for one, with adapters
   /// added to the weights that they are of.
   public func weights() throws -> Named<ShardedArray> {
-    let trained = state.group(recipe.smoothing > 0 ? "smooth" : "weights")
-    guard let adapters = recipe.adapters else { return trained }
+    let trained = state.group(recipe.emaDecay > 0 ? "ema" : "weights")
+    guard let adapters = recipe.lora else { return trained }
     let all = frozen.group(TrainingStep.frozen).merging(trained)
     let merged = try engine.compile(all.types, shardings: all.shardings) {
       adapters.merged($0.mapValues { $0.cast(to: .float32) })
@@ -324,14 +324,14 @@ public final class Trainer {
       state, step: step, recipe: recipe, origin: origin, batches: try batches.saved(),
       to: folder.checkpoint, on: engine)
     var card = recipe.card
-    guard let adapters = recipe.adapters, let base = recipe.start, let content = origin.start
+    guard let adapters = recipe.lora, let base = recipe.start, let content = origin.start
     else {
       return try ModelFile.write(
         weights(), card: card, to: folder.weights, stamp: "step-\(step)", on: engine)
     }
     card.adapter = AdapterCard(adapters: adapters, base: base, content: content)
     try ModelFile.write(
-      state.group(recipe.smoothing > 0 ? "smooth" : "weights"), card: card, to: folder.adapter,
+      state.group(recipe.emaDecay > 0 ? "ema" : "weights"), card: card, to: folder.adapter,
       stamp: "step-\(step)", on: engine)
   }
 }

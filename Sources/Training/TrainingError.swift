@@ -58,7 +58,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         checkpoint.map { "The last good checkpoint is kept in \($0)." }
         ?? "No checkpoint had been written yet."
       return "The loss is not finite at step \(step) (\(losses.joined(separator: ", "))). \(kept) "
-        + "A lower learning rate or clipped gradients (optimizer.clip) may help."
+        + "A lower learning rate or clipped gradients (optimizer.max_grad_norm) may help."
     case .outOfMemory(let needed, let device, let message):
       let gigabytes = { (bytes: Int) in String(format: "%.2f GB", Double(bytes) / 1e9) }
       let plan = needed.map {

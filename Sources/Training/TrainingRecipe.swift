@@ -7,7 +7,10 @@ import Recipe
 import Tensors
 
 /// Everything that a training run depends on, as a YAML file says it.
-public struct TrainingRecipe: Codable, Hashable, Sendable {
+public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
+  /// The new names of keys.
+  public static let renamed = ["smoothing": "ema_decay", "adapters": "lora"]
+
   /// The network.
   public var model: ModelConfig
   /// What it is trained to do.
@@ -24,11 +27,12 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   /// come with the program; fresh ones if absent.
   public var start: String?
   /// Low-rank adapters that are trained instead of the weights; nil trains the weights.
-  public var adapters: Adapters?
+  public var lora: LoRA?
   /// The part of the samples whose condition is taken away.
   public var conditionDropout: Double
-  /// The rate of the weights' average that is saved for generation; 0 saves the weights.
-  public var smoothing: Double
+  /// The decay of the weights' exponential moving average, which is saved for generation; 0 saves the
+  /// weights.
+  public var emaDecay: Double
   /// The scale of guidance that the weights' file asks of generation.
   public var guidance: Double
   /// The devices that the run is spread over.
@@ -48,8 +52,9 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
   public static let mostSteps = Int(Int32.max)
 
   enum CodingKeys: String, CodingKey {
-    case model, objective, data, optimizer, batch, steps, start, adapters, smoothing, guidance
+    case model, objective, data, optimizer, batch, steps, start, lora, guidance
     case mesh, precision, seed, output
+    case emaDecay = "ema_decay"
     case conditionDropout = "condition_dropout"
     case logEvery = "log_every"
     case checkpointEvery = "checkpoint_every"
@@ -67,9 +72,9 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
     batch = try keys.value(.batch, in: 1...1 << 24)
     steps = try keys.value(.steps, in: 1...Self.mostSteps)
     start = try keys.path(.start, default: nil)
-    adapters = try keys.value(.adapters, default: nil)
+    lora = try keys.value(.lora, default: nil)
     conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
-    smoothing = try keys.value(.smoothing, default: 0, in: 0..<1)
+    emaDecay = try keys.value(.emaDecay, default: 0, in: 0..<1)
     guidance = try keys.value(.guidance, default: 0, in: 0...1000)
     mesh = try keys.value(.mesh, default: Mesh())
     precision = try keys.value(.precision, default: .float32)
@@ -110,15 +115,15 @@ public struct TrainingRecipe: Codable, Hashable, Sendable {
           "the model knows no classes that guidance could tell apart: set it to 0")
       }
     }
-    if let adapters {
+    if let lora {
       guard start != nil else {
         throw InvalidRecipeValue(
-          CodingKeys.adapters, adapters.rank,
-          "adapters change a trained network: name its weights under start")
+          CodingKeys.lora, lora.rank,
+          "LoRA changes a trained network: name its weights under start")
       }
-      guard model.weights(with: adapters).names.contains(where: adapters.trains) else {
+      guard model.weights(with: lora).names.contains(where: lora.trains) else {
         throw InvalidRecipeValue(
-          CodingKeys.adapters, adapters.layers,
+          CodingKeys.lora, lora.layers,
           "no linear map of the network has such a name: \(model.linearMaps.joined(separator: ", "))"
         )
       }
@@ -161,7 +166,7 @@ extension TrainingRecipe {
     guard batch % mesh.batchParts == 0 else {
       return .indivisibleBatch(batch: batch, mesh: mesh)
     }
-    for (name, weight) in model.weights(with: adapters).pairs {
+    for (name, weight) in model.weights(with: lora).pairs {
       if let (axis, _) = weight.sharding.misfit(weight.shape, mesh) {
         return .indivisible(
           name: name, axis: axis, size: weight.shape[axis],
@@ -172,11 +177,11 @@ extension TrainingRecipe {
   }
 
   /// Whether a weight is trained: all of them, or with adapters those and what is trained in full.
-  func trains(_ name: String) -> Bool { adapters?.trains(name) ?? true }
+  func trains(_ name: String) -> Bool { lora?.trains(name) ?? true }
 
   /// The file of the run that generation takes: the weights, or the adapters alone.
   public var result: String {
-    output + (adapters == nil ? "/weights.safetensors" : "/adapter.safetensors")
+    output + (lora == nil ? "/weights.safetensors" : "/adapter.safetensors")
   }
 
   /// What the files of weights say of themselves.
@@ -205,7 +210,12 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
 }
 
 /// What a network is trained to do.
-public enum ObjectiveConfig: Codable, Hashable, Sendable {
+public enum ObjectiveConfig: Codable, Hashable, Sendable, RenamedKeys {
+  /// The new names of the keys of all objectives.
+  public static let renamed = TwinFlowSettings.renamed
+    .merging(TutorialSettings.renamed) { $1 }
+    .merging(DistributionMatchingSettings.renamed) { $1 }
+
   /// TwinFlow for large models; flow matching and RCGM are settings of it.
   case twinFlow(TwinFlowSettings)
   /// TwinFlow for small networks.
@@ -290,7 +300,12 @@ public enum ObjectiveConfig: Codable, Hashable, Sendable {
 }
 
 /// How weights follow gradients.
-public struct OptimizerConfig: Codable, Hashable, Sendable {
+public struct OptimizerConfig: Codable, Hashable, Sendable, RenamedKeys {
+  /// The new names of keys.
+  public static let renamed = [
+    "rate": "learning_rate", "final_rate": "final_learning_rate", "clip": "max_grad_norm",
+  ]
+
   /// The rules that can be named.
   public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
     case adam, adamw, radam, sgd
@@ -299,23 +314,25 @@ public struct OptimizerConfig: Codable, Hashable, Sendable {
   /// The rule.
   public var kind: Kind
   /// The learning rate at its highest.
-  public var rate: Double
+  public var learningRate: Double
   /// Steps in which the rate rises from 0.
   public var warmup: Int
   /// What follows the warm-up.
   public var decay: Schedule.Decay
   /// The rate at the end as a part of the highest.
-  public var finalRate: Double
+  public var finalLearningRate: Double
   /// Decoupled weight decay; for `sgd` added to the gradient.
   public var weightDecay: Double
   /// The rates of the two moments' averages; `sgd` takes the first as its momentum.
   public var betas: [Double]
   /// The global norm that gradients are scaled down to; 0 leaves them.
-  public var clip: Double
+  public var maxGradNorm: Double
 
   enum CodingKeys: String, CodingKey {
-    case kind, rate, warmup, decay, betas, clip
-    case finalRate = "final_rate"
+    case kind, warmup, decay, betas
+    case learningRate = "learning_rate"
+    case maxGradNorm = "max_grad_norm"
+    case finalLearningRate = "final_learning_rate"
     case weightDecay = "weight_decay"
   }
 
@@ -323,17 +340,17 @@ public struct OptimizerConfig: Codable, Hashable, Sendable {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     kind = try keys.value(.kind)
-    rate = try keys.value(.rate, where: { $0 > 0 }, "it must be above 0")
+    learningRate = try keys.value(.learningRate, where: { $0 > 0 }, "it must be above 0")
     warmup = try keys.value(.warmup, default: 0, in: 0...TrainingRecipe.mostSteps)
     decay = try keys.value(.decay, default: .constant)
-    finalRate = try keys.value(.finalRate, default: 0, in: 0...1)
+    finalLearningRate = try keys.value(.finalLearningRate, default: 0, in: 0...1)
     weightDecay = try keys.value(.weightDecay, default: 0, in: 0...)
     let usual = kind == .sgd ? [0] : [0.9, 0.999]
     betas = try keys.value(
       .betas, default: usual,
       where: { $0.count == usual.count && $0.allSatisfy { (0..<1).contains($0) } },
       "it must be \(usual.count == 1 ? "one momentum" : "two rates") below 1, as in \(usual)")
-    clip = try keys.value(.clip, default: 0, in: 0...)
+    maxGradNorm = try keys.value(.maxGradNorm, default: 0, in: 0...)
     if kind == .adam, weightDecay != 0 {
       throw InvalidRecipeValue(
         CodingKeys.weightDecay, weightDecay, "adam has no weight decay here: use adamw")
@@ -351,6 +368,6 @@ public struct OptimizerConfig: Codable, Hashable, Sendable {
 
   /// The learning rate over the steps.
   public var schedule: Schedule {
-    Schedule(peak: rate, warmup: warmup, decay: decay, final: finalRate)
+    Schedule(peak: learningRate, warmup: warmup, decay: decay, final: finalLearningRate)
   }
 }

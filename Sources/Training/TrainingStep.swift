@@ -9,7 +9,7 @@ import Tensors
 /// The state's names: `weights.…`, which are trained; `frozen.…`, those that are not; `optimizer.…`;
 /// `average.…` and `decay` where the target network is an average, `initial.…` where it is the
 /// initial network; `auxiliary.NAME.weights.…` and `auxiliary.NAME.optimizer.…` of the objective's
-/// further networks; `smooth.…` where generation gets an average; `step`, the number of steps so far.
+/// further networks; `ema.…` where generation gets an average; `step`, the number of steps so far.
 struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
   /// Every weight, adapters among them.
@@ -28,7 +28,7 @@ struct TrainingStep: Sendable {
   ///   named.
   init(_ recipe: TrainingRecipe, stored: Named<DType> = Named()) throws {
     self.recipe = recipe
-    weights = recipe.model.weights(with: recipe.adapters)
+    weights = recipe.model.weights(with: recipe.lora)
     objective = try recipe.objective.objective(batch: recipe.batch)
     let all = weights.map { name, spec in
       Tensor.placeholder(spec.type(recipe.trains(name) ? .float32 : stored[name] ?? .float32))
@@ -61,7 +61,7 @@ struct TrainingStep: Sendable {
     return .whole
   }
 
-  private var averageRate: Double { objective?.averageRate ?? 0 }
+  private var targetEMADecay: Double { objective?.targetEMADecay ?? 0 }
   private var auxiliaries: [Auxiliary] { objective?.auxiliaries ?? [] }
 
   /// Which networks a step updates.
@@ -95,13 +95,13 @@ struct TrainingStep: Sendable {
     var state = weights.prefixed("weights")
     state.merge(all.filter { !recipe.trains($0) }.prefixed(Self.frozen))
     state.merge(moments.prefixed("optimizer"))
-    if averageRate > 0, averageRate < 1 {
+    if targetEMADecay > 0, targetEMADecay < 1 {
       state.merge(weights.prefixed("average"))
       state["decay"] = .constant(0, .float32)
     }
-    if averageRate == 1 {
+    if targetEMADecay == 1 {
       // Without its adapters a network is the initial one.
-      state.merge(weights.filter { !Adapters.isFactor($0) }.prefixed("initial"))
+      state.merge(weights.filter { !LoRA.isFactor($0) }.prefixed("initial"))
     }
     for network in auxiliaries {
       state.merge(weights.prefixed("auxiliary.\(network.name).weights"))
@@ -109,7 +109,7 @@ struct TrainingStep: Sendable {
         state.merge(moments.prefixed("auxiliary.\(network.name).optimizer"))
       }
     }
-    if recipe.smoothing > 0 { state.merge(weights.prefixed("smooth")) }
+    if recipe.emaDecay > 0 { state.merge(weights.prefixed("ema")) }
     state["step"] = .constant(0, .int32)
     return state
   }
@@ -150,12 +150,12 @@ struct TrainingStep: Sendable {
     let weights = state.group("weights")
     var next = state
     var target = weights
-    if averageRate > 0, averageRate < 1 {
+    if targetEMADecay > 0, targetEMADecay < 1 {
       let decay = state["decay"]!
       target = state.group("average").averaged(with: weights, rate: decay)
       next.merge(target.prefixed("average"))
-      next["decay"] = decay + (1 - decay) * (averageRate - decay) * 0.5
-    } else if averageRate == 1 {
+      next["decay"] = decay + (1 - decay) * (targetEMADecay - decay) * 0.5
+    } else if targetEMADecay == 1 {
       target = state.group("initial")
     }
 
@@ -168,12 +168,12 @@ struct TrainingStep: Sendable {
       next.merge(changed)
       metrics.merge(loss.metrics)
       metrics["gradient_norm"] = norm
-      if recipe.smoothing > 0 {
+      if recipe.emaDecay > 0 {
         let count = step.cast(to: .float32)
         let young = (count + 1) / (count + 10)
-        let smooth = state.group("smooth").averaged(
-          with: changed.group("weights"), rate: young.minimum(recipe.smoothing))
-        next.merge(smooth.prefixed("smooth"))
+        let average = state.group("ema").averaged(
+          with: changed.group("weights"), rate: young.minimum(recipe.emaDecay))
+        next.merge(average.prefixed("ema"))
       }
     } else {
       let losses = loss.auxiliaries.filter(updates.auxiliaries.contains)
@@ -202,8 +202,8 @@ struct TrainingStep: Sendable {
       gradient.sharded(self.weights[name]!.sharding)
     }
     let norm: Tensor
-    if recipe.optimizer.clip > 0 {
-      (gradients, norm) = gradients.clipped(toNorm: recipe.optimizer.clip)
+    if recipe.optimizer.maxGradNorm > 0 {
+      (gradients, norm) = gradients.clipped(toNorm: recipe.optimizer.maxGradNorm)
     } else {
       norm = gradients.globalNorm()
     }
@@ -226,7 +226,7 @@ struct TrainingStep: Sendable {
     if recipe.conditionDropout > 0 {
       given = keys[1].bernoulli(recipe.conditionDropout, labels.shape).select(none, labels)
     }
-    let bind = { (weights: Named<Tensor>, adapters: Adapters?) in
+    let bind = { (weights: Named<Tensor>, adapters: LoRA?) in
       SpreadModel(
         model: recipe.model.velocityModel(
           narrowed(frozen.merging(weights)), adapters: adapters)!,
@@ -235,12 +235,12 @@ struct TrainingStep: Sendable {
     let further = auxiliaries.map { network in
       (
         network.name,
-        bind(state.group("auxiliary.\(network.name).weights"), recipe.adapters)
+        bind(state.group("auxiliary.\(network.name).weights"), recipe.lora)
       )
     }
     let networks = Networks(
-      live: bind(weights, recipe.adapters),
-      target: bind(target, averageRate == 1 ? nil : recipe.adapters),
+      live: bind(weights, recipe.lora),
+      target: bind(target, targetEMADecay == 1 ? nil : recipe.lora),
       auxiliaries: Dictionary(uniqueKeysWithValues: further))
     let all = Samples(
       data: samples, condition: Named([("label", given)]),

@@ -13,7 +13,7 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes trained weights with smaller or wider numbers.",
     discussion: """
-      Adapters are added to the weights that they belong to, and the whole network is written. Files of
+      LoRA are added to the weights that they belong to, and the whole network is written. Files of
       earlier versions are written under the names that are used now.
 
       EXAMPLE

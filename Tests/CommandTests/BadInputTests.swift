@@ -40,7 +40,7 @@ import Testing
         groups: {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}
         order: 2
       data: {kind: fashion-mnist}
-      optimizer: {kind: adamw, rate: 1e-3}
+      optimizer: {kind: adamw, learning_rate: 1e-3}
       batch: 8
       steps: 3
       output: \(folder.path)/run

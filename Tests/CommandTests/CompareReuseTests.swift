@@ -106,7 +106,7 @@ import Testing
       model: {kind: dit, patch: 14, width: 16, depth: 1, heads: 2}
       objective: {preset: flow-matching}
       data: {kind: fashion-mnist}
-      optimizer: {kind: adamw, rate: 1e-3}
+      optimizer: {kind: adamw, learning_rate: 1e-3}
       batch: 8
       steps: 2
       output: unused

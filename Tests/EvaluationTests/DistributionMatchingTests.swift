@@ -16,10 +16,10 @@ import Weights
       model: {kind: perceptron, width: 64, depth: 3}
       objective: {preset: flow-matching}
       data: {kind: eight-gaussians}
-      optimizer: {kind: adam, rate: 2e-3, warmup: 20, decay: cosine, clip: 1}
+      optimizer: {kind: adam, learning_rate: 2e-3, warmup: 20, decay: cosine, max_grad_norm: 1}
       batch: 256
       steps: 500
-      smoothing: 0.98
+      ema_decay: 0.98
       output: \(folder)/base
       log_every: 1000
       checkpoint_every: 1000
@@ -43,7 +43,7 @@ import Weights
     let base = folder + "/base/weights.safetensors"
     let matching = try recipe(
       "objective={kind: distribution-matching, interval: 2}", "start=\(base)", "steps=600",
-      "output=\(folder)/run", "optimizer.rate=5e-4", "optimizer.clip=10")
+      "output=\(folder)/run", "optimizer.learning_rate=5e-4", "optimizer.max_grad_norm=10")
     let trainer = try Trainer(matching, on: engine)
     try trainer.run()
     let (before, after) = (

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct DistanceTests {
   /// Each distance, and the factor that it gives a sample's mean square m.
-  static let cases: [(Distance, @Sendable (Double) -> Double)] = [
+  static let cases: [(RegressionLoss, @Sendable (Double) -> Double)] = [
     (.l2, { _ in 1 }),
     (.barron(), { 1 / ($0 / (1e-6 + 1e-8) + 1).squareRoot() / 1e-3 }),
     (.barron(alpha: 0.5, c: 0.1), { pow($0 / (0.01 + 1e-8) / 1.5 + 1, -0.75) / 0.1 }),
@@ -47,7 +47,7 @@ import Testing
 
   @Test func halfPrecisionIsMeasuredInSingle() throws {
     let inputs = [Numbers([300], [1, 1], .float16), Numbers([-300], [1, 1], .float16)]
-    let result = try evaluate(inputs) { [Distance.l2($0[0], $0[1])] }[0]
+    let result = try evaluate(inputs) { [RegressionLoss.l2($0[0], $0[1])] }[0]
     #expect(result.dtype == .float32)
     #expect(result.values == [360_000])
   }

@@ -11,8 +11,8 @@ import Testing
     var settings = TwinFlowSettings()
     settings.groups = GroupWeights(endToEnd: 0, multiStep: 1, anyStep: 0, adversarial: 0)
     (settings.order, settings.consistencyRatio, settings.enhancedRatio) = (0, 0, 0)
-    settings.distance = .l2
-    settings.averageRate = 0
+    settings.regressionLoss = .l2
+    settings.targetEMADecay = 0
     let objective = try TwinFlow(settings, batch: 6)
     let results = try evaluate(Self.inputs(6)) { inputs in
       let networks = Networks(live: Self.network(inputs), target: Missing())
@@ -141,8 +141,8 @@ import Testing
     let first = try draws(5)
     #expect(try draws(5) == first)
     let others = try draws(5) {
-      ($0.order, $0.enhancedRatio, $0.averageRate, $0.dataFree) = (0, 0, 1, true)
-      ($0.distance, $0.consistencyRatio, $0.rectification) = (.l2, 0.5, 0)
+      ($0.order, $0.enhancedRatio, $0.targetEMADecay, $0.dataFree) = (0, 0, 1, true)
+      ($0.regressionLoss, $0.consistencyRatio, $0.rectification) = (.l2, 0.5, 0)
     }
     #expect(others == first)
     let second = try draws(6)

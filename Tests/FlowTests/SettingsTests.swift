@@ -22,9 +22,9 @@ import Testing
     settings.enhancedRatio = 4
     settings.enhancedRange = .init(lower: 0.125, upper: 0.5)
     settings.timeDistribution = .init(a: 0.8, b: 1.2, scale: 0.95)
-    settings.distance = .barron(alpha: 0.5, c: 0.01)
+    settings.regressionLoss = .barron(alpha: 0.5, c: 0.01)
     settings.rectification = 0
-    settings.averageRate = 1
+    settings.targetEMADecay = 1
     settings.dataFree = true
     settings.timeConvention = .middle
     let yaml = """
@@ -34,24 +34,24 @@ import Testing
       enhanced_ratio: 4
       enhanced_range: [0.125, 0.5]
       time_distribution: [0.8, 1.2, 0.95]
-      distance: {kind: barron, alpha: 0.5, c: 0.01}
+      regression_loss: {kind: barron, alpha: 0.5, c: 0.01}
       rectification: 0
-      average_rate: 1
+      target_ema_decay: 1
       data_free: true
       time_convention: middle
       """
     #expect(try read(yaml) == settings)
     #expect(try keys(of: settings) == keys(in: yaml))
     #expect(try read(text(settings)) == settings)
-    settings.distance = .l2
+    settings.regressionLoss = .l2
     #expect(try read(text(settings)) == settings)
   }
 
   @Test func everyKeyOfTheTutorialIsRead() throws {
     var settings = TutorialSettings()
     (settings.order, settings.enhancedRatio) = (1, 0.25)
-    (settings.averageRate, settings.twin) = (0.5, false)
-    let yaml = "order: 1\nenhanced_ratio: 0.25\naverage_rate: 0.5\ntwin: false"
+    (settings.targetEMADecay, settings.twin) = (0.5, false)
+    let yaml = "order: 1\nenhanced_ratio: 0.25\ntarget_ema_decay: 0.5\ntwin: false"
     #expect(try read(yaml) == settings)
     #expect(try keys(of: settings) == keys(in: yaml))
     #expect(try read(text(settings)) == settings)
@@ -90,19 +90,19 @@ import Testing
     ("time_distribution: [0, 1, 1]", "`time_distribution`"),
     ("time_distribution: [1, 1, 2]", "`time_distribution`"),
     ("time_distribution: [1, 1]", "`time_distribution`"),
-    ("rectification: -0.1", "`rectification`"), ("average_rate: 2", "`average_rate`"),
+    ("rectification: -0.1", "`rectification`"), ("target_ema_decay: 2", "`target_ema_decay`"),
     ("data_free: true", "`data_free`"), ("order: 0\ngroups: {any_step: 1}", "`order`"),
     ("groups: {multi_step: 1, adversarial: 1}\nrectification: 0", "`order`"),
     ("consistency_ratio: 0", "`order`"), ("consistency_ratio: 0.5", "`rectification`"),
     ("groups: {any_step: 1}", "`rectification`"),
-    ("data_free: true\naverage_rate: 1\nenhanced_ratio: 0", "`enhanced_ratio`"),
+    ("data_free: true\ntarget_ema_decay: 1\nenhanced_ratio: 0", "`enhanced_ratio`"),
     ("time_convention: middle\norder: 1", "`order`"),
     ("time_convention: middle\ngroups: {end_to_end: 1, adversarial: 1}", "`order`"),
     ("groups: {any_step: 0}", "`groups`"), ("groups: {multi_step: -1}", "`groups.multi_step`"),
-    ("groups: {fake: 1}", "`fake`"), ("distance: {kind: l3}", "`distance.kind`"),
-    ("distance: {kind: barron, c: 0}", "`distance.c`"),
-    ("distance: {kind: barron, alpha: 3}", "`distance.alpha`"),
-    ("distance: {kind: l2, alpha: 1}", "`alpha`"), ("ordre: 1", "`order`"),
+    ("groups: {fake: 1}", "`fake`"), ("regression_loss: {kind: l3}", "`regression_loss.kind`"),
+    ("regression_loss: {kind: barron, c: 0}", "`regression_loss.c`"),
+    ("regression_loss: {kind: barron, alpha: 3}", "`regression_loss.alpha`"),
+    ("regression_loss: {kind: l2, alpha: 1}", "`alpha`"), ("ordre: 1", "`order`"),
   ]
 
   @Test(arguments: impossible)
@@ -112,7 +112,7 @@ import Testing
 
   static let impossibleTutorial: [(String, String)] = [
     ("order: 0", "`order`"), ("enhanced_ratio: -1", "`enhanced_ratio`"),
-    ("average_rate: -0.5", "`average_rate`"), ("twin: 1", "`twin`"),
+    ("target_ema_decay: -0.5", "`target_ema_decay`"), ("twin: 1", "`twin`"),
   ]
 
   @Test(arguments: impossibleTutorial)

@@ -5,7 +5,7 @@ import Testing
 @testable import Layers
 
 @Suite struct AdaptersTests {
-  private static let adapters = Adapters(rank: 2, alpha: 6, layers: ["inner", "one.two"])
+  private static let adapters = LoRA(rank: 2, alpha: 6, layers: ["inner", "one.two"])
 
   private static func build(_ scope: Scope) -> (Tensor) -> Tensor {
     let stack = Stack(scope / "stack", count: 3) { $0.linear("inner", 4, 4) }
@@ -41,7 +41,7 @@ import Testing
         Scope.bind(weights, adapters: Self.adapters) { Self.build($0) },
         Scope.bind(Self.adapters.merged(weights)) { Self.build($0) }
       )
-      let bare = Scope.bind(weights.filter { !Adapters.isFactor($0) }) { Self.build($0) }
+      let bare = Scope.bind(weights.filter { !LoRA.isFactor($0) }) { Self.build($0) }
       return [adapted(given.last!), plain(given.last!), bare(given.last!)]
     }
     let results = try function(inputs)

@@ -12,12 +12,12 @@ import Weights
 
   private func base(_ engine: Engine) throws -> ModelFile {
     let output = folder.path + "/base"
-    try Trainer(tinyRecipe(output, "smoothing=0"), on: engine).run()
+    try Trainer(tinyRecipe(output, "ema_decay=0"), on: engine).run()
     return try ModelFile(output + "/weights.safetensors", on: engine)
   }
 
   @Test(arguments: [
-    ("objective.average_rate=0.99", "pair"), ("objective.average_rate=1", "pair"),
+    ("objective.target_ema_decay=0.99", "pair"), ("objective.target_ema_decay=1", "pair"),
     ("objective.time_convention=middle", "middle"),
   ])
   func onlyAdaptersAndWhatIsTrainedInFullChange(setting: String, convention: String) throws {
@@ -25,8 +25,8 @@ import Weights
     let base = try base(engine)
     let recipe = try tinyRecipe(
       folder.path + "/run", "start=\(base.path)",
-      "smoothing=0",
-      "adapters={rank: 2, alpha: 4, layers: [attention], full: [target]}", setting)
+      "ema_decay=0",
+      "lora={rank: 2, alpha: 4, layers: [attention], full: [target]}", setting)
     let trainer = try Trainer(recipe, on: engine)
     let before = try trainer.weights()
     for (name, buffer) in base.weights.pairs {
@@ -82,8 +82,8 @@ import Weights
     func memory(_ start: String, _ output: String) throws -> (frozen: Int, arguments: Int) {
       let trainer = try Trainer(
         tinyRecipe(
-          folder.path + "/" + output, "start=\(start)", "smoothing=0",
-          "adapters={rank: 1, layers: [attention]}"), on: engine)
+          folder.path + "/" + output, "start=\(start)", "ema_decay=0",
+          "lora={rank: 1, layers: [attention]}"), on: engine)
       let frozen = trainer.stateTypes.group("frozen").values.reduce(0) { $0 + $1.byteCount }
       return (frozen, trainer.function.executable.memory!.arguments)
     }
@@ -97,7 +97,7 @@ import Weights
     let base = try base(engine)
     func recipe(_ output: String) throws -> TrainingRecipe {
       try tinyRecipe(
-        folder.path + "/" + output, "start=\(base.path)", "adapters={rank: 2, layers: [attention]}")
+        folder.path + "/" + output, "start=\(base.path)", "lora={rank: 2, layers: [attention]}")
     }
     let whole = try Trainer(recipe("whole"), on: engine)
     try whole.run()
@@ -114,7 +114,7 @@ import Weights
     }
     // Another base in the same place is not the one that the adapters belong to.
     try Trainer(
-      tinyRecipe(folder.path + "/base", "smoothing=0", "seed=99"), on: engine, start: .replacing
+      tinyRecipe(folder.path + "/base", "ema_decay=0", "seed=99"), on: engine, start: .replacing
     ).run()
     #expect {
       try Trainer(recipe("halves"), on: engine, start: .resumed)
@@ -129,13 +129,13 @@ import Weights
 
   @Test func adaptersNeedWeightsToStartFrom() {
     #expect {
-      try tinyRecipe("x", "adapters={rank: 2}")
+      try tinyRecipe("x", "lora={rank: 2}")
     } throws: { "\($0)".contains("start") }
     #expect {
-      try tinyRecipe("x", "start=base", "adapters={rank: 2, layers: [atention]}")
+      try tinyRecipe("x", "start=base", "lora={rank: 2, layers: [atention]}")
     } throws: { "\($0)".contains("blocks.*.attention.to_q") }
     #expect {
-      try tinyRecipe("x", "start=base", "adapters={rank: 0}")
+      try tinyRecipe("x", "start=base", "lora={rank: 0}")
     } throws: { "\($0)".contains("rank") }
   }
 }

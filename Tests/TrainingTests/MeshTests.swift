@@ -15,7 +15,7 @@ import Testing
     let settings =
       [
         "model={kind: dit, patch: 7, width: 32, depth: 2, heads: 8, mlp_ratio: 2}",
-        "batch=16", "steps=5", "mesh=\(mesh)", "objective.average_rate=0.9",
+        "batch=16", "steps=5", "mesh=\(mesh)", "objective.target_ema_decay=0.9",
       ] + more
     return try tinyRecipe(folder.path + "/" + name, settings)
   }

@@ -38,11 +38,11 @@ func tinyRecipe(_ output: String, _ settings: [String]) throws -> TrainingRecipe
     model: {kind: dit, size: 28, patch: 14, width: 16, depth: 1, heads: 2, mlp_ratio: 1}
     objective: {kind: twinflow, groups: {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}}
     data: {kind: fashion-mnist, flip: true}
-    optimizer: {kind: adamw, rate: 1e-3, warmup: 2, decay: cosine, clip: 1}
+    optimizer: {kind: adamw, learning_rate: 1e-3, warmup: 2, decay: cosine, max_grad_norm: 1}
     condition_dropout: 0.2
     batch: 4
     steps: 4
-    smoothing: 0.9
+    ema_decay: 0.9
     seed: 3
     output: \(output)
     log_every: 1

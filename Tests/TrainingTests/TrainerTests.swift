@@ -44,7 +44,7 @@ import Weights
   ])
   func everyObjectiveLearns(objective: String) throws {
     let recipe = try tinyRecipe(
-      run("learns"), objective, "steps=60", "batch=16", "optimizer.rate=1e-2",
+      run("learns"), objective, "steps=60", "batch=16", "optimizer.learning_rate=1e-2",
       "optimizer.decay=constant", "log_every=1000", "checkpoint_every=1000")
     let trainer = try Trainer(recipe, on: SharedEngine.get())
     let losses = try (0..<60).map { _ in try trainer.advance()["loss"]! }
@@ -70,10 +70,10 @@ import Weights
 
   @Test func startsFromGivenWeights() throws {
     let engine = try SharedEngine.get()
-    try Trainer(tinyRecipe(run("base"), "smoothing=0"), on: engine).run()
+    try Trainer(tinyRecipe(run("base"), "ema_decay=0"), on: engine).run()
     let base = try ModelFile(run("base/weights.safetensors"), on: engine)
     let next = try Trainer(
-      tinyRecipe(run("next"), "start=\(base.path)", "smoothing=0"), on: engine)
+      tinyRecipe(run("next"), "start=\(base.path)", "ema_decay=0"), on: engine)
     for (name, buffer) in try next.weights().pairs {
       #expect(try buffer.bytes() == base.weights[name]!.bytes(), "\(name)")
     }
@@ -94,7 +94,7 @@ import Weights
     let before = try Data(contentsOf: URL(fileURLWithPath: path + "/checkpoint.safetensors"))
 
     let recipe = try tinyRecipe(
-      path, "optimizer={kind: sgd, rate: 1e38}", "steps=8", "checkpoint_every=100")
+      path, "optimizer={kind: sgd, learning_rate: 1e38}", "steps=8", "checkpoint_every=100")
     let bad = try Trainer(recipe, on: engine, start: .replacing)
     do {
       try bad.run()
@@ -119,9 +119,9 @@ import Weights
       try Trainer(tinyRecipe(path), on: engine)
     }
     #expect {
-      try Trainer(tinyRecipe(path, "optimizer.rate=1e-2"), on: engine, start: .resumed)
+      try Trainer(tinyRecipe(path, "optimizer.learning_rate=1e-2"), on: engine, start: .resumed)
     } throws: { error in
-      "\(error)".contains("its optimizer.rate is 0.001, the recipe's 0.01")
+      "\(error)".contains("its optimizer.learning_rate is 0.001, the recipe's 0.01")
     }
     // A longer run may go on from a shorter one.
     #expect(try Trainer(tinyRecipe(path, "steps=9"), on: engine, start: .resumed).step == 1)

@@ -44,20 +44,29 @@ import Testing
     ("batch=0", "it must be from 1 to"),
     ("objective.order=-1", "0 to 16"),
     ("objective.groups={}", "one group at least"),
-    ("objective.data_free=true", "set average_rate to 1"),
-    ("objective.distance={kind: l3}", "l2"),
+    ("objective.data_free=true", "set target_ema_decay to 1"),
+    ("objective.regression_loss={kind: l3}", "l2"),
     ("objective={kind: classification}", "classification trains a classifier"),
     ("model={kind: classifier}", "a classifier is trained by classification"),
     ("model.patch=5", "it must divide the size, 28"),
     ("model.heads=3", "it must divide the width, 16"),
     ("model.kind=vit", "dit"),
-    ("optimizer={kind: adam, rate: 1e-3, weight_decay: 0.1}", "use adamw"),
-    ("optimizer={kind: sgd, rate: 1e-3, betas: [0.9, 0.9]}", "one momentum"),
-    ("optimizer.rate=0", "it must be above 0"),
-    ("smoothing=1", "less than 1"),
+    ("optimizer={kind: adam, learning_rate: 1e-3, weight_decay: 0.1}", "use adamw"),
+    ("optimizer={kind: sgd, learning_rate: 1e-3, betas: [0.9, 0.9]}", "one momentum"),
+    ("optimizer.learning_rate=0", "it must be above 0"),
+    ("ema_decay=1", "less than 1"),
     ("condition_dropout=2", "0.0 to 1.0"),
     ("data.kind=mnist", "fashion-mnist"),
     ("steps=many", "many"),
+    // Keys of earlier versions.
+    ("smoothing=0.9", "`smoothing` at the top level is now `ema_decay`"),
+    ("adapters={rank: 2}", "`adapters` at the top level is now `lora`"),
+    ("optimizer.rate=1e-3", "`rate` in `optimizer` is now `learning_rate`"),
+    ("optimizer={kind: sgd, clip: 1}", "`clip` in `optimizer` is now `max_grad_norm`"),
+    ("objective.average_rate=0", "`average_rate` in `objective` is now `target_ema_decay`"),
+    ("objective={kind: tutorial, average_rate: 0}", "is now `target_ema_decay`"),
+    ("objective.distance={kind: l2}", "`distance` in `objective` is now `regression_loss`"),
+    ("objective={kind: distribution-matching, fake_rate: 1}", "is now `fake_learning_rate`"),
     // Numbers at the edges.
     ("batch=9223372036854775807", "from 1 to 16777216"),
     ("batch=99999999999999999999", "batch"),
@@ -130,12 +139,12 @@ import Testing
   }
 
   @Test func theLeastBytesAreThoseOfTheStateAndABatch() throws {
-    let recipe = try tinyRecipe("out", "smoothing=0", "objective={preset: flow-matching}")
+    let recipe = try tinyRecipe("out", "ema_decay=0", "objective={preset: flow-matching}")
     let state = try TrainingStep(recipe).stateTypes.filter { $0 != "step" }
     let bytes = state.values.reduce(0) { $0 + $1.byteCount }
     #expect(recipe.leastBytes() == Double(bytes + 4 * 784 * 4))
     let sharded = try tinyRecipe(
-      "out", "smoothing=0", "objective={preset: flow-matching}", "mesh={data: 4}")
+      "out", "ema_decay=0", "objective={preset: flow-matching}", "mesh={data: 4}")
     #expect(sharded.leastBytes() == Double(bytes + 784 * 4))
   }
 }
@@ -148,7 +157,7 @@ import Testing
     let lines = text.split(separator: "\n")
     #expect(lines.prefix(2) == ["# A recipe.", "# In two lines."])
     for line in lines { #expect(line.contains("# ") && line.count <= 110, "\(line)") }
-    #expect((recipe.adapters != nil) == preset.trainsAdapters)
+    #expect((recipe.lora != nil) == preset.trainsAdapters)
   }
 
   /// Every field that a comment explains is in the reference.

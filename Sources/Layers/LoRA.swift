@@ -5,7 +5,7 @@ import Tensors
 ///
 /// A map with the weight W computes `x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ`. At the start B is 0, and the
 /// network is the one without adapters.
-public struct Adapters: Hashable, Sendable {
+public struct LoRA: Hashable, Sendable {
   /// The rank: rows of A, columns of B.
   public var rank: Int
   /// The adapters' scale is `alpha / rank`.

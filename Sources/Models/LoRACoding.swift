@@ -1,7 +1,7 @@
 import Layers
 import Recipe
 
-extension Adapters: Codable {
+extension LoRA: Codable {
   enum CodingKeys: String, CodingKey { case rank, alpha, layers, full }
 
   /// Reads the rank, with `alpha` (the rank), `layers` (all) and `full` (none).
