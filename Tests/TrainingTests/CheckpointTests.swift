@@ -47,7 +47,7 @@ import Testing
   @Test func differencesAreNamedByTheirKeys() throws {
     try Trainer(tinyRecipe(run("a")), on: SharedEngine.get()).run()
     try expectDifference("its precision is f32, the recipe's bf16", "precision=bf16")
-    try expectDifference("its smoothing is 0.9, the recipe's 0.5", "ema_decay=0.5")
+    try expectDifference("its ema_decay is 0.9, the recipe's 0.5", "ema_decay=0.5")
     try expectDifference(
       "its optimizer.max_grad_norm is 1, the recipe's 2", "optimizer.max_grad_norm=2")
     try expectDifference("its data.flip is", "data.flip=false")
