@@ -117,6 +117,12 @@ final class RunFolder {
             + "\(damaged == 1 ? "was" : "were") left out.")
       }
     }
+    // Beside a checkpoint the log is the run's own, even where no line of it can be read any more.
+    if kept.isEmpty, existingCheckpoint != nil,
+      (try? FileKind.jsonLines.checkReplaceable(logPath)) == nil
+    {
+      truncate(logPath, 0)
+    }
     try StagedFile.write(kept, to: logPath, as: .jsonLines)
     return try MetricsLog(logPath, notice: notice)
   }

@@ -148,6 +148,22 @@ import Testing
     #expect(notices.count == 1 && notices[0].hasPrefix("1 line of"))
   }
 
+  /// A log without one good line, beside the run's checkpoint.
+  @Test(arguments: ["\u{FFFD}", "no JSON at all\n", "\0\0\0\0"])
+  func aLogOfBadLinesAloneBeginsAnew(content: String) throws {
+    let engine = try SharedEngine.get()
+    let first = try Trainer(tinyRecipe(run("g")), on: engine)
+    try first.run(stopping: { first.step == 2 })
+    var bytes = Data(content.utf8)
+    if content == "\u{FFFD}" { bytes = Data([0x7B, 0xFF, 0x0A]) }
+    try bytes.write(to: URL(fileURLWithPath: run("g/log.jsonl")))
+    var notices: [String] = []
+    try Trainer(tinyRecipe(run("g")), on: engine, start: .resumed) { notices.append($0) }.run()
+    let log = try String(contentsOfFile: run("g/log.jsonl"), encoding: .utf8)
+    #expect(log.split(separator: "\n").count == 2 && log.hasPrefix("{\"step\": 3"))
+    #expect(notices.contains { $0.hasPrefix("1 line of") }, "\(notices)")
+  }
+
   @Test func aLogThatCannotBeReadIsAnError() throws {
     let path = run("e")
     try FileManager.default.createDirectory(
