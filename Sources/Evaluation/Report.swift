@@ -17,7 +17,7 @@ public struct Report: Codable, Equatable, Sendable {
     public var samples: Int
     /// The Fréchet distance of the classifier's features to those of the test set.
     public var distance: Double
-    /// The part of the pictures that the classifier takes for what they should be.
+    /// The fraction of the pictures classified as the requested class.
     public var accuracy: Double
     /// The seconds that making one picture took, nil for real pictures.
     public var secondsPerImage: Double?

@@ -51,8 +51,8 @@ enum Yardstick {
   /// What the second figure is.
   var accuracyName: String {
     switch self {
-    case .pictures: "the part that the classifier takes for the class asked for"
-    case .points: "the part that lies as near to a real point as 99 of 100 real ones do"
+    case .pictures: "the fraction classified as the requested class"
+    case .points: "the fraction that lies as near to a real point as 99 of 100 real ones do"
     }
   }
 

@@ -13,7 +13,7 @@ struct Evaluate: ParsableCommand {
     abstract: "Measures generated pictures against real ones.",
     discussion: """
       Prints the Fréchet distance of a classifier's features to those of the 10,000 test pictures,
-      and the part of the pictures that the classifier takes for what they should be. As many real
+      and the fraction of the pictures classified as the requested class. As many real
       training pictures stand beside them: no generator can be expected to come closer. The distance
       depends on the number of samples, so compare equal numbers only.
 
