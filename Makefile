@@ -44,8 +44,12 @@ install: build
 	@echo "Installed $(bin)/twinflow"
 
 uninstall:
-	@rm -rf "$(share)/twinflow" "$(share)/doc/twinflow"
+	@find Recipes Assets -type f -exec rm -f "$(share)/twinflow/{}" \;
+	@rm -f $(foreach file,LICENSE NOTICE README.md,"$(share)/doc/twinflow/$(file)")
 	@rm -f "$(bin)/twinflow" "$(bash_completion)" "$(zsh_completion)" "$(fish_completion)"
+	@for folder in twinflow doc/twinflow; do \
+		[ ! -d "$(share)/$$folder" ] || find "$(share)/$$folder" -type d -empty -delete; \
+	done
 
 test: lint
 	@scripts/setup --tests

@@ -152,13 +152,13 @@ public struct Evaluator: Sendable {
 
   /// Checks that a network's samples are what the classifier takes.
   ///
-  /// - Throws: `EvaluationError.otherShape`, and `otherClasses` where it knows fewer classes.
+  /// - Throws: `EvaluationError.otherShape`, and `fewerClasses` where it knows fewer classes.
   public func check(_ file: ModelFile) throws { try check(file.model, file.path) }
 
   /// Checks that a model's samples are what the classifier takes.
   ///
   /// - Parameter name: what messages call the model.
-  /// - Throws: `EvaluationError.otherShape`, and `otherClasses` where it knows fewer classes.
+  /// - Throws: `EvaluationError.otherShape`, and `fewerClasses` where it knows fewer classes.
   public func check(_ model: ModelConfig, _ name: String) throws {
     let (shape, classes) = model.sample
     try checkShape(shape, of: name)

@@ -18,7 +18,7 @@ struct RunOrigin: Codable, Equatable {
 }
 
 extension WeightFiles {
-  /// The hash of all files, by their names and content.
+  /// The hash of the content of all files, one after the other.
   ///
   /// - Throws: `FileError.unreadable`, and the errors of opening them.
   package static func contentHash(_ path: String) throws -> String {

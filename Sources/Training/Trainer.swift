@@ -8,7 +8,8 @@ import Weights
 /// One training run: compiles the step once and repeats it on batches.
 ///
 /// The folder of the run holds `checkpoint.safetensors` (the whole state), `weights.safetensors`
-/// (what generation takes; with adapters `adapter.safetensors`, which holds them alone) and `log.jsonl` (a line of metrics every so many steps).
+/// (what generation takes; with adapters `adapter.safetensors`, which holds them alone) and
+/// `log.jsonl` (a line of metrics every so many steps).
 public final class Trainer {
   /// The recipe of the run.
   public let recipe: TrainingRecipe
@@ -131,7 +132,8 @@ public final class Trainer {
     self.function = function
     (state, frozen) = try Self.withMemoryTold(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
-      let frozen = try base?.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
+      let adapted = recipe.lora == nil ? nil : base
+      let frozen = try adapted?.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
       let state = try checkpoint.state(
         trainingStep.changedTypes, shardings: trainingStep.shardings, on: engine)
       return (state, Self.frozen(frozen ?? Named(), recipe))
@@ -146,7 +148,7 @@ public final class Trainer {
     guard folder.existingCheckpoint != nil else { return nil }
     let found = try Checkpoint(folder.checkpoint)
     guard let difference = try found.difference(from: recipe, origin) else { return found }
-    notice("\(folder.checkpoint) is of another run (\(difference)): it is trained anew.")
+    notice("\(folder.checkpoint) is of another run (\(difference)): this one is trained anew.")
     return nil
   }
 

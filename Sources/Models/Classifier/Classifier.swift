@@ -67,7 +67,6 @@ public struct ClassifierConfig: Codable, Hashable, Sendable {
       "it must be a multiple of 8, at most \(SizeLimit.features.upperBound)")
     features = try keys.value(.features, default: features, in: SizeLimit.features)
     classes = try keys.value(
-      .classes, default: classes,
-      in: max(2, SizeLimit.classes.lowerBound)...SizeLimit.classes.upperBound)
+      .classes, default: classes, in: 2...SizeLimit.classes.upperBound)
   }
 }
