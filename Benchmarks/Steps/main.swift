@@ -1,3 +1,4 @@
+import Runtime
 import ArgumentParser
 import Foundation
 import Tensors
@@ -63,12 +64,20 @@ struct Bench: ParsableCommand {
     if work == .count { return try countRecipe() }
     let engine = try Engine(device: device, kernels: kernels)
     switch work {
-    case .recipe: try runRecipe(on: engine)
+    case .recipe: try runRecipe(decoded(), on: engine)
     case .evaluation: try runEvaluation(on: engine)
     case .operations:
       guard try OperationsCheck.run(on: engine) else { throw ExitCode.failure }
     case .product: try run(PreparedWork.product(size, half ? .bfloat16 : .float32, on: engine))
-    default: try run(work.prepare(on: engine))
+    default:
+      let folder =
+        NSTemporaryDirectory() + "twinflow-bench-\(ProcessInfo.processInfo.processIdentifier)"
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      if let recipe = try work.recipe(output: folder) {
+        try runRecipe(recipe, on: engine)
+      } else {
+        try run(work.prepare(on: engine))
+      }
     }
   }
 

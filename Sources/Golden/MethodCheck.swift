@@ -32,9 +32,10 @@ extension GoldenCase {
       program = try HostProgram(given, on: client) { given in
         let weights = given.group("weights")
         var (average, decay) = (given.group("average"), given["decay"]!)
-        if rate > 0, rate < 1 {
-          average = average.averaged(with: weights, rate: decay)
-          decay = decay + (1 - decay) * (rate - decay) * 0.5
+        if case .average(let final) = TargetNetwork(emaDecay: rate) {
+          let next = RampedAverage(weights: average, decay: decay)
+            .updated(with: weights, decay: final)
+          (average, decay) = (next.weights, next.decay)
         }
         let frozen = given.group("frozen")
         let live = bind(weights, frozen)
@@ -314,7 +315,7 @@ extension GoldenCase {
       .times("dm_t_rand", batch.rows, isUsed: settings.twin),
     ]
     try checkInputs(batch, draws, guided: settings.enhancedRatio > 0)
-    let objective = TutorialTwinFlow(settings)
+    let objective = TutorialTwinFlow(settings, batch: batch.rows)
     var run = try Steps(self, draws: draws, targetEMADecay: settings.targetEMADecay, on: client) {
       networks, batch, draws in
       objective(

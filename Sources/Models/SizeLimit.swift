@@ -26,7 +26,7 @@ extension ModelConfig {
 
   /// Whether the network's sizes can be counted at all.
   var isCountable: Bool {
-    weightCount <= SizeLimit.elements && sample.shape.realCount <= SizeLimit.elements
+    weightCount <= SizeLimit.elements && sampleShape().realCount <= SizeLimit.elements
   }
 
   /// Whether what the network computes for a batch can be counted: no value in between is larger
@@ -34,7 +34,7 @@ extension ModelConfig {
   /// the widest layer.
   public func canHold(batch: Int) -> Bool {
     let widest = weights.values.flatMap(\.shape.sizes).max() ?? 1
-    let elements = sample.shape.realCount
+    let elements = sampleShape().realCount
     return Double(batch) * elements * max(4 * Double(widest), elements) < 0x1p62
   }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Golden
+import Pipelines
+import Runtime
 import Training
 
 /// `twinflow check-golden`

@@ -1,4 +1,6 @@
 import Foundation
+import Pipelines
+import Runtime
 import Training
 
 extension FileHandle {

@@ -1,6 +1,8 @@
+import Runtime
 import Foundation
 import PJRT
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Training

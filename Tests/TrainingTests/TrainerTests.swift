@@ -1,6 +1,8 @@
+import Pipelines
 import Files
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 import Weights
 
