@@ -36,6 +36,7 @@ extension GoldenCase {
     ignoring ignored: (String) -> Bool = { _ in false }, inputs: Named<HostArray>,
     on client: Client, _ body: (Named<Tensor>, Named<Tensor>) -> Named<Tensor>
   ) throws -> [Comparison] {
+    guard !expected.isEmpty else { return [] }
     let weights = try naming {
       let files = try WeightFiles(path: modelPath)
       return try WeightLoader(client).load(

@@ -19,7 +19,12 @@ public enum PublishedConfig {
     } catch let error as InvalidRecipeValue {
       throw PublishedConfigError(path: path, reason: "\(error)")
     } catch let error as DecodingError {
-      throw PublishedConfigError(path: path, reason: error.reason)
+      // The decoder does not name a number that it cannot represent, and calls it invalid JSON.
+      var reason = error.reason
+      if case .dataCorrupted = error, (try? JSONSerialization.jsonObject(with: data)) != nil {
+        reason = "one of its numbers is a fraction where a whole one was expected, or too large"
+      }
+      throw PublishedConfigError(path: path, reason: reason)
     }
   }
 }

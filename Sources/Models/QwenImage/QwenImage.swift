@@ -122,12 +122,14 @@ extension QwenImage: VelocityModel {
   ) -> Tensor {
     guard let text = condition["text"] else { preconditionFailure("the text is missing") }
     let references = condition.group("reference")
-    let images = [x] + (0..<references.count).map { number in
-      guard let image = references["\(number)"] else {
-        preconditionFailure("of \(references.count) references, number \(number) is missing")
+    let images =
+      [x]
+      + (0..<references.count).map { number in
+        guard let image = references["\(number)"] else {
+          preconditionFailure("of \(references.count) references, number \(number) is missing")
+        }
+        return image.cast(to: x.dtype)
       }
-      return image.cast(to: x.dtype)
-    }
     let tokens = Tensor.concatenate(images.map { $0.patchTokens(config.patch) }, axis: 1)
     let grids = images.map {
       TokenGrid(height: $0.shape[1] / config.patch, width: $0.shape[2] / config.patch)
