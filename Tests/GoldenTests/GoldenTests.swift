@@ -36,7 +36,8 @@ let sharedClient = Result { try Client(Plugin.load(), options: ["cpu_device_coun
     #expect(missing.filter { !$0.contains("ema") } == [], "outputs that nothing is compared with")
   }
 
-  @Test(arguments: NetworkCaseTests.cases) func networksEqualThePublishedOnes(
+  @Test(arguments: NetworkCaseTests.cases + ["tr_qwenimage_wrapper"])
+  func networksEqualThePublishedOnes(
     _ name: String
   ) throws {
     let golden = try #require(try GoldenCase(folder: "\(Self.folder)/\(name)"))

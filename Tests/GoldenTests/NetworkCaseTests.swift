@@ -6,7 +6,7 @@ import Testing
 /// Damaged cases of networks end with one line that says what is wrong, and never with a crash.
 @Suite struct NetworkCaseTests {
   /// One small case of each network.
-  static let cases = ["tr_dit_plain", "tr_qwenimage_wrapper", "ae_kl16"]
+  static let cases = ["tr_dit_plain", "tr_qwenimage_wrapper_edit", "ae_kl16"]
 
   private func check(_ copy: CaseCopy) throws -> [Comparison] {
     try #require(try GoldenCase(folder: copy.path)).check(on: sharedClient.get())
