@@ -43,9 +43,11 @@ let package = Package(
     .target(name: "Weights", dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(
-      name: "Models", dependencies: ["Tensors", "Recipe", "Layers", "Weights", "Flow"]),
+      name: "Models", dependencies: ["Files", "Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
-    .target(name: "Golden", dependencies: ["Tensors", "Layers", "Optimizers", "Weights", "Flow"]),
+    .target(
+      name: "Golden",
+      dependencies: ["Tensors", "Layers", "Optimizers", "Weights", "Flow", "Models"]),
 
     // What generation needs: neither optimizers nor data sets.
     .target(
@@ -135,6 +137,8 @@ let package = Package(
       name: "FlowTests", dependencies: ["Tensors", "Recipe", "Layers", "Flow", "TestSupport"]),
     .testTarget(
       name: "ModelsTests",
-      dependencies: ["Tensors", "Recipe", "Layers", "Flow", "Models", "TestSupport"]),
+      dependencies: [
+        "Tensors", "Recipe", "Layers", "Weights", "Flow", "Models", "TestSupport",
+      ]),
   ]
 )
