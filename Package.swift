@@ -47,7 +47,7 @@ let package = Package(
 
     .target(
       name: "Golden",
-      dependencies: ["Tensors", "Layers", "Optimizers", "Weights", "Flow", "Models"]),
+      dependencies: ["Tensors", "Runtime", "Layers", "Optimizers", "Weights", "Flow", "Models"]),
 
     // What generation needs: neither optimizers nor data sets.
     .target(
@@ -138,7 +138,7 @@ let package = Package(
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Tensors", "Recipe", "Layers", "Weights", "Flow", "Models", "TestSupport",
+        "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models", "TestSupport",
       ]),
   ]
 )

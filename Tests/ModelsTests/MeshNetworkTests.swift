@@ -1,3 +1,4 @@
+import Runtime
 import Flow
 import Layers
 import Models

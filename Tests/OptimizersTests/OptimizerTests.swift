@@ -124,13 +124,17 @@ import Testing
     }
     let optimizer = SGD(momentum: momentum, weightDecay: decay)
     Self.expectSame(try Self.run(optimizer, steps: 5), expected)
-    #expect(optimizer.state(for: Self.weights.mapValues { ArraySpec($0.type) }).isEmpty == (momentum == 0))
+    #expect(
+      optimizer.state(for: Self.weights.mapValues { ArraySpec($0.type) }).isEmpty == (momentum == 0)
+    )
   }
 
   @Test func statesAreNamedAfterTheWeights() {
     let names = AdamW().state(for: Self.weights.mapValues { ArraySpec($0.type) }).names
     #expect(names == ["first.a", "first.b", "second.a", "second.b"])
     #expect(
-      SGD(momentum: 0.9).state(for: Self.weights.mapValues { ArraySpec($0.type) }).names == ["first.a", "first.b"])
+      SGD(momentum: 0.9).state(for: Self.weights.mapValues { ArraySpec($0.type) }).names == [
+        "first.a", "first.b",
+      ])
   }
 }
