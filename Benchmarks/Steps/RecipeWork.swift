@@ -26,6 +26,24 @@ extension Bench {
     try emitMemory(engine)
   }
 
+  /// Measures which share of the time the devices wait between the steps of a run: with data and steps
+  /// prepared one after the other, and while a step runs.
+  func measureWaiting(_ recipe: TrainingRecipe, on engine: Engine) throws {
+    var recipe = recipe
+    recipe.steps = warmup + steps
+    for overlaps in [false, true] {
+      let trainer = try Trainer(
+        recipe, on: engine, start: .replacing, by: "bench", overlapping: overlaps) { _ in }
+      let start = ContinuousClock.now
+      try trainer.run()
+      emit([
+        "overlapping": overlaps, "steps": recipe.steps,
+        "waiting_percent": 100 * (trainer.waitingShare ?? .nan),
+        "seconds": (ContinuousClock.now - start).seconds,
+      ])
+    }
+  }
+
   /// Counts the operations of a step by compiling it for the CPU.
   func countRecipe() throws {
     let plan = try Plan(decoded(), on: Engine().client)

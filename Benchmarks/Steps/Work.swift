@@ -43,7 +43,7 @@ extension Bench.Work {
       var config = DiTConfig()
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
-    case .ditStep, .ditSample, .product, .decoder, .recipe, .count, .evaluation,
+    case .ditStep, .ditSample, .product, .decoder, .recipe, .waiting, .count, .evaluation,
       .operations:
       var config = DiTConfig()
       config.patch = 2
@@ -77,7 +77,8 @@ extension Bench.Work {
     case .ditGradient: return try gradient(on: engine, batch: 32)
     case .decoder: return try decoder(on: engine)
     case .unetSample, .ditSample: return try sample(on: engine)
-    case .unetStep, .ditStep, .deepStep, .product, .recipe, .count, .evaluation, .operations:
+    case .unetStep, .ditStep, .deepStep, .product, .recipe, .waiting, .count, .evaluation,
+      .operations:
       preconditionFailure("\(self) is prepared elsewhere")
     }
   }

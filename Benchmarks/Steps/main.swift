@@ -25,6 +25,8 @@ struct Bench: ParsableCommand {
     case product
     /// A training run by a recipe.
     case recipe
+    /// How long the devices wait for the host in a run by a recipe.
+    case waiting
     /// The operations of a recipe's step, without running it.
     case count
     /// An evaluation of a recipe's network.
@@ -65,6 +67,7 @@ struct Bench: ParsableCommand {
     let engine = try Engine(device: device, kernels: kernels)
     switch work {
     case .recipe: try runRecipe(decoded(), on: engine)
+    case .waiting: try measureWaiting(decoded(), on: engine)
     case .evaluation: try runEvaluation(on: engine)
     case .operations:
       guard try OperationsCheck.run(on: engine) else { throw ExitCode.failure }

@@ -30,7 +30,7 @@ extension GoldenCase {
       let outputs = sets.map { set in
         let output = network(
           inputs["latents"]!.channelsLast, timestep: inputs["t_\(set)"]! * 1000,
-          labels: inputs["labels"]!.cast(to: .int32))
+          classes: inputs["labels"]!.cast(to: .int32))
         return ("raw_\(set)", output.channelsFirst)
       }
       return Named(outputs)

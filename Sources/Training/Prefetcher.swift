@@ -26,6 +26,7 @@ final class Prefetcher: Sendable {
   private let batch: Int
   private let rows: Range<Int>
   private let check: @Sendable (Named<HostArray>) throws -> Void
+  private let isOnDemand: Bool
   private let filled = DispatchSemaphore(value: 0)
   // A semaphore must not be released below the value that it was made with.
   private let free = DispatchSemaphore(value: 0)
@@ -35,7 +36,7 @@ final class Prefetcher: Sendable {
   /// - Parameters:
   ///   - batch: the rows of a batch over all processes.
   ///   - sharding: how arrays are sharded.
-  ///   - ahead: how many batches may wait.
+  ///   - ahead: how many batches may wait; with 0 each is prepared when it is asked for.
   ///   - check: called with each batch before it is copied; what it throws the consumer gets.
   init(
     _ source: any BatchSource, batch: Int, sharding: Sharding, ahead: Int = 2, on engine: Engine,
@@ -45,6 +46,7 @@ final class Prefetcher: Sendable {
     self.engine = engine
     self.batch = batch
     self.check = check
+    isOnDemand = ahead == 0
     for _ in 0..<ahead { free.signal() }
     rows = engine.rows(of: batch, sharding)
     let thread = Thread { [weak self, free] in
@@ -94,9 +96,10 @@ final class Prefetcher: Sendable {
   ///
   /// - Throws: what the data, the check or the plugin threw; there is no batch after that.
   func next() throws -> Prepared {
+    if isOnDemand { free.signal() }
     filled.wait()
     let result = state.withLock { $0.ready.removeFirst() }
-    free.signal()
+    if !isOnDemand { free.signal() }
     return try result.get()
   }
 }

@@ -30,42 +30,18 @@ public final class Trainer {
   /// Where the data stand after the last step.
   private var position: String
   /// The last step, whose metrics have not been read.
-  private var running: Running?
+  private var running: RunningStep?
   /// How long the devices have waited for steps.
-  private var waiting = Waiting()
-
-  /// A step that may still be running.
-  private struct Running {
-    let step: Int
-    let metrics: Named<ShardedArray>
-    let function: CompiledFunction
-    let started: ContinuousClock.Instant
-    let completion: Completion
-  }
-
-  /// How long the devices have waited between the end of a step and the start of the next.
-  private struct Waiting {
-    private(set) var idle = Duration.zero
-    private(set) var total = Duration.zero
-    private var end: ContinuousClock.Instant?
-
-    mutating func add(started: ContinuousClock.Instant, ended: ContinuousClock.Instant) {
-      if let end {
-        idle += max(.zero, started - end)
-        total += ended - end
-      }
-      end = ended
-    }
-  }
-
-  /// The share of the time between the first step's end and the last's in which the devices waited for
-  /// the host; nil before the second step.
-  package var waitingShare: Double? {
-    waiting.total > .zero ? waiting.idle / waiting.total : nil
-  }
+  private var waiting = DeviceWaiting()
   private let folder: RunFolder
   private let origin: RunOrigin
   private let notice: (String) -> Void
+  /// Whether data and steps are prepared while a step runs; off only to measure what that gains.
+  private let overlaps: Bool
+
+  /// The share of the time between the first step's end and the last's in which the devices waited for
+  /// the host; nil before the second step.
+  package var waitingShare: Double? { waiting.share }
 
   /// The types of everything that a checkpoint holds.
   package var stateTypes: Named<TensorType> { trainingStep.specs.flattened().types }
@@ -103,11 +79,22 @@ public final class Trainer {
   ///   - command: who makes the run; another command's is not replaced.
   ///   - notice: told what a user should know of the run, in sentences.
   /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
-  public init(
+  public convenience init(
     _ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh,
     by command: String = "train",
     notice: @escaping (String) -> Void = { _ in }
   ) throws {
+    try self.init(recipe, on: engine, start: start, by: command, overlapping: true, notice: notice)
+  }
+
+  /// Prepares a run, see above.
+  ///
+  /// - Parameter overlaps: whether data and steps are prepared while a step runs.
+  package init(
+    _ recipe: TrainingRecipe, on engine: Engine, start: Start, by command: String,
+    overlapping overlaps: Bool, notice: @escaping (String) -> Void
+  ) throws {
+    self.overlaps = overlaps
     self.recipe = recipe
     self.notice = notice
     let engine = try engine.spread(over: recipe.mesh)
@@ -181,7 +168,8 @@ public final class Trainer {
     let (conditioner, source) = (trainingStep.conditioner, recipe.data.kind)
     let names = trainingStep.batchTypes.names
     self.batches = Prefetcher(
-      batches, batch: recipe.batch, sharding: TrainingStep.batchSharding, on: engine
+      batches, batch: recipe.batch, sharding: TrainingStep.batchSharding,
+      ahead: overlaps ? 2 : 0, on: engine
     ) { arrays in
       try conditioner.check(arrays.filter(names.contains), source: source)
     }
@@ -276,6 +264,7 @@ public final class Trainer {
     while step < recipe.steps {
       // The metrics of a step are read when the next one is under way.
       if let read = try start() { tell(read) }
+      if !overlaps, let read = try finish() { tell(read) }
       let stops = try isTimeToStop(wished: stopping())
       guard stops || step % recipe.checkpointEvery == 0 || step == recipe.steps else { continue }
       if let read = try finish() { tell(read) }
@@ -331,7 +320,7 @@ public final class Trainer {
     position = batch.position
     step += 1
     let before = running
-    running = Running(
+    running = RunningStep(
       step: step, metrics: results.group("metrics"), function: function, started: started,
       completion: completion)
     return try before.map { ($0.step, try read($0)) }
@@ -346,7 +335,7 @@ public final class Trainer {
     return (last.step, try read(last))
   }
 
-  private func read(_ running: Running) throws -> Named<Float> {
+  private func read(_ running: RunningStep) throws -> Named<Float> {
     try RuntimeError.withMemoryTold(of: running.function) { try running.completion.wait() }
     waiting.add(started: running.started, ended: running.completion.end ?? .now)
     let metrics = try running.metrics.mapValues { try $0.array(of: Float.self)[0] }

@@ -42,7 +42,7 @@ struct CheckGolden: ParsableCommand {
     var skipped: [String] = []
     for path in paths {
       let name = URL(fileURLWithPath: path).lastPathComponent
-      let label = name + String(repeating: " ", count: width - name.count)
+      let title = name + String(repeating: " ", count: width - name.count)
       do {
         guard let golden = try GoldenCase(folder: path) else {
           skipped.append(name)
@@ -51,19 +51,19 @@ struct CheckGolden: ParsableCommand {
         let comparisons = try golden.check(on: client)
         guard let worst = comparisons.max(by: { $0.share < $1.share }) else {
           failed.append(name)
-          print("\(label)  FAILED  nothing to compare")
+          print("\(title)  FAILED  nothing to compare")
           continue
         }
         if worst.share > 1 { wrong.append(name) }
         let numbers = String(
           format: "%5d outputs  %.1e relative, %.2f of what may, in %@", comparisons.count,
           worst.relative, worst.share, worst.name)
-        print("\(label)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
+        print("\(title)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
       } catch {
         // One line for each case, whatever the error's text.
         failed.append(name)
         let lines = "\(error)".split(whereSeparator: \.isNewline)
-        print("\(label)  FAILED  \(lines.joined(separator: " "))")
+        print("\(title)  FAILED  \(lines.joined(separator: " "))")
       }
     }
     if !skipped.isEmpty { print("Not checked, of other kinds: \(skipped.joined(separator: ", "))") }

@@ -130,6 +130,6 @@ import Testing
     _ weights: Named<Tensor>, _ inputs: Named<Tensor>, _ config: ClassDiTConfig = config
   ) -> Tensor {
     Scope.bind(weights) { ClassDiT($0, config) }(
-      inputs["x"]!, timestep: inputs["t"]! * 1000, labels: inputs["label"]!)
+      inputs["x"]!, timestep: inputs["t"]! * 1000, classes: inputs["label"]!)
   }
 }

@@ -76,7 +76,7 @@ import Testing
     ])
     try expectEqual(Scope.declare { ClassDiT($0, config) }, inputs) { weights, inputs in
       Scope.bind(weights) { ClassDiT($0, config) }(
-        inputs["x"]!, timestep: inputs["t"]! * 1000, labels: inputs["label"]!)
+        inputs["x"]!, timestep: inputs["t"]! * 1000, classes: inputs["label"]!)
     }
   }
 

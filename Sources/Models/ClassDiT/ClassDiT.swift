@@ -37,9 +37,9 @@ public struct ClassDiT {
   /// - Parameters:
   ///   - x: latents `[batch, height, width, channels]`.
   ///   - timestep: `[batch]`, from 0 to 1000 in the published weights.
-  ///   - labels: integers `[batch]`; the number of classes itself stands for no class.
+  ///   - classes: integers `[batch]`; the number of classes itself stands for no class.
   /// - Returns: `[batch, height, width, output channels]`.
-  public func callAsFunction(_ x: Tensor, timestep: Tensor, labels: Tensor) -> Tensor {
+  public func callAsFunction(_ x: Tensor, timestep: Tensor, classes: Tensor) -> Tensor {
     precondition(
       x.rank == 4 && x.shape[3] == config.channels && x.shape[1] % config.patch == 0
         && x.shape[2] % config.patch == 0,
@@ -50,9 +50,9 @@ public struct ClassDiT {
       height: height, width: width, features: config.width, base: config.size / config.patch)
     var h = patches(x).reshape([x.shape[0], height * width, config.width])
     h = h + positions.cast(to: x.dtype)
-    h = blocks(h) { block, h in block(h, timestep, labels).sharded(.batch) }
+    h = blocks(h) { block, h in block(h, timestep, classes).sharded(.batch) }
 
-    let signal = blocks.layer(0).signal(timestep, labels, x.dtype)
+    let signal = blocks.layer(0).signal(timestep, classes, x.dtype)
     let m = modulation(signal).sharded(.batch).expanded([1]).split(2, axis: -1)
     let y = output(norm(h) * (1 + m[1]) + m[0])
     return y.reshape([x.shape[0], height, width, config.patch, config.patch, config.outputChannels])
@@ -68,15 +68,15 @@ extension ClassDiT: VelocityModel {
   ///
   /// - Parameters:
   ///   - x: latents `[batch, height, width, channels]`.
-  ///   - condition: `label`, integers `[batch]`.
+  ///   - condition: `class`, integers `[batch]`.
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
-    guard let labels = condition["label"] else { preconditionFailure("the label is missing") }
+    guard let classes = condition["class"] else { preconditionFailure("the class is missing") }
     precondition(
       config.outputChannels >= config.channels,
       "\(config.outputChannels) channels are no velocity of \(config.channels)")
-    let all = self(x, timestep: t.cast(to: .float32) * 1000, labels: labels)
+    let all = self(x, timestep: t.cast(to: .float32) * 1000, classes: classes)
     return all.slice(3, 0..<config.channels)
   }
 }
@@ -84,7 +84,7 @@ extension ClassDiT: VelocityModel {
 /// One transformer block whose norms are shifted, scaled and gated by time and class.
 struct ClassDiTBlock {
   let time: TimestepEmbedder
-  let label: Embedding
+  let classEmbedding: Embedding
   let modulation: LinearMap
   let norm1: LayerNorm
   let attention: SelfAttention
@@ -95,7 +95,7 @@ struct ClassDiTBlock {
     let width = config.width
     let embedders = scope / "norm1" / "emb"
     time = TimestepEmbedder(embedders / "timestep_embedder", width: width, shift: 1)
-    label = Embedding(
+    classEmbedding = Embedding(
       embedders / "class_embedder" / "embedding_table", count: config.classes + 1, width: width)
     modulation = (scope / "norm1").linear(
       "linear", width, 6 * width, initial: .zeros, from: .embed, to: .hidden)
@@ -107,14 +107,14 @@ struct ClassDiTBlock {
     mlp = .feedForward(scope / "ff", width: width, approximate: config.approximatesGELU)
   }
 
-  /// The embedding of times and labels `[batch]` after SiLU, `[batch, width]`.
-  func signal(_ time: Tensor, _ labels: Tensor, _ dtype: DType) -> Tensor {
-    (self.time(time) + label(labels).cast(to: .float32)).silu().cast(to: dtype)
+  /// The embedding of times and classes `[batch]` after SiLU, `[batch, width]`.
+  func signal(_ time: Tensor, _ classes: Tensor, _ dtype: DType) -> Tensor {
+    (self.time(time) + classEmbedding(classes).cast(to: .float32)).silu().cast(to: dtype)
   }
 
-  /// `[batch, tokens, width]` with times and labels `[batch]`.
-  func callAsFunction(_ x: Tensor, _ time: Tensor, _ labels: Tensor) -> Tensor {
-    let signal = signal(time, labels, x.dtype)
+  /// `[batch, tokens, width]` with times and classes `[batch]`.
+  func callAsFunction(_ x: Tensor, _ time: Tensor, _ classes: Tensor) -> Tensor {
+    let signal = signal(time, classes, x.dtype)
     let m = modulation(signal).sharded(.batch).expanded([1]).split(6, axis: -1)
     let h = x + m[2] * attention(norm1(x) * (1 + m[1]) + m[0])
     return h + m[5] * mlp(norm3(h) * (1 + m[4]) + m[3])
