@@ -44,7 +44,9 @@ let package = Package(
     .target(
       name: "Models", dependencies: ["Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
-    .target(name: "Golden", dependencies: ["Tensors", "Layers", "Optimizers", "Weights", "Flow"]),
+    .target(
+      name: "Golden",
+      dependencies: ["Tensors", "Layers", "Optimizers", "Weights", "Flow", "Models"]),
 
     // Data in, pictures and figures out.
     .target(name: "Datasets", dependencies: ["CZlib", "Files"]),

@@ -140,15 +140,19 @@ extension Bench.Work {
 
   /// One picture of 256 × 256 from latents.
   private func decoder(on engine: Engine) throws -> PreparedWork {
-    let config = ImageDecoderConfig()
-    let declared = Scope.declare { ImageDecoder($0, config) }
+    var config = AutoencoderKLConfig()
+    config.latentChannels = 16
+    config.widths = [128, 256, 512, 512]
+    config.blocks = 2
+    (config.hasMiddleAttention, config.hasDecoderConvolution) = (false, false)
+    let declared = Scope.declare { AutoencoderKLDecoder($0, config) }
     let weights = try engine.compile(Named()) { _ in declared.initialized(Key(seed: 1)) }(Named())
     var arguments = weights.prefixed("weights")
     let count = 32 * 32 * config.latentChannels
     arguments["latents"] = try engine.array(
       (0..<count).map { Float(sin(Double($0 % 1009))) }, shape: [1, 32, 32, config.latentChannels])
     let function = try engine.compile(arguments.types) { a in
-      let decoder = Scope.bind(a.group("weights")) { ImageDecoder($0, config) }
+      let decoder = Scope.bind(a.group("weights")) { AutoencoderKLDecoder($0, config) }
       return Named([("mean", decoder(a["latents"]!).mean())])
     }
     return PreparedWork(function: function, arguments: arguments, value: "mean")

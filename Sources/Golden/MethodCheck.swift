@@ -94,7 +94,7 @@ extension GoldenCase {
   /// How weights become a network.
   private var binding: (Named<Tensor>, Named<Tensor>) -> any VelocityModel {
     guard kind == .lora else { return { weights, _ in Perceptron(weights) } }
-    let scale = (config.model.lora_alpha ?? 1) / Double(config.model.lora_r ?? 1)
+    let scale = (config.model?.lora_alpha ?? 1) / Double(config.model?.lora_r ?? 1)
     return { weights, frozen in
       Perceptron(frozen.adapted(by: weights, scale: scale), takesTarget: false)
     }
@@ -190,8 +190,8 @@ extension GoldenCase {
     guard (1...1000).contains(steps) else {
       throw fail("its steps are \(steps), and 1 to 1000 were expected")
     }
-    guard kind != .lora || (config.model.lora_r ?? 1) > 0 else {
-      throw fail("its lora_r is \(config.model.lora_r ?? 0), and a number above 0 was expected")
+    guard kind != .lora || (config.model?.lora_r ?? 1) > 0 else {
+      throw fail("its lora_r is \(config.model?.lora_r ?? 0), and a number above 0 was expected")
     }
     return method
   }

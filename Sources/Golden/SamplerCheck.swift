@@ -72,7 +72,7 @@ extension GoldenCase {
   }
 
   private var weightsOfSampler: (prefix: String, single: Bool) {
-    let single = config.model.type?.contains("single") == true
+    let single = config.model?.type?.contains("single") == true
     let first = inputs.names.first { $0.hasPrefix("model") && $0.hasSuffix(".fc1.weight") }
     let prefix = first.map {
       String($0.prefix { $0 != "." })

@@ -64,16 +64,18 @@ public struct GroupNorm {
   let weight: Tensor
   let bias: Tensor
   let groups: Int
+  let epsilon: Double
 
   /// Makes a norm of `channels` in `groups`.
-  public init(_ scope: Scope, groups: Int, channels: Int) {
+  public init(_ scope: Scope, groups: Int, channels: Int, epsilon: Double = 1e-5) {
     weight = scope.weight("weight", [channels], .ones)
     bias = scope.weight("bias", [channels], .zeros)
     self.groups = groups
+    self.epsilon = epsilon
   }
 
   /// Normalises within groups.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.groupNormalized(groups) * weight.cast(to: x.dtype) + bias.cast(to: x.dtype)
+    x.groupNormalized(groups, epsilon: epsilon) * weight.cast(to: x.dtype) + bias.cast(to: x.dtype)
   }
 }

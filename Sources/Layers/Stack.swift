@@ -31,6 +31,12 @@ public struct Stack<Layer> {
     weights = scope.stacked(count: count, build)
   }
 
+  /// One layer by itself, for what it shares with the network around the stack.
+  public func layer(_ index: Int) -> Layer {
+    precondition((0..<count).contains(index), "layer \(index) of a stack of \(count)")
+    return build(scope.part(weights.mapValues { $0[index] }))
+  }
+
   /// What comes out of a stack.
   public struct Outputs {
     /// The values after the last layer.

@@ -6,6 +6,8 @@ import Tensors
 enum SizeLimit {
   /// The height and width of images and patches.
   static let pixels = 1...1 << 16
+  /// The height and width of the patches of published networks, whose weights grow with its square.
+  static let patch = 1...256
   /// Features, channels, frequencies.
   static let features = 1...1 << 20
   /// Layers of a stack that is run in a loop.
