@@ -42,7 +42,7 @@ let package = Package(
     .target(name: "Weights", dependencies: ["Files", "PJRT", "Tensors", "Layers"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(
-      name: "Models", dependencies: ["Tensors", "Recipe", "Layers", "Weights", "Flow"]),
+      name: "Models", dependencies: ["Files", "Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
     .target(
       name: "Golden",
@@ -107,6 +107,8 @@ let package = Package(
       name: "FlowTests", dependencies: ["Tensors", "Recipe", "Layers", "Flow", "TestSupport"]),
     .testTarget(
       name: "ModelsTests",
-      dependencies: ["Tensors", "Recipe", "Layers", "Flow", "Models", "TestSupport"]),
+      dependencies: [
+        "Tensors", "Recipe", "Layers", "Weights", "Flow", "Models", "TestSupport",
+      ]),
   ]
 )

@@ -60,18 +60,19 @@ public struct CLIPTextConfig: TextEncoderConfig {
     let keys = try isWhole ? outer.nestedContainer(keyedBy: CodingKeys.self, forKey: .text) : outer
     try outer.expect(.kind, "clip_text_model", "clip")
     vocabulary = try keys.value(.vocabulary, default: 49_408, in: SizeLimit.classes)
-    let width = try keys.value(.width, default: 512, in: SizeLimit.features)
-    self.width = width
+    width = try keys.value(.width, default: 512, in: SizeLimit.features)
     hidden = try keys.value(.hidden, default: 2048, in: SizeLimit.features)
     depth = try keys.value(.depth, default: 12, in: SizeLimit.layers)
-    heads = try keys.value(
-      .heads, default: 8, where: { $0 > 0 && width % $0 == 0 },
-      "it must divide `hidden_size`, \(width)")
+    heads = try keys.value(.heads, default: 8, in: SizeLimit.features)
+    guard width % heads == 0 else {
+      throw InvalidRecipeValue(
+        CodingKeys.heads, heads, "it must divide `hidden_size`, \(width)")
+    }
     positions = try keys.value(.positions, default: 77, in: SizeLimit.features)
     projection =
       classes.contains(Self.projecting)
       ? try keys.value(.projection, default: 512, in: SizeLimit.features) : nil
-    activation = try keys.value(.activation, default: .quickGELU)
+    activation = try keys.choice(.activation, default: .quickGELU)
     epsilon = try keys.value(.epsilon, default: 1e-5, in: 0...1)
     end = try keys.value(.end, default: 49_407, in: 0...Int(Int32.max))
     execution = try outer.execution(.execution, depth: depth)

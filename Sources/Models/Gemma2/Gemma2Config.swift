@@ -74,7 +74,7 @@ public struct Gemma2Config: TextEncoderConfig {
     softCap =
       isUncapped
       ? nil : try keys.value(.softCap, default: 50, where: { $0 > 0 }, "it must be above 0")
-    activation = try keys.value(.activation, default: .geluTanh)
+    activation = try keys.choice(.activation, default: .geluTanh)
     epsilon = try keys.value(.epsilon, default: 1e-6, in: 0...1)
     theta = try RotaryTheta(from: decoder).value
     window = try keys.window(.window, default: 4096)

@@ -62,7 +62,7 @@ public struct Qwen3Config: TextEncoderConfig {
     heads = try keys.heads(
       .heads, keys: .keyHeads, width: .headWidth, default: .init(32, keys: 32, width: 128))
     attentionBias = try keys.value(.attentionBias, default: false)
-    activation = try keys.value(.activation, default: .silu)
+    activation = try keys.choice(.activation, default: .silu)
     epsilon = try keys.value(.epsilon, default: 1e-6, in: 0...1)
     theta = try RotaryTheta(from: decoder).value
     let usesWindow = try keys.value(.usesWindow, default: false)

@@ -58,32 +58,32 @@ public struct T5Config: TextEncoderConfig {
     width = try keys.value(.width, default: 512, in: SizeLimit.features)
     hidden = try keys.value(.hidden, default: 2048, in: SizeLimit.features)
     depth = try keys.value(.depth, default: 6, in: SizeLimit.layers)
-    let heads = try keys.value(.heads, default: 8, in: SizeLimit.features)
-    self.heads = heads
-    headWidth = try keys.value(
-      .headWidth, default: 64,
-      where: { $0 > 0 && $0 <= SizeLimit.features.upperBound / heads },
-      "it must be from 1 to \(SizeLimit.features.upperBound / heads)")
-    let buckets = try keys.value(.buckets, default: 32, in: 4...SizeLimit.features.upperBound)
-    self.buckets = buckets
-    farthest = try keys.value(
-      .farthest, default: 128, where: { $0 > buckets / 4 && $0 <= Int(Int32.max) },
-      "it must be more than a quarter of `relative_attention_num_buckets`, \(buckets)")
+    heads = try keys.value(.heads, default: 8, in: SizeLimit.features)
+    headWidth = try keys.value(.headWidth, default: 64, in: SizeLimit.features)
+    guard headWidth <= SizeLimit.features.upperBound / heads else {
+      throw InvalidRecipeValue(
+        CodingKeys.headWidth, headWidth,
+        "\(heads) heads have more features than \(SizeLimit.features.upperBound)")
+    }
+    buckets = try keys.value(.buckets, default: 32, in: 4...SizeLimit.features.upperBound)
+    farthest = try keys.value(.farthest, default: 128, in: 1...Int(Int32.max))
+    guard farthest > buckets / 4 else {
+      throw InvalidRecipeValue(
+        CodingKeys.farthest, farthest,
+        "it must be more than a quarter of `relative_attention_num_buckets`, \(buckets)")
+    }
     let mlp = try keys.value(.mlp, default: "relu")
-    var standard: (Activation?, isGated: Bool) = (Activation(rawValue: mlp), false)
+    var standard: (activation: Activation?, isGated: Bool) = (Activation(rawValue: mlp), false)
     if mlp.hasPrefix("gated-") {
       // The published class takes the approximation with tanh here.
       let name = String(mlp.dropFirst("gated-".count))
       standard = (name == "gelu" ? .geluNew : Activation(rawValue: name), true)
     }
     // What the class derives is saved too, and counts where it is.
-    if keys.contains(.activation) {
-      activation = try keys.value(.activation)
-    } else if let known = standard.0 {
-      activation = known
-    } else {
-      throw InvalidRecipeValue(CodingKeys.mlp, mlp, "the activation is not known")
+    guard let known = keys.contains(.activation) ? .relu : standard.activation else {
+      throw InvalidRecipeValue(CodingKeys.mlp, mlp, "its activation is not supported")
     }
+    activation = try keys.choice(.activation, default: known)
     isGated = try keys.value(.isGated, default: standard.isGated)
     epsilon = try keys.value(.epsilon, default: 1e-6, in: 0...1)
     execution = try keys.execution(.execution, depth: depth)
