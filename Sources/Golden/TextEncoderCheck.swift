@@ -14,8 +14,7 @@ extension GoldenCase {
       return try check(T5Encoder.self, networkConfig(), on: client)
     case "CLIPTextModel", "CLIPTextModelWithProjection":
       var sizes: CLIPTextConfig = try networkConfig()
-      // A config is read for the class that its `architectures` names.
-      if config.cls == "CLIPTextModel" { sizes.projection = nil }
+      sizes.hasProjection = config.cls == "CLIPTextModelWithProjection"
       return try check(CLIPText.self, sizes, on: client)
     default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
     }

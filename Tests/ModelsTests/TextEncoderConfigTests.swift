@@ -48,7 +48,7 @@ import Testing
     let clip = try read(CLIPTextConfig.self, "{}")
     #expect(clip.vocabulary == 49_408 && clip.width == 512 && clip.hidden == 2048)
     #expect(clip.depth == 12 && clip.heads == 8 && clip.positions == 77 && clip.end == 49_407)
-    #expect(clip.activation == .quickGELU && clip.epsilon == 1e-5 && clip.projection == nil)
+    #expect(clip.activation == .quickGELU && clip.epsilon == 1e-5 && !clip.hasProjection)
   }
 
   /// Z-Image's, as transformers 4 writes it; and the same as transformers 5 does.
@@ -119,8 +119,9 @@ import Testing
   @Test func projectionsOfCLIP() throws {
     let with = #"{"architectures": ["CLIPTextModelWithProjection"], "projection_dim": 768}"#
     #expect(try read(CLIPTextConfig.self, with).projection == 768)
+    #expect(try read(CLIPTextConfig.self, with).hasProjection)
     let without = #"{"architectures": ["CLIPTextModel"], "projection_dim": 768}"#
-    #expect(try read(CLIPTextConfig.self, without).projection == nil)
+    #expect(try !read(CLIPTextConfig.self, without).hasProjection)
     let whole = try read(
       CLIPTextConfig.self,
       #"""
@@ -156,5 +157,34 @@ import Testing
     expectError(CLIPTextConfig.self, #"{"num_attention_heads": 7}"#, "must divide")
     expectError(CLIPTextConfig.self, #"{"hidden_size": 500}"#, "must divide")
     expectError(CLIPTextConfig.self, "[]", "the file")
+  }
+
+  /// The published sizes have as many weights as the published checkpoints.
+  @Test func weightsOfPublishedSizes() throws {
+    func count<Encoder: TextEncoder>(_: Encoder.Type, _ json: String) throws -> Int {
+      let config = try read(Encoder.Config.self, json)
+      return Scope.declare { Encoder($0, config) }.elements
+    }
+    let qwen = #"""
+      {"head_dim": 128, "hidden_size": 2560, "intermediate_size": 9728, "num_attention_heads": 32,
+       "num_hidden_layers": 36, "num_key_value_heads": 8}
+      """#
+    #expect(try count(Qwen3.self, qwen) == 4_022_468_096)
+    #expect(try count(Gemma2.self, "{}") == 2_614_341_888)
+    let t5 = #"""
+      {"d_ff": 10240, "d_kv": 64, "d_model": 4096, "num_heads": 64, "num_layers": 24,
+       "feed_forward_proj": "gated-gelu"}
+      """#
+    #expect(try count(T5Encoder.self, t5) == 4_762_310_656)
+    let projecting = #""architectures": ["CLIPTextModelWithProjection"]"#
+    let large = #"""
+      "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "projection_dim": 768
+      """#
+    #expect(try count(CLIPText.self, "{\(projecting), \(large)}") == 123_650_304)
+    let giant = #"""
+      "hidden_size": 1280, "intermediate_size": 5120, "num_attention_heads": 20,
+      "num_hidden_layers": 32, "projection_dim": 1280, "hidden_act": "gelu"
+      """#
+    #expect(try count(CLIPText.self, "{\(projecting), \(giant)}") == 694_659_840)
   }
 }

@@ -132,6 +132,28 @@ import Weights
     }
   }
 
+  /// Z-Image takes the state before the last layer: the program ends there.
+  @Test(arguments: StackExecution.allCases) func layersThatNobodyUsesAreNotRun(
+    _ execution: StackExecution
+  ) throws {
+    var config = try qwen3()
+    config.execution = execution
+    let specs = Scope.declare { Qwen3($0, config) }
+    let types = specs.types().merging(Named([("tokens", Self.tokens.type)]))
+    func size(hidden: [Int], _ result: (TextEncoding) -> Tensor) -> Int {
+      let program = Program(types) { given in
+        let encoder = Scope.bind(given.filter { $0 != "tokens" }) { Qwen3($0, config) }
+        return Named([("result", result(encoder(given["tokens"]!, hidden: hidden)))])
+      }
+      return program.text.components(separatedBy: "stablehlo.dot_general").count - 1
+    }
+    let sizes = (0...2).map { number in size(hidden: [number]) { $0.hidden[number]! } }
+    #expect(sizes[0] == 0)
+    // A loop is one layer's worth of text, however many rounds it has.
+    #expect(sizes[2] == (execution == .unrolled ? 2 * sizes[1] : sizes[1]))
+    #expect(size(hidden: [2]) { $0.last } > sizes[2])
+  }
+
   @Test func halfPrecisionStaysHalf() throws {
     try all { name, run in
       let half = try run(Self.tokens, Self.valid, [2], .bfloat16)
@@ -156,7 +178,7 @@ import Weights
     for (row, place) in places.enumerated() {
       #expect(pooled.row(row).values == (0..<8).map { last[row, place, $0] })
     }
-    config.projection = nil
+    config.hasProjection = false
     #expect(try run(CLIPText.self, config)["projected"] == nil)
   }
 
@@ -264,7 +286,7 @@ import Weights
       try roundTrip(CLIPText.self, clip(), clip().names, further: further)
         == (inner.map { "text_model.\($0)" } + ["text_projection.weight"]).sorted())
     var plain = try clip()
-    plain.projection = nil
+    plain.hasProjection = false
     #expect(
       try roundTrip(CLIPText.self, plain, plain.layouts[1], further: ["text_projection.weight"])
         == inner.sorted())

@@ -26,9 +26,9 @@ public struct CLIPText: TextEncoder {
       text / "encoder" / "layers", count: config.depth, execution: config.execution
     ) { CLIPTextLayer($0, config) }
     norm = LayerNorm(text / "final_layer_norm", width, epsilon: config.epsilon)
-    projection = config.projection.map {
-      scope.linear("text_projection", width, $0, bias: false, from: .embed)
-    }
+    projection =
+      config.hasProjection
+      ? scope.linear("text_projection", width, config.projection, bias: false, from: .embed) : nil
   }
 
   /// Encodes tokens, see `TextEncoder`; none of the numbered hidden states has passed the final norm.

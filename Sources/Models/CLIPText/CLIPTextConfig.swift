@@ -17,8 +17,11 @@ public struct CLIPTextConfig: TextEncoderConfig {
   public var heads: Int
   /// The number of positions.
   public var positions: Int
-  /// The features of the projection, nil for an encoder without one.
-  public var projection: Int?
+  /// The features of the projection.
+  public var projection: Int
+  /// Whether there is a projection. A config says nothing of it but by `architectures`, and classes with
+  /// one and without are built from the same.
+  public var hasProjection: Bool
   /// The activation of the MLP.
   public var activation: Activation
   /// The ε of the norms.
@@ -49,8 +52,7 @@ public struct CLIPTextConfig: TextEncoderConfig {
   /// The class with a projection.
   private static let projecting = "CLIPTextModelWithProjection"
 
-  /// Reads the sizes; those that are absent are those of the published class. There is a projection
-  /// where `architectures` names the class that has one.
+  /// Reads the sizes; those that are absent are those of the published class.
   ///
   /// - Throws: an error that names the key whose value cannot be, or is not supported.
   public init(from decoder: any Decoder) throws {
@@ -69,9 +71,8 @@ public struct CLIPTextConfig: TextEncoderConfig {
         CodingKeys.heads, heads, "it must divide `hidden_size`, \(width)")
     }
     positions = try keys.value(.positions, default: 77, in: SizeLimit.features)
-    projection =
-      classes.contains(Self.projecting)
-      ? try keys.value(.projection, default: 512, in: SizeLimit.features) : nil
+    hasProjection = classes.contains(Self.projecting)
+    projection = try keys.value(.projection, default: 512, in: SizeLimit.features)
     activation = try keys.choice(.activation, default: .quickGELU)
     epsilon = try keys.value(.epsilon, default: 1e-5, in: 0...1)
     end = try keys.value(.end, default: 49_407, in: 0...Int(Int32.max))
@@ -82,14 +83,14 @@ public struct CLIPTextConfig: TextEncoderConfig {
   public func encode(to encoder: any Encoder) throws {
     var keys = encoder.container(keyedBy: CodingKeys.self)
     try keys.encode("clip_text_model", forKey: .kind)
-    try keys.encode([projection == nil ? "CLIPTextModel" : Self.projecting], forKey: .classes)
+    try keys.encode([hasProjection ? Self.projecting : "CLIPTextModel"], forKey: .classes)
     try keys.encode(vocabulary, forKey: .vocabulary)
     try keys.encode(width, forKey: .width)
     try keys.encode(hidden, forKey: .hidden)
     try keys.encode(depth, forKey: .depth)
     try keys.encode(heads, forKey: .heads)
     try keys.encode(positions, forKey: .positions)
-    try keys.encodeIfPresent(projection, forKey: .projection)
+    try keys.encode(projection, forKey: .projection)
     try keys.encode(activation, forKey: .activation)
     try keys.encode(epsilon, forKey: .epsilon)
     try keys.encode(end, forKey: .end)
@@ -115,6 +116,6 @@ extension CLIPTextConfig {
   public func ignores(_ array: String) -> Bool {
     array.hasPrefix("vision_model.") || array == "visual_projection.weight"
       || array == "logit_scale" || array.hasSuffix("embeddings.position_ids")
-      || projection == nil && array == "text_projection.weight"
+      || !hasProjection && array == "text_projection.weight"
   }
 }
