@@ -16,7 +16,13 @@ extension GoldenCase {
     let sizes: AutoencoderKLConfig = try networkConfig()
     var used = Named<HostArray>()
     if expected.names.contains(where: { $0 != "decode_of_z" }) {
-      used["image"] = try latents("image", channels: sizes.channels, multiple: 1)
+      let image = try latents("image", channels: sizes.channels, multiple: 1)
+      guard image.shape[2] >= sizes.reduction, image.shape[3] >= sizes.reduction else {
+        throw fail(
+          "its input image is \(image.shape), and the network makes it smaller by \(sizes.reduction)"
+        )
+      }
+      used["image"] = image
     }
     if expected["decode_of_z"] != nil {
       used["z"] = try latents("z", channels: sizes.latentChannels, multiple: 1)

@@ -8,7 +8,8 @@ struct NoiseFloors: Decodable, Sendable {
     let value = try decoder.singleValueContainer()
     if let each = try? value.decode([String: Double].self) {
       (self.each, all) = (each, 0)
-    } else if let number = try (try? value.decode(Double.self)) ?? Double(value.decode(String.self)) {
+    } else if let number = try (try? value.decode(Double.self)) ?? Double(value.decode(String.self))
+    {
       (each, all) = ([:], number)
     } else {
       throw DecodingError.dataCorruptedError(in: value, debugDescription: "it is no number")

@@ -1,17 +1,17 @@
 import Layers
 import Tensors
 
-/// What networks of diffusers have in common, under the names of its checkpoints.
+/// Sinusoidal features of a time followed by an MLP: diffusers' `Timesteps` and `TimestepEmbedding`.
 struct TimestepEmbedder {
   private let mlp: MLP
   private let shift: Int
   private let scale: Double
 
-  /// Makes diffusers' `Timesteps` of 256 features followed by its `TimestepEmbedding`.
+  /// Makes an embedder with 256 sinusoidal features.
   ///
   /// - Parameters:
   ///   - shift: see `Tensor.sinusoidal`.
-  ///   - scale: what the angles of times are multiplied with.
+  ///   - scale: the factor of times.
   init(_ scope: Scope, width: Int, shift: Int = 0, scale: Double = 1) {
     mlp = MLP(
       scope.linear("linear_1", 256, width, initial: .normal(0.02), to: .hidden),
@@ -27,7 +27,7 @@ struct TimestepEmbedder {
 }
 
 extension MLP {
-  /// Diffusers' `FeedForward` with an activation that has no gate: four times the width inside.
+  /// Diffusers' `FeedForward` with GELU and four times the width inside.
   static func feedForward(_ scope: Scope, width: Int, approximate: Bool = true) -> MLP {
     MLP(
       (scope / "net" / 0).linear("proj", width, 4 * width, from: .embed, to: .hidden),
@@ -37,8 +37,8 @@ extension MLP {
 }
 
 extension Tensor {
-  /// Images `[batch, height, width, channels]` as tokens of square patches, `[batch, tokens,
-  /// channels · patch²]`, row by row; a token's features are ordered by channel, then row, then column.
+  /// Images `[batch, height, width, channels]` as the tokens of square patches, `[batch, tokens,
+  /// channels · patch²]`, in row-major order; a token's features are in the order channel, row, column.
   public func patchTokens(_ patch: Int) -> Tensor {
     precondition(
       rank == 4 && shape[1] % patch == 0 && shape[2] % patch == 0,

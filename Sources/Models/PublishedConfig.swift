@@ -19,7 +19,12 @@ public enum PublishedConfig {
     } catch let error as InvalidRecipeValue {
       throw PublishedConfigError(path: path, reason: "\(error)")
     } catch let error as DecodingError {
-      throw PublishedConfigError(path: path, reason: error.reason)
+      // The decoder does not name a number that it cannot represent, and calls it invalid JSON.
+      var reason = error.reason
+      if case .dataCorrupted = error, (try? JSONSerialization.jsonObject(with: data)) != nil {
+        reason = "one of its numbers is a fraction where a whole one was expected, or too large"
+      }
+      throw PublishedConfigError(path: path, reason: reason)
     }
   }
 }
@@ -55,16 +60,15 @@ extension DecodingError {
 }
 
 extension KeyedEncodingContainer {
-  /// Writes how a stack is run, where it is not run as its depth would have it: published configs have
-  /// no such key.
+  /// Writes how a stack is run unless it is the default of its depth, since published configs have no
+  /// such key.
   mutating func encode(_ execution: StackExecution, _ key: Key, depth: Int) throws {
     if execution != .standard(depth: depth) { try encode(execution, forKey: key) }
   }
 }
 
 extension StackExecution {
-  /// How a stack is run unless it is told otherwise: unrolled, a compiler's time grows with the depth
-  /// faster than what the run gains.
+  /// The default for a depth: the time to compile an unrolled stack grows faster than what it gains.
   static func standard(depth: Int) -> StackExecution { depth > 24 ? .scanned : .unrolled }
 }
 
@@ -82,8 +86,9 @@ extension KeyedDecodingContainer {
     return execution
   }
 
-  /// Refuses a value that changes what a network computes and is not supported; an absent key or null
-  /// stands for a supported one.
+  /// Checks a key of which only some values are supported; an absent key or null is.
+  ///
+  /// - Throws: `InvalidRecipeValue` for another value.
   func expect<Value: Decodable & Equatable>(_ key: Key, _ supported: Value...) throws {
     guard let value = try decodeIfPresent(Value.self, forKey: key), !supported.contains(value)
     else { return }

@@ -6,13 +6,14 @@ import Training
 /// `twinflow check-golden`
 struct CheckGolden: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compares the method with cases that the published code has computed.",
+    abstract: "Compares the method and networks with cases that published code has computed.",
     discussion: """
       A case is a folder with config.json, inputs.safetensors (with every random draw) and
       expected.safetensors. For each case the table shows how many outputs were compared, and the
       one that uses most of what it may differ: ten times the case's own noise of f32, or 1e-5 of
-      the norm, 2e-4 for the targets and gradients that amplify it. A case that cannot be compared
-      has failed, and the others are still checked.
+      the norm, 2e-4 for the targets and gradients that amplify it, 1e-4 for networks. A case of a
+      network has its config and weights in a folder model. A case that cannot be compared has
+      failed, and the others are still checked.
 
       EXAMPLE
         twinflow check-golden Tests/Fixtures/golden

@@ -1,7 +1,7 @@
 import Layers
 import Tensors
 
-/// The residual blocks of a level, each followed by attention where the level has any.
+/// The residual blocks of one resolution, each followed by attention if the level has it.
 struct AutoencoderKLBlocks {
   let blocks: [AutoencoderKLResidual]
   let attention: [AutoencoderKLAttention]
@@ -26,8 +26,7 @@ struct AutoencoderKLBlocks {
   }
 }
 
-/// What lies between the levels and the smallest pictures: two residual blocks, and attention if there is
-/// any between them.
+/// The middle of encoder or decoder: two residual blocks, with attention between them if there is any.
 struct AutoencoderKLMiddle {
   let first: AutoencoderKLResidual
   let attention: AutoencoderKLAttention?
@@ -48,7 +47,7 @@ struct AutoencoderKLMiddle {
   }
 }
 
-/// Two convolutions with norms before them, added to what comes in.
+/// Two convolutions, each after a norm and SiLU, added to the input.
 struct AutoencoderKLResidual {
   let norm1: GroupNorm
   let convolution1: Convolution2D
@@ -71,7 +70,7 @@ struct AutoencoderKLResidual {
   }
 }
 
-/// Attention of all pixels to each other in one head, added to what comes in.
+/// Single-head attention among all pixels, added to the input.
 struct AutoencoderKLAttention {
   let norm: GroupNorm
   let attention: SelfAttention
@@ -88,7 +87,7 @@ struct AutoencoderKLAttention {
 }
 
 /// The last norm, activation and convolution.
-struct AutoencoderKLEnd {
+struct AutoencoderKLHead {
   let norm: GroupNorm
   let convolution: Convolution2D
 

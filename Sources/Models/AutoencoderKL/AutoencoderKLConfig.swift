@@ -3,53 +3,53 @@ import Recipe
 import Tensors
 import Weights
 
-/// The sizes of a convolutional autoencoder as its published `config.json` has them.
+/// The configuration of an `AutoencoderKL`, in the form of diffusers' `config.json`.
 ///
-/// Keys without influence on what is computed (`sample_size`, `force_upcast`) are not read.
+/// Keys that do not change the result (`sample_size`, `force_upcast`) are not read.
 public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
-  /// The channels of images that are encoded.
+  /// The channels of encoded images.
   public var channels = 3
-  /// The channels of images that are decoded.
+  /// The channels of decoded images.
   public var outputChannels = 3
   /// The channels of latents.
   public var latentChannels = 4
-  /// The features of each level, the largest pictures first.
+  /// The features of each level, the highest resolution first.
   public var widths = [64]
-  /// The levels of the encoder, 0 with the largest pictures, whose residual blocks are each followed by
-  /// attention.
+  /// The levels of the encoder, 0 with the highest resolution, that have attention after each residual
+  /// block.
   public var encoderAttention: Set<Int> = []
-  /// Those of the decoder, 0 with the smallest pictures.
+  /// Those of the decoder, 0 with the lowest resolution.
   public var decoderAttention: Set<Int> = []
   /// Residual blocks of a level of the encoder; those of the decoder have one more.
   public var blocks = 1
   /// Groups of the norms; divides every width.
   public var groups = 32
-  /// Whether there is attention between encoder and decoder, among the smallest pictures.
+  /// Whether there is attention at the lowest resolution, in the middle blocks.
   public var hasMiddleAttention = true
-  /// Whether a convolution of one pixel follows the encoder.
+  /// Whether a 1 × 1 convolution follows the encoder.
   public var hasEncoderConvolution = true
-  /// Whether one comes before the decoder.
+  /// Whether one precedes the decoder.
   public var hasDecoderConvolution = true
-  /// What latents are multiplied with for a diffusion model.
+  /// The factor of latents for a diffusion model.
   public var scale = 0.18215
-  /// What is subtracted from them before.
+  /// What is subtracted from latents before they are scaled.
   public var shift = 0.0
-  /// The mean of each channel of latents, which is subtracted in place of the shift; for few models.
+  /// The mean of each channel of latents, subtracted in place of the shift; few models have it.
   public var means: [Double]?
-  /// The standard deviation of each channel, by which they are divided beside the scale.
+  /// The standard deviation of each channel, by which latents are divided.
   public var deviations: [Double]?
 
   /// Makes diffusers' default sizes.
   public init() {}
 
-  /// How many pixels of an image, along each axis, become one latent.
+  /// The pixels of an image per latent, along each axis.
   public var reduction: Int { 1 << (widths.count - 1) }
 
-  /// What the network's parameters are called on disk: as in memory.
+  /// The names of the parameters on disk, which are those in memory.
   public var names: NameMap { NameMap() }
 
-  /// What they are called in older checkpoints, such as those of Stable Diffusion 1 and 2, whose
-  /// attention has `query`, `key`, `value` and `proj_attn`.
+  /// The names in older checkpoints, such as those of Stable Diffusion 1 and 2, where the maps of
+  /// attention are `query`, `key`, `value` and `proj_attn`.
   public var oldNames: NameMap {
     var paths: [String] = []
     if hasMiddleAttention { paths = ["encoder", "decoder"].map { "\($0).mid_block.attentions.0" } }
@@ -64,7 +64,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
       paths.flatMap { path in maps.map { .rename("\(path).\($0)", to: "\(path).\($1)") } })
   }
 
-  /// The table for arrays of these names on disk.
+  /// The names of parameters in files that hold arrays of these names.
   public func names(for arrays: [String]) -> NameMap {
     arrays.contains { $0.hasSuffix(".query.weight") } ? oldNames : names
   }

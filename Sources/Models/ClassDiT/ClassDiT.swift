@@ -5,8 +5,7 @@ import Tensors
 /// A class-conditional diffusion transformer with the published weights of Peebles and Xie, "Scalable
 /// diffusion models with transformers", 2023: diffusers' `DiTTransformer2DModel`.
 ///
-/// Every block embeds time and class with weights of its own, and the last norm uses those of the first
-/// block.
+/// Every block has embedders of its own for time and class; the last norm uses those of the first block.
 public struct ClassDiT {
   let config: ClassDiTConfig
   let patches: Convolution
@@ -32,13 +31,13 @@ public struct ClassDiT {
       "proj_out_2", width, patch * patch * config.outputChannels, initial: .zeros, from: .embed)
   }
 
-  /// Predicts from latents, at any height and width that patches divide; the positions of other sizes
-  /// than the one that it was trained with are scaled to the same range.
+  /// Predicts noise and variances from latents of any height and width that are multiples of the patch
+  /// size. The positions of other sizes than the trained one are scaled to the same range.
   ///
   /// - Parameters:
   ///   - x: latents `[batch, height, width, channels]`.
   ///   - timestep: `[batch]`, from 0 to 1000 in the published weights.
-  ///   - labels: whole numbers `[batch]`; the number of classes itself says nothing.
+  ///   - labels: integers `[batch]`; the number of classes itself stands for no class.
   /// - Returns: `[batch, height, width, output channels]`.
   public func callAsFunction(_ x: Tensor, timestep: Tensor, labels: Tensor) -> Tensor {
     precondition(
@@ -63,13 +62,13 @@ public struct ClassDiT {
 }
 
 extension ClassDiT: VelocityModel {
-  /// The velocity as Ma and others, "SiT", 2024, train this network: times are multiplied by 1000, and
-  /// of learned variances nothing is used. It has no embedder for the target time, which is ignored:
-  /// `TimeConvention.middle` tells it of both.
+  /// The velocity, as Ma and others, "SiT", 2024, train this architecture: learned variances are dropped;
+  /// times are multiplied by 1000. The network has no embedder for the target time and ignores it; use
+  /// `TimeConvention.middle`.
   ///
   /// - Parameters:
   ///   - x: latents `[batch, height, width, channels]`.
-  ///   - condition: `label`, whole numbers `[batch]`.
+  ///   - condition: `label`, integers `[batch]`.
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
@@ -108,7 +107,7 @@ struct ClassDiTBlock {
     mlp = .feedForward(scope / "ff", width: width, approximate: config.approximatesGELU)
   }
 
-  /// What the block is told of times and labels `[batch]`: `[batch, width]` after the activation.
+  /// The embedding of times and labels `[batch]` after SiLU, `[batch, width]`.
   func signal(_ time: Tensor, _ labels: Tensor, _ dtype: DType) -> Tensor {
     (self.time(time) + label(labels).cast(to: .float32)).silu().cast(to: dtype)
   }

@@ -2,16 +2,16 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of a class-conditional transformer as its published `config.json` has them.
+/// The configuration of a `ClassDiT`, in the form of diffusers' `config.json`.
 ///
-/// Keys without influence on what is computed (`dropout`, `norm_num_groups`, `upcast_attention`) are not
+/// Keys that do not change the result (`dropout`, `norm_num_groups`, `upcast_attention`) are not
 /// read.
 public struct ClassDiTConfig: Codable, Hashable, Sendable {
   /// The height and width of the latents that it was trained with.
   public var size = 32
   /// The channels of latents.
   public var channels = 4
-  /// The channels of what is predicted: twice those of latents where variances are learned.
+  /// The channels of the prediction: twice those of latents where variances are learned.
   public var outputChannels = 4
   /// The height and width of the patches that become tokens.
   public var patch = 2
@@ -25,11 +25,11 @@ public struct ClassDiTConfig: Codable, Hashable, Sendable {
   public var classes = 1000
   /// Whether the maps to queries, keys and values have a bias.
   public var hasAttentionBias = true
-  /// Whether the activation of the blocks' perceptrons is GELU's approximation with tanh.
+  /// Whether the blocks' MLPs use GELU's approximation with tanh.
   public var approximatesGELU = true
-  /// Whether the norm before a block's perceptron has weights of its own.
+  /// Whether the norm before a block's MLP has a weight and a bias.
   public var hasNormWeights = false
-  /// What that norm adds to the variance.
+  /// The epsilon of that norm.
   public var normEpsilon = 1e-5
   /// How the stack of blocks is run.
   public var execution = StackExecution.scanned
@@ -40,10 +40,10 @@ public struct ClassDiTConfig: Codable, Hashable, Sendable {
   /// The features of a token.
   public var width: Int { heads * headWidth }
 
-  /// What the network's parameters are called on disk: as in memory.
+  /// The names of the parameters on disk, which are those in memory.
   public var names: NameMap { NameMap() }
 
-  /// Whether an array on disk holds no parameter: the table of positions, which is computed.
+  /// Whether an array on disk is the table of positions, which is computed instead.
   public static func isUnused(_ name: String) -> Bool { name == "pos_embed.pos_embed" }
 
   enum CodingKeys: String, CodingKey {

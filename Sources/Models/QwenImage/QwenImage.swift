@@ -45,15 +45,15 @@ public struct QwenImage {
   /// Predicts the velocity of packed latents, see `Tensor.patchTokens`.
   ///
   /// - Parameters:
-  ///   - tokens: `[batch, tokens, input features]`: those of the image that is made, then those of
-  ///     each reference image.
+  ///   - tokens: `[batch, tokens, input features]` of the generated image, followed by those of each
+  ///     reference image.
   ///   - grids: the sizes of these images in tokens.
   ///   - text: the text encoder's hidden states `[batch, text tokens, text width]`.
-  ///   - validText: bools or whole numbers `[batch, text tokens]`, not 0 where a token is not padding;
-  ///     or `[batch]`, how many of the first tokens are not; nil where all are.
+  ///   - validText: bools or integers `[batch, text tokens]`, 0 for padding; or integers `[batch]`, the
+  ///     number of tokens before the padding; nil where there is none.
   ///   - time: signed times `[batch]`.
-  ///   - target: signed target times `[batch]`; without the second time embedder they have no part.
-  /// - Returns: `[batch, tokens, patch² · output channels]`, of the references too.
+  ///   - target: signed target times `[batch]`, ignored without the second time embedder.
+  /// - Returns: `[batch, tokens, patch² · output channels]`, including the references' tokens.
   public func callAsFunction(
     _ tokens: Tensor, grids: [TokenGrid], text: Tensor, validText: Tensor? = nil, time t: Tensor,
     target tt: Tensor
@@ -80,14 +80,14 @@ public struct QwenImage {
     return output(norm(h) * (1 + m[0]) + m[1])
   }
 
-  /// What the network is told of times `[batch]`: `[batch, width]` in f32.
+  /// The embedding of times `[batch]`, `[batch, width]` in f32.
   private func signal(_ t: Tensor, _ tt: Tensor) -> Tensor {
     let first = time(t)
     guard let target else { return first }
     return first + target(tt) * (t - tt).cast(to: .float32).expanded([1])
   }
 
-  /// The signal of reference images and where they are among the tokens, if they have one of their own.
+  /// The modulation of reference images at time 0, if the network has it.
   private func references(
     _ grids: [TokenGrid], signal: () -> Tensor
   ) -> QwenImageBlock.CleanTokens? {
@@ -98,7 +98,7 @@ public struct QwenImage {
       signal: signal(), isNoisy: place.less(.constant(Double(grids[0].count), .int32)))
   }
 
-  /// Which of the joint tokens, the image's before the text's, are keys.
+  /// The mask of attention among the tokens of images followed by those of text.
   private func mask(_ valid: Tensor?, tokens: Tensor, text: Tensor) -> AttentionMask {
     guard let valid else { return .none }
     let (batch, image) = (tokens.shape[0], tokens.shape[1])
@@ -114,20 +114,22 @@ public struct QwenImage {
 extension QwenImage: VelocityModel {
   /// - Parameters:
   ///   - x: latents `[batch, height, width, channels]`.
-  ///   - condition: `text` `[batch, text tokens, text width]`; where some of it is padding,
-  ///     `text_mask`, the valid text; and for edits `reference.0`, `reference.1` … , each the latents
-  ///     `[batch, height, width, channels]` of an image of any size.
+  ///   - condition: `text` `[batch, text tokens, text width]`; `text_mask`, the valid text, where some
+  ///     of it is padding; for edits `reference.0`, `reference.1` …, latents `[batch, height, width,
+  ///     channels]` of images of any sizes.
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
     guard let text = condition["text"] else { preconditionFailure("the text is missing") }
     let references = condition.group("reference")
-    let images = [x] + (0..<references.count).map { number in
-      guard let image = references["\(number)"] else {
-        preconditionFailure("of \(references.count) references, number \(number) is missing")
+    let images =
+      [x]
+      + (0..<references.count).map { number in
+        guard let image = references["\(number)"] else {
+          preconditionFailure("of \(references.count) references, number \(number) is missing")
+        }
+        return image.cast(to: x.dtype)
       }
-      return image.cast(to: x.dtype)
-    }
     let tokens = Tensor.concatenate(images.map { $0.patchTokens(config.patch) }, axis: 1)
     let grids = images.map {
       TokenGrid(height: $0.shape[1] / config.patch, width: $0.shape[2] / config.patch)

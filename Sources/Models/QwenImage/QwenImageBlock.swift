@@ -1,29 +1,29 @@
 import Layers
 import Tensors
 
-/// One block of Qwen-Image: attention among the tokens of images and text together, and a perceptron for
-/// each of the two streams.
+/// One double-stream block: joint attention among the tokens of images and text, and an MLP for each of
+/// the two streams.
 struct QwenImageBlock {
   let image: QwenImageStream
   let text: QwenImageStream
 
-  /// What all blocks are told.
+  /// What all blocks share.
   struct Context {
-    /// What modulates the tokens, `[batch, width]` after the activation.
+    /// The embedding of the times after SiLU, `[batch, width]`.
     let signal: Tensor
-    /// What modulates reference images, if they have a signal of their own.
+    /// The modulation of reference images, if it is not that of the others.
     let clean: CleanTokens?
-    /// The turns of image and text tokens.
+    /// The rotary embeddings of image and text tokens.
     let rotary: (image: Rotary, text: Rotary)
-    /// The attention of the tokens of images followed by those of text.
+    /// The options of joint attention, images before text.
     let attention: AttentionOptions
   }
 
-  /// Tokens that are modulated as at time 0.
+  /// Tokens that are modulated with time 0.
   struct CleanTokens {
-    /// Their signal, `[batch, width]`.
+    /// The embedding of time 0 after SiLU, `[batch, width]`.
     let signal: Tensor
-    /// Bools `[1, tokens, 1]`, true for the tokens that have the ordinary signal.
+    /// Bools `[1, tokens, 1]`, false for these tokens.
     let isNoisy: Tensor
   }
 
@@ -50,7 +50,7 @@ struct QwenImageBlock {
   }
 }
 
-/// The tokens of images, or of text, in a block.
+/// The weights of a block for the tokens of images, or of text.
 struct QwenImageStream {
   let modulation: LinearMap
   let norm: LayerNorm
@@ -81,7 +81,7 @@ struct QwenImageStream {
     count = config.heads
   }
 
-  /// Shift, scale and gate of attention, then those of the perceptron: `[batch, 1, width]`, or
+  /// Shift, scale and gate of attention, then those of the MLP: `[batch, 1, width]`, or
   /// `[batch, tokens, width]` where tokens differ.
   func modulations(_ signal: Tensor, _ clean: QwenImageBlock.CleanTokens?) -> [Tensor] {
     func split(_ signal: Tensor) -> [Tensor] {
@@ -99,11 +99,11 @@ struct QwenImageStream {
     return [rotary(queryNorm(parts[0])), rotary(keyNorm(parts[1])), parts[2]]
   }
 
-  /// Adds what attention has mixed, then the perceptron.
+  /// Adds the output of attention and then of the MLP.
   func callAsFunction(_ x: Tensor, _ mixed: Tensor, _ m: [Tensor]) -> Tensor {
     let h = x + m[2] * output(mixed)
     let y = (h + m[5] * mlp(norm(h) * (1 + m[4]) + m[3])).sharded(.batch)
-    // The published weights go beyond f16's range.
+    // Activations go beyond f16's range; diffusers clips them too.
     return y.dtype == .float16 ? y.clamped(-65504...65504) : y
   }
 }

@@ -2,13 +2,13 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of Qwen-Image's transformer as its published `config.json` has them.
+/// The configuration of a `QwenImage`, in the form of diffusers' `config.json`.
 public struct QwenImageConfig: Codable, Hashable, Sendable {
   /// The height and width of the patches of latents that become tokens.
   public var patch = 2
-  /// The features of an image token before the network: the channels of latents times the patch's size.
+  /// The features of an image token: the channels of latents times the area of a patch.
   public var inputFeatures = 64
-  /// The channels of latents that are predicted.
+  /// The channels of the predicted latents.
   public var outputChannels = 16
   /// The number of blocks.
   public var depth = 60
@@ -18,12 +18,11 @@ public struct QwenImageConfig: Codable, Hashable, Sendable {
   public var heads = 24
   /// The features of a text token.
   public var textWidth = 3584
-  /// How many features of a head turn with a token's image, its row and its column.
+  /// How many features of a head encode a token's image, row and column.
   public var rotaryAxes = [16, 56, 56]
-  /// Whether the tokens of reference images are modulated as at time 0, as in Qwen-Image-Edit of
-  /// November 2025.
+  /// Whether the tokens of reference images are modulated with time 0, as in Qwen-Image-Edit-2511.
   public var hasCleanReferences = false
-  /// Whether there is a second time embedder for the target time. A `config.json` says it by the class,
+  /// Whether there is a second time embedder, for the target time: in `config.json` the class
   /// `QwenImageTransformer2DModelWrapper`.
   public var hasTargetTime = false
   /// How the stack of blocks is run.
@@ -32,14 +31,14 @@ public struct QwenImageConfig: Codable, Hashable, Sendable {
   /// Makes the published sizes.
   public init() {}
 
-  /// The features of a token inside the network.
+  /// The features of a token in the blocks.
   public var width: Int { heads * headWidth }
 
-  /// What the network's parameters are called on disk: as in memory.
+  /// The names of the parameters on disk, which are those in memory.
   public var names: NameMap { NameMap() }
 
-  /// Reads the second time embedder from the first one of weights that have no second one: so training
-  /// starts from published weights.
+  /// Names that read the second time embedder from the first one, to start training from published
+  /// weights, which have no second one.
   public var namesOfSingleTime: NameMap {
     NameMap([.rename("time_text_embed_2", to: "time_text_embed")])
   }

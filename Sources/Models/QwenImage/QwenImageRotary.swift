@@ -16,11 +16,11 @@ public struct TokenGrid: Hashable, Sendable {
 }
 
 extension QwenImage {
-  /// The turns of the tokens of images and of text.
+  /// The rotary embeddings of the tokens of images and of text.
   ///
-  /// A token of image i has the position (i, row, column), with rows and columns counted from the
-  /// image's centre; a text token has the same position along all three axes, from beyond the largest
-  /// image's edge on.
+  /// A token of image i has the position (i, row, column), with rows and columns relative to the image's
+  /// centre. A text token has the same position along all three axes; the first one follows the last
+  /// row or column of the largest image.
   func rotary(_ grids: [TokenGrid], textTokens: Int) -> (image: Rotary, text: Rotary) {
     var axes: [[Tensor]] = [[], [], []]
     for (number, grid) in grids.enumerated() {
@@ -33,11 +33,11 @@ extension QwenImage {
     }
     let start = grids.flatMap { [$0.height / 2, $0.width / 2] }.max() ?? 0
     let text = Tensor.iota([textTokens], .float32) + Double(start)
-    return (turns(axes.map { .concatenate($0) }), turns([text, text, text]))
+    return (embedding(axes.map { .concatenate($0) }), embedding([text, text, text]))
   }
 
-  /// The turns of positions `[tokens]` along image, row and column.
-  private func turns(_ positions: [Tensor]) -> Rotary {
+  /// The rotary embedding of positions `[tokens]` along image, row and column.
+  private func embedding(_ positions: [Tensor]) -> Rotary {
     let angles = zip(positions, config.rotaryAxes).map { $0.rotaryAngles(width: $1) }
     return Rotary(angles: .concatenate(angles, axis: -1), layout: .interleaved)
   }
