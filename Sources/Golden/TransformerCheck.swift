@@ -79,12 +79,15 @@ extension GoldenCase {
       for set in sets {
         let time = inputs["t_\(set)"]!
         let target = inputs["tt_\(set)"] ?? time
-        results["packed_\(set)"] = network(
-          tokens, grids: grids, text: inputs["txt"]!, validText: inputs["txt_mask"], time: time,
-          target: target)
-        results["raw_\(set)"] = results["packed_\(set)"]
-        results["gen_\(set)"] =
-          network(images[0], time: time, target: target, condition: condition).channelsFirst
+        for name in ["packed_\(set)", "raw_\(set)"] where expected[name] != nil {
+          results[name] = network(
+            tokens, grids: grids, text: inputs["txt"]!, validText: inputs["txt_mask"], time: time,
+            target: target)
+        }
+        if expected["gen_\(set)"] != nil {
+          let velocity = network(images[0], time: time, target: target, condition: condition)
+          results["gen_\(set)"] = velocity.channelsFirst
+        }
       }
       return results
     }

@@ -28,8 +28,10 @@ import Testing
 
   @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {
     for input in try CaseCopy(name).names(.inputs) {
-      // Without a mask all text is valid; the plain transformer has no target times.
-      let isOptional = input == "txt_mask" || (name == "tr_dit_plain" && input.hasPrefix("tt_"))
+      // Without a mask all text is valid, and without a reference image there is none; the plain
+      // transformer has no target times.
+      let isOptional =
+        ["txt_mask", "ref"].contains(input) || (name == "tr_dit_plain" && input.hasPrefix("tt_"))
       guard !isOptional else { continue }
       let damaged = try CaseCopy(name)
       try damaged.edit(.inputs) { $0[input] = nil }
