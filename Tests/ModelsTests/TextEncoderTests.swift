@@ -8,40 +8,40 @@ import Weights
 @testable import Models
 
 @Suite struct TextEncoderTests {
-  private func qwen3() throws -> Qwen3Config {
+  static func qwen3() throws -> Qwen3Config {
     try read(
       """
-      {"vocab_size": 11, "hidden_size": 6, "intermediate_size": 7, "num_hidden_layers": 3,
+      {"vocab_size": 11, "hidden_size": 6, "intermediate_size": 8, "num_hidden_layers": 3,
        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 4, "attention_bias": true,
        "use_sliding_window": true, "sliding_window": 3, "max_window_layers": 1}
       """)
   }
-  private func gemma2() throws -> Gemma2Config {
+  static func gemma2() throws -> Gemma2Config {
     try read(
       """
-      {"vocab_size": 11, "hidden_size": 6, "intermediate_size": 7, "num_hidden_layers": 3,
+      {"vocab_size": 11, "hidden_size": 6, "intermediate_size": 8, "num_hidden_layers": 3,
        "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 4, "sliding_window": 3,
        "query_pre_attn_scalar": 4}
       """)
   }
-  private func t5() throws -> T5Config {
+  static func t5() throws -> T5Config {
     try read(
       """
-      {"vocab_size": 11, "d_model": 6, "d_ff": 7, "num_layers": 3, "num_heads": 4, "d_kv": 2,
+      {"vocab_size": 11, "d_model": 6, "d_ff": 8, "num_layers": 3, "num_heads": 4, "d_kv": 2,
        "feed_forward_proj": "gated-gelu", "relative_attention_num_buckets": 6,
        "relative_attention_max_distance": 5}
       """)
   }
-  private func clip() throws -> CLIPTextConfig {
+  static func clip() throws -> CLIPTextConfig {
     try read(
       """
-      {"vocab_size": 11, "hidden_size": 8, "intermediate_size": 7, "num_hidden_layers": 3,
-       "num_attention_heads": 2, "max_position_embeddings": 9, "projection_dim": 5,
+      {"vocab_size": 11, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 3,
+       "num_attention_heads": 2, "max_position_embeddings": 9, "projection_dim": 4,
        "eos_token_id": 10, "architectures": ["CLIPTextModelWithProjection"]}
       """)
   }
 
-  private func read<Config: Decodable>(_ json: String) throws -> Config {
+  private static func read<Config: Decodable>(_ json: String) throws -> Config {
     try JSONDecoder().decode(Config.self, from: Data(json.utf8))
   }
 
@@ -74,13 +74,15 @@ import Weights
     _ body: (_ name: String, _ run: (Numbers, Numbers?, [Int], DType) throws -> Named<Numbers>)
       throws -> Void
   ) throws {
-    try body("Qwen3") { try run(Qwen3.self, qwen3(), tokens: $0, valid: $1, hidden: $2, in: $3) }
-    try body("Gemma2") {
-      try run(Gemma2.self, gemma2(), tokens: $0, valid: $1, hidden: $2, in: $3)
+    try body("Qwen3") {
+      try run(Qwen3.self, Self.qwen3(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
-    try body("T5") { try run(T5Encoder.self, t5(), tokens: $0, valid: $1, hidden: $2, in: $3) }
+    try body("Gemma2") {
+      try run(Gemma2.self, Self.gemma2(), tokens: $0, valid: $1, hidden: $2, in: $3)
+    }
+    try body("T5") { try run(T5Encoder.self, Self.t5(), tokens: $0, valid: $1, hidden: $2, in: $3) }
     try body("CLIP") {
-      try run(CLIPText.self, clip(), tokens: $0, valid: $1, hidden: $2, in: $3)
+      try run(CLIPText.self, Self.clip(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
   }
 
@@ -101,10 +103,10 @@ import Weights
         }
       }
     }
-    try compare(Qwen3.self, qwen3(), \.execution)
-    try compare(Gemma2.self, gemma2(), \.execution)
-    try compare(T5Encoder.self, t5(), \.execution)
-    try compare(CLIPText.self, clip(), \.execution)
+    try compare(Qwen3.self, Self.qwen3(), \.execution)
+    try compare(Gemma2.self, Self.gemma2(), \.execution)
+    try compare(T5Encoder.self, Self.t5(), \.execution)
+    try compare(CLIPText.self, Self.clip(), \.execution)
   }
 
   /// The other samples of a batch and the padding behind a text change nothing.
@@ -136,7 +138,7 @@ import Weights
   @Test(arguments: StackExecution.allCases) func layersThatNobodyUsesAreNotRun(
     _ execution: StackExecution
   ) throws {
-    var config = try qwen3()
+    var config = try Self.qwen3()
     config.execution = execution
     let specs = Scope.declare { Qwen3($0, config) }
     let types = specs.types().merging(Named([("tokens", Self.tokens.type)]))
@@ -171,7 +173,7 @@ import Weights
   /// The pooled state is that of the first end, of the largest id for old configs, or the first.
   @Test(arguments: [(10, [4, 3]), (2, [4, 3]), (7, [2, 0])])
   func endsOfTexts(_ end: Int, _ places: [Int]) throws {
-    var config = try clip()
+    var config = try Self.clip()
     config.end = end
     let results = try run(CLIPText.self, config)
     let (last, pooled) = (results["last"]!, results["pooled"]!)
@@ -240,12 +242,12 @@ import Weights
     let gemma =
       (attention + mlp + norms + ["pre_feedforward_layernorm", "post_feedforward_layernorm"])
       .map { "\($0).weight" }
-    let layouts = try qwen3().layouts
-    #expect(try roundTrip(Qwen3.self, qwen3(), layouts[0]) == all(qwen))
+    let layouts = try Self.qwen3().layouts
+    #expect(try roundTrip(Qwen3.self, Self.qwen3(), layouts[0]) == all(qwen))
     #expect(
-      try roundTrip(Qwen3.self, qwen3(), layouts[1]) == all(qwen).map { "model.\($0)" })
+      try roundTrip(Qwen3.self, Self.qwen3(), layouts[1]) == all(qwen).map { "model.\($0)" })
     #expect(
-      try roundTrip(Gemma2.self, gemma2(), gemma2().names, further: ["lm_head.weight"])
+      try roundTrip(Gemma2.self, Self.gemma2(), Self.gemma2().names, further: ["lm_head.weight"])
         == all(gemma))
   }
 
@@ -262,12 +264,12 @@ import Weights
     let rest = [bias, "encoder.final_layer_norm.weight"]
     let further = ["decoder.block.0.layer_norm.weight", "encoder.embed_tokens.weight"]
     #expect(
-      try roundTrip(T5Encoder.self, t5(), t5().names, further: further)
+      try roundTrip(T5Encoder.self, Self.t5(), Self.t5().names, further: further)
         == (blocks + rest + ["shared.weight"]).sorted())
     #expect(
-      try roundTrip(T5Encoder.self, t5(), t5().layouts[1])
+      try roundTrip(T5Encoder.self, Self.t5(), Self.t5().layouts[1])
         == (blocks + rest + ["encoder.embed_tokens.weight"]).sorted())
-    var plain = try t5()
+    var plain = try Self.t5()
     plain.isGated = false
     let names = Scope.declare { T5Encoder($0, plain) }.names.filter { $0.contains("Dense") }
     #expect(names == ["wi", "wo"].map { "encoder.block.*.layer.1.DenseReluDense.\($0).weight" })
@@ -283,9 +285,9 @@ import Weights
       + ["final_layer_norm.bias", "final_layer_norm.weight"]
     let further = ["text_model.embeddings.position_ids", "logit_scale", "vision_model.x"]
     #expect(
-      try roundTrip(CLIPText.self, clip(), clip().names, further: further)
+      try roundTrip(CLIPText.self, Self.clip(), Self.clip().names, further: further)
         == (inner.map { "text_model.\($0)" } + ["text_projection.weight"]).sorted())
-    var plain = try clip()
+    var plain = try Self.clip()
     plain.hasProjection = false
     #expect(
       try roundTrip(CLIPText.self, plain, plain.layouts[1], further: ["text_projection.weight"])
