@@ -28,6 +28,8 @@ public struct GoldenCase: Sendable {
     case transformer
     /// An autoencoder with published weights.
     case autoencoder
+    /// A text encoder with published weights.
+    case textEncoder = "text_encoder"
   }
 
   /// What `config.json` says.
@@ -98,6 +100,7 @@ public struct GoldenCase: Sendable {
     case .sampler: try checkSampler(on: client)
     case .transformer: try checkTransformer(on: client)
     case .autoencoder: try checkAutoencoder(on: client)
+    case .textEncoder: try checkTextEncoder(on: client)
     }
   }
 

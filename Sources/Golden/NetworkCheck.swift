@@ -6,7 +6,7 @@ import Weights
 
 extension GoldenCase.Kind {
   /// Whether the case is about a network with published weights, in the folder `model`.
-  var isNetwork: Bool { self == .transformer || self == .autoencoder }
+  var isNetwork: Bool { [.transformer, .autoencoder, .textEncoder].contains(self) }
 }
 
 /// Cases of networks with published weights.
@@ -28,13 +28,16 @@ extension GoldenCase {
   ///   - names: their table for the names of arrays on disk.
   ///   - ignored: arrays on disk that hold none of them.
   ///   - inputs: the inputs that are used.
+  ///   - rows: of an output whose rows do not all count, those that do; all axes but the last are of
+  ///     rows.
   ///   - body: the outputs by name, from bound weights and inputs.
   /// - Throws: `GoldenError.wrongCase` for weights that do not fit, and for expected outputs that the
   ///   network does not have; and the plugin's errors.
   func compare(
     _ specs: Named<ParameterSpec>, names: ([String]) -> NameMap,
     ignoring ignored: (String) -> Bool = { _ in false }, inputs: Named<HostArray>,
-    on client: Client, _ body: (Named<Tensor>, Named<Tensor>) -> Named<Tensor>
+    rows: (String) -> [Int]? = { _ in nil }, on client: Client,
+    _ body: (Named<Tensor>, Named<Tensor>) -> Named<Tensor>
   ) throws -> [Comparison] {
     guard !expected.isEmpty else { return [] }
     let weights = try naming {
@@ -54,8 +57,10 @@ extension GoldenCase {
       guard actual.shape == wanted.shape else {
         throw fail("its expected \(name) is \(wanted.shape), and the network's is \(actual.shape)")
       }
+      let used = rows(name)
       return Comparison(
-        name, actual, wanted, absolute: 10 * (config.noiseFloors?[name] ?? 0), relative: 1e-4)
+        name, actual.at(used), wanted.at(used), absolute: 10 * (config.noiseFloors?[name] ?? 0),
+        relative: 1e-4)
     }
   }
 
@@ -67,5 +72,13 @@ extension GoldenCase {
       let reason = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
       throw fail(reason.hasSuffix(".") ? String(reason.dropLast()) : reason)
     }
+  }
+}
+
+extension HostArray {
+  /// Some of the rows that all axes but the last make up, nil for the whole.
+  fileprivate func at(_ rows: [Int]?) -> HostArray {
+    guard let rows, let width = shape.last else { return self }
+    return HostArray(values, [values.count / max(1, width), width]).rows(rows.map { $0..<$0 + 1 })
   }
 }

@@ -11,7 +11,7 @@ import Testing
   private static let mesh = Mesh(fsdp: 2, tensor: 2)
 
   /// Values and gradients of a network on one device and on the mesh.
-  private func expectEqual(
+  func expectEqual(
     _ specs: Named<ParameterSpec>, _ inputs: Named<Numbers>,
     _ network: (Named<Tensor>, Named<Tensor>) -> Tensor
   ) throws {
