@@ -98,7 +98,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["PJRT", "Tensors", "Runtime"], path: "Tests/Support"),
     .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT", "TestSupport"]),
-    .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Runtime", "TestSupport"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "ProcessesTests", dependencies: ["PJRT", "Processes"]),
     .testTarget(name: "FilesTests", dependencies: ["CFiles", "Files"]),
     .testTarget(
@@ -130,7 +130,7 @@ let package = Package(
         "Comparison",
       ]),
     .testTarget(
-      name: "CommandTests", dependencies: ["twinflow", "Pictures", "Evaluation"]),
+      name: "CommandTests", dependencies: ["twinflow", "Pictures", "Evaluation", "Comparison"]),
     .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden"]),
     .testTarget(name: "RecipeTests", dependencies: ["Files", "Recipe"]),
     .testTarget(

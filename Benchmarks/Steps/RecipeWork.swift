@@ -33,7 +33,8 @@ extension Bench {
     recipe.steps = warmup + steps
     for overlaps in [false, true] {
       let trainer = try Trainer(
-        recipe, on: engine, start: .replacing, by: "bench", overlapping: overlaps) { _ in }
+        recipe, on: engine, start: .replacing, by: "bench", overlapping: overlaps
+      ) { _ in }
       let start = ContinuousClock.now
       try trainer.run()
       emit([

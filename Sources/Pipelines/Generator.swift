@@ -68,6 +68,9 @@ public final class Generator: Sendable {
     _ = try step(settings, guidance)
   }
 
+  /// How many programs have been compiled.
+  var programCount: Int { programs.withLock(\.count) }
+
   private func step(_ settings: SamplerSettings, _ guidance: Double) throws -> CompiledFunction {
     try program(.step(isGuided: guidance != 0, corrects: settings.order == 2))
   }

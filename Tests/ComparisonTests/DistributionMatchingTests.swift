@@ -32,7 +32,7 @@ import Weights
 
   private func distance(_ path: String, _ engine: Engine) throws -> Double {
     let file = try ModelFile(path, on: engine)
-    let generator = try Generator(file, .preset(1), batch: 2000, on: engine)
+    let generator = try Generator(file, batch: 2000, on: engine)
     let made = try generator([Prompt](repeating: "", count: 2000), .preset(1), seed: 1)
     return SlicedWasserstein.distance(
       try made.array(of: Float.self), Points.eightGaussians.sample(2000, seed: 99))

@@ -89,4 +89,75 @@ import Testing
       try Generator(file, batch: 1, on: engine)
     }
   }
+
+  @Test("One program makes any number of steps, tells of each, and stops when told to")
+  func steps() throws {
+    struct Stop: Error {}
+    let engine = try SharedEngine.get()
+    let (file, folder) = try untrained(engine)
+    defer { withExtendedLifetime(folder) {} }
+    let generator = try Generator(file, batch: 2, on: engine)
+    for count in [1, 2, 4, 8, 50] {
+      var seen: [Int] = []
+      let images = try generator(["1", ""], .preset(count), seed: 3) { progress in
+        seen.append(progress.step)
+        #expect(progress.total == SamplerSettings.preset(count).steps.count)
+        #expect(progress.preview.type.shape == [2, 28, 28, 1])
+      }
+      #expect(seen == Array(1...SamplerSettings.preset(count).steps.count))
+      #expect(
+        try images.array(of: Float.self)
+          == generator(["1", ""], .preset(count), seed: 3).array(of: Float.self))
+    }
+    // Of each number of steps the program of its keys, and one step.
+    #expect(generator.programCount == 5 + 1)
+    var seen = 0
+    #expect(throws: Stop.self) {
+      _ = try generator(["1", ""], .preset(50), seed: 3) { progress in
+        seen = progress.step
+        if progress.step == 3 { throw Stop() }
+      }
+    }
+    #expect(seen == 3)
+  }
+
+  @Test func theSizeBelongsToTheBatch() throws {
+    let engine = try SharedEngine.get()
+    let (file, folder) = try untrained(engine)
+    defer { withExtendedLifetime(folder) {} }
+    let generator = try Generator(
+      file, batch: 1, size: ImageSize(height: 28, width: 56), on: engine)
+    #expect(try generator(["3"], .euler(2), seed: 1).type.shape == [1, 28, 56, 1])
+  }
+
+  @Test func weightsComeAndGo() throws {
+    let engine = try SharedEngine.get()
+    let (file, folder) = try untrained(engine)
+    defer { withExtendedLifetime(folder) {} }
+    let generator = try Generator(file, batch: 1, on: engine)
+    let images = try generator(["3"], .euler(2), seed: 1).array(of: Float.self)
+    file.component.release()
+    #expect(!file.component.isLoaded)
+    #expect(try generator(["3"], .euler(2), seed: 1).array(of: Float.self) == images)
+    #expect(file.component.isLoaded)
+  }
+
+  @Test("What is stored in half precision is widened where it is used")
+  func storage() throws {
+    let engine = try SharedEngine.get()
+    let (file, folder) = try untrained(engine)
+    defer { withExtendedLifetime(folder) {} }
+    let narrow = folder.path + "/narrow.safetensors"
+    try ModelFile.write(file.weights, card: file.card, to: narrow, as: .bfloat16, on: engine)
+    let wide = folder.path + "/wide.safetensors"
+    let stored = try ModelFile(narrow, on: engine)
+    #expect(try stored.weights.types.values.allSatisfy { $0.dtype == .bfloat16 })
+    try ModelFile.write(stored.weights, card: file.card, to: wide, on: engine)
+    let images = try [narrow, wide].map { path in
+      try Generator(ModelFile(path, on: engine), batch: 1, on: engine)(
+        ["3"], .euler(2), guidance: 0.5, seed: 1
+      ).array(of: Float.self)
+    }
+    #expect(images[0] == images[1])
+  }
 }

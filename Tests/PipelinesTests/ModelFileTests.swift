@@ -31,10 +31,13 @@ import Weights
       #expect(try SafeTensors(path: path).types.values.allSatisfy { $0.dtype == dtype })
       let read = try ModelFile(path, on: engine)
       #expect(read.card == card)
-      #expect(read.weights.names == weights.names)
+      let stored = try read.weights
+      #expect(stored.names == weights.names)
+      #expect(stored.types.values.allSatisfy { $0.dtype == dtype })
+      let wide = try engine.cast(stored, of: path) { _ in .float32 }
       for (name, buffer) in weights.pairs {
         let (found, expected) = (
-          try read.weights[name]!.array(of: Float.self), try buffer.array(of: Float.self)
+          try wide[name]!.array(of: Float.self), try buffer.array(of: Float.self)
         )
         let limit: Float = dtype == .float32 ? 0 : 0x1p-8
         #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= limit * abs($1) }, "\(name)")

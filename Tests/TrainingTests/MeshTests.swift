@@ -55,6 +55,18 @@ import Testing
     #expect(trainer.function.executable.devices.count == trainer.recipe.mesh.count)
   }
 
+  /// Groups of rows that are dealt out to micro-batches lie across the devices' shards.
+  @Test func microBatchesOnAMesh() throws {
+    let engine = try Self.engines.get()
+    let one = try result(Trainer(recipe("one", "{}"), on: engine), steps: 3)
+    let parts = try result(
+      Trainer(
+        recipe("micro", "{data: 2, fsdp: 2}", "gradient_accumulation_steps=2"), on: engine),
+      steps: 3)
+    for (a, b) in zip(one.losses, parts.losses) { #expect(abs(a - b) <= 2e-5 * abs(a)) }
+    #expect(distance(one.all, parts.all) <= 2e-5)
+  }
+
   @Test func weightsAndMomentsAreSplit() throws {
     let trainer = try Trainer(recipe("split", "{fsdp: 2, tensor: 4}"), on: Self.engines.get())
     let all = trainer.stateTypes.values.reduce(0) { $0 + $1.byteCount }
