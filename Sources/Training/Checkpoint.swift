@@ -50,22 +50,14 @@ struct Checkpoint {
     self.batches = batches
   }
 
-  /// What may differ where a run goes on: its length, its folder, how often it reports, what it is
-  /// spread over, and where its weights and data lie.
-  private static let free: Set<String> = [
-    "steps", "output", "log_every", "checkpoint_every", "mesh", "start", "data.path",
-  ]
-
-  /// What may differ between two runs with the same result.
-  private static let immaterial = free.subtracting(["steps"])
-
   /// Checks that a run of this recipe may go on from here.
   ///
   /// - Throws: `TrainingError.otherRun`, which names the first difference.
   func check(_ other: TrainingRecipe, data: String) throws {
     // Earlier versions did not say what the data were, but for the folder.
-    let ignored = origin == nil ? Self.free.subtracting(["data.path"]) : Self.free
-    var difference = try recipe.difference(from: other, ignoring: ignored)
+    let compared: Set = origin == nil ? ["data.path"] : []
+    var difference = try recipe.difference(
+      from: other, ignoring: .whenResumed, except: compared)
     if let origin, origin.data != data { difference = difference ?? "its data are other data" }
     guard let difference else { return }
     throw TrainingError.otherRun(path: file.path, difference: difference)
@@ -73,7 +65,7 @@ struct Checkpoint {
 
   /// Why the result of a run would be another than this one's, nil where it would be the same.
   func difference(from other: TrainingRecipe, _ origin: RunOrigin) throws -> String? {
-    if let difference = try recipe.difference(from: other, ignoring: Self.immaterial) {
+    if let difference = try recipe.difference(from: other, ignoring: .always) {
       return difference
     }
     guard let own = self.origin else { return "it does not say what it was made of" }

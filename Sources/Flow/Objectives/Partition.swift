@@ -105,7 +105,7 @@ public struct Partition: Hashable, Sendable, Codable {
 }
 
 /// The relative sizes of the parts of a batch.
-public struct GroupWeights: Codable, Hashable, Sendable {
+public struct GroupWeights: Hashable, Sendable {
   /// The weight of the end-to-end rows.
   public var endToEnd: Double
   /// The weight of the multi-step rows.
@@ -130,7 +130,7 @@ public struct GroupWeights: Codable, Hashable, Sendable {
   }
 
   /// The parts' names in recipes, in their order.
-  static let names = ["end_to_end", "multi_step", "any_step", "adversarial", "to_data"]
+  static var names: [String] { fields.map(\.name) }
 
   var list: [Double] { [endToEnd, multiStep, anyStep, adversarial, toData] }
 }
