@@ -52,21 +52,23 @@ extension KeyedDecodingContainer {
     contains(key) ? try decode(Value.self, forKey: key) : standard()
   }
 
-  /// The value of a key that must lie in a range.
+  /// The value of a key that must lie in a range; without a default the key must be there.
   ///
   /// - Throws: `InvalidRecipeValue` for a value outside, which names the range.
-  public func value<Value: Decodable>(_ key: Key, in range: some RecipeRange<Value>) throws -> Value
-  {
-    try value(key, where: range.contains, range.condition)
+  public func value<Value: Decodable>(
+    _ key: Key, default standard: Value? = nil, in range: some RecipeRange<Value>
+  ) throws -> Value {
+    try value(key, default: standard, where: range.contains, range.condition)
   }
 
-  /// The value of a key that must pass a test.
+  /// The value of a key that must pass a test; without a default the key must be there.
   ///
   /// - Parameter reason: What is valid, as in "it must be a multiple of 8".
   /// - Throws: `InvalidRecipeValue` for a value that does not pass.
   public func value<Value: Decodable>(
-    _ key: Key, where isValid: (Value) -> Bool, _ reason: String
+    _ key: Key, default standard: Value? = nil, where isValid: (Value) -> Bool, _ reason: String
   ) throws -> Value {
+    if let standard, !contains(key) { return standard }
     let value = try decode(Value.self, forKey: key)
     guard isValid(value) else {
       throw InvalidRecipeValue(

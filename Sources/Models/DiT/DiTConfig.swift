@@ -50,12 +50,11 @@ public struct DiTConfig {
     Field(
       "time_scale", \.timeScale, where: { $0 > 0 }, else: "it must be above 0",
       "factor on times before their sinusoidal features"),
-    // Unrolled, the compiler's time grows with the depth faster than what the run gains.
     Field(
       "execution", \.execution,
       "unrolled runs fastest, scanned compiles fastest, recomputed is smallest"
     ).otherwise("`unrolled`, above 24 blocks `scanned`") {
-      $0.execution = $0.depth > 24 ? .scanned : .unrolled
+      $0.execution = .standard(depth: $0.depth)
     },
   ]
 
