@@ -4,8 +4,10 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
   public let name: String
   /// What it means, in a line.
   public let meaning: String
-  /// The property that holds the value.
-  let path: PartialKeyPath<Group> & Sendable
+  /// The property that holds the value; nil for a key that has but one.
+  let path: (PartialKeyPath<Group> & Sendable)?
+  /// The type of the value.
+  let valueType: Any.Type
   /// Which values are valid, as messages say it; nil where the type says all.
   let condition: String?
   /// What the value looks like, where its type does not say it.
@@ -21,6 +23,8 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
   /// When the key is part of the group, in words and by the keys before it.
   private(set) var presence: (words: String, isMet: @Sendable (Group) -> Bool)?
 
+  /// The value of a group.
+  let value: @Sendable (Group) -> any Sendable
   private let decode: @Sendable (inout Group, KeyedDecodingContainer<Key>) throws -> Void
   private let encode: @Sendable (Group, inout KeyedEncodingContainer<Key>) throws -> Void
 
@@ -37,6 +41,16 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
     _ meaning: String
   ) {
     self.init(name, path, range.condition, meaning) { try $0.value($1, in: range) }
+  }
+
+  /// A key whose value, if there is one, must lie in a range.
+  public init<Value: Codable & Sendable, Bounds: RecipeRange<Value> & Sendable>(
+    _ name: String, _ path: WritableKeyPath<Group, Value?> & Sendable, in range: Bounds,
+    _ meaning: String
+  ) {
+    self.init(name, path, range.condition, meaning) { keys, key in
+      try keys.decodeNil(forKey: key) ? nil : keys.value(key, in: range)
+    }
   }
 
   /// A key whose value must pass a test.
@@ -73,13 +87,34 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
     read: @escaping @Sendable (KeyedDecodingContainer<Key>, Key) throws -> Value
   ) {
     (self.name, self.path, self.condition, self.meaning) = (name, path, condition, meaning)
+    valueType = Value.self
     let key = Key(name)
+    value = { $0[keyPath: path] }
     decode = { group, keys in group[keyPath: path] = try read(keys, key) }
     encode = { group, keys in
       let value = group[keyPath: path]
       if (value as? any OptionalValue)?.isNil == true { return }
       try keys.encode(value, forKey: key)
     }
+  }
+
+  /// A key of which only one value is supported, as of configs that other programs write; null stands
+  /// for it too.
+  public init<Value: Codable & Equatable & Sendable>(
+    _ name: String, only supported: Value, _ meaning: String
+  ) {
+    (self.name, self.meaning, path, valueType) = (name, meaning, nil, Value.self)
+    condition = nil
+    form = "`\(supported)`"
+    let key = Key(name)
+    value = { _ in supported }
+    decode = { _, keys in
+      guard let value = try keys.decode(Value?.self, forKey: key), value != supported else {
+        return
+      }
+      throw InvalidRecipeValue(key, value, "only \(supported) is supported")
+    }
+    encode = { _, keys in try keys.encode(supported, forKey: key) }
   }
 }
 

@@ -84,7 +84,7 @@ extension RecipeGroup {
   public func invalid<Value>(
     _ path: KeyPath<Self, Value> & Sendable, found: Any? = nil, _ reason: String
   ) -> InvalidRecipeValue {
-    guard let field = Self.fields.first(where: { $0.path == path as PartialKeyPath }) else {
+    guard let field = Self.fields.first(where: { $0.path.map { $0 == path } == true }) else {
       preconditionFailure("\(path) is the property of no field")
     }
     return InvalidRecipeValue(Field.Key(field.name), found ?? self[keyPath: path], reason)

@@ -38,7 +38,7 @@ extension RecipeGroup {
   /// The keys that are part of this group, with those inside their values.
   public var notes: [RecipeNote] {
     Self.fields.filter { $0.isPart(of: self) }.map { field in
-      let value = self[keyPath: field.path] as? any DocumentedKeys
+      let value = field.value(self) as? any DocumentedKeys
       return RecipeNote(
         key: field.name, meaning: field.meaning, freedom: field.freedom, inner: value?.notes ?? [])
     }

@@ -51,8 +51,6 @@ private func documentedType(_ type: Any.Type) -> ((any DocumentedKeys.Type)?, is
 }
 
 extension RecipeField {
-  fileprivate var valueType: Any.Type { type(of: path).valueType }
-
   fileprivate var row: RecipeTable.Row {
     let valid = condition.map { $0.hasPrefix("it must be ") ? String($0.dropFirst(11)) : $0 }
     let values = [form ?? valueForm(of: valueType), valid].compactMap { $0 }
@@ -66,7 +64,7 @@ extension RecipeField {
   private var standardText: String {
     if isRequired { return "required" }
     if let standard { return standard.words }
-    let value = Group.defaults[keyPath: path]
+    let value: Any = value(Group.defaults)
     if (value as? any OptionalValue)?.isNil == true { return "none" }
     guard let value = value as? any Encodable, let text = try? RecipeWriter.line(value) else {
       return ""

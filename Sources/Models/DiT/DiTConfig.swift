@@ -60,11 +60,7 @@ public struct DiTConfig {
 
   /// Checks that the sizes fit each other.
   public func validate() throws {
-    guard execution != .unrolled || SizeLimit.unrolledLayers.contains(depth) else {
-      throw invalid(
-        \.execution, found: execution.rawValue,
-        "a stack of \(depth) layers is compiled as a loop: set it to scanned or recomputed")
-    }
+    try check(execution, \.execution, depth: depth)
     guard size % patch == 0 else {
       throw invalid(\.patch, "it must divide the size, \(size)")
     }
