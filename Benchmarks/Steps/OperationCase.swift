@@ -82,7 +82,9 @@ struct OperationCase: Sendable {
       $0[0].max([1]) + $0[0].argmax(1).cast(to: $0[0].dtype) * 0.1
     },
     OperationCase("maximum pooling", [[2, 8, 8, 4]]) { $0[0].maxPool(2) },
-    OperationCase("average pooling", [[2, 8, 8, 4]]) { $0[0].averagePool(3, stride: 2, padding: 1) },
+    OperationCase("average pooling", [[2, 8, 8, 4]]) {
+      $0[0].averagePool(3, stride: 2, padding: 1)
+    },
     OperationCase("nearest upsampling", [[2, 5, 4, 8]]) { $0[0].upsampledNearest(2) },
   ]
 
