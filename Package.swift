@@ -5,7 +5,7 @@ let package = Package(
   name: "twinflow",
   products: [
     .executable(name: "twinflow", targets: ["twinflow"]),
-    .library(name: "TwinFlow", targets: ["Flow", "Models", "Training", "Evaluation"]),
+    .library(name: "TwinFlow", targets: ["Flow", "Models", "Pipelines", "Training", "Evaluation"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -30,81 +30,115 @@ let package = Package(
     .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
 
     // The engine.
-    .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels", "CXXHash", "Files"]),
+    .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
     .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis", "CSystem"]),
+    .target(name: "Runtime", dependencies: ["Files", "PJRT", "Tensors", "Processes"]),
 
     // Networks and how they are trained.
     .target(name: "Recipe", dependencies: ["Files", "Yams"]),
     .target(name: "Layers", dependencies: ["Tensors"]),
     .target(name: "Optimizers", dependencies: ["Tensors"]),
-    .target(name: "Weights", dependencies: ["Files", "PJRT", "Tensors", "Layers"]),
+    .target(name: "Weights", dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(
-      name: "Models", dependencies: ["Tensors", "Recipe", "Layers", "Weights", "Flow"]),
+      name: "Models", dependencies: ["Files", "Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
-    .target(name: "Golden", dependencies: ["Tensors", "Layers", "Optimizers", "Weights", "Flow"]),
+    .target(
+      name: "Golden",
+      dependencies: ["Tensors", "Runtime", "Layers", "Optimizers", "Weights", "Flow", "Models"]),
+
+    // What generation needs: neither optimizers nor data sets.
+    .target(
+      name: "Pipelines",
+      dependencies: [
+        "Files", "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models",
+      ]),
 
     // Data in, pictures and figures out.
-    .target(name: "Datasets", dependencies: ["CZlib", "Files"]),
+    .target(name: "Datasets", dependencies: ["CZlib", "Files", "Tensors", "Recipe"]),
     .target(name: "Pictures", dependencies: ["CCairo", "CPNG", "Files"]),
     .target(
       name: "Training",
       dependencies: [
-        "Files", "Tensors", "Processes", "Recipe", "Layers", "Optimizers", "Weights", "Flow",
-        "Models", "Datasets",
+        "Files", "Tensors", "Runtime", "Recipe", "Layers", "Optimizers", "Weights", "Flow",
+        "Models", "Pipelines", "Datasets",
       ]),
     .target(
       name: "Evaluation",
       dependencies: [
-        "CLAPACKE", "Files", "Tensors", "Recipe", "Layers", "Weights", "Flow", "Models", "Datasets",
-        "Training",
+        "CLAPACKE", "Files", "Tensors", "Runtime", "Layers", "Flow", "Models", "Pipelines",
+        "Datasets",
+      ]),
+    .target(
+      name: "Comparison",
+      dependencies: [
+        "Files", "Tensors", "Runtime", "Recipe", "Weights", "Flow", "Models", "Pipelines",
+        "Datasets", "Training", "Evaluation",
       ]),
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "CSystem", "Files", "Tensors", "Processes", "Recipe", "Layers", "Weights", "Flow", "Models",
-        "Golden", "Datasets", "Pictures", "Training", "Evaluation",
+        "CSystem", "Files", "Tensors", "Processes", "Runtime", "Recipe", "Layers", "Weights",
+        "Flow",
+        "Models", "Pipelines", "Golden", "Datasets", "Pictures", "Training", "Evaluation",
+        "Comparison",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "twinflow-bench",
       dependencies: [
-        "Tensors", "Recipe", "Layers", "Optimizers", "Flow", "Models", "Training",
+        "Tensors", "Runtime", "Recipe", "Layers", "Flow", "Models", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/Steps"),
 
     // What tests share, and the tests.
-    .target(name: "TestSupport", dependencies: ["PJRT", "Tensors"], path: "Tests/Support"),
-    .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT"]),
+    .target(
+      name: "TestSupport", dependencies: ["PJRT", "Tensors", "Runtime"], path: "Tests/Support"),
+    .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT", "TestSupport"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "ProcessesTests", dependencies: ["PJRT", "Processes"]),
     .testTarget(name: "FilesTests", dependencies: ["CFiles", "Files"]),
     .testTarget(
       name: "WeightsTests",
-      dependencies: ["Files", "PJRT", "Tensors", "Layers", "Weights", "TestSupport"]),
+      dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers", "Weights", "TestSupport"]),
     .testTarget(name: "DatasetsTests", dependencies: ["CZlib", "Files", "Datasets"]),
     .testTarget(name: "PicturesTests", dependencies: ["Files", "Pictures"]),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "LayersTests", dependencies: ["Tensors", "Layers", "TestSupport"]),
     .testTarget(name: "OptimizersTests", dependencies: ["Tensors", "Optimizers", "TestSupport"]),
     .testTarget(
+      name: "PipelinesTests",
+      dependencies: [
+        "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pipelines", "TestSupport",
+      ]),
+    .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Files", "PJRT", "Tensors", "Recipe", "Layers", "Weights", "Flow", "Models", "Datasets",
-        "Training",
+        "Files", "PJRT", "Tensors", "Runtime", "Recipe", "Weights", "Flow", "Pipelines", "Datasets",
+        "Training", "TestSupport",
       ]),
     .testTarget(
       name: "EvaluationTests",
-      dependencies: ["Tensors", "Recipe", "Weights", "Datasets", "Training", "Evaluation"]),
-    .testTarget(name: "CommandTests", dependencies: ["twinflow", "Pictures", "Evaluation"]),
+      dependencies: ["Tensors", "Runtime", "Pipelines", "Datasets", "Evaluation"]),
+    .testTarget(
+      name: "ComparisonTests",
+      dependencies: [
+        "Runtime", "Recipe", "Weights", "Pipelines", "Datasets", "Training", "Evaluation",
+        "Comparison",
+      ]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["twinflow", "Pictures", "Evaluation", "Comparison"]),
     .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden"]),
     .testTarget(name: "RecipeTests", dependencies: ["Files", "Recipe"]),
     .testTarget(
       name: "FlowTests", dependencies: ["Tensors", "Recipe", "Layers", "Flow", "TestSupport"]),
     .testTarget(
       name: "ModelsTests",
-      dependencies: ["Tensors", "Recipe", "Layers", "Flow", "Models", "TestSupport"]),
+      dependencies: [
+        "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models", "TestSupport",
+      ]),
   ]
 )

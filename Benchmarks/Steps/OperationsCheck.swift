@@ -1,6 +1,6 @@
 import Foundation
+import Runtime
 import Tensors
-import Training
 
 /// Computes operations and their gradients on a device, and compares with their plain form on the CPU
 /// in f64.

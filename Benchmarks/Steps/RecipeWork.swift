@@ -1,3 +1,4 @@
+import Runtime
 import Foundation
 import Models
 import Recipe
@@ -8,8 +9,7 @@ import Training
 /// device.
 extension Bench {
   /// Times steps of a training run.
-  func runRecipe(on engine: Engine) throws {
-    let recipe = try decoded()
+  func runRecipe(_ recipe: TrainingRecipe, on engine: Engine) throws {
     let trainer = try Trainer(recipe, on: engine, start: .replacing)
     let compilation = trainer.function.compilation
     emit([
@@ -26,6 +26,25 @@ extension Bench {
     try emitMemory(engine)
   }
 
+  /// Measures which share of the time the devices wait between the steps of a run: with data and steps
+  /// prepared one after the other, and while a step runs.
+  func measureWaiting(_ recipe: TrainingRecipe, on engine: Engine) throws {
+    var recipe = recipe
+    recipe.steps = warmup + steps
+    for overlaps in [false, true] {
+      let trainer = try Trainer(
+        recipe, on: engine, start: .replacing, by: "bench", overlapping: overlaps
+      ) { _ in }
+      let start = ContinuousClock.now
+      try trainer.run()
+      emit([
+        "overlapping": overlaps, "steps": recipe.steps,
+        "waiting_percent": 100 * (trainer.waitingShare ?? .nan),
+        "seconds": (ContinuousClock.now - start).seconds,
+      ])
+    }
+  }
+
   /// Counts the operations of a step by compiling it for the CPU.
   func countRecipe() throws {
     let plan = try Plan(decoded(), on: Engine().client)
@@ -38,14 +57,15 @@ extension Bench {
     let weights = try engine.compile(Named()) { _ in
       model.weights.initialized(Key(seed: 1)).mapValues { $0.cast(to: .bfloat16) }
     }(Named())
-    let shape = [1] + model.sample.shape.sizes
+    let shape = [1] + model.sampleShape().sizes
     let function = try engine.compile(weights.types.prefixed("weights")) { a in
       let network = model.velocityModel(a.group("weights"))!
       let noise = Key(seed: 2).normal(Shape(shape), .bfloat16)
       let time = Tensor.ones([1], .bfloat16)
       let y = network(
         noise, time: time, target: time.zerosLike,
-        condition: Named([("label", .zeros([1], .int32))]))
+        condition: Named(
+          model.conditions.map { ($0.name, .zeros($0.type(batch: 1).shape, $0.dtype)) }))
       return Named([("mean", y.cast(to: .float32).mean())])
     }
     let arguments = weights.prefixed("weights")
@@ -63,7 +83,7 @@ extension Bench {
     try emitMemory(engine)
   }
 
-  private func decoded() throws -> TrainingRecipe {
+  func decoded() throws -> TrainingRecipe {
     guard let recipe else { preconditionFailure("--recipe names the work") }
     return try RecipeDecoder.decode(
       TrainingRecipe.self, contentsOf: recipe, settings: settings.map { try RecipeSetting($0) })

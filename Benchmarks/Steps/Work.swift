@@ -1,8 +1,9 @@
+import Runtime
 import Flow
 import Foundation
 import Layers
 import Models
-import Optimizers
+import Recipe
 import Tensors
 import Training
 
@@ -30,92 +31,62 @@ struct PreparedWork {
 }
 
 extension Bench.Work {
+  /// The network of the works that need no recipe.
   private var model: ModelConfig {
     switch self {
-    case .unetStep, .unetSample: return .tutorialUNet(TutorialUNetConfig())
+    case .unetStep, .unetSample: return ModelConfig(TutorialUNetConfig())
     case .ditGradient:
       var config = DiTConfig()
       (config.patch, config.width, config.heads) = (2, 384, 6)
-      return .dit(config)
+      return ModelConfig(config)
     case .deepStep:
       var config = DiTConfig()
       (config.depth, config.execution) = (60, .scanned)
-      return .dit(config)
-    case .ditStep, .ditSample, .product, .decoder, .recipe, .count, .evaluation,
+      return ModelConfig(config)
+    case .ditStep, .ditSample, .product, .decoder, .recipe, .waiting, .count, .evaluation,
       .operations:
       var config = DiTConfig()
       config.patch = 2
-      return .dit(config)
+      return ModelConfig(config)
     }
+  }
+
+  /// The training run whose step is timed, nil for other works.
+  func recipe(output: String) throws -> TrainingRecipe? {
+    let (preset, rate, batch): (String, String, Int)
+    switch self {
+    case .unetStep: (preset, rate, batch) = ("tutorial", "2e-4", 128)
+    case .ditStep: (preset, rate, batch) = ("twinflow", "3e-4", 64)
+    case .deepStep: (preset, rate, batch) = ("twinflow", "3e-4", 8)
+    default: return nil
+    }
+    let yaml = """
+      model: \(model)
+      objective: {preset: \(preset)}
+      data: {kind: noise, size: 28, channels: 1}
+      optimizer: {kind: adamw, learning_rate: \(rate), max_grad_norm: 1}
+      batch: \(batch)
+      steps: 1000
+      output: \(output)
+      """
+    return try RecipeDecoder.decode(yaml: yaml, file: rawValue)
   }
 
   func prepare(on engine: Engine) throws -> PreparedWork {
     switch self {
-    case .unetStep:
-      return try step(
-        on: engine, batch: 128, rate: 2e-4, objective: TutorialTwinFlow(TutorialSettings()))
-    case .ditStep:
-      return try step(
-        on: engine, batch: 64, rate: 3e-4, objective: TwinFlow(TwinFlowSettings(), batch: 64))
-    case .deepStep:
-      return try step(
-        on: engine, batch: 8, rate: 3e-4, objective: TwinFlow(TwinFlowSettings(), batch: 8))
     case .ditGradient: return try gradient(on: engine, batch: 32)
     case .decoder: return try decoder(on: engine)
     case .unetSample, .ditSample: return try sample(on: engine)
-    case .product, .recipe, .count, .evaluation, .operations:
-      preconditionFailure("\(self) has a way of its own")
+    case .unetStep, .ditStep, .deepStep, .product, .recipe, .waiting, .count, .evaluation,
+      .operations:
+      preconditionFailure("\(self) is prepared elsewhere")
     }
-  }
-
-  private func step(
-    on engine: Engine, batch: Int, rate: Double, objective: any Objective
-  ) throws -> PreparedWork {
-    let (model, optimizer) = (model, AdamW())
-    let declared = model.weights
-    var arguments = try engine.compile(Named()) { _ in
-      let weights = declared.initialized(Key(seed: 1))
-      var state = weights.prefixed("weights").merging(weights.prefixed("average"))
-      let moments = optimizer.state(for: weights.mapValues(\.type))
-      state.merge(moments.mapValues { .zeros($0.shape, $0.dtype) }.prefixed("optimizer"))
-      state["step"] = .constant(0, .float32)
-      state["decay"] = .constant(0, .float32)
-      return state
-    }(Named())
-    let state = Set(arguments.names)
-    let image = model.sample.shape.sizes
-    let pixels = (0..<batch * image.reduce(1, *)).map { Float(sin(Double($0 % 1009) * 0.05)) }
-    arguments["images"] = try engine.array(pixels, shape: [batch] + image)
-    arguments["labels"] = try engine.array(
-      (0..<batch).map { Int32($0 % 10) }, shape: [batch])
-    let function = try engine.compile(arguments.types, donating: state.contains) { a in
-      let (weights, step, decay) = (a.group("weights"), a["step"]!, a["decay"]!)
-      let average = a.group("average").averaged(with: weights, rate: decay)
-      let labels = a["labels"]!
-      let loss = objective(
-        Networks(
-          live: model.velocityModel(weights)!, target: model.velocityModel(average.stopGradient())!),
-        Samples(
-          data: a["images"]!, condition: Named([("label", labels)]),
-          unconditional: Named([("label", labels.zerosLike + 10)])),
-        key: Key(seed: 7).folded(step.cast(to: .int32)))
-      let gradients = loss.total.gradients(for: weights).clipped(toNorm: 1).values
-      let updated = optimizer.update(
-        weights, gradients, a.group("optimizer"), rate: .constant(rate, .float32), step: step)
-      var results = updated.weights.prefixed("weights").merging(average.prefixed("average"))
-      results.merge(updated.state.prefixed("optimizer"))
-      results["step"] = step + 1
-      results["decay"] = decay + (1 - decay) * (0.99 - decay) * 0.5
-      results["loss"] = loss.total
-      return results
-    }
-    return PreparedWork(function: function, arguments: arguments, value: "loss")
   }
 
   /// A forward and a backward run of the network.
   private func gradient(on engine: Engine, batch: Int) throws -> PreparedWork {
     let model = model
-    let image = model.sample.shape.sizes
+    let image = model.sampleShape().sizes
     let weights = try engine.compile(Named()) { _ in
       model.weights.initialized(Key(seed: 1))
     }(Named())
@@ -124,12 +95,12 @@ extension Bench.Work {
     arguments["images"] = try engine.array(pixels, shape: [batch] + image)
     arguments["times"] = try engine.array(
       (0..<batch).map { Float($0) / Float(batch) }, shape: [batch])
-    arguments["labels"] = try engine.array((0..<batch).map { Int32($0 % 10) }, shape: [batch])
+    arguments["classes"] = try engine.array((0..<batch).map { Int32($0 % 10) }, shape: [batch])
     let function = try engine.compile(arguments.types) { a in
       let weights = a.group("weights")
       let velocity = model.velocityModel(weights)!(
         a["images"]!, time: a["times"]!, target: a["times"]!,
-        condition: Named([("label", a["labels"]!)]))
+        condition: Named([("class", a["classes"]!)]))
       let loss = (velocity - a["images"]!).squared().mean()
       var results = loss.gradients(for: weights).prefixed("gradients")
       results["loss"] = loss
@@ -140,15 +111,19 @@ extension Bench.Work {
 
   /// One picture of 256 × 256 from latents.
   private func decoder(on engine: Engine) throws -> PreparedWork {
-    let config = ImageDecoderConfig()
-    let declared = Scope.declare { ImageDecoder($0, config) }
+    var config = AutoencoderKLConfig()
+    config.latentChannels = 16
+    config.widths = [128, 256, 512, 512]
+    config.blocks = 2
+    (config.hasMiddleAttention, config.hasDecoderConvolution) = (false, false)
+    let declared = Scope.declare { AutoencoderKLDecoder($0, config) }
     let weights = try engine.compile(Named()) { _ in declared.initialized(Key(seed: 1)) }(Named())
     var arguments = weights.prefixed("weights")
     let count = 32 * 32 * config.latentChannels
     arguments["latents"] = try engine.array(
       (0..<count).map { Float(sin(Double($0 % 1009))) }, shape: [1, 32, 32, config.latentChannels])
     let function = try engine.compile(arguments.types) { a in
-      let decoder = Scope.bind(a.group("weights")) { ImageDecoder($0, config) }
+      let decoder = Scope.bind(a.group("weights")) { AutoencoderKLDecoder($0, config) }
       return Named([("mean", decoder(a["latents"]!).mean())])
     }
     return PreparedWork(function: function, arguments: arguments, value: "mean")
@@ -161,13 +136,13 @@ extension Bench.Work {
     }(Named())
     var arguments = weights.prefixed("weights")
     arguments["key"] = try engine.array([1, 2] as [UInt64], shape: [2])
-    arguments["labels"] = try engine.array(
+    arguments["classes"] = try engine.array(
       (0..<batch).map { Int32($0 % 10) }, shape: [batch])
     let function = try engine.compile(arguments.types) { a in
-      let noise = Key(a["key"]!).normal(Shape([batch] + model.sample.shape.sizes))
+      let noise = Key(a["key"]!).normal(Shape([batch] + model.sampleShape().sizes))
       let images = Sampler(.preset(1))(
         model.velocityModel(a.group("weights"))!, noise: noise,
-        condition: Named([("label", a["labels"]!)]), key: Key(seed: 1))
+        condition: Named([("class", a["classes"]!)]), key: Key(seed: 1))
       return Named([("mean", images.mean())])
     }
     return PreparedWork(function: function, arguments: arguments, value: "mean")

@@ -1,3 +1,4 @@
+import Runtime
 import ArgumentParser
 import Foundation
 import Tensors
@@ -24,6 +25,8 @@ struct Bench: ParsableCommand {
     case product
     /// A training run by a recipe.
     case recipe
+    /// How long the devices wait for the host in a run by a recipe.
+    case waiting
     /// The operations of a recipe's step, without running it.
     case count
     /// An evaluation of a recipe's network.
@@ -68,12 +71,21 @@ struct Bench: ParsableCommand {
     }
     let engine = try Engine(device: device, kernels: kernels)
     switch work {
-    case .recipe: try runRecipe(on: engine)
+    case .recipe: try runRecipe(decoded(), on: engine)
+    case .waiting: try measureWaiting(decoded(), on: engine)
     case .evaluation: try runEvaluation(on: engine)
     case .operations:
       guard try OperationsCheck(on: engine).run() else { throw ExitCode.failure }
     case .product: try run(PreparedWork.product(size, half ? .bfloat16 : .float32, on: engine))
-    default: try run(work.prepare(on: engine))
+    default:
+      let folder =
+        NSTemporaryDirectory() + "twinflow-bench-\(ProcessInfo.processInfo.processIdentifier)"
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      if let recipe = try work.recipe(output: folder) {
+        try runRecipe(recipe, on: engine)
+      } else {
+        try run(work.prepare(on: engine))
+      }
     }
   }
 

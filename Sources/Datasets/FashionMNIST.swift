@@ -9,7 +9,7 @@ public struct FashionMNIST: Sendable {
   }
 
   /// The names of the classes, by number.
-  public static let classes = [
+  public static let classNames = [
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot",
   ]
 
@@ -24,8 +24,8 @@ public struct FashionMNIST: Sendable {
   public let size = 28
   /// The grey values of all pictures, row-major, 0 is black.
   public let pixels: [UInt8]
-  /// The classes' numbers.
-  public let labels: [UInt8]
+  /// Each picture's class, an index into `classNames`.
+  public let classes: [UInt8]
 
   /// Reads a part of the set from its gzip files.
   ///
@@ -35,26 +35,26 @@ public struct FashionMNIST: Sendable {
     let folder = folder ?? Self.folder
     let package = "dataset-fashion-mnist"
     let imagePath = "\(folder)/\(part.rawValue)-images-idx3-ubyte.gz"
-    let labelPath = "\(folder)/\(part.rawValue)-labels-idx1-ubyte.gz"
+    let classPath = "\(folder)/\(part.rawValue)-labels-idx1-ubyte.gz"
     let images = try IDX(gzip: imagePath, rank: 3, package: package)
-    let labels = try IDX(gzip: labelPath, rank: 1, package: package)
+    let classes = try IDX(gzip: classPath, rank: 1, package: package)
     guard images.sizes[0] > 0, images.sizes[1...] == [28, 28] else {
       throw DatasetError.inconsistent(
         path: imagePath, reason: "its pictures are \(images.sizes), [count, 28, 28] is expected")
     }
-    guard labels.sizes[0] == images.sizes[0] else {
+    guard classes.sizes[0] == images.sizes[0] else {
       throw DatasetError.inconsistent(
-        path: labelPath,
-        reason: "it has \(labels.sizes[0]) labels for \(images.sizes[0]) pictures")
+        path: classPath,
+        reason: "it has \(classes.sizes[0]) classes for \(images.sizes[0]) pictures")
     }
-    guard labels.bytes.allSatisfy({ $0 < Self.classes.count }) else {
+    guard classes.bytes.allSatisfy({ $0 < Self.classNames.count }) else {
       throw DatasetError.inconsistent(
-        path: labelPath, reason: "a label is \(labels.bytes.max() ?? 0), they go from 0 to 9")
+        path: classPath, reason: "a class is \(classes.bytes.max() ?? 0), they go from 0 to 9")
     }
     self.part = part
     count = images.sizes[0]
     pixels = images.bytes
-    self.labels = labels.bytes
+    self.classes = classes.bytes
   }
 
   /// Some pictures within ±1, `[indices, 28, 28, 1]`.

@@ -13,7 +13,7 @@ public enum Noise {
   ///   - number: the number of the batch among those of the seed.
   public static func batch(
     _ count: Int, elements: Int, seed: UInt64, number: UInt64
-  ) -> (samples: [Float], labels: [Int32]) {
+  ) -> (samples: [Float], classes: [Int32]) {
     var random = SplitMix64(seed &* 0x9E37_79B9_7F4A_7C15 &+ number)
     random = SplitMix64(random.next())
     let scale = 3.0.squareRoot()

@@ -4,7 +4,7 @@ import Tensors
 public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   /// Images have another shape than the classifier takes.
   case otherShape(source: String, found: Shape, classifier: String, expected: Shape)
-  /// A label is none of the classifier's classes.
+  /// A class of the data is none of the classifier's.
   case otherClasses(classifier: String, classes: Int, found: Int)
   /// A network knows fewer classes than the classifier that is to judge its samples.
   case fewerClasses(path: String, found: Int, classifier: String, expected: Int)
@@ -25,7 +25,7 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
         + "\(expected). Evaluate a network that makes such images, or name a classifier of its own "
         + "images with --classifier."
     case .otherClasses(let classifier, let classes, let found):
-      "The data has the label \(found); the classifier \(classifier) knows the classes 0 to "
+      "The data has the class \(found); the classifier \(classifier) knows the classes 0 to "
         + "\(classes - 1). Name a classifier of all classes with --classifier."
     case .fewerClasses(let path, let found, let classifier, let expected):
       "The network \(path) knows \(found) classes and the classifier \(classifier) \(expected). "

@@ -3,7 +3,8 @@ import Flow
 import Layers
 import Models
 import Tensors
-import Training
+import Pipelines
+import Runtime
 
 /// Measures sets of images by a classifier's eyes.
 public struct Evaluator: Sendable {
@@ -30,18 +31,19 @@ public struct Evaluator: Sendable {
 
   /// Loads a classifier's weights.
   ///
-  /// - Throws: `TrainingError.notAClassifier` for other weights, and the errors of files.
+  /// - Throws: `PipelineError.notAClassifier` for other weights, and the errors of files.
   public init(classifier path: String, on engine: Engine) throws {
     self.engine = engine
     classifier = try ModelFile(path, on: engine)
-    guard case .classifier(let config) = classifier.model else {
-      throw TrainingError.notAClassifier(path: path)
+    guard let config = classifier.model.architecture as? ClassifierConfig else {
+      throw PipelineError.notAClassifier(path: path)
     }
     width = config.features
     let count = Self.batch
-    var arguments = classifier.weights.types.prefixed("weights")
-    arguments["images"] = TensorType(Shape([count] + classifier.model.sample.shape.sizes), .float32)
-    arguments["labels"] = TensorType([count], .int32)
+    var arguments = try classifier.weights.types.prefixed("weights")
+    arguments["images"] = TensorType(
+      Shape([count] + classifier.model.sampleShape().sizes), .float32)
+    arguments["classes"] = TensorType([count], .int32)
     arguments["count"] = TensorType([], .int32)
     function = try engine.compile(arguments) { arguments in
       let network = Scope.bind(arguments.group("weights")) { Classifier($0, config) }
@@ -51,7 +53,7 @@ public struct Evaluator: Sendable {
       let counted = Tensor.iota([count], axis: 0, .int32).less(arguments["count"]!)
       let exact = features.cast(to: .float64)
       let kept = counted.expanded([1]).select(exact, exact.zerosLike)
-      let hits = logits.argmax().equal(arguments["labels"]!).cast(to: .int32)
+      let hits = logits.argmax().equal(arguments["classes"]!).cast(to: .int32)
       return Named([
         ("sum", kept.sum([0])), ("products", kept.dot(kept, contracting: ([0], [0]))),
         ("hits", counted.select(hits, hits.zerosLike).sum()),
@@ -64,12 +66,12 @@ public struct Evaluator: Sendable {
     /// The images `[batch, …]` within ±1.
     public let images: ShardedArray
     /// The images' classes, as many as a batch has.
-    public let labels: [Int32]
+    public let classes: [Int32]
 
     /// Makes a batch.
-    public init(images: ShardedArray, labels: [Int32]) {
+    public init(images: ShardedArray, classes: [Int32]) {
       self.images = images
-      self.labels = labels
+      self.classes = classes
     }
   }
 
@@ -77,10 +79,10 @@ public struct Evaluator: Sendable {
   ///
   /// - Parameters:
   ///   - counts: how many images, 2 or more each.
-  ///   - make: for the number of a batch its images and labels; what lies beyond the largest set is
+  ///   - make: for the number of a batch its images and their classes; what lies beyond the largest set is
   ///     not looked at.
   /// - Returns: what is known of each set.
-  /// - Throws: `EvaluationError.otherClasses` for labels that the classifier does not know,
+  /// - Throws: `EvaluationError.otherClasses` for classes that the classifier does not know,
   ///   `featuresNotFinite`, and what `make` throws.
   public func measure(
     _ counts: [Int], _ make: (Int) throws -> Batch
@@ -106,14 +108,14 @@ public struct Evaluator: Sendable {
   private func adding(
     _ batch: Batch, count: Int, to measurement: Measurement
   ) throws -> Measurement {
-    let classes = classifier.model.sample.classes
-    if let wrong = batch.labels.prefix(count).first(where: { $0 < 0 || $0 >= classes }) {
+    let classes = classifier.model.classes
+    if let wrong = batch.classes.prefix(count).first(where: { $0 < 0 || $0 >= classes }) {
       throw EvaluationError.otherClasses(
         classifier: classifier.path, classes: classes, found: Int(wrong))
     }
-    var arguments = classifier.weights.prefixed("weights")
+    var arguments = try classifier.weights.prefixed("weights")
     arguments["images"] = batch.images
-    arguments["labels"] = try engine.array(batch.labels, shape: [Self.batch])
+    arguments["classes"] = try engine.array(batch.classes, shape: [Self.batch])
     arguments["count"] = try engine.array([Int32(count)], shape: [])
     let results = try function(arguments)
     let sum: [Double] = try results["sum"]!.array()
@@ -142,7 +144,7 @@ public struct Evaluator: Sendable {
       let indices = (number * Self.batch..<(number + 1) * Self.batch).map { min($0, set.count - 1) }
       let images = try engine.array(
         set.images(indices), shape: [Self.batch, set.size, set.size, 1])
-      return Batch(images: images, labels: indices.map { Int32(set.labels[$0]) })
+      return Batch(images: images, classes: indices.map { Int32(set.classes[$0]) })
     }
     guard measured.allSatisfy(\.features.varies) else {
       throw EvaluationError.featuresConstant(classifier: classifier.path)
@@ -160,26 +162,25 @@ public struct Evaluator: Sendable {
   /// - Parameter name: what messages call the model.
   /// - Throws: `EvaluationError.otherShape`, and `fewerClasses` where it knows fewer classes.
   public func check(_ model: ModelConfig, _ name: String) throws {
-    let (shape, classes) = model.sample
-    try checkShape(shape, of: name)
-    guard classes >= classifier.model.sample.classes else {
+    try checkShape(model.sampleShape(), of: name)
+    guard model.classes >= classifier.model.classes else {
       throw EvaluationError.fewerClasses(
-        path: name, found: classes, classifier: classifier.path,
-        expected: classifier.model.sample.classes)
+        path: name, found: model.classes, classifier: classifier.path,
+        expected: classifier.model.classes)
     }
   }
 
   private func checkShape(_ shape: Shape, of source: String) throws(EvaluationError) {
-    let expected = classifier.model.sample.shape
+    let expected = classifier.model.sampleShape()
     guard shape == expected else {
       throw .otherShape(
         source: source, found: shape, classifier: classifier.path, expected: expected)
     }
   }
 
-  /// The labels of a batch: equally many of each class.
-  public var labels: [Int32] {
-    let classes = classifier.model.sample.classes
+  /// The classes of a batch of generated images: equally many of each.
+  public var classes: [Int32] {
+    let classes = classifier.model.classes
     return (0..<Self.batch).map { Int32($0 % classes) }
   }
 }

@@ -1,20 +1,20 @@
-/// Which part of generated points lies where real ones do: precision in the sense of
+/// The fraction of generated points lies where real ones do: precision in the sense of
 /// Kynkäänniemi and others, "Improved precision and recall metric", 2019, with one radius for all.
 ///
 /// The sliced Wasserstein distance hardly sees points between the arms of a spiral; this does.
-struct PointPrecision {
+public struct PointPrecision: Sendable {
   private let real: [Float]
   private let radius: Float
 
   /// Takes real points; the radius is what 99 of 100 other real points have to their nearest one.
-  init(real: [Float], others: [Float]) {
+  public init(real: [Float], others: [Float]) {
     self.real = real
     let distances = Self.squares(others, real).sorted()
     radius = distances.isEmpty ? 0 : distances[distances.count * 99 / 100]
   }
 
-  /// The part of some points, x and y of each, that lies within the radius of a real one.
-  func callAsFunction(_ points: [Float]) -> Double {
+  /// The fraction of points, x and y of each, that lies within the radius of a real one.
+  public func callAsFunction(_ points: [Float]) -> Double {
     let near = Self.squares(points, real).count { $0 <= radius }
     return Double(near) / Double(max(1, points.count / 2))
   }

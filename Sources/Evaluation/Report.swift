@@ -1,7 +1,8 @@
 import Files
 import Flow
 import Foundation
-import Training
+import Pipelines
+import Runtime
 
 /// What was measured of generators and of real pictures, as a table and as JSON.
 public struct Report: Codable, Equatable, Sendable {
@@ -100,7 +101,7 @@ extension Evaluator {
   ///   - reference: the statistics of the test set.
   ///   - progress: told after every batch how many pictures have been made.
   /// - Throws: `EvaluationError` where the classifier does not fit the network,
-  ///   `TrainingError.imagesNotFinite`, and the plugin's errors.
+  ///   `PipelineError.imagesNotFinite`, and the plugin's errors.
   public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
     samples: [Int], seed: UInt64, reference: FeatureStatistics, on engine: Engine,
@@ -108,18 +109,20 @@ extension Evaluator {
   ) throws -> [Report.Row] {
     let guidance = guidance ?? file.card.guidance
     try check(file)
-    let generator = try Generator(
-      file, settings, guidance: guidance, batch: Self.batch, on: engine)
+    let generator = try Generator(file, batch: Self.batch, on: engine)
+    try generator.prepare(settings, guidance: guidance)
     let clock = ContinuousClock()
     var (making, made) = (Duration.zero, 0)
-    let labels = self.labels
+    let classes = self.classes
+    let prompts = classes.map { Prompt.classNumber(Int($0)) }
     let results = try measure(samples) { number in
       progress(number * Self.batch)
       let start = clock.now
-      let images = try generator(labels: labels, seed: seed, number: number)
+      let images = try generator(
+        prompts, settings, guidance: guidance, seed: seed, number: number)
       making += clock.now - start
       made += Self.batch
-      return Batch(images: images, labels: labels)
+      return Batch(images: images, classes: classes)
     }
     let seconds = making / .seconds(1) / Double(max(1, made))
     return try results.map { result in

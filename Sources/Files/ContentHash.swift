@@ -26,13 +26,22 @@ public final class ContentHash {
     text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
   }
 
+  /// The hash, 16 bytes.
+  public var bytes: [UInt8] {
+    let hash = XXH3_128bits_digest(state)
+    return [hash.high64, hash.low64].flatMap { withUnsafeBytes(of: $0.bigEndian, Array.init) }
+  }
+
   /// The hash as 32 hexadecimal digits.
   public var text: String {
-    let hash = XXH3_128bits_digest(state)
-    return [hash.high64, hash.low64].map { half in
-      let digits = String(half, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The hash of bytes.
+  public static func of(_ bytes: [UInt8]) -> ContentHash {
+    let hash = ContentHash()
+    bytes.withUnsafeBytes { hash.add($0) }
+    return hash
   }
 
   /// The hash of a text.

@@ -2,11 +2,29 @@ import Tensors
 
 /// What a network is trained to do: from its evaluations on a batch to a loss.
 public protocol Objective: Sendable {
-  /// The loss of a batch and what is worth knowing of it.
-  func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss
+  /// Draws everything random of a step on a batch.
+  ///
+  /// Whatever mixes rows of the batch happens here, so that afterwards a batch can be dealt out to
+  /// micro-batches.
+  func draw(_ batch: Samples, key: Key) -> DrawnBatch
 
-  /// The rate of the target network's average: 0 is the live network, 1 the initial one.
-  var targetEMADecay: Double { get }
+  /// The loss of a batch with its draws, and metrics.
+  func callAsFunction(_ networks: Networks, _ batch: DrawnBatch) -> Loss
+
+  /// The same objective on one of `count` micro-batches, each of which has its share of every group of
+  /// rows, so that the mean of their losses is the loss of the batch.
+  ///
+  /// - Throws: `FlowError.indivisibleGroup` where a group cannot be shared equally.
+  func microBatch(of count: Int) throws -> any Objective
+
+  /// The groups of rows that a batch consists of, one after the other.
+  var rowGroups: [Int] { get }
+
+  /// The groups of rows that a draw consists of, by its name.
+  func rowGroups(ofDraw name: String) -> [Int]
+
+  /// The network that targets come from.
+  var target: TargetNetwork { get }
 
   /// The networks beside the one that is trained to generate; none for most objectives.
   var auxiliaries: [Auxiliary] { get }
@@ -16,11 +34,35 @@ public protocol Objective: Sendable {
 }
 
 extension Objective {
+  /// Most objectives treat all draws as the batch.
+  public func rowGroups(ofDraw name: String) -> [Int] { rowGroups }
+
+  /// Most objectives have no target network of their own.
+  public var target: TargetNetwork { .live }
+
   /// Most objectives need one network alone.
   public var auxiliaries: [Auxiliary] { [] }
 
   /// Most objectives update it in every step.
   public var interval: Int { 1 }
+
+  /// The loss of a batch with draws from a key.
+  public func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss {
+    self(networks, draw(batch, key: key))
+  }
+}
+
+/// A batch with everything random of a step.
+public struct DrawnBatch {
+  /// The batch.
+  public let samples: Samples
+  /// The draws by name, rows first.
+  public let draws: Named<Tensor>
+
+  /// Makes a batch with draws.
+  public init(_ samples: Samples, draws: Named<Tensor>) {
+    (self.samples, self.draws) = (samples, draws)
+  }
 }
 
 /// A network of the same architecture that an objective holds beside the one that generates. It
@@ -120,5 +162,17 @@ public enum RegressionLoss: Hashable, Sendable {
       let weight = (scaled / Swift.abs(alpha - 2) + 1).power((alpha - 2) / 2)
       return square * weight.stopGradient() / c
     }
+  }
+}
+
+extension Int {
+  /// The rows of one of `count` micro-batches that share these.
+  ///
+  /// - Throws: `FlowError.indivisibleGroup`.
+  func shared(by count: Int) throws(FlowError) -> Int {
+    guard self % count == 0 else {
+      throw .indivisibleGroup(name: "The batch", rows: self, microBatches: count)
+    }
+    return self / count
   }
 }

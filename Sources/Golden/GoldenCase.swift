@@ -24,20 +24,28 @@ public struct GoldenCase: Sendable {
     case tutorial
     /// The any-step sampler.
     case sampler
+    /// A transformer with published weights.
+    case transformer
+    /// An autoencoder with published weights.
+    case autoencoder
+    /// A text encoder with published weights.
+    case textEncoder = "text_encoder"
   }
 
   /// What `config.json` says.
   struct Config: Decodable, Sendable {
     let kind: String
-    let model: Sizes
+    let model: Sizes?
+    /// The published class of the case's network.
+    let cls: String?
     let method: Method?
     let steps: Int?
     let learningRate: Double?
-    let noiseFloors: [String: Double]?
+    let noiseFloors: NoiseFloors?
     let runs: [Run]?
 
     enum CodingKeys: String, CodingKey {
-      case kind, model, method, steps, runs
+      case kind, model, cls, method, steps, runs
       case learningRate = "sgd_lr"
       case noiseFloors = "float32_vs_float64_maxabs"
     }
@@ -72,6 +80,9 @@ public struct GoldenCase: Sendable {
     } catch {
       throw GoldenError.wrongCase(path: json, reason: "\(error)")
     }
+    guard config.model != nil || kind.isNetwork else {
+      throw GoldenError.wrongCase(path: json, reason: "it has no model")
+    }
     name = URL(fileURLWithPath: path).lastPathComponent
     self.kind = kind
     self.path = path
@@ -87,6 +98,9 @@ public struct GoldenCase: Sendable {
     case .full, .lora: try checkMethod(on: client)
     case .tutorial: try checkTutorial(on: client)
     case .sampler: try checkSampler(on: client)
+    case .transformer: try checkTransformer(on: client)
+    case .autoencoder: try checkAutoencoder(on: client)
+    case .textEncoder: try checkTextEncoder(on: client)
     }
   }
 

@@ -1,3 +1,4 @@
+import Runtime
 import Tensors
 import Weights
 
@@ -31,7 +32,7 @@ struct HostArray: Sendable {
   /// One row of the first axis.
   func row(_ row: Int) -> HostArray { rows([row..<row + 1]) }
 
-  /// Every array of a file; booleans and f64 become f32.
+  /// Every array of a file; booleans, whole numbers and f64 become f32.
   ///
   /// - Throws: the errors of files, and `GoldenError.wrongCase` for other element types.
   static func read(_ path: String) throws -> Named<HostArray> {
@@ -49,6 +50,9 @@ struct HostArray: Sendable {
           case .float32: all(Float.self) { $0 }
           case .float64: all(Double.self) { Float($0) }
           case .uint8, .bool: all(UInt8.self) { Float($0) }
+          case .int16: all(Int16.self) { Float($0) }
+          case .int32: all(Int32.self) { Float($0) }
+          case .int64: all(Int64.self) { Float($0) }
           default: throw GoldenError.wrongCase(path: path, reason: "\(name) is \(type)")
           }
         return HostArray(values, type.shape.sizes)
@@ -62,16 +66,20 @@ struct HostProgram {
   private let program: Program
   private let executable: Executable
   private let client: Client
+  private let weights: Named<ShardedArray>
 
   /// Compiles a function of arrays like these; it runs once or twice, so the compiler takes little
   /// care.
+  ///
+  /// - Parameter weights: further arguments, which are on the device already.
   init(
-    _ like: Named<HostArray>, on client: Client,
+    _ like: Named<HostArray>, weights: Named<ShardedArray> = Named(), on client: Client,
     _ body: (Named<Tensor>) throws -> Named<Tensor>
   ) throws {
     self.client = client
+    self.weights = weights
     program = try Program(
-      like.mapValues(\.type), target: Target(client)
+      like.mapValues(\.type).merging(weights.types), target: Target(client)
     ) { try body($0).mapValues { $0.cast(to: .float32) } }
     var options = CompileOptions()
     if client.platformName == "cpu" {
@@ -86,7 +94,8 @@ struct HostProgram {
 
   func callAsFunction(_ arguments: Named<HostArray>) throws -> Named<HostArray> {
     let buffers = try program.arguments.names.map { name in
-      try client.buffer(arguments[name]!.values, shape: arguments[name]!.shape)
+      if let weight = weights[name] { return weight.parts[0].buffer }
+      return try client.buffer(arguments[name]!.values, shape: arguments[name]!.shape)
     }
     let results = try executable.execute(buffers).map {
       HostArray(try $0.array(of: Float.self), $0.shape)

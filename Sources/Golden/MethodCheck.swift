@@ -32,9 +32,10 @@ extension GoldenCase {
       program = try HostProgram(given, on: client) { given in
         let weights = given.group("weights")
         var (average, decay) = (given.group("average"), given["decay"]!)
-        if rate > 0, rate < 1 {
-          average = average.averaged(with: weights, rate: decay)
-          decay = decay + (1 - decay) * (rate - decay) * 0.5
+        if case .average(let final) = TargetNetwork(emaDecay: rate) {
+          let next = RampedAverage(weights: average, decay: decay)
+            .updated(with: weights, decay: final)
+          (average, decay) = (next.weights, next.decay)
         }
         let frozen = given.group("frozen")
         let live = bind(weights, frozen)
@@ -94,7 +95,7 @@ extension GoldenCase {
   /// How weights become a network.
   private var binding: (Named<Tensor>, Named<Tensor>) -> any VelocityModel {
     guard kind == .lora else { return { weights, _ in Perceptron(weights) } }
-    let scale = (config.model.lora_alpha ?? 1) / Double(config.model.lora_r ?? 1)
+    let scale = (config.model?.lora_alpha ?? 1) / Double(config.model?.lora_r ?? 1)
     return { weights, frozen in
       Perceptron(frozen.adapted(by: weights, scale: scale), takesTarget: false)
     }
@@ -190,8 +191,8 @@ extension GoldenCase {
     guard (1...1000).contains(steps) else {
       throw fail("its steps are \(steps), and 1 to 1000 were expected")
     }
-    guard kind != .lora || (config.model.lora_r ?? 1) > 0 else {
-      throw fail("its lora_r is \(config.model.lora_r ?? 0), and a number above 0 was expected")
+    guard kind != .lora || (config.model?.lora_r ?? 1) > 0 else {
+      throw fail("its lora_r is \(config.model?.lora_r ?? 0), and a number above 0 was expected")
     }
     return method
   }
@@ -314,7 +315,7 @@ extension GoldenCase {
       .times("dm_t_rand", batch.rows, isUsed: settings.twin),
     ]
     try checkInputs(batch, draws, guided: settings.enhancedRatio > 0)
-    let objective = TutorialTwinFlow(settings)
+    let objective = TutorialTwinFlow(settings, batch: batch.rows)
     var run = try Steps(self, draws: draws, targetEMADecay: settings.targetEMADecay, on: client) {
       networks, batch, draws in
       objective(

@@ -66,13 +66,25 @@ extension GoldenCase {
       return results
     }
     let all = try program(inputs)
-    return runs.enumerated().flatMap { number, run in
-      compare(run, number + start, all.group("\(number)"), twoTimes: !single)
+    var steps: [Int: CompiledSamplerStep] = [:]
+    return try runs.enumerated().flatMap { number, run in
+      let order = run.sampling_order
+      let step =
+        try steps[order]
+        ?? CompiledSamplerStep(inputs, corrects: order == 2, on: client) { inputs in
+          SecondCallAtItsTime(
+            convention.applied(to: Perceptron(inputs.group(weights), takesTarget: !single)),
+            applies: order == 2)
+        }
+      steps[order] = step
+      var found = all.group("\(number)")
+      found["stepped"] = try step.samples(run.settings!)
+      return compare(run, number + start, found, twoTimes: !single)
     }
   }
 
   private var weightsOfSampler: (prefix: String, single: Bool) {
-    let single = config.model.type?.contains("single") == true
+    let single = config.model?.type?.contains("single") == true
     let first = inputs.names.first { $0.hasPrefix("model") && $0.hasSuffix(".fc1.weight") }
     let prefix = first.map {
       String($0.prefix { $0 != "." })
@@ -103,9 +115,12 @@ extension GoldenCase {
         // A row that is not there is empty, and so differs.
         let row =
           step + 1 < samples.rowCount ? samples.row(step + 1) : HostArray([], [0])
-        list.append(
-          Comparison(
-            "\(name).samples[\(step + 1)]", actual["samples"]!.row(step), row, relative: relative))
+        // The trajectory traced as a whole, and step by step with one compiled program.
+        for way in ["samples", "stepped"] {
+          list.append(
+            Comparison(
+              "\(name).\(way)[\(step + 1)]", actual[way]!.row(step), row, relative: relative))
+        }
       }
       for half in 0..<run.sampling_order {
         let place = step * run.sampling_order + half

@@ -38,21 +38,44 @@ public struct RMSNorm {
   }
 }
 
+/// Root-mean-square normalisation whose factor is 1 + weight: Gemma Team, 2024.
+///
+/// The factor is applied in f32, before the result is rounded to the input's element type.
+public struct ZeroCentredRMSNorm {
+  let weight: Tensor
+  let epsilon: Double
+
+  /// Makes a norm with a weight for each of `width` features.
+  public init(_ scope: Scope, _ width: Int, epsilon: Double = 1e-6) {
+    weight = scope.weight("weight", [width], .zeros)
+    self.epsilon = epsilon
+  }
+
+  /// Normalises the last axis.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let wide = x.wide
+    return (wide.rmsNormalized(epsilon: epsilon) * (1 + weight.cast(to: wide.dtype)))
+      .cast(to: x.dtype)
+  }
+}
+
 /// Group normalisation of `[batch, spatial…, channels]`: Wu and He, 2018.
 public struct GroupNorm {
   let weight: Tensor
   let bias: Tensor
   let groups: Int
+  let epsilon: Double
 
   /// Makes a norm of `channels` in `groups`.
-  public init(_ scope: Scope, groups: Int, channels: Int) {
+  public init(_ scope: Scope, groups: Int, channels: Int, epsilon: Double = 1e-5) {
     weight = scope.weight("weight", [channels], .ones)
     bias = scope.weight("bias", [channels], .zeros)
     self.groups = groups
+    self.epsilon = epsilon
   }
 
   /// Normalises within groups.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.groupNormalized(groups) * weight.cast(to: x.dtype) + bias.cast(to: x.dtype)
+    x.groupNormalized(groups, epsilon: epsilon) * weight.cast(to: x.dtype) + bias.cast(to: x.dtype)
   }
 }

@@ -8,11 +8,15 @@ public struct SelfAttention {
   let heads: Int
 
   /// Makes attention over `width` features in `heads` heads.
-  public init(_ scope: Scope, width: Int, heads: Int) {
+  ///
+  /// - Parameter bias: whether the maps to queries, keys and values have one; that of the output always
+  ///   has.
+  public init(_ scope: Scope, width: Int, heads: Int, bias: Bool = true) {
     precondition(width % heads == 0, "\(width) features do not make \(heads) heads")
     let maps = ["to_q", "to_k", "to_v"].map {
       scope.linear(
-        $0, width, width, initial: .xavier(width, 3 * width), from: .embed, to: .heads)
+        $0, width, width, bias: bias, initial: .xavier(width, 3 * width), from: .embed,
+        to: .heads)
     }
     qkv = FusedMaps(maps)
     output = (scope / "to_out").linear("0", width, width, from: .heads, to: .embed)

@@ -31,6 +31,12 @@ public struct Stack<Layer> {
     weights = scope.stacked(count: count, build)
   }
 
+  /// One layer by itself, for what it shares with the network around the stack.
+  public func layer(_ index: Int) -> Layer {
+    precondition((0..<count).contains(index), "layer \(index) of a stack of \(count)")
+    return build(scope.part(weights.mapValues { $0[index] }))
+  }
+
   /// What comes out of a stack.
   public struct Outputs {
     /// The values after the last layer.
@@ -52,6 +58,21 @@ public struct Stack<Layer> {
     _ values: [Tensor], layers: Range<Int>? = nil, after chosen: [Int] = [],
     _ apply: (Layer, [Tensor]) -> [Tensor]
   ) -> Outputs {
+    outputs(values, perLayer: [], layers: layers, after: chosen) { layer, values, _ in
+      apply(layer, values)
+    }
+  }
+
+  /// Runs values through layers that differ in more than their weights, see `outputs`.
+  ///
+  /// - Parameters:
+  ///   - perLayer: tensors whose first axis is over all layers of the stack, such as the window of each
+  ///     layer's attention.
+  ///   - apply: applies a layer, given its element of each of them.
+  public func outputs(
+    _ values: [Tensor], perLayer: [Tensor], layers: Range<Int>? = nil, after chosen: [Int] = [],
+    _ apply: (Layer, [Tensor], _ own: [Tensor]) -> [Tensor]
+  ) -> Outputs {
     let layers = layers ?? 0..<count
     precondition(
       layers.lowerBound >= 0 && layers.upperBound <= count && chosen.allSatisfy(layers.contains),
@@ -59,19 +80,19 @@ public struct Stack<Layer> {
     if layers.isEmpty { return Outputs(last: values, chosen: []) }
     switch execution {
     case .unrolled:
-      let parts = weights.values.map { $0.unstack() }
+      let parts = (weights.values + perLayer).map { $0.unstack() }
       var (state, kept) = (values, [Int: [Tensor]]())
       for i in layers {
-        let own = Named(zip(weights.names, parts.map { $0[i] }))
-        state = barrier(applied(own, state, apply))
+        state = barrier(applied(parts.map { $0[i] }, state, apply))
         if chosen.contains(i) { kept[i] = state }
       }
       return Outputs(last: state, chosen: chosen.map { kept[$0]! })
     case .scanned, .recomputed:
       let result = scan(
-        values, weights.values, rounds: layers, length: count, recomputed: execution == .recomputed
-      ) { state, values in
-        let next = applied(Named(zip(weights.names, values)), state, apply)
+        values, weights.values + perLayer, rounds: layers, length: count,
+        recomputed: execution == .recomputed
+      ) { state, elements in
+        let next = applied(elements, state, apply)
         return (next, chosen.isEmpty ? [] : next)
       }
       return Outputs(
@@ -80,11 +101,13 @@ public struct Stack<Layer> {
     }
   }
 
-  /// One layer on its own weights.
+  /// One layer on its elements of the weights and of what differs beside them.
   private func applied(
-    _ weights: Named<Tensor>, _ values: [Tensor], _ apply: (Layer, [Tensor]) -> [Tensor]
+    _ elements: [Tensor], _ values: [Tensor], _ apply: (Layer, [Tensor], [Tensor]) -> [Tensor]
   ) -> [Tensor] {
-    let next = apply(build(scope.part(weights)), values)
+    let own = Named(zip(weights.names, elements))
+    let rest = Array(elements.dropFirst(weights.count))
+    let next = apply(build(scope.part(own)), values, rest)
     precondition(
       next.map(\.type) == values.map(\.type),
       "a layer turned \(values.map(\.type)) into \(next.map(\.type))")

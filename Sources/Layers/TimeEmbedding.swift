@@ -3,14 +3,22 @@ import Tensors
 extension Tensor {
   /// Sinusoidal features of times `[batch]`: cosines, then sines, `[batch, width]` in f32.
   ///
-  /// Frequencies fall from 1 to 1/`period` as `exp(−ln(period)·k/half)`; a negative time flips the
-  /// signs of the sines.
-  public func sinusoidal(_ width: Int, period: Double = 10_000) -> Tensor {
-    precondition(width % 2 == 0, "sinusoidal features come in pairs, not \(width)")
+  /// Frequencies fall from 1 to 1/`period` as `exp(−ln(period)·k/(half − shift))`; a negative time
+  /// flips the signs of the sines.
+  ///
+  /// - Parameters:
+  ///   - shift: 1 where the last frequency is to be 1/`period` itself.
+  ///   - scale: a factor of all angles.
+  public func sinusoidal(
+    _ width: Int, period: Double = 10_000, shift: Int = 0, scale: Double = 1
+  ) -> Tensor {
+    precondition(
+      width % 2 == 0 && width / 2 > shift, "sinusoidal features come in pairs, not \(width)")
     let half = width / 2
-    let exponent = Tensor.iota([half], .float32) * (1 / Double(half))
+    let exponent = Tensor.iota([half], .float32) * (1 / Double(half - shift))
     let frequencies = Tensor.constant(1 / period, .float32).power(exponent)
-    let angles = cast(to: .float32).expanded([1]) * frequencies
+    let unscaled = cast(to: .float32).expanded([1]) * frequencies
+    let angles = scale == 1 ? unscaled : unscaled * scale
     return .concatenate([angles.cos(), angles.sin()], axis: 1)
   }
 
@@ -19,13 +27,20 @@ extension Tensor {
   /// The first half of the features encodes the column, the second the row; each is sines, then
   /// cosines, with frequencies as in `sinusoidal`: Dosovitskiy and others, 2021; Peebles and Xie,
   /// 2023.
-  public static func positions(height: Int, width: Int, features: Int) -> Tensor {
+  ///
+  /// - Parameter base: the height and width that a network was trained with; the positions of other
+  ///   sizes are scaled to the same range. Without it they are 0, 1, 2 ….
+  public static func positions(
+    height: Int, width: Int, features: Int, base: Int? = nil
+  ) -> Tensor {
     precondition(features % 4 == 0, "position features come in fours, not \(features)")
     let quarter = features / 4
     let exponent = Tensor.iota([quarter], .float32) * (1 / Double(quarter))
     let frequencies = Tensor.constant(1e-4, .float32).power(exponent)
     let encode = { (axis: Int) -> Tensor in
-      let place = Tensor.iota([height, width], axis: axis, .float32).expanded([2])
+      let size = axis == 0 ? height : width
+      let index = Tensor.iota([height, width], axis: axis, .float32).expanded([2])
+      let place = base.map { $0 == size ? index : index * (Double($0) / Double(size)) } ?? index
       let angles = place * frequencies
       return .concatenate([angles.sin(), angles.cos()], axis: -1)
     }

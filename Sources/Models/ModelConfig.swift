@@ -2,93 +2,102 @@ import Flow
 import Layers
 import Recipe
 import Tensors
+import Weights
 
-/// A network by its kind and sizes, as recipes and weight files name it.
-public enum ModelConfig: Hashable, Sendable {
-  /// A class-conditional diffusion transformer.
-  case dit(DiTConfig)
-  /// The tutorial's U-Net.
-  case tutorialUNet(TutorialUNetConfig)
-  /// A perceptron for points.
-  case perceptron(PointNetworkConfig)
-  /// A classifier of images.
-  case classifier(ClassifierConfig)
+/// A network of any architecture, as recipes and weight files name it: by its kind and settings.
+public struct ModelConfig: Sendable {
+  /// The architecture with its settings.
+  public let architecture: any Architecture
 
-  /// Every weight of the network.
+  /// Wraps an architecture.
+  public init(_ architecture: any Architecture) { self.architecture = architecture }
+
+  /// The architecture's name in recipes.
+  public var kind: String { type(of: architecture).kind }
+
+  /// Every parameter of the network.
   public var weights: Named<ParameterSpec> { weights(with: nil) }
 
-  /// Every weight of the network with adapters on its linear maps.
-  public func weights(with adapters: LoRA?) -> Named<ParameterSpec> {
-    switch self {
-    case .dit(let config): Scope.declare(adapters: adapters) { DiT($0, config) }
-    case .tutorialUNet(let config):
-      Scope.declare(adapters: adapters) { TutorialUNet($0, config) }
-    case .perceptron(let config): Scope.declare(adapters: adapters) { PointNetwork($0, config) }
-    case .classifier(let config): Scope.declare(adapters: adapters) { Classifier($0, config) }
-    }
+  /// Every parameter of the network with LoRA on its linear maps.
+  public func weights(with lora: LoRA?) -> Named<ParameterSpec> {
+    architecture.declared(with: lora)
   }
 
-  /// The paths of the linear maps, which adapters can be put on.
+  /// The paths of the linear maps, which LoRA can be put on.
   public var linearMaps: [String] {
     weights(with: LoRA(rank: 1, alpha: 1)).names.filter { $0.hasSuffix(".lora_A.weight") }
       .map { String($0.dropLast(".lora_A.weight".count)) }
   }
 
-  /// The network as a velocity model bound to weights, nil for a classifier.
+  /// Whether the network can generate; a classifier cannot.
+  public var isGenerative: Bool { type(of: architecture).isGenerative }
+
+  /// The network as a velocity model bound to weights, nil for one that cannot generate.
   public func velocityModel(
-    _ weights: Named<Tensor>, adapters: LoRA? = nil
+    _ weights: Named<Tensor>, lora: LoRA? = nil
   ) -> (any VelocityModel)? {
-    switch self {
-    case .dit(let config): Scope.bind(weights, adapters: adapters) { DiT($0, config) }
-    case .tutorialUNet(let config):
-      Scope.bind(weights, adapters: adapters) { TutorialUNet($0, config) }
-    case .perceptron(let config):
-      Scope.bind(weights, adapters: adapters) { PointNetwork($0, config) }
-    case .classifier: nil
-    }
+    architecture.velocityModel(weights, lora)
   }
 
-  /// The shape of one sample, `[height, width, channels]` for images, and the number of classes; 0
-  /// for a network that knows none.
-  public var sample: (shape: Shape, classes: Int) {
-    switch self {
-    case .dit(let config): ([config.size, config.size, config.channels], config.classes)
-    case .tutorialUNet(let config): ([config.size, config.size, config.channels], config.classes)
-    case .perceptron(let config): ([config.features], 0)
-    case .classifier(let config): ([config.size, config.size, config.channels], config.classes)
-    }
+  /// What the network takes of each sample, see `Architecture.inputs`.
+  public func inputs(_ size: ImageSize? = nil) -> [InputSpec] { architecture.inputs(size) }
+
+  /// The shape of one sample, `[height, width, channels]` for images.
+  public func sampleShape(_ size: ImageSize? = nil) -> Shape { inputs(size)[0].shape }
+
+  /// What the network takes of each sample beside the sample itself.
+  public var conditions: [InputSpec] { Array(inputs().dropFirst()) }
+
+  /// The number of classes that the network knows, 0 for one that is not conditioned on classes.
+  public var classes: Int { conditions.compactMap(\.count).first.map { $0 - 1 } ?? 0 }
+
+  /// How the network's stack of layers is run, nil for a network without one.
+  public var execution: StackExecution? {
+    (architecture as? any StackedArchitecture)?.execution
   }
+
+  /// The same network with its stack, if it has one, run in another way.
+  public func executed(_ execution: StackExecution) -> ModelConfig {
+    guard var architecture = architecture as? any StackedArchitecture else { return self }
+    architecture.execution = execution
+    return ModelConfig(architecture)
+  }
+
+  /// What the network's parameters are called on disk.
+  public var names: NameMap { architecture.names }
+}
+
+extension ModelConfig: Hashable {
+  /// Whether two networks are of the same architecture and settings.
+  public static func == (a: ModelConfig, b: ModelConfig) -> Bool {
+    AnyHashable(a.architecture) == AnyHashable(b.architecture)
+  }
+
+  /// Hashes the architecture and its settings.
+  public func hash(into hasher: inout Hasher) { hasher.combine(AnyHashable(architecture)) }
 }
 
 extension ModelConfig: CustomStringConvertible {
-  /// The kind and the sizes as a recipe has them, `{kind: dit, size: 28, …}`.
+  /// The kind and the settings as a recipe has them, `{kind: dit, size: 28, …}`.
   public var description: String {
-    (try? RecipeWriter.line(self)) ?? "of an unknown kind"
+    (try? RecipeWriter.line(self)) ?? kind
   }
 }
 
 extension ModelConfig: Codable {
-  private enum Kind: String, Codable, CaseIterable {
-    case dit
-    case tutorialUNet = "tutorial-unet"
-    case perceptron, classifier
-  }
   private enum CodingKeys: String, CodingKey { case kind }
 
-  /// Reads `kind` and the sizes beside it.
+  /// Reads `kind` and the settings beside it.
   ///
   /// - Throws: an error that names the key whose value cannot be, and one for a network whose weights
   ///   cannot be counted.
   public init(from decoder: any Decoder) throws {
-    switch try decoder.container(keyedBy: CodingKeys.self).value(.kind) as Kind {
-    case .dit: self = .dit(try DiTConfig(from: decoder))
-    case .tutorialUNet: self = .tutorialUNet(try TutorialUNetConfig(from: decoder))
-    case .perceptron: self = .perceptron(try PointNetworkConfig(from: decoder))
-    case .classifier: self = .classifier(try ClassifierConfig(from: decoder))
-    }
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    let kind: EntryName<Models> = try keys.value(.kind)
+    architecture = try kind.entry.init(from: decoder)
     guard isCountable else {
       throw InvalidRecipeValue(
-        "a network of \(weightCount) weights with samples of \(sample.shape)",
+        "a network of \(weightCount) weights with samples of \(sampleShape())",
         "no device could hold it: lower its sizes")
     }
   }
@@ -96,19 +105,7 @@ extension ModelConfig: Codable {
   /// Writes the form that is read.
   public func encode(to encoder: any Encoder) throws {
     var keys = encoder.container(keyedBy: CodingKeys.self)
-    switch self {
-    case .dit(let config):
-      try keys.encode(Kind.dit, forKey: .kind)
-      try config.encode(to: encoder)
-    case .tutorialUNet(let config):
-      try keys.encode(Kind.tutorialUNet, forKey: .kind)
-      try config.encode(to: encoder)
-    case .perceptron(let config):
-      try keys.encode(Kind.perceptron, forKey: .kind)
-      try config.encode(to: encoder)
-    case .classifier(let config):
-      try keys.encode(Kind.classifier, forKey: .kind)
-      try config.encode(to: encoder)
-    }
+    try keys.encode(kind, forKey: .kind)
+    try architecture.encode(to: encoder)
   }
 }

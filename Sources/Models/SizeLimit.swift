@@ -6,6 +6,8 @@ import Tensors
 enum SizeLimit {
   /// The height and width of images and patches.
   static let pixels = 1...1 << 16
+  /// The height and width of the patches of published networks, whose weights grow with its square.
+  static let patch = 1...256
   /// Features, channels, frequencies.
   static let features = 1...1 << 20
   /// Layers of a stack that is run in a loop.
@@ -26,7 +28,7 @@ extension ModelConfig {
 
   /// Whether the network's sizes can be counted at all.
   var isCountable: Bool {
-    weightCount <= SizeLimit.elements && sample.shape.realCount <= SizeLimit.elements
+    weightCount <= SizeLimit.elements && sampleShape().realCount <= SizeLimit.elements
   }
 
   /// Whether what the network computes for a batch can be counted: no value in between is larger
@@ -34,7 +36,7 @@ extension ModelConfig {
   /// the widest layer.
   public func canHold(batch: Int) -> Bool {
     let widest = weights.values.flatMap(\.shape.sizes).max() ?? 1
-    let elements = sample.shape.realCount
+    let elements = sampleShape().realCount
     return Double(batch) * elements * max(4 * Double(widest), elements) < 0x1p62
   }
 }

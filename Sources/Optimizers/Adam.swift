@@ -23,7 +23,7 @@ public struct AdamW: Optimizer {
   }
 
   /// Both averages of every weight, `first.*` and `second.*`.
-  public func state(for weights: Named<TensorType>) -> Named<TensorType> {
+  public func state(for weights: Named<ArraySpec>) -> Named<ArraySpec> {
     moments(of: weights)
   }
 
@@ -69,7 +69,7 @@ public struct RAdam: Optimizer {
   }
 
   /// Both averages of every weight, `first.*` and `second.*`.
-  public func state(for weights: Named<TensorType>) -> Named<TensorType> {
+  public func state(for weights: Named<ArraySpec>) -> Named<ArraySpec> {
     moments(of: weights)
   }
 
@@ -105,9 +105,9 @@ private func correction(_ beta: Double, _ count: Tensor) -> Tensor {
   beta == 0 ? count.zerosLike + 1 : -(count * log(beta)).expm1()
 }
 
-private func moments(of weights: Named<TensorType>) -> Named<TensorType> {
-  let types = weights.mapValues { TensorType($0.shape, .float32) }
-  return types.prefixed("first").merging(types.prefixed("second"))
+private func moments(of weights: Named<ArraySpec>) -> Named<ArraySpec> {
+  let specs = weights.mapValues { $0.cast(to: .float32) }
+  return specs.prefixed("first").merging(specs.prefixed("second"))
 }
 
 private func momentUpdate(

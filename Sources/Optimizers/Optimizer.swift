@@ -1,11 +1,11 @@
 import Tensors
 
-/// A rule that turns gradients into new weights.
+/// An optimizer: what turns gradients into new weights.
 ///
-/// Rules are graph functions: state goes in and comes out. All of it is in f32.
+/// Optimizers are graph functions: state goes in and comes out. All of it is in f32.
 public protocol Optimizer: Sendable {
-  /// The state that the rule keeps for weights of these types.
-  func state(for weights: Named<TensorType>) -> Named<TensorType>
+  /// The arrays that the optimizer keeps for weights, all 0 at first; each is sharded as its weight.
+  func state(for weights: Named<ArraySpec>) -> Named<ArraySpec>
 
   /// New weights and new state.
   ///
@@ -32,16 +32,5 @@ extension Named<Tensor> {
     let norm = globalNorm()
     let scale = (limit / (norm + 1e-6)).minimum(1)
     return (mapValues { $0 * scale.cast(to: $0.dtype) }, norm)
-  }
-
-  /// `rate · self + (1 − rate) · other`: one step of an exponential moving average.
-  public func averaged(with other: Named<Tensor>, rate: Tensor) -> Named<Tensor> {
-    map { name, value in
-      guard let new = other[name] else {
-        preconditionFailure("the average has a weight \(name) that the network has not")
-      }
-      let rate = rate.cast(to: value.dtype)
-      return value * rate + new.cast(to: value.dtype) * (1 - rate)
-    }
   }
 }

@@ -14,9 +14,9 @@ public struct SGD: Optimizer {
   }
 
   /// The last direction of every weight, `first.*`; nothing without momentum.
-  public func state(for weights: Named<TensorType>) -> Named<TensorType> {
+  public func state(for weights: Named<ArraySpec>) -> Named<ArraySpec> {
     momentum == 0
-      ? Named() : weights.mapValues { TensorType($0.shape, .float32) }.prefixed("first")
+      ? Named() : weights.mapValues { $0.cast(to: .float32) }.prefixed("first")
   }
 
   /// One step, see `Optimizer.update`.

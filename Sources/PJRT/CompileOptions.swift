@@ -38,7 +38,7 @@ public struct CompileOptions: Hashable, Sendable {
   }
 
   /// The options as a `CompileOptionsProto`; equal options give equal bytes.
-  func serialized() -> [UInt8] {
+  package func serialized() -> [UInt8] {
     var build = ProtobufWriter()
     build.write(4, replicas)
     build.write(5, partitions)
@@ -76,7 +76,7 @@ public struct CompileOptions: Hashable, Sendable {
 
   /// Throws `PJRTError.wrongDeviceAssignment` where the options do not fit a client's devices, which
   /// plugins accept in silence.
-  func check(_ client: Client) throws {
+  package func check(_ client: Client) throws {
     precondition(replicas > 0 && partitions > 0, "a program needs a replica and a partition")
     func fail(_ reason: String) -> PJRTError { .wrongDeviceAssignment(reason: reason) }
     let count = replicas * partitions

@@ -11,20 +11,55 @@ extension Executable {
 
   /// Runs the program on all its devices, waits, and gives each device's results.
   ///
-  /// `arguments` are `[device][argument]` in the order of `devices`; each device gets its own part.
-  /// Throws `PJRTError` where number, type or device of an argument is wrong, before anything runs.
-  /// The donated arguments cannot be used afterwards.
+  /// - Parameter arguments: `[device][argument]` in the order of `devices`; each device gets its own
+  ///   shard.
+  /// - Throws: as `start`; where the run fails, donated arguments that the plugin has not used up can
+  ///   be used again.
   @_disfavoredOverload
   public func execute(_ arguments: [[Buffer]]) throws -> [[Buffer]] {
     try check(arguments)
     let taken = try take(arguments)
-    do {
-      let handles = try arguments.map { row in
-        try row.enumerated().map { index, buffer in
-          signature.donated.contains(index) ? taken[ObjectIdentifier(buffer)]! : try buffer.live()
-        }
+    return try restoring(taken, arguments) {
+      let (results, completion) = try run(handles(arguments, taken))
+      try completion.wait()
+      return results
+    }
+  }
+
+  /// Starts the program on all its devices and returns at once.
+  ///
+  /// The results can be handed on to other programs, and reading them waits for them. The donated
+  /// arguments cannot be used afterwards, even where the run fails.
+  ///
+  /// - Parameter arguments: `[device][argument]` in the order of `devices`; each device gets its own
+  ///   shard.
+  /// - Returns: each device's results, and the end of the run.
+  /// - Throws: `PJRTError` where number, type or device of an argument is wrong, before anything runs,
+  ///   and where the plugin cannot start the program. What fails later is thrown by `Completion.wait`.
+  public func start(
+    _ arguments: [[Buffer]]
+  ) throws -> (results: [[Buffer]], completion: Completion) {
+    try check(arguments)
+    let taken = try take(arguments)
+    return try restoring(taken, arguments) { try run(handles(arguments, taken)) }
+  }
+
+  private func handles(
+    _ arguments: [[Buffer]], _ taken: [ObjectIdentifier: BufferHandle]
+  ) throws -> [[BufferHandle]] {
+    try arguments.map { row in
+      try row.enumerated().map { index, buffer in
+        signature.donated.contains(index) ? taken[ObjectIdentifier(buffer)]! : try buffer.live()
       }
-      return try withExtendedLifetime(handles) { try run(handles) }
+    }
+  }
+
+  /// Gives donated arguments back that a failed run has not used up.
+  private func restoring<Result>(
+    _ taken: [ObjectIdentifier: BufferHandle], _ arguments: [[Buffer]], _ body: () throws -> Result
+  ) throws -> Result {
+    do {
+      return try body()
     } catch {
       for buffer in arguments.joined() {
         guard let handle = taken[ObjectIdentifier(buffer)], !handle.isDeleted else { continue }
@@ -76,13 +111,15 @@ extension Executable {
     return taken
   }
 
-  private func run(_ arguments: [[BufferHandle]]) throws -> [[Buffer]] {
+  private func run(
+    _ arguments: [[BufferHandle]]
+  ) throws -> (results: [[Buffer]], completion: Completion) {
     let inputs = PointerTable(arguments.map { $0.map(\.pointer) })
     let outputs = PointerTable(
       [[OpaquePointer?]](
         repeating: [OpaquePointer?](repeating: nil, count: resultCount), count: devices.count))
     let events = PointerTable([[OpaquePointer?](repeating: nil, count: devices.count)])
-    try withExtendedLifetime((inputs, outputs, events)) {
+    try withExtendedLifetime((arguments, inputs, outputs, events)) {
       var call = PJRT_LoadedExecutable_Execute_Args()
       call.executable = handle.pointer
       call.argument_lists = inputs.constantRows
@@ -97,10 +134,7 @@ extension Executable {
       }
     }
     // Every event and every result is taken over before the first error is thrown.
-    let failures = events.content[0].compactMap { event -> (any Error)? in
-      do { try client.api.wait(event, Self.operation) } catch { return error }
-      return nil
-    }
+    let completion = Completion(events.content[0], client.api, Self.operation)
     let results = zip(devices, outputs.content).map { device, row in
       row.map { pointer in
         Result {
@@ -109,8 +143,7 @@ extension Executable {
         }
       }
     }
-    if let failure = failures.first { throw failure }
-    return try results.map { try $0.map { try $0.get() } }
+    return (try results.map { try $0.map { try $0.get() } }, completion)
   }
 }
 

@@ -87,3 +87,4 @@ public struct Named<Leaf> {
 
 extension Named: Sendable where Leaf: Sendable {}
 extension Named: Equatable where Leaf: Equatable {}
+extension Named: Hashable where Leaf: Hashable {}

@@ -1,6 +1,9 @@
 import Files
 import Foundation
+import Pipelines
+import Models
 import Recipe
+import Runtime
 import Tensors
 import Weights
 
@@ -82,14 +85,12 @@ struct Checkpoint {
 
   /// The state on the devices, whatever mesh it was written from.
   func state(
-    _ types: Named<TensorType>, shardings: Named<Sharding>, on engine: Engine
+    _ specs: Named<ArraySpec>, on engine: Engine
   ) throws -> Named<ShardedArray> {
-    if recipe.model.isOldLayout(
-      file.types.group("weights").names + file.types.group("frozen").names)
-    {
+    if ModelConfig.areOld(TrainState.weights(in: file.types)) {
       throw TrainingError.oldCheckpoint(path: file.path)
     }
-    return try file.arrays(types, shardings: shardings, on: engine)
+    return try file.arrays(specs.types, shardings: specs.shardings, on: engine)
   }
 
   /// Writes a checkpoint, atomically: in one file, or on a mesh in one for each device.

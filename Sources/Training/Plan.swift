@@ -1,4 +1,6 @@
 import Models
+import Pipelines
+import Runtime
 import Tensors
 
 /// What a step of training would need, found by compiling it and not running it.
@@ -55,22 +57,20 @@ public struct Plan: Sendable {
     }
     let step = try TrainingStep(recipe, stored: stored)
     let function = try step.compiled(
-      updating: step.updates(at: 0), on: client, cache: nil, mesh: mesh,
+      TrainingStep.Program(updates: step.updates(at: 0), signature: step.batchTypes), on: client,
+      cache: nil, mesh: mesh,
       target: .plan(client, mesh: mesh))
-    let state = step.stateTypes.pairs.map { name, type in
-      let shape =
-        mesh.map { (step.shardings[name] ?? .whole).local(type.shape, $0) } ?? type.shape
-      return (name: name, bytes: shape.count * type.dtype.byteCount)
+    func bytes(_ specs: Named<ArraySpec>?) -> Int {
+      (specs?.values ?? []).reduce(0) { $0 + $1.localBytes(mesh) }
     }
-    func bytes(_ prefixes: String...) -> Int {
-      state.filter { name, _ in prefixes.contains { name.hasPrefix($0 + ".") } }
-        .reduce(0) { $0 + $1.bytes }
-    }
-    let trained = bytes("weights")
+    let state = step.specs
+    let trained = bytes(state.live.trained)
     let needed = function.executable.memory
     memory = Memory(
-      weights: trained + bytes("frozen"), gradients: trained, moments: bytes("optimizer"),
-      averages: bytes("average", "initial", "ema"), further: bytes("auxiliary"),
+      weights: trained + bytes(state.frozen), gradients: trained,
+      moments: bytes(state.live.moments),
+      averages: bytes(state.target?.weights) + bytes(state.initial) + bytes(state.ema),
+      further: state.auxiliaries.values.reduce(0) { $0 + bytes($1.trained) + bytes($1.moments) },
       activations: max(0, (needed?.temporaries ?? 0) - trained), total: needed?.total ?? 0)
     weights = step.weights.values.reduce(0) { $0 + $1.shape.count }
     let program = try function.executable.optimizedProgram()

@@ -1,4 +1,5 @@
 import Models
+import Runtime
 import Tensors
 
 extension TrainingRecipe {
@@ -19,7 +20,7 @@ extension TrainingRecipe {
     let types = weights.map { name, spec in spec.type(stored[name] ?? .float32) }
     let trained = types.filter(trains)
     let moments = Double(optimizer.kind == .sgd ? (optimizer.betas[0] > 0 ? 1 : 0) : 2)
-    let sample = model.sample.shape.sizes.reduce(4) { $0 * Double($1) }
+    let sample = model.sampleShape().sizes.reduce(4) { $0 * Double($1) }
     return bytes(types.pairs) + moments * bytes(trained.pairs)
       + Double(batch / mesh.batchParts) * sample
   }

@@ -1,7 +1,10 @@
+import Datasets
 import Files
 import Foundation
 import Layers
 import Models
+import Pipelines
+import Runtime
 import Tensors
 import Weights
 
@@ -20,19 +23,28 @@ public final class Trainer {
 
   private let engine: Engine
   private let trainingStep: TrainingStep
-  /// The programs by what they update: most objectives have one.
-  private var functions: [TrainingStep.Updates: CompiledFunction] = [:]
-  /// What steps change.
-  private var state: Named<ShardedArray>
-  /// What they do not.
-  private let frozen: Named<ShardedArray>
-  private var batches: any BatchSource
+  /// The programs: most runs have one.
+  private var functions: [TrainingStep.Program: CompiledFunction] = [:]
+  private var state: TrainState<ShardedArray>
+  private let batches: Prefetcher
+  /// Where the data stand after the last step.
+  private var position: String
+  /// The last step, whose metrics have not been read.
+  private var running: RunningStep?
+  /// How long the devices have waited for steps.
+  private var waiting = DeviceWaiting()
   private let folder: RunFolder
   private let origin: RunOrigin
   private let notice: (String) -> Void
+  /// Whether data and steps are prepared while a step runs; off only to measure what that gains.
+  private let overlaps: Bool
+
+  /// The share of the time between the first step's end and the last's in which the devices waited for
+  /// the host; nil before the second step.
+  package var waitingShare: Double? { waiting.share }
 
   /// The types of everything that a checkpoint holds.
-  package var stateTypes: Named<TensorType> { trainingStep.stateTypes }
+  package var stateTypes: Named<TensorType> { trainingStep.specs.flattened().types }
 
   /// How a run starts.
   public enum Start: Sendable {
@@ -67,11 +79,22 @@ public final class Trainer {
   ///   - command: who makes the run; another command's is not replaced.
   ///   - notice: told what a user should know of the run, in sentences.
   /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
-  public init(
+  public convenience init(
     _ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh,
     by command: String = "train",
     notice: @escaping (String) -> Void = { _ in }
   ) throws {
+    try self.init(recipe, on: engine, start: start, by: command, overlapping: true, notice: notice)
+  }
+
+  /// Prepares a run, see above.
+  ///
+  /// - Parameter overlaps: whether data and steps are prepared while a step runs.
+  package init(
+    _ recipe: TrainingRecipe, on engine: Engine, start: Start, by command: String,
+    overlapping overlaps: Bool, notice: @escaping (String) -> Void
+  ) throws {
+    self.overlaps = overlaps
     self.recipe = recipe
     self.notice = notice
     let engine = try engine.spread(over: recipe.mesh)
@@ -86,7 +109,7 @@ public final class Trainer {
     let stored = try recipe.lora == nil ? Named() : base?.storedTypes() ?? Named()
     try engine.checkFits(recipe, stored: stored)
     trainingStep = try TrainingStep(recipe, stored: stored)
-    batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
+    var batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
     let isFirst = (engine.group?.rank ?? 0) == 0
     folder = try RunFolder(recipe.output, isFirst: isFirst)
     if isFirst, let start = try recipe.startPath() {
@@ -126,19 +149,30 @@ public final class Trainer {
       origin.start = try origin.start ?? recipe.startPath().map { try WeightFiles.contentHash($0) }
     }
     self.origin = origin
+    position = try batches.saved()
     let (step, trainingStep) = (step, trainingStep)
-    let updates = trainingStep.updates(at: step)
-    let function = try Self.compile(trainingStep, updates, engine)
+    let program = TrainingStep.Program(
+      updates: trainingStep.updates(at: step), signature: trainingStep.batchTypes)
+    let function = try Self.compile(trainingStep, program, engine)
     self.function = function
-    (state, frozen) = try Self.withMemoryTold(of: function) {
+    state = try RuntimeError.withMemoryTold(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
       let adapted = recipe.lora == nil ? nil : base
       let frozen = try adapted?.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
-      let state = try checkpoint.state(
-        trainingStep.changedTypes, shardings: trainingStep.shardings, on: engine)
-      return (state, Self.frozen(frozen ?? Named(), recipe))
+      let specs = trainingStep.specs.flattened(includingFrozen: false)
+      return TrainState(
+        try checkpoint.state(specs, on: engine), like: trainingStep.specs,
+        frozen: (frozen ?? Named()).filter { !recipe.trains($0) })
     }
-    functions[updates] = function
+    functions[program] = function
+    let (conditioner, source) = (trainingStep.conditioner, recipe.data.kind)
+    let names = trainingStep.batchTypes.names
+    self.batches = Prefetcher(
+      batches, batch: recipe.batch, sharding: TrainingStep.batchSharding,
+      ahead: overlaps ? 2 : 0, on: engine
+    ) { arrays in
+      try conditioner.check(arrays.filter(names.contains), source: source)
+    }
   }
 
   /// The folder's checkpoint, where it is one of the very same run.
@@ -169,40 +203,30 @@ public final class Trainer {
   }
 
   private static func compile(
-    _ step: TrainingStep, _ updates: TrainingStep.Updates, _ engine: Engine
+    _ step: TrainingStep, _ program: TrainingStep.Program, _ engine: Engine
   ) throws -> CompiledFunction {
     let function = try step.compiled(
-      updating: updates, on: engine.client, cache: engine.cache, mesh: engine.mesh)
+      program, on: engine.client, cache: engine.cache, mesh: engine.mesh)
     try engine.checkFits(function)
     return function
   }
 
   private static func initialState(
     _ step: TrainingStep, _ base: ModelHeader?, _ engine: Engine
-  ) throws -> (state: Named<ShardedArray>, frozen: Named<ShardedArray>) {
+  ) throws -> TrainState<ShardedArray> {
     let (recipe, key) = (step.recipe, Key(seed: step.recipe.seed))
-    guard let base else {
-      let state = try engine.compile(Named(), shardings: step.shardings) { _ in
-        step.initialState(step.weights.initialized(key))
-      }(Named())
-      return (state, Named())
-    }
     // What is frozen does not pass through a program: it stays where it was read.
-    let given = try base.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
+    let given = try base?.weights(on: engine) { recipe.trains($0) ? .float32 : nil } ?? Named()
     let trained = given.filter(recipe.trains)
-    let shardings = trained.shardings.merging(step.shardings)
+    let specs = step.specs.flattened()
+    let shardings = specs.shardings.merging(trained.shardings)
     let state = try engine.compile(trained.types, shardings: shardings) { trained in
-      let adapters = step.weights.filter { recipe.trains($0) && trained[$0] == nil }
-      return step.initialState(trained.merging(adapters.initialized(key)))
+      let fresh = step.weights.filter { recipe.trains($0) && trained[$0] == nil }
+      let all = trained.merging(fresh.initialized(key))
+      return step.initialState(step.specs.live.trained.map { name, _ in all[name]! }).flattened()
     }(trained)
-    return (state, frozen(given, recipe))
-  }
-
-  /// Of a network's weights those that no step changes, under their names in the state.
-  private static func frozen(
-    _ weights: Named<ShardedArray>, _ recipe: TrainingRecipe
-  ) -> Named<ShardedArray> {
-    weights.filter { !recipe.trains($0) }.prefixed(TrainingStep.frozen)
+    return TrainState(
+      state, like: step.specs, frozen: given.filter { !recipe.trains($0) })
   }
 
   /// Trains until the last step, or until told to stop, and saves.
@@ -221,23 +245,32 @@ public final class Trainer {
     let log = isFirst ? try folder.openLog(after: step, notice: notice) : nil
     let clock = ContinuousClock()
     var recent: [ContinuousClock.Instant] = [clock.now]
-    while step < recipe.steps {
-      let metrics = try advance()
+    func tell(_ read: (step: Int, metrics: Named<Float>)) {
       recent.append(clock.now)
       if recent.count > 20 { recent.removeFirst() }
       let span = (recent.last! - recent.first!).seconds
       progress(
         Progress(
-          step: step, total: recipe.steps, loss: metrics["loss"] ?? .nan,
+          step: read.step, total: recipe.steps, loss: read.metrics["loss"] ?? .nan,
           rate: Double(recent.count - 1) / max(span, 1e-9)))
-      if step % recipe.logEvery == 0 || step == recipe.steps { log?.write(step, metrics) }
-      if try isTimeToStop(wished: stopping()) {
-        try save()
-        return step == recipe.steps
+      if read.step % recipe.logEvery == 0 || read.step == recipe.steps {
+        log?.write(read.step, read.metrics)
       }
-      if step % recipe.checkpointEvery == 0 { try save() }
     }
-    try save()
+    guard step < recipe.steps else {
+      try save()
+      return true
+    }
+    while step < recipe.steps {
+      // The metrics of a step are read when the next one is under way.
+      if let read = try start() { tell(read) }
+      if !overlaps, let read = try finish() { tell(read) }
+      let stops = try isTimeToStop(wished: stopping())
+      guard stops || step % recipe.checkpointEvery == 0 || step == recipe.steps else { continue }
+      if let read = try finish() { tell(read) }
+      try save()
+      if stops { return step == recipe.steps }
+    }
     return true
   }
 
@@ -254,65 +287,74 @@ public final class Trainer {
     let period = min(recipe.steps, trainingStep.period)
     let all = Set((0..<period).lazy.map(trainingStep.updates))
     return try all.compactMap { updates in
-      let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
+      let program = TrainingStep.Program(
+        updates: updates, signature: trainingStep.batchTypes)
+      let function = try functions[program] ?? Self.compile(trainingStep, program, engine)
       return function.executable.memory?.total
     }.max()
   }
 
-  /// Makes one step and returns its metrics.
+  /// Makes one step, waits for it and returns its metrics.
   ///
-  /// - Throws: `TrainingError.notFinite`, the state is of no use afterwards; `unknownLabel`.
+  /// - Throws: `TrainingError.notFinite`, the state is of no use afterwards, and what the data throw.
   public func advance() throws -> Named<Float> {
-    let batch = batches.next()
-    let (sample, classes) = recipe.model.sample
-    let shape = sample.sizes
-    // A network without classes looks at no label.
-    if classes > 0, let wrong = batch.labels.first(where: { $0 < 0 || $0 >= classes }) {
-      throw TrainingError.unknownLabel(
-        Int(wrong), classes: classes, source: recipe.data.kind.rawValue)
+    _ = try start()
+    return try finish()!.metrics
+  }
+
+  /// Starts the next step.
+  ///
+  /// - Returns: the metrics of the step before, nil where they have been read.
+  private func start() throws -> (step: Int, metrics: Named<Float>)? {
+    let batch = try batches.next()
+    let arrays = batch.arrays.filter { trainingStep.batchTypes[$0] != nil }
+    let program = TrainingStep.Program(
+      updates: trainingStep.updates(at: step), signature: arrays.types)
+    let function = try functions[program] ?? Self.compile(trainingStep, program, engine)
+    functions[program] = function
+    let started = ContinuousClock.now
+    let (results, completion) = try RuntimeError.withMemoryTold(of: function) {
+      try function.start(state.flattened().merging(arrays.prefixed("batch")))
     }
-    var arguments = state.merging(frozen)
-    arguments["samples"] = try engine.array(
-      batch.samples, shape: [recipe.batch] + shape, TrainingStep.batchSharding)
-    arguments["labels"] = try engine.array(
-      batch.labels, shape: [recipe.batch], TrainingStep.batchSharding)
-    let updates = trainingStep.updates(at: step)
-    let function = try functions[updates] ?? Self.compile(trainingStep, updates, engine)
-    functions[updates] = function
-    let results = try Self.withMemoryTold(of: function) { try function(arguments) }
-    state = results.filter { trainingStep.changedTypes[$0] != nil }
+    state = TrainState(results, like: trainingStep.specs, frozen: state.frozen)
+    position = batch.position
     step += 1
-    let metrics = try results.group("metrics").mapValues { try $0.array(of: Float.self)[0] }
+    let before = running
+    running = RunningStep(
+      step: step, metrics: results.group("metrics"), function: function, started: started,
+      completion: completion)
+    return try before.map { ($0.step, try read($0)) }
+  }
+
+  /// Waits for the last step.
+  ///
+  /// - Returns: its metrics, nil where they have been read.
+  private func finish() throws -> (step: Int, metrics: Named<Float>)? {
+    guard let last = running else { return nil }
+    running = nil
+    return (last.step, try read(last))
+  }
+
+  private func read(_ running: RunningStep) throws -> Named<Float> {
+    try RuntimeError.withMemoryTold(of: running.function) { try running.completion.wait() }
+    waiting.add(started: running.started, ended: running.completion.end ?? .now)
+    let metrics = try running.metrics.mapValues { try $0.array(of: Float.self)[0] }
     let wrong = metrics.pairs.filter { !$0.value.isFinite }.map { "\($0.name) = \($0.value)" }
     guard wrong.isEmpty else {
       throw TrainingError.notFinite(
-        losses: wrong, step: step, checkpoint: folder.existingCheckpoint)
+        losses: wrong, step: running.step, checkpoint: folder.existingCheckpoint)
     }
     return metrics
   }
 
-  /// Says what a program needs where the device has no room for it.
-  private static func withMemoryTold<Result>(
-    of function: CompiledFunction, _ body: () throws -> Result
-  ) throws -> Result {
-    do {
-      return try body()
-    } catch PJRTError.failure(.resourceExhausted, let message, _) {
-      let executable = function.executable
-      let device = try? executable.client.memory(of: executable.devices[0])
-      throw TrainingError.outOfMemory(
-        needed: executable.memory, device: device?.limit, message: message)
-    }
-  }
-
-  /// The weights that generation takes: their average if the recipe asks for one, with adapters
-  /// added to the weights that they are of.
+  /// The weights that generation takes: their average if the recipe asks for one, with LoRA added to
+  /// the weights that it belongs to.
   public func weights() throws -> Named<ShardedArray> {
-    let trained = state.group(recipe.emaDecay > 0 ? "ema" : "weights")
-    guard let adapters = recipe.lora else { return trained }
-    let all = frozen.group(TrainingStep.frozen).merging(trained)
+    let trained = state.generating
+    guard let lora = recipe.lora else { return trained }
+    let all = state.frozen.merging(trained)
     let merged = try engine.compile(all.types, shardings: all.shardings) {
-      adapters.merged($0.mapValues { $0.cast(to: .float32) })
+      lora.merged($0.mapValues { $0.cast(to: .float32) })
     }(all)
     return recipe.model.weights.map { name, _ in merged[name]! }
   }
@@ -323,7 +365,8 @@ public final class Trainer {
   /// Writes the checkpoint and the weights, each atomically.
   public func save() throws {
     try Checkpoint.write(
-      state, step: step, recipe: recipe, origin: origin, batches: try batches.saved(),
+      state.flattened(includingFrozen: false), step: step, recipe: recipe, origin: origin,
+      batches: position,
       to: folder.checkpoint, on: engine)
     var card = recipe.card
     guard let adapters = recipe.lora, let base = recipe.start, let content = origin.start
@@ -333,7 +376,7 @@ public final class Trainer {
     }
     card.adapter = AdapterCard(adapters: adapters, base: base, content: content)
     try ModelFile.write(
-      state.group(recipe.emaDecay > 0 ? "ema" : "weights"), card: card, to: folder.adapter,
+      state.generating, card: card, to: folder.adapter,
       stamp: "step-\(step)", on: engine)
   }
 }

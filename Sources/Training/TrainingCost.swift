@@ -14,15 +14,15 @@ public struct TrainingCost: Hashable, Sendable {
 
   /// Counts the evaluations of a recipe's step.
   public init(_ recipe: TrainingRecipe) throws {
-    guard let objective = try recipe.objective.objective(batch: recipe.batch) else {
+    guard let objective = try recipe.objective.settings.objective(batch: recipe.batch) else {
       (forward, backward) = (Double(recipe.batch), Double(recipe.batch))
       return
     }
-    let sample = recipe.model.sample
-    let labels = Tensor.placeholder(TensorType([recipe.batch], .int32))
-    let data = Tensor.placeholder(
-      TensorType(Shape([recipe.batch] + sample.shape.sizes), .float32))
-    let condition = Named([("label", labels)])
+    let inputs = recipe.model.inputs().map { spec in
+      (spec.name, Tensor.placeholder(spec.type(batch: recipe.batch)))
+    }
+    let data = inputs[0].1
+    let condition = Named(inputs.dropFirst())
     // A product stands for each network: what counts is how it is called.
     let live = CountedModel()
     let target = CountedModel()

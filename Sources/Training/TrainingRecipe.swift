@@ -1,8 +1,9 @@
+import Datasets
 import Files
 import Flow
 import Layers
 import Models
-import Optimizers
+import Pipelines
 import Recipe
 import Tensors
 
@@ -17,10 +18,12 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
   public var objective: ObjectiveConfig
   /// The data.
   public var data: DataConfig
-  /// How weights follow gradients.
+  /// The optimizer.
   public var optimizer: OptimizerConfig
   /// Samples in a step.
   public var batch: Int
+  /// Into how many micro-batches a step's samples are divided, one after the other, to save memory.
+  public var accumulation: Int
   /// Steps in the run.
   public var steps: Int
   /// The weights to start from, a path relative to the working directory or that of weights which
@@ -55,6 +58,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
     case model, objective, data, optimizer, batch, steps, start, lora, guidance
     case mesh, precision, seed, output
     case emaDecay = "ema_decay"
+    case accumulation = "gradient_accumulation_steps"
     case conditionDropout = "condition_dropout"
     case logEvery = "log_every"
     case checkpointEvery = "checkpoint_every"
@@ -70,6 +74,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
     data = try keys.value(.data)
     optimizer = try keys.value(.optimizer)
     batch = try keys.value(.batch, in: 1...1 << 24)
+    accumulation = try keys.value(.accumulation, default: 1, in: 1...1 << 24)
     steps = try keys.value(.steps, in: 1...Self.mostSteps)
     start = try keys.path(.start, default: nil)
     lora = try keys.value(.lora, default: nil)
@@ -82,37 +87,45 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
     output = try keys.path(.output)
     logEvery = try keys.value(.logEvery, default: 50, in: 1...)
     checkpointEvery = try keys.value(.checkpointEvery, default: 500, in: 1...)
-    guard data.shape == model.sample.shape else {
+    guard data.sampleShape == model.sampleShape() else {
       throw InvalidRecipeValue(
-        CodingKeys.data, data.kind.rawValue,
-        "its samples are \(data.shape), those of the model \(model.sample.shape)")
+        CodingKeys.data, data.kind,
+        "its samples are \(data.sampleShape), those of the model \(model.sampleShape())")
     }
     guard model.canHold(batch: batch) else {
       throw InvalidRecipeValue(
         CodingKeys.batch, batch,
         "no device could hold what the network computes for so many samples of "
-          + "\(model.sample.shape)")
+          + "\(model.sampleShape())")
     }
-    // A network that knows no classes looks at no label.
-    if model.sample.classes > 0, model.sample.classes < data.classes {
-      throw InvalidRecipeValue(
-        CodingKeys.model, "a network of \(model.sample.classes) classes",
-        "\(data.kind.rawValue) has \(data.classes): set classes to \(data.classes) or more")
+    // A network without conditions looks at no class.
+    if model.classes > 0 {
+      guard data.classes > 0 else {
+        throw InvalidRecipeValue(
+          CodingKeys.data, data.kind, "it has no classes, which the network is conditioned on")
+      }
+      guard model.classes >= data.classes else {
+        throw InvalidRecipeValue(
+          CodingKeys.model, "a network of \(model.classes) classes",
+          "\(data.kind) has \(data.classes): set classes to \(data.classes) or more")
+      }
     }
-    if case .distributionMatching = objective, start == nil {
+    if objective.settings.needsStart, start == nil {
       throw InvalidRecipeValue(
-        CodingKeys.objective, objective.kind.rawValue,
+        CodingKeys.objective, objective.kind,
         "the teacher is a trained network: name its weights under start")
     }
-    if model.sample.classes == 0 {
+    if model.conditions.isEmpty {
       guard conditionDropout == 0 else {
         throw InvalidRecipeValue(
-          CodingKeys.conditionDropout, conditionDropout, "the model knows no classes: set it to 0")
+          CodingKeys.conditionDropout, conditionDropout,
+          "the model is not conditioned on anything: set it to 0")
       }
-      guard objective.enhancedRatio == 0 || objective.isDataFree else {
+      guard !objective.settings.needsConditions else {
         throw InvalidRecipeValue(
-          CodingKeys.objective, "enhanced_ratio \(objective.enhancedRatio)",
-          "the model knows no classes that guidance could tell apart: set it to 0")
+          CodingKeys.objective, objective.kind,
+          "the model is not conditioned on anything, so there is no guidance to fold in: set "
+            + "enhanced_ratio to 0")
       }
     }
     if let lora {
@@ -128,26 +141,26 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
         )
       }
     }
-    switch (model, objective) {
-    case (.classifier, .classification): break
-    case (.classifier, _):
+    let classifies = objective.settings is ClassificationSettings
+    guard classifies != model.isGenerative else {
       throw InvalidRecipeValue(
-        CodingKeys.objective, objective.kind.rawValue, "a classifier is trained by classification")
-    case (_, .classification):
-      throw InvalidRecipeValue(
-        CodingKeys.objective, objective.kind.rawValue,
-        "classification trains a classifier; this network is trained by twinflow or tutorial")
-    default: break
+        CodingKeys.objective, objective.kind,
+        classifies
+          ? "classification trains a classifier; this network is trained by twinflow or tutorial"
+          : "a classifier is trained by classification")
+    }
+    do {
+      let whole = try objective.settings.objective(batch: batch)
+      guard whole != nil || accumulation == 1 else {
+        throw InvalidRecipeValue(
+          CodingKeys.accumulation, accumulation, "classification has no micro-batches: set it to 1")
+      }
+      _ = try whole?.microBatch(of: accumulation)
+    } catch let error as FlowError {
+      throw InvalidRecipeValue(CodingKeys.batch, batch, "\(error)")
     }
     if let misfit = misfit(of: mesh) {
       throw InvalidRecipeValue(CodingKeys.mesh, mesh, misfit.description)
-    }
-    if case .twinFlow(let settings) = objective {
-      do {
-        _ = try Partition(batch: batch, weights: settings.groups)
-      } catch {
-        throw InvalidRecipeValue(CodingKeys.batch, batch, "\(error)")
-      }
     }
   }
 
@@ -163,8 +176,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
 extension TrainingRecipe {
   /// What cannot be split over a mesh, nil where all can.
   public func misfit(of mesh: Mesh) -> ShardingError? {
-    guard batch % mesh.batchParts == 0 else {
-      return .indivisibleBatch(batch: batch, mesh: mesh)
+    guard batch % accumulation == 0, batch / accumulation % mesh.batchParts == 0 else {
+      return .indivisibleBatch(batch: batch / accumulation, mesh: mesh)
     }
     for (name, weight) in model.weights(with: lora).pairs {
       if let (axis, _) = weight.sharding.misfit(weight.shape, mesh) {
@@ -186,188 +199,9 @@ extension TrainingRecipe {
 
   /// What the files of weights say of themselves.
   var card: ModelFile.Card {
-    let anyStep =
-      switch objective {
-      case .twinFlow(let settings): settings.order > 0 && settings.consistencyRatio > 0
-      case .tutorial, .distributionMatching: true
-      case .classification: false
-      }
-    var card = ModelFile.Card(model: model, anyStep: anyStep, guidance: guidance)
-    if case .twinFlow(let settings) = objective { card.timeConvention = settings.timeConvention }
+    var card = ModelFile.Card(
+      model: model, anyStep: objective.settings.teachesAnyStep, guidance: guidance)
+    card.timeConvention = objective.settings.timeConvention
     return card
-  }
-}
-
-/// The element types that networks can compute in.
-public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
-  /// Single precision.
-  case float32 = "f32"
-  /// Half the memory and, on devices with units for it, many times the speed.
-  case bfloat16 = "bf16"
-
-  /// The element type.
-  public var dtype: DType { self == .float32 ? .float32 : .bfloat16 }
-}
-
-/// What a network is trained to do.
-public enum ObjectiveConfig: Codable, Hashable, Sendable, RenamedKeys {
-  /// The new names of the keys of all objectives.
-  public static let renamed = TwinFlowSettings.renamed
-    .merging(TutorialSettings.renamed) { $1 }
-    .merging(DistributionMatchingSettings.renamed) { $1 }
-
-  /// TwinFlow for large models; flow matching and RCGM are settings of it.
-  case twinFlow(TwinFlowSettings)
-  /// TwinFlow for small networks.
-  case tutorial(TutorialSettings)
-  /// Distribution matching with three networks.
-  case distributionMatching(DistributionMatchingSettings)
-  /// Naming an image's class.
-  case classification
-
-  enum Kind: String, Codable, CaseIterable {
-    case twinflow, tutorial
-    case distributionMatching = "distribution-matching"
-    case classification
-  }
-  private enum CodingKeys: String, CodingKey { case kind, preset }
-
-  var kind: Kind {
-    switch self {
-    case .twinFlow: .twinflow
-    case .tutorial: .tutorial
-    case .distributionMatching: .distributionMatching
-    case .classification: .classification
-    }
-  }
-
-  /// Guidance that is folded into the target.
-  var enhancedRatio: Double {
-    switch self {
-    case .twinFlow(let settings): settings.enhancedRatio
-    case .tutorial(let settings): settings.enhancedRatio
-    case .distributionMatching, .classification: 0
-    }
-  }
-
-  var isDataFree: Bool {
-    if case .twinFlow(let settings) = self { settings.dataFree } else { false }
-  }
-
-  /// Reads `kind`, or `preset`, and the settings beside it, which replace the preset's.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    if let preset: Preset = try keys.value(.preset, default: nil) {
-      if let settings = preset.settings {
-        self = .twinFlow(try TwinFlowSettings(from: decoder, else: settings))
-      } else {
-        self = .tutorial(try TutorialSettings(from: decoder))
-      }
-      return
-    }
-    switch try keys.value(.kind) as Kind {
-    case .twinflow: self = .twinFlow(try TwinFlowSettings(from: decoder))
-    case .tutorial: self = .tutorial(try TutorialSettings(from: decoder))
-    case .distributionMatching:
-      self = .distributionMatching(try DistributionMatchingSettings(from: decoder))
-    case .classification: self = .classification
-    }
-  }
-
-  /// The objective on batches of a size, nil for classification.
-  ///
-  /// - Throws: `FlowError.batchTooSmall`.
-  func objective(batch: Int) throws -> (any Objective)? {
-    switch self {
-    case .twinFlow(let settings): try TwinFlow(settings, batch: batch)
-    case .tutorial(let settings): TutorialTwinFlow(settings)
-    case .distributionMatching(let settings): DistributionMatching(settings)
-    case .classification: nil
-    }
-  }
-
-  /// Writes the form that is read.
-  public func encode(to encoder: any Encoder) throws {
-    var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode(kind, forKey: .kind)
-    switch self {
-    case .twinFlow(let settings): try settings.encode(to: encoder)
-    case .tutorial(let settings): try settings.encode(to: encoder)
-    case .distributionMatching(let settings): try settings.encode(to: encoder)
-    case .classification: break
-    }
-  }
-}
-
-/// How weights follow gradients.
-public struct OptimizerConfig: Codable, Hashable, Sendable, RenamedKeys {
-  /// The new names of keys.
-  public static let renamed = [
-    "rate": "learning_rate", "final_rate": "final_learning_rate", "clip": "max_grad_norm",
-  ]
-
-  /// The rules that can be named.
-  public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
-    case adam, adamw, radam, sgd
-  }
-
-  /// The rule.
-  public var kind: Kind
-  /// The learning rate at its highest.
-  public var learningRate: Double
-  /// Steps in which the rate rises from 0.
-  public var warmup: Int
-  /// What follows the warm-up.
-  public var decay: Schedule.Decay
-  /// The rate at the end as a part of the highest.
-  public var finalLearningRate: Double
-  /// Decoupled weight decay; for `sgd` added to the gradient.
-  public var weightDecay: Double
-  /// The rates of the two moments' averages; `sgd` takes the first as its momentum.
-  public var betas: [Double]
-  /// The global norm that gradients are scaled down to; 0 leaves them.
-  public var maxGradNorm: Double
-
-  enum CodingKeys: String, CodingKey {
-    case kind, warmup, decay, betas
-    case learningRate = "learning_rate"
-    case maxGradNorm = "max_grad_norm"
-    case finalLearningRate = "final_learning_rate"
-    case weightDecay = "weight_decay"
-  }
-
-  /// Reads a rule and its numbers.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    kind = try keys.value(.kind)
-    learningRate = try keys.value(.learningRate, where: { $0 > 0 }, "it must be above 0")
-    warmup = try keys.value(.warmup, default: 0, in: 0...TrainingRecipe.mostSteps)
-    decay = try keys.value(.decay, default: .constant)
-    finalLearningRate = try keys.value(.finalLearningRate, default: 0, in: 0...1)
-    weightDecay = try keys.value(.weightDecay, default: 0, in: 0...)
-    let usual = kind == .sgd ? [0] : [0.9, 0.999]
-    betas = try keys.value(
-      .betas, default: usual,
-      where: { $0.count == usual.count && $0.allSatisfy { (0..<1).contains($0) } },
-      "it must be \(usual.count == 1 ? "one momentum" : "two rates") below 1, as in \(usual)")
-    maxGradNorm = try keys.value(.maxGradNorm, default: 0, in: 0...)
-    if kind == .adam, weightDecay != 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.weightDecay, weightDecay, "adam has no weight decay here: use adamw")
-    }
-  }
-
-  /// The rule.
-  public var rule: any Optimizer {
-    switch kind {
-    case .adam, .adamw: AdamW(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)
-    case .radam: RAdam(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)
-    case .sgd: SGD(momentum: betas[0], weightDecay: weightDecay)
-    }
-  }
-
-  /// The learning rate over the steps.
-  public var schedule: Schedule {
-    Schedule(peak: learningRate, warmup: warmup, decay: decay, final: finalLearningRate)
   }
 }

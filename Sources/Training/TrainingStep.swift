@@ -2,23 +2,20 @@ import Flow
 import Layers
 import Models
 import Optimizers
+import Pipelines
+import Runtime
 import Tensors
 
 /// One step of training as a graph: from the state and a batch to the new state and metrics.
-///
-/// The state's names: `weights.…`, which are trained; `frozen.…`, those that are not; `optimizer.…`;
-/// `average.…` and `decay` where the target network is an average, `initial.…` where it is the
-/// initial network; `auxiliary.NAME.weights.…` and `auxiliary.NAME.optimizer.…` of the objective's
-/// further networks; `ema.…` where generation gets an average; `step`, the number of steps so far.
 struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
-  /// Every weight, adapters among them.
+  /// Every parameter, LoRA's among them.
   let weights: Named<ParameterSpec>
-  /// The types of the state.
-  private(set) var stateTypes = Named<TensorType>()
-  /// How the state and the batch are split over a mesh: everything that is kept for a weight lies
-  /// as the weight does.
-  private(set) var shardings = Named<Sharding>()
+  /// The types of the state and how it is sharded: everything that is kept for a weight lies as the
+  /// weight does.
+  let specs: TrainState<ArraySpec>
+  /// What conditions are made of.
+  let conditioner: any Conditioner
   /// nil for a classifier.
   private let objective: (any Objective)?
 
@@ -29,39 +26,55 @@ struct TrainingStep: Sendable {
   init(_ recipe: TrainingRecipe, stored: Named<DType> = Named()) throws {
     self.recipe = recipe
     weights = recipe.model.weights(with: recipe.lora)
-    objective = try recipe.objective.objective(batch: recipe.batch)
+    objective = try recipe.objective.settings.objective(batch: recipe.batch)
+    conditioner = recipe.model.conditioner
     let all = weights.map { name, spec in
-      Tensor.placeholder(spec.type(recipe.trains(name) ? .float32 : stored[name] ?? .float32))
+      ArraySpec(
+        spec.type(recipe.trains(name) ? .float32 : stored[name] ?? .float32), spec.sharding)
     }
-    stateTypes = initialState(all).mapValues(\.type)
-    for name in stateTypes.names { shardings[name] = sharding(name) }
-    for name in batchTypes.names { shardings[name] = Self.batchSharding }
+    specs = Self.state(all, recipe, objective)
   }
 
-  /// The name before those of weights that no step changes.
-  static let frozen = "frozen"
-
-  /// What a step changes, of the types of the state: what a checkpoint holds.
-  var changedTypes: Named<TensorType> {
-    stateTypes.filter { !$0.hasPrefix(Self.frozen + ".") }
-  }
-
-  /// How a batch is split.
-  static let batchSharding = Sharding([.batch])
-
-  private func sharding(_ name: String) -> Sharding {
-    // `optimizer.first.blocks.*.mlp.weight` is kept for `blocks.*.mlp.weight`.
-    var rest = Substring(name)
-    while let dot = rest.firstIndex(of: ".") {
-      rest = rest[rest.index(after: dot)...]
-      if let weight = weights[String(rest)], weight.shape == stateTypes[name]?.shape {
-        return weight.sharding
-      }
+  /// The state that a recipe keeps for weights.
+  private static func state(
+    _ all: Named<ArraySpec>, _ recipe: TrainingRecipe, _ objective: (any Objective)?
+  ) -> TrainState<ArraySpec> {
+    let trained = all.filter(recipe.trains)
+    let moments = recipe.optimizer.rule.state(for: trained)
+    let target = objective?.target ?? .live
+    let auxiliaries = (objective?.auxiliaries ?? []).map { network in
+      let own = network.interval == nil ? Named() : moments
+      return (network.name, NetworkState(trained: trained, moments: own))
     }
-    return .whole
+    return TrainState(
+      step: ArraySpec(TensorType([], .int32)),
+      live: NetworkState(trained: trained, moments: moments),
+      frozen: all.filter { !recipe.trains($0) },
+      target: target.decay.map { _ in
+        RampedAverage(weights: trained, decay: ArraySpec(TensorType([], .float32)))
+      },
+      // Without its LoRA a network is the initial one.
+      initial: target == .initial ? trained.filter { !LoRA.isFactor($0) } : nil,
+      ema: recipe.emaDecay > 0 ? trained : nil, auxiliaries: Named(auxiliaries))
   }
 
-  private var targetEMADecay: Double { objective?.targetEMADecay ?? 0 }
+  /// The state at the start of a run, from the weights that are trained; what is frozen does not pass
+  /// through a program.
+  func initialState(_ trained: Named<Tensor>) -> TrainState<Tensor> {
+    let zeros = { (specs: Named<ArraySpec>) in
+      specs.mapValues { Tensor.zeros($0.type.shape, $0.type.dtype) }
+    }
+    return TrainState(
+      step: .constant(0, .int32),
+      live: NetworkState(trained: trained, moments: zeros(specs.live.moments)), frozen: Named(),
+      target: specs.target.map { _ in RampedAverage(of: trained) },
+      initial: specs.initial.map { $0.map { name, _ in trained[name]! } },
+      ema: specs.ema.map { _ in trained },
+      auxiliaries: specs.auxiliaries.mapValues {
+        NetworkState(trained: trained, moments: zeros($0.moments))
+      })
+  }
+
   private var auxiliaries: [Auxiliary] { objective?.auxiliaries ?? [] }
 
   /// Which networks a step updates.
@@ -87,119 +100,102 @@ struct TrainingStep: Sendable {
       live: step % (objective?.interval ?? 1) == 0, auxiliaries: Set(due.map(\.name)))
   }
 
-  /// The state at the start of a run, from all weights.
-  func initialState(_ all: Named<Tensor>) -> Named<Tensor> {
-    let weights = all.filter(recipe.trains)
-    let moments = recipe.optimizer.rule.state(for: weights.mapValues(\.type))
-      .mapValues { Tensor.zeros($0.shape, $0.dtype) }
-    var state = weights.prefixed("weights")
-    state.merge(all.filter { !recipe.trains($0) }.prefixed(Self.frozen))
-    state.merge(moments.prefixed("optimizer"))
-    if targetEMADecay > 0, targetEMADecay < 1 {
-      state.merge(weights.prefixed("average"))
-      state["decay"] = .constant(0, .float32)
-    }
-    if targetEMADecay == 1 {
-      // Without its adapters a network is the initial one.
-      state.merge(weights.filter { !LoRA.isFactor($0) }.prefixed("initial"))
-    }
-    for network in auxiliaries {
-      state.merge(weights.prefixed("auxiliary.\(network.name).weights"))
-      if network.interval != nil {
-        state.merge(moments.prefixed("auxiliary.\(network.name).optimizer"))
-      }
-    }
-    if recipe.emaDecay > 0 { state.merge(weights.prefixed("ema")) }
-    state["step"] = .constant(0, .int32)
-    return state
+  /// What tells programs of a step apart.
+  struct Program: Hashable {
+    /// What is updated.
+    let updates: Updates
+    /// The types of the batch's arrays.
+    let signature: Named<TensorType>
   }
 
-  /// The types of a batch: `samples` `[batch, …]` and `labels` `[batch]`.
+  /// The types of the batches that the recipe's data give.
   var batchTypes: Named<TensorType> {
-    let shape = recipe.model.sample.shape.sizes
-    return Named([
-      ("samples", TensorType(Shape([recipe.batch] + shape), .float32)),
-      ("labels", TensorType([recipe.batch], .int32)),
-    ])
+    let names = [InputSpec.sample] + conditioner.inputs.map(\.name)
+    return Named(
+      recipe.data.arrays.filter { names.contains($0.name) }
+        .map { ($0.name, $0.type(batch: recipe.batch)) })
   }
 
-  /// The step as a program, which takes the memory of the state.
+  /// How a batch is sharded.
+  static let batchSharding = Sharding([.batch])
+
+  /// The program of a step, which takes the memory of the state.
   ///
   /// - Parameter target: how operations are spelled; by default as the client's devices want it.
   func compiled(
-    updating updates: Updates, on client: Client, cache: ExecutableCache?, mesh: Mesh?,
+    _ key: Program, on client: Client, cache: ExecutableCache?, mesh: Mesh?,
     target: Target? = nil
   ) throws -> CompiledFunction {
-    let changed = changedTypes
+    let state = specs.flattened()
+    let changed = specs.flattened(includingFrozen: false)
+    let batch = key.signature.mapValues { ArraySpec($0, Self.batchSharding) }
+    let arguments = state.merging(batch.prefixed("batch"))
     return try CompiledFunction(
-      client, cache: cache, mesh: mesh, stateTypes.merging(batchTypes), shardings: shardings,
+      client, cache: cache, mesh: mesh, arguments.types, shardings: arguments.shardings,
       donating: { changed[$0] != nil }, target: target
     ) { arguments in
-      let batch = Named(batchTypes.names.map { ($0, arguments[$0]!) })
-      let next = self(arguments.filter { stateTypes[$0] != nil }, batch, updating: updates)
-      return next.filter { changed[$0] != nil || stateTypes[$0] == nil }
+      let (next, metrics) = try self(
+        TrainState(arguments, like: specs), arguments.group("batch"), updating: key.updates)
+      return next.flattened(includingFrozen: false).merging(metrics.prefixed("metrics"))
     }
   }
 
-  /// The new state, with metrics under `metrics.…`.
+  /// The new state, and metrics.
   func callAsFunction(
-    _ state: Named<Tensor>, _ batch: Named<Tensor>, updating updates: Updates
-  ) -> Named<Tensor> {
-    let step = state["step"]!
-    let keys = Key(seed: recipe.seed).folded(step).split(2)
-    let weights = state.group("weights")
+    _ state: TrainState<Tensor>, _ batch: Named<Tensor>, updating updates: Updates
+  ) throws -> (state: TrainState<Tensor>, metrics: Named<Tensor>) {
+    let keys = Key(seed: recipe.seed).folded(state.step).split(2)
     var next = state
-    var target = weights
-    if targetEMADecay > 0, targetEMADecay < 1 {
-      let decay = state["decay"]!
-      target = state.group("average").averaged(with: weights, rate: decay)
-      next.merge(target.prefixed("average"))
-      next["decay"] = decay + (1 - decay) * (targetEMADecay - decay) * 0.5
-    } else if targetEMADecay == 1 {
-      target = state.group("initial")
+    if let decay = objective?.target.decay {
+      next.target = state.target!.updated(with: state.live.trained, decay: decay)
     }
-
-    let loss = loss(state, target.stopGradient(), batch, keys)
-    let rate = recipe.optimizer.schedule.rate(step: step, of: recipe.steps)
-    var metrics = Named<Tensor>()
-    if updates.live {
-      let (changed, norm) = update(
-        weights, state.group("optimizer"), loss.total, rate, step, every: objective?.interval ?? 1)
-      next.merge(changed)
-      metrics.merge(loss.metrics)
-      metrics["gradient_norm"] = norm
-      if recipe.emaDecay > 0 {
-        let count = step.cast(to: .float32)
-        let young = (count + 1) / (count + 10)
-        let average = state.group("ema").averaged(
-          with: changed.group("weights"), rate: young.minimum(recipe.emaDecay))
-        next.merge(average.prefixed("ema"))
-      }
-    } else {
-      let losses = loss.auxiliaries.filter(updates.auxiliaries.contains)
-      metrics.merge(losses)
-      metrics["loss"] = losses.values.reduce(.constant(0, .float32), +)
-    }
+    var trained: [(network: String, weights: Named<Tensor>)] = []
+    if updates.live { trained.append(("", state.live.trained)) }
     for network in auxiliaries where updates.auxiliaries.contains(network.name) {
-      let own = state.group("auxiliary.\(network.name)")
-      let (changed, _) = update(
-        own.group("weights"), own.group("optimizer"), loss.auxiliaries[network.name]!,
-        rate * network.rate, step, every: network.interval ?? 1)
-      next.merge(changed.prefixed("auxiliary.\(network.name)"))
+      trained.append((network.name, state.auxiliaries[network.name]!.trained))
     }
-    next["step"] = step + 1
+    let (losses, gradients) = try gradients(
+      state, target: next.target?.weights, batch, keys, for: trained)
+
+    let rate = recipe.optimizer.schedule.rate(step: state.step, of: recipe.steps)
+    var metrics = losses.filter { !$0.hasPrefix("auxiliary.") }
+    if !updates.live {
+      let own = losses.group("auxiliary").filter(updates.auxiliaries.contains)
+      metrics = own
+      metrics["loss"] = own.values.reduce(.constant(0, .float32), +)
+    }
+    for ((network, _), gradients) in zip(trained, gradients) {
+      guard network.isEmpty else {
+        let settings = auxiliaries.first { $0.name == network }!
+        let (changed, _) = updated(
+          state.auxiliaries[network]!, gradients, rate * settings.rate, state.step,
+          every: settings.interval ?? 1)
+        next.auxiliaries[network] = changed
+        continue
+      }
+      let (changed, norm) = updated(
+        state.live, gradients, rate, state.step, every: objective?.interval ?? 1)
+      next.live = changed
+      metrics["gradient_norm"] = norm
+      if let ema = state.ema {
+        // A young average follows the weights closely.
+        let count = state.step.cast(to: .float32)
+        let decay = ((count + 1) / (count + 10)).minimum(recipe.emaDecay)
+        next.ema = ema.averaged(with: changed.trained, rate: decay)
+      }
+    }
+    next.step = state.step + 1
     metrics["rate"] = rate
-    next.merge(metrics.prefixed("metrics"))
-    return next
+    return (next, metrics)
   }
 
-  /// New `weights.…` and `optimizer.…` of one network, and the norm of its gradients.
-  private func update(
-    _ weights: Named<Tensor>, _ moments: Named<Tensor>, _ loss: Tensor, _ rate: Tensor,
-    _ step: Tensor, every interval: Int
-  ) -> (state: Named<Tensor>, norm: Tensor) {
-    var gradients = loss.gradients(for: weights).map { name, gradient in
-      gradient.sharded(self.weights[name]!.sharding)
+  /// One network after a step of the optimizer, and the norm of its gradients.
+  private func updated(
+    _ network: NetworkState<Tensor>, _ gradients: Named<Tensor>, _ rate: Tensor, _ step: Tensor,
+    every interval: Int
+  ) -> (network: NetworkState<Tensor>, norm: Tensor) {
+    var gradients = gradients.map { name, gradient in
+      gradient.sharded(weights[name]!.sharding)
     }
     let norm: Tensor
     if recipe.optimizer.maxGradNorm > 0 {
@@ -210,42 +206,56 @@ struct TrainingStep: Sendable {
     // How often this network was updated before.
     let count = interval == 1 ? step : step / Tensor.constant(Double(interval), step.dtype)
     let updated = recipe.optimizer.rule.update(
-      weights, gradients, moments, rate: rate, step: count.cast(to: .float32))
-    let state = updated.weights.prefixed("weights").merging(updated.state.prefixed("optimizer"))
-    return (state, norm)
+      network.trained, gradients, network.moments, rate: rate, step: count.cast(to: .float32))
+    return (NetworkState(trained: updated.weights, moments: updated.state), norm)
   }
 
-  private func loss(
-    _ state: Named<Tensor>, _ target: Named<Tensor>, _ batch: Named<Tensor>, _ keys: [Key]
-  ) -> Loss {
-    let (weights, frozen) = (state.group("weights"), state.group("frozen"))
-    let (samples, labels) = (batch["samples"]!, batch["labels"]!)
-    guard let objective else { return classification(weights, samples, labels) }
-    let none = labels.zerosLike + Double(recipe.model.sample.classes)
-    var given = labels
-    if recipe.conditionDropout > 0 {
-      given = keys[1].bernoulli(recipe.conditionDropout, labels.shape).select(none, labels)
+  /// The loss's scalars, and the gradients of networks.
+  private func gradients(
+    _ state: TrainState<Tensor>, target: Named<Tensor>?, _ batch: Named<Tensor>, _ keys: [Key],
+    for trained: [(network: String, weights: Named<Tensor>)]
+  ) throws -> (metrics: Named<Tensor>, gradients: [Named<Tensor>]) {
+    guard let objective else {
+      let loss = classification(state.live.trained, batch)
+      return (loss.metrics, trained.map { loss.total.gradients(for: $0.weights) })
     }
-    let bind = { (weights: Named<Tensor>, adapters: LoRA?) in
-      SpreadModel(
-        model: recipe.model.velocityModel(
-          narrowed(frozen.merging(weights)), adapters: adapters)!,
-        precision: recipe.precision.dtype)
+    let bind = { (weights: Named<Tensor>, lora: LoRA?) in
+      ShardedModel(
+        model: recipe.model.velocityModel(narrowed(state.frozen.merging(weights)), lora: lora)!,
+        compute: recipe.precision.dtype)
     }
-    let further = auxiliaries.map { network in
-      (
-        network.name,
-        bind(state.group("auxiliary.\(network.name).weights"), recipe.lora)
-      )
-    }
+    let targetNetwork =
+      switch objective.target {
+      case .live: bind(state.live.trained.stopGradient(), recipe.lora)
+      case .average: bind(target!.stopGradient(), recipe.lora)
+      case .initial: bind(state.initial!.stopGradient(), nil)
+      }
     let networks = Networks(
-      live: bind(weights, recipe.lora),
-      target: bind(target, targetEMADecay == 1 ? nil : recipe.lora),
-      auxiliaries: Dictionary(uniqueKeysWithValues: further))
-    let all = Samples(
-      data: samples, condition: Named([("label", given)]),
-      unconditional: Named([("label", none)]))
-    return objective(networks, all, key: keys[0])
+      live: bind(state.live.trained, recipe.lora), target: targetNetwork,
+      auxiliaries: Dictionary(
+        uniqueKeysWithValues: state.auxiliaries.pairs.map {
+          ($0.name, bind($0.value.trained, recipe.lora))
+        }))
+    return try objective.gradients(
+      networks, objective.draw(samples(batch, dropping: keys[1]), key: keys[0]),
+      microBatches: recipe.accumulation, for: trained)
+  }
+
+  /// The batch as objectives see it.
+  ///
+  /// - Parameter key: the source of which conditions are dropped.
+  private func samples(_ batch: Named<Tensor>, dropping key: Key) -> Samples {
+    let data = batch[InputSpec.sample]!
+    let arrays = batch.filter { name in conditioner.inputs.contains { $0.name == name } }
+    let (condition, unconditional) = (conditioner(arrays), conditioner.unconditional(arrays))
+    guard recipe.conditionDropout > 0 else {
+      return Samples(data: data, condition: condition, unconditional: unconditional)
+    }
+    let dropped = key.bernoulli(recipe.conditionDropout, [recipe.batch])
+    let kept = condition.map { name, value in
+      dropped.expanded(toRank: value.rank).select(unconditional[name]!, value)
+    }
+    return Samples(data: data, condition: kept, unconditional: unconditional)
   }
 
   /// Matrices in the element type that networks compute in: what devices send each other of weights
@@ -258,15 +268,21 @@ struct TrainingStep: Sendable {
     }
   }
 
-  private func classification(
-    _ weights: Named<Tensor>, _ images: Tensor, _ labels: Tensor
-  ) -> Loss {
-    guard case .classifier(let config) = recipe.model else {
+  private func classification(_ weights: Named<Tensor>, _ batch: Named<Tensor>) -> Loss {
+    guard let config = recipe.model.architecture as? ClassifierConfig else {
       preconditionFailure("classification needs a classifier")
     }
-    let logits = Scope.bind(weights) { Classifier($0, config) }(images).logits
-    let total = logits.crossEntropy(labels).mean()
-    let hits = logits.argmax().equal(labels).cast(to: .float32).mean()
+    let classes = batch[conditioner.inputs[0].name]!
+    let logits = Scope.bind(weights) { Classifier($0, config) }(batch[InputSpec.sample]!).logits
+    let total = logits.crossEntropy(classes).mean()
+    let hits = logits.argmax().equal(classes).cast(to: .float32).mean()
     return Loss(total: total, metrics: Named([("loss", total), ("accuracy", hits)]))
+  }
+}
+
+extension TargetNetwork {
+  /// The decay of an average, nil for other networks.
+  var decay: Double? {
+    if case .average(let decay) = self { decay } else { nil }
   }
 }

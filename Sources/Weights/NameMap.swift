@@ -113,6 +113,9 @@ public struct NameMap: Hashable, Sendable {
     return [(renamed(name), shape, origin)]
   }
 
+  /// What a parameter that is neither split nor joined is called on disk; a layer's number stays `*`.
+  public func diskName(of name: String) -> String { renamed(name) }
+
   private func renamed(_ name: String) -> String {
     for case .rename(let memory, let disk) in rules {
       if let rest = Self.rest(of: name, after: memory) { return prefix + disk + rest }

@@ -1,3 +1,4 @@
+import Runtime
 import Files
 import Foundation
 import Tensors

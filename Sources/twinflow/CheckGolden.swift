@@ -1,18 +1,21 @@
 import ArgumentParser
 import Foundation
 import Golden
+import Pipelines
+import Runtime
 import Training
 
 /// `twinflow check-golden`
 struct CheckGolden: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compares the method with cases that the published code has computed.",
+    abstract: "Compares the method and networks with cases that published code has computed.",
     discussion: """
       A case is a folder with config.json, inputs.safetensors (with every random draw) and
       expected.safetensors. For each case the table shows how many outputs were compared, and the
       one that uses most of what it may differ: ten times the case's own noise of f32, or 1e-5 of
-      the norm, 2e-4 for the targets and gradients that amplify it. A case that cannot be compared
-      has failed, and the others are still checked.
+      the norm, 2e-4 for the targets and gradients that amplify it, 1e-4 for networks. A case of a
+      network has its config and weights in a folder model. A case that cannot be compared has
+      failed, and the others are still checked.
 
       EXAMPLE
         twinflow check-golden Tests/Fixtures/golden
@@ -39,7 +42,7 @@ struct CheckGolden: ParsableCommand {
     var skipped: [String] = []
     for path in paths {
       let name = URL(fileURLWithPath: path).lastPathComponent
-      let label = name + String(repeating: " ", count: width - name.count)
+      let title = name + String(repeating: " ", count: width - name.count)
       do {
         guard let golden = try GoldenCase(folder: path) else {
           skipped.append(name)
@@ -48,19 +51,19 @@ struct CheckGolden: ParsableCommand {
         let comparisons = try golden.check(on: client)
         guard let worst = comparisons.max(by: { $0.share < $1.share }) else {
           failed.append(name)
-          print("\(label)  FAILED  nothing to compare")
+          print("\(title)  FAILED  nothing to compare")
           continue
         }
         if worst.share > 1 { wrong.append(name) }
         let numbers = String(
           format: "%5d outputs  %.1e relative, %.2f of what may, in %@", comparisons.count,
           worst.relative, worst.share, worst.name)
-        print("\(label)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
+        print("\(title)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
       } catch {
         // One line for each case, whatever the error's text.
         failed.append(name)
         let lines = "\(error)".split(whereSeparator: \.isNewline)
-        print("\(label)  FAILED  \(lines.joined(separator: " "))")
+        print("\(title)  FAILED  \(lines.joined(separator: " "))")
       }
     }
     if !skipped.isEmpty { print("Not checked, of other kinds: \(skipped.joined(separator: ", "))") }

@@ -5,6 +5,9 @@ import Files
 import Foundation
 import Pictures
 import Recipe
+import Comparison
+import Pipelines
+import Runtime
 import Training
 
 /// `twinflow compare`

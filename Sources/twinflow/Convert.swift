@@ -1,6 +1,8 @@
 import ArgumentParser
 import Files
 import Tensors
+import Pipelines
+import Runtime
 import Training
 
 extension DType: ExpressibleByArgument {

@@ -7,6 +7,8 @@ import Foundation
 import Pictures
 import Recipe
 import Tensors
+import Pipelines
+import Runtime
 import Training
 import Weights
 
@@ -69,7 +71,7 @@ struct Demo: ParsableCommand {
     let engine = try engine.open()
     let base = try ModelFile(start, on: engine)
     let evaluator = try Evaluator(classifier: classifier, on: engine)
-    let test = try FashionMNIST(.test, folder: recipe.data.path)
+    let test = try FashionMNIST(.test, folder: (recipe.data.dataSet as? FashionMNISTData)?.path)
     try evaluator.check(base)
     let trainer = try Trainer(recipe, on: engine, start: .replacing, by: "demo") {
       FileHandle.standardError.write($0 + "\n")

@@ -4,6 +4,8 @@ import Evaluation
 import Files
 import Flow
 import Foundation
+import Pipelines
+import Runtime
 import Training
 import Weights
 

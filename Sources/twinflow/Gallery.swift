@@ -5,6 +5,8 @@ import Flow
 import Foundation
 import Pictures
 import Tensors
+import Pipelines
+import Runtime
 import Training
 
 /// Sheets of generated pictures, one row a class or a network.
@@ -15,14 +17,14 @@ struct Gallery {
   /// Makes `columns` pictures of each class.
   ///
   /// - Returns: the sheet, and its settings as text for the file.
-  /// - Throws: `TrainingError.notPictures` for a network of points, and what the generator throws.
+  /// - Throws: `PipelineError.notPictures` for a network of points, and what the generator throws.
   func sheet(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, title: String,
     caption: String, columns: Int = 10
   ) throws -> (sheet: Sheet, texts: [(key: String, text: String)]) {
-    let classes = file.model.sample.classes
+    let classes = file.model.classes
     let pictures = try pictures(file, settings, guidance: guidance, each: columns)
-    let rows = classes == FashionMNIST.classes.count ? FashionMNIST.classes : []
+    let rows = classes == FashionMNIST.classNames.count ? FashionMNIST.classNames : []
     let sheet = Sheet(
       title: title, caption: caption, rows: rows, columns: columns, pictures: pictures)
     let json = try JSONFile.text(settings)
@@ -54,23 +56,25 @@ struct Gallery {
   private func pictures(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, each: Int
   ) throws -> [Picture] {
-    let (image, classes) = file.model.sample
-    guard image.rank == 3, [1, 3, 4].contains(image[2]), classes > 0 else {
-      throw TrainingError.notPictures(path: file.path, shape: image)
+    let (image, classes) = (file.model.sampleShape(), file.model.classes)
+    guard file.model.codec != nil, classes > 0 else {
+      throw PipelineError.notPictures(path: file.path, shape: image)
     }
     // Each run makes the same number of pictures, from noise by the run's number.
     let perRun = max(1, Evaluator.batch / classes)
-    let labels = (0..<classes * perRun).map { Int32($0 / perRun) }
-    let generator = try Generator(
-      file, settings, guidance: guidance, batch: labels.count, on: engine)
+    let numbers = (0..<classes * perRun).map { $0 / perRun }
+    let prompts = numbers.map { Prompt.classNumber($0) }
+    let generator = try Generator(file, batch: prompts.count, on: engine)
     var ofClass = [[Picture]](repeating: [], count: classes)
     for run in 0..<(each + perRun - 1) / perRun {
-      let numbers = try generator(labels: labels, seed: seed, number: run).array(of: Float.self)
-      for (i, label) in labels.enumerated() where run * perRun + i % perRun < each {
+      let pixels = try generator(
+        prompts, settings, guidance: guidance, seed: seed, number: run
+      ).array(of: Float.self)
+      for (i, number) in numbers.enumerated() where run * perRun + i % perRun < each {
         let picture = try Picture(
           width: image[1], height: image[0], channels: image[2],
-          numbers: numbers[i * image.count..<(i + 1) * image.count])
-        ofClass[Int(label)].append(picture)
+          numbers: pixels[i * image.count..<(i + 1) * image.count])
+        ofClass[number].append(picture)
       }
     }
     return ofClass.flatMap { $0 }

@@ -4,6 +4,8 @@ import Foundation
 import Processes
 import Recipe
 import Tensors
+import Pipelines
+import Runtime
 import Training
 
 extension DeviceKind: ExpressibleByArgument {}

@@ -3,6 +3,8 @@ import Foundation
 import Layers
 import Models
 import Tensors
+import Pipelines
+import Runtime
 import Training
 
 /// `twinflow plan`
@@ -111,10 +113,9 @@ struct PlanCommand: ParsableCommand {
         "--samples of \(samples ?? 0) on \(recipe.mesh) are more than can be counted; give fewer.")
     }
     if let misfit = recipe.misfit(of: recipe.mesh) { throw misfit }
-    guard case .dit(var config) = recipe.model else { return [recipe] }
+    guard recipe.model.execution != nil else { return [recipe] }
     return [StackExecution.scanned, .recomputed].map { execution in
-      config.execution = execution
-      recipe.model = .dit(config)
+      recipe.model = recipe.model.executed(execution)
       return recipe
     }
   }
@@ -174,10 +175,7 @@ private struct PlanTable {
     ]
     let columns = bytes.map { String(format: "%11.2f", Double($0) / 1e9) }.joined()
     let seconds = plan.seconds(speed)
-    let ways =
-      if case .dit(let config) = plan.recipe.model {
-        config.execution == .recomputed ? "recomputed" : "kept"
-      } else { "kept" }
+    let ways = plan.recipe.model.execution == .recomputed ? "recomputed" : "kept"
     print(
       plan.recipe.mesh.description.rightPadded(22) + ways.rightPadded(13)
         + "\(plan.recipe.batch)".leftPadded(6) + columns

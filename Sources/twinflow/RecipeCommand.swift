@@ -1,5 +1,7 @@
 import ArgumentParser
 import Flow
+import Pipelines
+import Runtime
 import Training
 
 extension Preset: ExpressibleByArgument {}

@@ -4,6 +4,8 @@ import Flow
 import Foundation
 import Pictures
 import Tensors
+import Pipelines
+import Runtime
 import Training
 
 /// `twinflow sample`

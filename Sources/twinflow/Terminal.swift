@@ -1,4 +1,6 @@
 import Foundation
+import Pipelines
+import Runtime
 import Training
 
 extension FileHandle {
@@ -31,14 +33,14 @@ extension Double {
 /// A line on standard error that shows how far a run has come: on a terminal it is drawn anew,
 /// elsewhere a line is written now and then.
 final class ProgressBar {
-  private let label: String
+  private let title: String
   private let total: Int
   private let start = ContinuousClock.now
   private let isTerminal = isatty(2) == 1
   private var last = ContinuousClock.now - .seconds(60)
 
-  init(_ label: String, of total: Int) {
-    self.label = label
+  init(_ title: String, of total: Int) {
+    self.title = title
     self.total = total
   }
 
@@ -63,7 +65,7 @@ final class ProgressBar {
     let share = min(max(Double(done) / Double(max(1, total)), 0), 1)
     let filled = Int(Double(width) * share)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    let text = "\(label) \(bar) \(done)/\(total)  \(words)"
+    let text = "\(title) \(bar) \(done)/\(total)  \(words)"
     FileHandle.standardError.write(isTerminal ? "\r\u{1B}[K\(text)" : text + "\n")
   }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Processes
+import Pipelines
+import Runtime
 import Training
 
 /// `twinflow train`

@@ -21,7 +21,7 @@ import Testing
   @Test(arguments: FashionMNIST.Part.allCases) func reads(part: FashionMNIST.Part) throws {
     let set = try open(part: part)
     #expect(set.count == 3)
-    #expect(set.labels == [0, 9, 4])
+    #expect(set.classes == [0, 9, 4])
     #expect(set.pixels.count == 3 * 28 * 28)
     #expect(set.pixels[785] == 785 % 256)
   }
@@ -39,8 +39,8 @@ import Testing
 
   @Test(
     arguments: [
-      ([3, 28, 28], [0, 1], "2 labels for 3 pictures"),
-      ([3, 28, 28], [0, 1, 10], "a label is 10"),
+      ([3, 28, 28], [0, 1], "2 classes for 3 pictures"),
+      ([3, 28, 28], [0, 1, 10], "a class is 10"),
       ([3, 27, 28], [0, 1, 2], "[3, 27, 28]"),
       ([0, 28, 28], [], "[0, 28, 28]"),
     ] as [([UInt32], [UInt8], String)])
@@ -62,5 +62,5 @@ import Testing
     }
   }
 
-  @Test func hasTenClasses() { #expect(FashionMNIST.classes.count == 10) }
+  @Test func hasTenClasses() { #expect(FashionMNIST.classNames.count == 10) }
 }

@@ -1,8 +1,9 @@
+import Runtime
 import Datasets
 import Foundation
 import Tensors
 import Testing
-import Training
+import Pipelines
 
 @testable import Evaluation
 
@@ -44,7 +45,7 @@ import Training
         let indices = Array(half) + [Int](repeating: 0, count: Evaluator.batch - half.count)
         return Evaluator.Batch(
           images: try engine.array(test.images(indices), shape: [Evaluator.batch, 28, 28, 1]),
-          labels: indices.map { Int32(test.labels[$0]) })
+          classes: indices.map { Int32(test.classes[$0]) })
       }[0]
       for i in sum.indices { sum[i] += part.features.mean[i] * Double(half.count) }
     }
@@ -52,19 +53,20 @@ import Training
   }
 
   @Test(arguments: [-1, 10, 255] as [Int32])
-  func labelsThatTheClassifierDoesNotKnow(label: Int32) throws {
+  func classesThatTheClassifierDoesNotKnow(wrong: Int32) throws {
     let images = try engine.array(test.images(0..<Evaluator.batch), shape: [100, 28, 28, 1])
-    var labels = [Int32](repeating: 0, count: Evaluator.batch)
-    labels[7] = label
+    var classes = [Int32](repeating: 0, count: Evaluator.batch)
+    classes[7] = wrong
     #expect {
-      try evaluator.measure([100]) { _ in Evaluator.Batch(images: images, labels: labels) }
+      try evaluator.measure([100]) { _ in Evaluator.Batch(images: images, classes: classes) }
     } throws: { error in
-      guard case EvaluationError.otherClasses(_, 10, Int(label)) = error else { return false }
+      guard case EvaluationError.otherClasses(_, 10, Int(wrong)) = error else { return false }
       return true
     }
     // What lies beyond the set is not looked at.
     #expect(
-      try evaluator.measure([5]) { _ in Evaluator.Batch(images: images, labels: labels) }.count == 1
+      try evaluator.measure([5]) { _ in Evaluator.Batch(images: images, classes: classes) }.count
+        == 1
     )
   }
 
@@ -85,7 +87,7 @@ import Training
 
   @Test func otherWeightsAreRefused() throws {
     let base = Self.root + "/Assets/fashion-mnist-base.safetensors"
-    #expect(throws: TrainingError.notAClassifier(path: base)) {
+    #expect(throws: PipelineError.notAClassifier(path: base)) {
       try Evaluator(classifier: base, on: Engine())
     }
   }

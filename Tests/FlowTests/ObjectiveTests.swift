@@ -99,7 +99,7 @@ import Testing
       draws.target = draws.time.zerosLike
       draws.near = draws.time.zerosLike
       let large = objective(networks, Self.samples(inputs), draws)
-      let small = TutorialTwinFlow(tutorial)(
+      let small = TutorialTwinFlow(tutorial, batch: 4)(
         networks, Self.samples(inputs),
         TutorialTwinFlow.Draws(
           time: draws.time, target: draws.target, noise: draws.noise,
@@ -162,13 +162,65 @@ import Testing
       let batch = Samples(
         data: inputs["x"]!, condition: Named([("c", .iota([16, 1], .float32))]),
         unconditional: Named([("c", .constant(1e9, .float32, shape: [16, 1]))]))
-      let loss = TutorialTwinFlow(settings)(
+      let loss = TutorialTwinFlow(settings, batch: 16)(
         Networks(live: Echo(), target: networks.target), batch, key: Key(seed: 3))
       return Named([("guidance", loss.details["enhanced"]! - loss.details["flow"]!)])
     }
     let taken = (0..<16).map { Double($0) - results["guidance"]!.row($0).values[0].rounded() }
     #expect(taken.sorted() == (0..<16).map(Double.init))
     #expect(taken != (0..<16).map(Double.init))
+  }
+
+  /// Objectives on 24 rows: all groups, groups of unequal sizes, RCGM alone, without data, in one time,
+  /// and those whose every row serves every loss.
+  static let accumulated: [any ObjectiveSettings] = {
+    var settings = [TwinFlowSettings](repeating: TwinFlowSettings(), count: 4)
+    settings[1].groups = GroupWeights(endToEnd: 1, multiStep: 2, anyStep: 1, adversarial: 0)
+    (settings[2].dataFree, settings[2].targetEMADecay) = (true, 1)
+    settings[3].timeConvention = .middle
+    settings[3].groups = GroupWeights(toData: 2)
+    return settings + [TutorialSettings(), DistributionMatchingSettings()]
+  }()
+
+  @Test("The mean of micro-batches is the batch", arguments: accumulated.indices, [2, 3])
+  func microBatches(_ index: Int, count: Int) throws {
+    let rows = index == 3 ? 36 : 24
+    let settings = Self.accumulated[index]
+    let objective = try #require(try settings.objective(batch: rows))
+    let results = try evaluate(Self.inputs(rows)) { inputs in
+      let network = Self.network(inputs)
+      let shifted = Perceptron(inputs.group("model").mapValues { $0 * 0.75 }, Self.sizes)
+      let networks = Networks(
+        live: network, target: shifted,
+        auxiliaries: Dictionary(
+          uniqueKeysWithValues: objective.auxiliaries.map { ($0.name, shifted) }))
+      let drawn = objective.draw(Self.samples(inputs), key: Key(seed: 5))
+      var all = Named<Tensor>()
+      for (name, parts) in [("whole", 1), ("parts", count)] {
+        guard
+          let found = try? objective.gradients(
+            networks, drawn, microBatches: parts, for: [("", inputs.group("model"))])
+        else { preconditionFailure("\(count) micro-batches") }
+        all.merge(found.metrics.prefixed("\(name).metrics"))
+        all.merge(found.gradients[0].prefixed("\(name).gradients"))
+      }
+      return all
+    }
+    let whole = results.group("whole")
+    #expect(whole.names == results.group("parts").names && whole.count > 6)
+    for (name, value) in whole.pairs {
+      expectNear(results["parts.\(name)"]!, value, relative: 2e-5, name)
+    }
+  }
+
+  @Test func groupsThatMicroBatchesCannotShare() throws {
+    let objective = try TwinFlow(TwinFlowSettings(), batch: 20)
+    #expect(
+      throws: FlowError.indivisibleGroup(name: "The group end_to_end", rows: 5, microBatches: 2)
+    ) { try objective.microBatch(of: 2) }
+    #expect(
+      throws: FlowError.indivisibleGroup(name: "The batch", rows: 20, microBatches: 3)
+    ) { try TutorialTwinFlow(TutorialSettings(), batch: 20).microBatch(of: 3) }
   }
 }
 

@@ -109,20 +109,42 @@ import Testing
     }(),
   ]
 
-  @Test("A loop over many steps is the steps one after the other", arguments: long)
-  func loop(_ settings: SamplerSettings) throws {
+  @Test("One program of one step makes any number of steps, any style and grid")
+  func oneProgram() throws {
     let noise = Numbers.random([2, 3], seed: 2, in: -2...2, .float32)
-    let results = try evaluate([noise]) { inputs in
-      let key = Key(seed: 4)
-      let keys = key.split(settings.steps.count)
-      let loop = Sampler(settings)(Curved(), noise: inputs[0], condition: Named(), key: key)
-      let steps = Sampler(settings).trajectory(Curved(), noise: inputs[0], condition: Named()) {
-        keys[$0].normal([2, 3], .float64)
+    let fresh = (0..<30).map { Numbers.random([2, 3], seed: UInt64(100 + $0), in: -2...2) }
+    let scalars = SamplerSettings.euler(1).steps[0].named.names
+    let like = Named(
+      ["x", "data", "noise", "fresh"].map { ($0, Numbers([2, 3]) { _ in 0 }) }
+        + scalars.map { ($0, Numbers([0], [])) })
+    for corrects in [false, true] {
+      let step = try NamedFunction(like) { given in
+        let next = Sampler.advance(
+          Sampler.State(x: given["x"]!, data: given["data"]!, noise: given["noise"]!),
+          SamplerSettings.Step(given.filter(scalars.contains)), corrects: corrects,
+          noise: given["fresh"]!, Curved(), .float32, Named())
+        return Named([("x", next.x), ("data", next.data), ("noise", next.noise)])
       }
-      return [loop, steps.last!, steps[steps.count - 2]]
+      for settings in Self.settings + Self.long where (settings.order == 2) == corrects {
+        let traced = try evaluate([noise] + fresh) { inputs in
+          Sampler(settings).trajectory(Curved(), noise: inputs[0], condition: Named()) {
+            inputs[$0 + 1]
+          }
+        }
+        let zeros = Numbers([2, 3]) { _ in 0 }
+        var state = Named([
+          ("x", Numbers(noise.values, [2, 3])), ("data", zeros), ("noise", zeros),
+        ])
+        for (i, numbers) in settings.steps.enumerated() {
+          var given = state.merging(numbers.named.mapValues { Numbers([$0], []) })
+          given["fresh"] = fresh[i]
+          state = try step(given)
+          expectClose(
+            state["data"]!.values, traced[i].values, relative: 1e-4, absolute: 1e-5,
+            "\(settings.testDescription), step \(i)")
+        }
+      }
     }
-    expectClose(results[0], results[1], relative: 1e-5, absolute: 1e-6)
-    #expect(results[1] != results[2])
   }
 
   @Test("The steps' noise follows the key", arguments: [4, 12])

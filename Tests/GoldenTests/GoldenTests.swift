@@ -36,6 +36,20 @@ let sharedClient = Result { try Client(Plugin.load(), options: ["cpu_device_coun
     #expect(missing.filter { !$0.contains("ema") } == [], "outputs that nothing is compared with")
   }
 
+  @Test(arguments: NetworkCaseTests.cases + ["tr_qwenimage_wrapper"])
+  func networksEqualThePublishedOnes(
+    _ name: String
+  ) throws {
+    let golden = try #require(try GoldenCase(folder: "\(Self.folder)/\(name)"))
+    let comparisons = try golden.check(on: sharedClient.get())
+    #expect(comparisons.map(\.name) == golden.expected.names)
+    for comparison in comparisons {
+      // Far below the tolerance, which is for other machines and larger networks.
+      #expect(comparison.relative < 2e-5, "\(name): \(comparison.name)")
+      #expect(comparison.share <= 1, "\(name): \(comparison.name)")
+    }
+  }
+
   @Test func allCasesAreHere() {
     #expect(Self.cases.filter { $0.hasPrefix("method_full") }.count >= 12)
     #expect(Self.cases.filter { $0.hasPrefix("method_lora") }.count >= 4)

@@ -107,6 +107,15 @@ import Testing
         x[place] / (square[place[0]] + 1e-3).squareRoot() * rmsWeights["weight"]![place[1]]
       })
     #expect(Scope.declare { LayerNorm($0, 4, affine: false) }.isEmpty)
+    let (centred, centredWeights) = try Self.run([x]) {
+      ZeroCentredRMSNorm($0, 4, epsilon: 1e-3)($1[0])
+    }
+    expectClose(
+      centred,
+      Numbers([2, 4]) { place in
+        x[place] / (square[place[0]] + 1e-3).squareRoot()
+          * (1 + centredWeights["weight"]![place[1]])
+      })
   }
 
   /// With two channels in each of two groups on one pixel, a group is ±1 up to ε.

@@ -22,7 +22,7 @@ import Testing
       "time.output.weight [8, 8]", "time.output.bias [8]",
       "target.input.weight [8, 256]", "target.input.bias [8]",
       "target.output.weight [8, 8]", "target.output.bias [8]",
-      "label.weight [4, 8]",
+      "class_embedding.weight [4, 8]",
       "blocks.*.modulation.weight [2, 48, 8]", "blocks.*.modulation.bias [2, 48]",
       "blocks.*.attention.to_q.weight [2, 8, 8]", "blocks.*.attention.to_q.bias [2, 8]",
       "blocks.*.attention.to_k.weight [2, 8, 8]", "blocks.*.attention.to_k.bias [2, 8]",
@@ -92,7 +92,7 @@ import Testing
       return Named([
         ("as it is", Self.run(weights, inputs)), ("twin", Self.run(weights, negative)),
         ("negative time", with("t") { -$0 }), ("target", with("tt") { $0 * 0.5 }),
-        ("label", with("label") { $0.zerosLike + 3 }),
+        ("class", with("class") { $0.zerosLike + 3 }),
         ("image", with("x") { $0.reversed([1]) }),
       ])
     }
@@ -158,7 +158,7 @@ import Testing
       ("x", .random([3, 4, 4, 2], seed: 5, .float32)),
       ("t", Numbers([0.9, 0.5, 0.25], nil, .float32)),
       ("tt", Numbers([0.3, 0.25, 0.125], nil, .float32)),
-      ("label", Numbers([0, 1, 2], nil, .int32)),
+      ("class", Numbers([0, 1, 2], nil, .int32)),
     ])
   }
 
@@ -167,6 +167,6 @@ import Testing
   ) -> Tensor {
     Scope.bind(weights) { DiT($0, config) }(
       inputs["x"]!, time: inputs["t"]!, target: inputs["tt"]!,
-      condition: inputs.filter { $0 == "label" })
+      condition: inputs.filter { $0 == "class" })
   }
 }

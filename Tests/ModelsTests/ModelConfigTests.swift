@@ -7,13 +7,13 @@ import Testing
 
 @Suite struct ModelConfigTests {
   static let configs: [(String, ModelConfig)] = [
-    ("kind: dit", .dit(DiTConfig())),
+    ("kind: dit", ModelConfig(DiTConfig())),
     (
       """
       {kind: dit, size: 32, channels: 3, patch: 2, width: 64, depth: 2, heads: 4, mlp_ratio: 3,
        classes: 5, time_scale: 1, execution: recomputed}
       """,
-      .dit(
+      ModelConfig(
         {
           var config = DiTConfig()
           (config.size, config.channels, config.patch, config.width) = (32, 3, 2, 64)
@@ -24,7 +24,7 @@ import Testing
     ),
     (
       "{kind: tutorial-unet, size: 8, channels: 3, width: 4, features: 6, classes: 2}",
-      .tutorialUNet(
+      ModelConfig(
         {
           var config = TutorialUNetConfig()
           (config.size, config.channels, config.width) = (8, 3, 4)
@@ -34,7 +34,7 @@ import Testing
     ),
     (
       "{kind: perceptron, features: 3, width: 8, depth: 2, frequencies: 4, time_scale: 10}",
-      .perceptron(
+      ModelConfig(
         {
           var config = PointNetworkConfig()
           (config.features, config.width, config.depth) = (3, 8, 2)
@@ -44,7 +44,7 @@ import Testing
     ),
     (
       "{kind: classifier, size: 8, channels: 3, width: 16, features: 6, classes: 2}",
-      .classifier(
+      ModelConfig(
         {
           var config = ClassifierConfig()
           (config.size, config.channels, config.width) = (8, 3, 16)
@@ -64,11 +64,11 @@ import Testing
     let (_, config) = Self.configs[place]
     let weights = config.weights.mapValues { Tensor.placeholder($0.type()) }
     let model = config.velocityModel(weights)
-    guard case .classifier = config else {
-      let x = Tensor.placeholder(TensorType(Shape([2] + config.sample.shape.sizes), .float32))
+    guard config.isGenerative else {
+      let x = Tensor.placeholder(TensorType(Shape([2] + config.sampleShape().sizes), .float32))
       let time = Tensor.placeholder(TensorType([2], .float32))
-      let label = Tensor.placeholder(TensorType([2], .int32))
-      let y = model?(x, time: time, target: time, condition: Named([("label", label)]))
+      let classes = Tensor.placeholder(TensorType([2], .int32))
+      let y = model?(x, time: time, target: time, condition: Named([("class", classes)]))
       #expect(y?.type == x.type)
       return
     }

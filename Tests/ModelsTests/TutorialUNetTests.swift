@@ -20,7 +20,7 @@ import Testing
       "time.output.weight [3, 3]", "time.output.bias [3]",
       "target.input.weight [3, 1]", "target.input.bias [3]",
       "target.output.weight [3, 3]", "target.output.bias [3]",
-      "label.weight [4, 3]",
+      "class_embedding.weight [4, 3]",
       "down1.convolution.weight [2, 2, 3, 3]", "down1.convolution.bias [2]",
       "down1.down.weight [2, 2, 4, 4]", "down1.down.bias [2]",
       "down2.convolution.weight [4, 2, 3, 3]", "down2.convolution.bias [4]",
@@ -42,7 +42,7 @@ import Testing
     let weights = Self.weights.random(.float64)
     let given = Named([
       ("x", Numbers.random([2, 4, 4, 2], seed: 5)), ("t", Numbers([0.9, -0.5])),
-      ("tt", Numbers([0.3, -0.25])), ("label", Numbers([3, 1], nil, .int32)),
+      ("tt", Numbers([0.3, -0.25])), ("class", Numbers([3, 1], nil, .int32)),
     ])
     let y = try evaluate(given.merging(weights.prefixed("weights"))) { inputs in
       let network = Scope.bind(inputs.group("weights")) { TutorialUNet($0, Self.config) }
@@ -51,14 +51,14 @@ import Testing
           "y",
           network(
             inputs["x"]!, time: inputs["t"]!, target: inputs["tt"]!,
-            condition: inputs.filter { $0 == "label" })
+            condition: inputs.filter { $0 == "class" })
         )
       ])
     }["y"]!
     for row in 0..<2 {
       let expected = LoopUNet(weights: weights)(
         given["x"]!.row(row), time: given["t"]!.values[row], target: given["tt"]!.values[row],
-        label: Int(given["label"]!.values[row]))
+        label: Int(given["class"]!.values[row]))
       expectClose(y.row(row), expected, relative: 1e-10, absolute: 1e-12, "row \(row)")
     }
   }
@@ -74,7 +74,8 @@ private struct LoopUNet {
     }
     let signal = linear(
       "condition",
-      embed("time", time) + embed("target", target) + weights["label.weight"]!.row(label).values)
+      embed("time", time) + embed("target", target)
+        + weights["class_embedding.weight"]!.row(label).values)
     let skip1 = convolution("down1.down", relu(convolution("down1.convolution", x)), stride: 2)
     let skip2 = convolution(
       "down2.down", relu(convolution("down2.convolution", relu(skip1))), stride: 2)

@@ -1,4 +1,5 @@
 import PJRT
+import TestSupport
 import Testing
 
 @Suite struct DeviceTests {

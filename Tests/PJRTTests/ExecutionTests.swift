@@ -1,13 +1,6 @@
 import PJRT
+import TestSupport
 import Testing
-
-/// A program that doubles numbers in the memory of its argument.
-func donatingDoubling(_ count: Int) -> String {
-  let type = "tensor<\(count)xf32>"
-  return program(
-    "%x: \(type) {tf.aliasing_output = 0 : i32}", type,
-    "%y = stablehlo.add %x, %x : \(type)\nreturn %y : \(type)")
-}
 
 @Suite struct ExecutionTests {
   @Test(arguments: Plugins.paths)

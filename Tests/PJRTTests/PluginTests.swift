@@ -1,5 +1,6 @@
 import Foundation
 import PJRT
+import TestSupport
 import Testing
 
 @Suite struct PluginTests {

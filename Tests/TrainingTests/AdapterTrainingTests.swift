@@ -1,5 +1,8 @@
+import Pipelines
+import Runtime
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 import Weights
 
@@ -29,7 +32,7 @@ import Weights
       "lora={rank: 2, alpha: 4, layers: [attention], full: [target]}", setting)
     let trainer = try Trainer(recipe, on: engine)
     let before = try trainer.weights()
-    for (name, buffer) in base.weights.pairs {
+    for (name, buffer) in try base.weights.pairs {
       #expect(try before[name]!.bytes() == buffer.bytes(), "\(name) at the start")
     }
     try trainer.run()
@@ -44,7 +47,7 @@ import Weights
     let changed = try base.weights.names.filter {
       try base.weights[$0]!.bytes() != file.weights[$0]!.bytes()
     }
-    let expected = base.weights.names.filter {
+    let expected = try base.weights.names.filter {
       $0.hasPrefix("target.") && convention == "pair"
         || $0.contains("attention.") && $0.hasSuffix("weight")
     }
@@ -122,7 +125,7 @@ import Weights
     #expect {
       try ModelFile(recipe("halves").result, on: engine)
     } throws: { error in
-      guard case TrainingError.otherBase = error else { return false }
+      guard case PipelineError.otherBase = error else { return false }
       return true
     }
   }

@@ -1,6 +1,8 @@
+import Runtime
 import Foundation
 import PJRT
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Training
@@ -51,6 +53,18 @@ import Testing
     for (a, b) in zip(one.losses, many.losses) { #expect(abs(a - b) <= 1e-5 * abs(a)) }
     #expect(distance(one.all, many.all) <= 1e-5)
     #expect(trainer.function.executable.devices.count == trainer.recipe.mesh.count)
+  }
+
+  /// Groups of rows that are dealt out to micro-batches lie across the devices' shards.
+  @Test func microBatchesOnAMesh() throws {
+    let engine = try Self.engines.get()
+    let one = try result(Trainer(recipe("one", "{}"), on: engine), steps: 3)
+    let parts = try result(
+      Trainer(
+        recipe("micro", "{data: 2, fsdp: 2}", "gradient_accumulation_steps=2"), on: engine),
+      steps: 3)
+    for (a, b) in zip(one.losses, parts.losses) { #expect(abs(a - b) <= 2e-5 * abs(a)) }
+    #expect(distance(one.all, parts.all) <= 2e-5)
   }
 
   @Test func weightsAndMomentsAreSplit() throws {

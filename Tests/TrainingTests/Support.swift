@@ -1,31 +1,6 @@
-import Foundation
-import PJRT
 import Recipe
 
 @testable import Training
-
-/// One engine for all tests, without the user's cache of programs.
-enum SharedEngine {
-  private static let result = Result {
-    Engine(
-      client: try Client(Plugin.load(), options: ["cpu_device_count": 1]),
-      cache: ExecutableCache(directory: NSTemporaryDirectory() + "twinflow-test-executables"))
-  }
-
-  static func get() throws -> Engine { try result.get() }
-}
-
-/// A folder that is gone with the test.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    path = NSTemporaryDirectory() + "twinflow-test-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-}
 
 /// A recipe that trains a tiny network for a few steps on real pictures.
 func tinyRecipe(_ output: String, _ settings: String...) throws -> TrainingRecipe {

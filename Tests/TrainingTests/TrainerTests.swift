@@ -1,6 +1,8 @@
+import Pipelines
 import Files
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 import Weights
 
@@ -50,6 +52,52 @@ import Weights
     let losses = try (0..<60).map { _ in try trainer.advance()["loss"]! }
     let (early, late) = (losses.prefix(10).reduce(0, +), losses.suffix(10).reduce(0, +))
     #expect(late < early, "\(losses)")
+  }
+
+  /// Each objective, on a batch whose groups two and three micro-batches can share.
+  @Test(
+    "Micro-batches train as the whole batch does",
+    arguments: [
+      "objective={preset: twinflow}", "objective={kind: tutorial}", "objective={preset: rcgm}",
+    ], [2, 3])
+  func accumulation(objective: String, count: Int) throws {
+    let results = try [1, count].map { count -> (losses: [Float], weights: [Float]) in
+      let trainer = try Trainer(
+        tinyRecipe(
+          run("micro-\(count)"), objective, "batch=24", "optimizer.kind=sgd",
+          "optimizer.betas=[0]", "optimizer.learning_rate=0.1",
+          "gradient_accumulation_steps=\(count)"),
+        on: SharedEngine.get(), start: .replacing)
+      let losses = try (0..<3).map { _ in try trainer.advance()["loss"]! }
+      return (losses, try trainer.weights().values.flatMap { try $0.array(of: Float.self) })
+    }
+    for (whole, parts) in zip(results[0].losses, results[1].losses) {
+      #expect(abs(whole - parts) <= 2e-5 * abs(whole))
+    }
+    let change = zip(results[0].weights, results[1].weights).reduce(0) { $0 + abs($1.0 - $1.1) }
+    let size = results[0].weights.reduce(0) { $0 + abs($1) }
+    #expect(change <= 2e-5 * size)
+  }
+
+  @Test func overlappingStepsGiveTheSame() throws {
+    // How long is for a benchmark; here is only whether it is measured, and that the results are equal.
+    let results = try [false, true].map { overlaps in
+      let trainer = try Trainer(
+        tinyRecipe(run("overlapping-\(overlaps)")), on: SharedEngine.get(), start: .fresh,
+        by: "train", overlapping: overlaps
+      ) { _ in }
+      #expect(try trainer.run())
+      #expect((0...1).contains(try #require(trainer.waitingShare)))
+      return try trainer.weights().values.flatMap { try $0.array(of: Float.self) }
+    }
+    #expect(results[0] == results[1])
+  }
+
+  @Test func progressIsToldOfEveryStepInOrder() throws {
+    let trainer = try Trainer(tinyRecipe(run("progress")), on: SharedEngine.get())
+    var steps: [Int] = []
+    try trainer.run(progress: { steps.append($0.step) })
+    #expect(steps == [1, 2, 3, 4])
   }
 
   @Test func halfPrecisionIsNearSingle() throws {

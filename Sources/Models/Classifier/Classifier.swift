@@ -40,7 +40,7 @@ public struct Classifier {
 }
 
 /// The sizes of the classifier.
-public struct ClassifierConfig: Codable, Hashable, Sendable {
+public struct ClassifierConfig {
   /// The height and width of the images, a multiple of 4.
   public var size = 28
   /// The channels of the images.
@@ -68,5 +68,18 @@ public struct ClassifierConfig: Codable, Hashable, Sendable {
     features = try keys.value(.features, default: features, in: SizeLimit.features)
     classes = try keys.value(
       .classes, default: classes, in: 2...SizeLimit.classes.upperBound)
+  }
+}
+
+extension ClassifierConfig: Architecture {
+  /// The name in recipes.
+  public static let kind = "classifier"
+
+  /// The network, bound to the weights of a scope.
+  public func network(_ scope: Scope) -> Classifier { Classifier(scope, self) }
+
+  /// Images of the one size that it has, and the classes that it learns.
+  public func inputs(_ size: ImageSize?) -> [InputSpec] {
+    [.sample([self.size, self.size, channels]), .classIndex(of: classes)]
   }
 }

@@ -11,7 +11,7 @@ public struct DiT: VelocityModel {
   let patches: LinearMap
   let time: MLP
   let target: MLP
-  let label: Embedding
+  let classEmbedding: Embedding
   let blocks: Stack<DiTBlock>
   let modulation: LinearMap
   let norm: LayerNorm
@@ -24,7 +24,7 @@ public struct DiT: VelocityModel {
     patches = scope.linear("patches", pixels, width, to: .embed)
     time = MLP(scope / "time", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
     target = MLP(scope / "target", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
-    label = Embedding(scope / "label", count: config.classes + 1, width: width)
+    classEmbedding = Embedding(scope / "class_embedding", count: config.classes + 1, width: width)
     blocks = Stack(scope / "blocks", count: config.depth, execution: config.execution) {
       DiTBlock($0, config)
     }
@@ -36,33 +36,35 @@ public struct DiT: VelocityModel {
 
   /// - Parameters:
   ///   - x: images `[batch, height, width, channels]`.
-  ///   - condition: `label`, whole numbers `[batch]`; the number of classes itself says nothing.
+  ///   - condition: `class`, indices `[batch]`; the number of classes itself says nothing.
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
+    let patch = config.patch
     precondition(
-      x.shape.sizes.dropFirst() == [config.size, config.size, config.channels],
-      "the network takes images of \(config.size)² × \(config.channels), not \(x.type)")
-    guard let labels = condition["label"] else { preconditionFailure("the label is missing") }
-    let (batch, grid, patch) = (x.shape[0], config.size / config.patch, config.patch)
+      x.rank == 4 && x.shape[1] % patch == 0 && x.shape[2] % patch == 0
+        && x.shape[3] == config.channels,
+      "the network takes images of patches of \(patch)² × \(config.channels), not \(x.type)")
+    guard let classes = condition["class"] else { preconditionFailure("the class is missing") }
+    let (batch, rows, columns) = (x.shape[0], x.shape[1] / patch, x.shape[2] / patch)
     let embed = { (mlp: MLP, time: Tensor) in
       mlp((time.cast(to: .float32) * config.timeScale).sinusoidal(256))
     }
     let gap = (t - tt).cast(to: .float32).expanded([1])
     let context =
       embed(time, t) + embed(target, tt) * gap
-      + label(labels).cast(to: .float32)
+      + classEmbedding(classes).cast(to: .float32)
     let signal = context.silu().cast(to: x.dtype)
 
-    let tokens = x.reshape([batch, grid, patch, grid, patch, config.channels])
-      .transpose([0, 1, 3, 2, 4, 5]).reshape([batch, grid * grid, -1])
-    let positions = Tensor.positions(height: grid, width: grid, features: config.width)
+    let tokens = x.reshape([batch, rows, patch, columns, patch, config.channels])
+      .transpose([0, 1, 3, 2, 4, 5]).reshape([batch, rows * columns, -1])
+    let positions = Tensor.positions(height: rows, width: columns, features: config.width)
     var h = patches(tokens) + positions.cast(to: x.dtype)
     h = blocks(h) { block, h in block(h, signal).sharded(.batch) }
 
     let m = modulation(signal).sharded(.batch).expanded([1]).split(2, axis: -1)
     let y = output(norm(h) * (1 + m[1]) + m[0])
-    return y.reshape([batch, grid, grid, patch, patch, config.channels])
+    return y.reshape([batch, rows, columns, patch, patch, config.channels])
       .transpose([0, 1, 3, 2, 4, 5]).reshape(x.shape)
   }
 }

@@ -1,9 +1,10 @@
 import Layers
 import Recipe
+import Tensors
 
 /// The sizes of a class-conditional diffusion transformer.
-public struct DiTConfig: Codable, Hashable, Sendable {
-  /// The height and width of the images.
+public struct DiTConfig {
+  /// The height and width of the images that it is trained on; the batch may have others.
   public var size = 28
   /// The channels of the images.
   public var channels = 1
@@ -65,5 +66,19 @@ public struct DiTConfig: Codable, Hashable, Sendable {
     guard width % heads == 0 else {
       throw InvalidRecipeValue(CodingKeys.heads, heads, "it must divide the width, \(width)")
     }
+  }
+}
+
+extension DiTConfig: StackedArchitecture {
+  /// The name in recipes.
+  public static let kind = "dit"
+
+  /// The network, bound to the weights of a scope.
+  public func network(_ scope: Scope) -> DiT { DiT(scope, self) }
+
+  /// Images, and their classes.
+  public func inputs(_ size: ImageSize?) -> [InputSpec] {
+    let size = size ?? ImageSize(height: self.size, width: self.size)
+    return [.sample([size.height, size.width, channels]), .classIndex(of: classes)]
   }
 }

@@ -1,7 +1,9 @@
+import Layers
 import Recipe
+import Tensors
 
 /// The sizes of a perceptron for points.
-public struct PointNetworkConfig: Codable, Hashable, Sendable {
+public struct PointNetworkConfig {
   /// The coordinates of a point.
   public var features = 2
   /// The features of the state.
@@ -35,5 +37,18 @@ public struct PointNetworkConfig: Codable, Hashable, Sendable {
       "it must be even, at most \(SizeLimit.features.upperBound)")
     timeScale = try keys.value(
       .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
+  }
+}
+
+extension PointNetworkConfig: Architecture {
+  /// The name in recipes.
+  public static let kind = "perceptron"
+
+  /// The network, bound to the weights of a scope.
+  public func network(_ scope: Scope) -> PointNetwork { PointNetwork(scope, self) }
+
+  /// Points alone, which have no size.
+  public func inputs(_ size: ImageSize?) -> [InputSpec] {
+    [.sample([features])]
   }
 }

@@ -8,7 +8,7 @@ public struct TutorialUNet: VelocityModel {
   let config: TutorialUNetConfig
   let time: MLP
   let target: MLP
-  let label: Embedding
+  let classEmbedding: Embedding
   let down1: (Convolution2D, Convolution2D)
   let down2: (Convolution2D, Convolution2D)
   let bottom: Convolution2D
@@ -49,8 +49,8 @@ public struct TutorialUNet: VelocityModel {
     }
     time = times(scope / "time")
     target = times(scope / "target")
-    label = Embedding(
-      scope / "label", count: config.classes + 1, width: features, initial: .normal(1))
+    classEmbedding = Embedding(
+      scope / "class_embedding", count: config.classes + 1, width: features, initial: .normal(1))
     down1 = level("down1", config.channels, width)
     down2 = level("down2", width, 2 * width)
     bottom = Convolution2D(scope / "bottom", 2 * width, 4 * width, kernel: 3, padding: 1)
@@ -63,14 +63,14 @@ public struct TutorialUNet: VelocityModel {
 
   /// - Parameters:
   ///   - x: images `[batch, height, width, channels]`.
-  ///   - condition: `label`, whole numbers `[batch]`; the number of classes itself says nothing.
+  ///   - condition: `class`, indices `[batch]`; the number of classes itself says nothing.
   public func callAsFunction(
-    _ x: Tensor, time t: Tensor, target tt: Tensor, condition labels: Named<Tensor>
+    _ x: Tensor, time t: Tensor, target tt: Tensor, condition given: Named<Tensor>
   ) -> Tensor {
-    guard let labels = labels["label"] else { preconditionFailure("the label is missing") }
+    guard let classes = given["class"] else { preconditionFailure("the class is missing") }
     let column = { (t: Tensor) in t.cast(to: x.dtype).expanded([1]) }
     let features = Tensor.concatenate(
-      [time(column(t)), target(column(tt)), label(labels).cast(to: x.dtype)], axis: 1)
+      [time(column(t)), target(column(tt)), classEmbedding(classes).cast(to: x.dtype)], axis: 1)
 
     let skip1 = down1.1(down1.0(x).relu())
     let skip2 = down2.1(down2.0(skip1.relu()).relu())
@@ -85,14 +85,14 @@ public struct TutorialUNet: VelocityModel {
 }
 
 /// The sizes of the tutorial's U-Net.
-public struct TutorialUNetConfig: Codable, Hashable, Sendable {
+public struct TutorialUNetConfig {
   /// The height and width of the images, a multiple of 4.
   public var size = 28
   /// The channels of the images.
   public var channels = 1
   /// The features of the first level; each one below has twice as many.
   public var width = 64
-  /// The features of times and labels.
+  /// The features of times and classes.
   public var features = 64
   /// The number of classes; one more stands for no class.
   public var classes = 10
@@ -110,5 +110,19 @@ public struct TutorialUNetConfig: Codable, Hashable, Sendable {
     width = try keys.value(.width, default: width, in: SizeLimit.features)
     features = try keys.value(.features, default: features, in: SizeLimit.features)
     classes = try keys.value(.classes, default: classes, in: SizeLimit.classes)
+  }
+}
+
+extension TutorialUNetConfig: Architecture {
+  /// The name in recipes.
+  public static let kind = "tutorial-unet"
+
+  /// The network, bound to the weights of a scope.
+  public func network(_ scope: Scope) -> TutorialUNet { TutorialUNet(scope, self) }
+
+  /// Images, and their classes.
+  public func inputs(_ size: ImageSize?) -> [InputSpec] {
+    let size = size ?? ImageSize(height: self.size, width: self.size)
+    return [.sample([size.height, size.width, channels]), .classIndex(of: classes)]
   }
 }

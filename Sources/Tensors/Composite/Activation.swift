@@ -14,6 +14,9 @@ extension Tensor {
     return 0.5 * self * (1 + (self * 0.5.squareRoot()).erf())
   }
 
+  /// x · σ(1.702 x), the approximation of `gelu` in CLIP: Hendrycks and Gimpel, 2016.
+  public func quickGELU() -> Tensor { self * (self * 1.702).sigmoid() }
+
   /// log(1 + eˣ) without overflow.
   public func softplus() -> Tensor { maximum(0) + (-abs()).exp().log1p() }
 }

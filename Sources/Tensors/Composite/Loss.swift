@@ -4,8 +4,8 @@ extension Tensor {
     rank == 1 ? self : mean(Array(1..<rank))
   }
 
-  /// The cross-entropy in nats of logits `[batch, classes]` against labels `[batch]`, one a sample.
-  public func crossEntropy(_ labels: Tensor) -> Tensor {
-    -(logSoftmax() * labels.oneHot(shape[-1], dtype)).sum([-1])
+  /// The cross-entropy in nats of logits `[batch, classes]` against class indices `[batch]`, one a sample.
+  public func crossEntropy(_ classes: Tensor) -> Tensor {
+    -(logSoftmax() * classes.oneHot(shape[-1], dtype)).sum([-1])
   }
 }

@@ -1,0 +1,199 @@
+import Datasets
+import Files
+import Flow
+import Foundation
+import Recipe
+import Evaluation
+import Pipelines
+import Runtime
+import Training
+
+/// What `twinflow compare` is told: methods that are trained from the same base model under the same
+/// budget of network evaluations, and how they are measured.
+public struct ComparisonRecipe: Codable, Hashable, Sendable {
+  /// What the report is called.
+  public var title: String
+  /// The training recipe that all methods share, a path relative to the working directory
+  /// or that of a recipe which comes with the program.
+  public var recipe: String
+  /// How the base model differs from it, as `key=value`; nil where the recipe names its start.
+  public var base: [String]?
+  /// The sets of points to compare on, one after the other, each with a base model of its own; nil for
+  /// the shared recipe's data.
+  public var sets: [Points]?
+  /// Network evaluations of one sample that each method may make; an evaluation with its gradient
+  /// counts as three.
+  public var evaluations: Double
+  /// The numbers of steps that are measured.
+  public var steps: [Int]
+  /// How many samples are measured.
+  public var samples: Int
+  /// The methods.
+  public var methods: [Method]
+  /// The folder for runs and reports.
+  public var output: String
+
+  /// A method by its settings.
+  public struct Method: Codable, Hashable, Sendable {
+    /// What it is called in the report.
+    public var name: String
+    /// How it differs from the shared recipe, as `key=value`.
+    public var set: [String]
+
+    enum CodingKeys: String, CodingKey { case name, set }
+
+    /// Reads a method.
+    public init(from decoder: any Decoder) throws {
+      let keys = try decoder.container(keyedBy: CodingKeys.self)
+      name = try keys.value(
+        .name,
+        where: { name in
+          !name.allSatisfy(\.isWhitespace)
+            && name.rangeOfCharacter(from: .newlines.union(.controlCharacters)) == nil
+        }, "it must be a line of text")
+      set = try keys.value(.set, default: [])
+    }
+  }
+
+  /// What every training recipe of the comparison is set to.
+  private var shared: [RecipeSetting] = []
+
+  enum CodingKeys: String, CodingKey {
+    case title, recipe, base, sets, evaluations, steps, samples, methods, output
+  }
+
+  /// Reads a comparison.
+  ///
+  /// - Throws: an error that names the key, and what is valid.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    title = try keys.value(.title)
+    recipe = try keys.path(.recipe)
+    base = try keys.value(.base, default: nil)
+    sets = try keys.value(.sets, default: nil)
+    evaluations = try keys.value(
+      .evaluations, where: { $0 > 0 && $0 <= 1e15 }, "it must be above 0, at most 1e15")
+    steps = try keys.value(
+      .steps, default: [1, 2, 4, 8],
+      where: { !$0.isEmpty && $0.allSatisfy(SamplerSettings.counts.contains) },
+      "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2, 4, 8]")
+    samples = try keys.value(.samples, default: 2000, in: Evaluator.samples)
+    methods = try keys.value(.methods)
+    let names = methods.map(\.name)
+    guard !names.isEmpty, Set(names).count == names.count else {
+      throw InvalidRecipeValue(
+        CodingKeys.methods, "a list of \(names)", "it must list methods of different names")
+    }
+    guard base == nil || !names.contains(Self.baseFolder) else {
+      throw InvalidRecipeValue(
+        CodingKeys.methods, "a list with \"\(Self.baseFolder)\"",
+        "the base model has that name in the report")
+    }
+    output = try keys.path(.output)
+    guard Set(methods.map { folder($0.name) }).count == methods.count else {
+      throw InvalidRecipeValue(
+        CodingKeys.methods, methods.map(\.name), "the names are too alike to name folders")
+    }
+  }
+
+  /// The comparisons on each of the sets, or this one alone where there are none.
+  public var parts: [ComparisonRecipe] {
+    (sets ?? []).isEmpty
+      ? [self]
+      : sets!.map { set in
+        var part = self
+        part.sets = nil
+        part.title += ": \(set.rawValue)"
+        part.output += "/\(set.rawValue)"
+        part.shared.append(RecipeSetting(["data", "kind"], to: set.rawValue))
+        return part
+      }
+  }
+
+  /// The training recipe of the base model, nil where the shared recipe names its start.
+  ///
+  /// - Throws: `RecipeError`.
+  func baseRecipe() throws -> TrainingRecipe? {
+    try base.map { settings in
+      try training(
+        settings.map { try RecipeSetting($0, from: "the comparison's base:") },
+        folder: Self.baseFolder)
+    }
+  }
+
+  /// The training recipe of a method; its number of steps follows from the budget.
+  ///
+  /// - Throws: `RecipeError`, and `ComparisonError` for a budget below one step or beyond counting.
+  func training(_ method: Method) throws -> TrainingRecipe {
+    var settings = try method.set.map {
+      try RecipeSetting($0, from: "the comparison's method \"\(method.name)\":")
+    }
+    if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
+      settings.append(
+        RecipeSetting(["start"], to: "\(output)/\(Self.baseFolder)/weights.safetensors"))
+    }
+    var recipe = try training(settings, folder: folder(method.name))
+    let cost = try TrainingCost(recipe)
+    let steps = evaluations / cost.evaluations
+    guard steps >= 1 else {
+      throw ComparisonError.budgetTooSmall(
+        method: method.name, evaluations: evaluations, needed: cost.evaluations)
+    }
+    guard steps <= Double(TrainingRecipe.mostSteps) else {
+      throw ComparisonError.budgetTooLarge(
+        method: method.name, evaluations: evaluations,
+        most: Double(TrainingRecipe.mostSteps) * cost.evaluations)
+    }
+    recipe.steps = Int(steps)
+    return recipe
+  }
+
+  private func training(_ settings: [RecipeSetting], folder: String) throws -> TrainingRecipe {
+    try RecipeDecoder.decode(
+      TrainingRecipe.self, contentsOf: SharedFiles.standard.recipe(recipe),
+      settings: shared + settings + [RecipeSetting(["output"], to: "\(output)/\(folder)")])
+  }
+
+  private static let baseFolder = "base"
+
+  /// The folder of a method: its name in small letters, and where another method's would be the same,
+  /// what tells the names apart.
+  func folder(_ name: String) -> String {
+    let plain = Self.plainFolder(name)
+    let others = methods.map(\.name).filter { $0 != name }.map(Self.plainFolder)
+    let isAlone = !others.contains(plain) && plain != Self.baseFolder
+    return isAlone ? plain : "\(plain)-\(ContentHash.of(name).prefix(8))"
+  }
+
+  /// The letters and numbers of a name, in small letters.
+  private static func plainFolder(_ name: String) -> String {
+    let words = name.lowercased().split { !($0.isLetter || $0.isNumber) }
+    let folder = words.isEmpty ? "method" : words.joined(separator: "-")
+    // A file name has 255 bytes at most.
+    return folder.utf8.count <= 100 ? folder : "method-\(ContentHash.of(name).prefix(8))"
+  }
+}
+
+/// What can be wrong with a comparison, besides the errors of recipes and files.
+public enum ComparisonError: Error, Equatable, CustomStringConvertible {
+  /// The budget does not reach for one step.
+  case budgetTooSmall(method: String, evaluations: Double, needed: Double)
+  /// The budget is for more steps than can be counted.
+  case budgetTooLarge(method: String, evaluations: Double, most: Double)
+  /// Nothing measures how near samples come to the data.
+  case noYardstick(data: String)
+
+  /// What was found, what was expected and what to do.
+  public var description: String {
+    switch self {
+    case .budgetTooSmall(let method, let evaluations, let needed):
+      "A budget of \(evaluations) evaluations is less than the \(needed) of one step of \(method). "
+        + "Raise evaluations, or lower the batch."
+    case .budgetTooLarge(let method, let evaluations, let most):
+      "A budget of \(evaluations) evaluations is for more steps of \(method) than can be counted. "
+        + "Lower evaluations to \(most) at most."
+    case .noYardstick(let data):
+      "Nothing measures how near samples come to \(data). Compare on fashion-mnist or on points."
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import Recipe
+import Tensors
+
+/// A data set with its options, as recipes name it.
+///
+/// A new one is a file of its own and one line in `DataSets.all`.
+public protocol DataSet: Encodable, Hashable, Sendable {
+  /// The names in recipes that it answers to.
+  static var kinds: [String] { get }
+
+  /// The name that it was given.
+  var kind: String { get }
+
+  /// Reads the options beside a name.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  init(kind: String, from decoder: any Decoder) throws
+
+  /// The arrays of a sample: first `sample` itself.
+  var arrays: [InputSpec] { get }
+
+  /// The stream of training batches.
+  ///
+  /// - Throws: `DatasetError` where the data are missing or damaged.
+  func batches(size: Int, seed: UInt64) throws -> any BatchSource
+}
+
+/// The data sets that recipes can name: one line each.
+public enum DataSets: Catalogue {
+  private static let all: [any DataSet.Type] = [
+    FashionMNISTData.self,
+    PointData.self,
+    NoiseData.self,
+  ]
+
+  /// The data sets by their names.
+  public static var entries: [(name: String, entry: any DataSet.Type)] {
+    all.flatMap { type in type.kinds.map { ($0, type) } }
+  }
+}
+
+/// Where samples come from: any data set by its name and options.
+public struct DataConfig: Sendable {
+  /// The data set.
+  public let dataSet: any DataSet
+
+  /// Wraps a data set.
+  public init(_ dataSet: any DataSet) { self.dataSet = dataSet }
+
+  /// The name in recipes.
+  public var kind: String { dataSet.kind }
+
+  /// The arrays of a sample: first `sample` itself.
+  public var arrays: [InputSpec] { dataSet.arrays }
+
+  /// The shape of one sample.
+  public var sampleShape: Shape { arrays[0].shape }
+
+  /// The number of classes, 0 for data without.
+  public var classes: Int { arrays.compactMap(\.count).first.map { $0 - 1 } ?? 0 }
+
+  /// The stream of training batches.
+  ///
+  /// - Throws: `DatasetError` where the data are missing or damaged.
+  public func batches(size: Int, seed: UInt64) throws -> any BatchSource {
+    try dataSet.batches(size: size, seed: seed)
+  }
+}
+
+extension DataConfig: Hashable {
+  /// Whether two are the same set with the same options.
+  public static func == (a: DataConfig, b: DataConfig) -> Bool {
+    AnyHashable(a.dataSet) == AnyHashable(b.dataSet)
+  }
+
+  /// Hashes the set and its options.
+  public func hash(into hasher: inout Hasher) { hasher.combine(AnyHashable(dataSet)) }
+}
+
+extension DataConfig: Codable {
+  private enum CodingKeys: String, CodingKey { case kind }
+
+  /// Reads a set's name and the options beside it.
+  ///
+  /// - Throws: an error that names the key, and what is valid.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    let name: EntryName<DataSets> = try keys.value(.kind)
+    dataSet = try name.entry.init(kind: name.rawValue, from: decoder)
+  }
+
+  /// Writes the form that is read.
+  public func encode(to encoder: any Encoder) throws {
+    var keys = encoder.container(keyedBy: CodingKeys.self)
+    try keys.encode(kind, forKey: .kind)
+    try dataSet.encode(to: encoder)
+  }
+}

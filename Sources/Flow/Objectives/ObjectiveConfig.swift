@@ -1,0 +1,109 @@
+import Recipe
+
+/// The settings of an objective, as recipes name it.
+///
+/// A new objective is a file of its own and one line in `Objectives.all`.
+public protocol ObjectiveSettings: Codable, Hashable, Sendable {
+  /// The name in recipes.
+  static var kind: String { get }
+
+  /// These settings with those that a recipe replaces.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  func replaced(from decoder: any Decoder) throws -> Self
+
+  /// The objective on batches of a size; nil for classification, whose network has no velocity.
+  ///
+  /// - Throws: `FlowError` for a batch that it cannot work on.
+  func objective(batch: Int) throws -> (any Objective)?
+
+  /// Whether the network learns target times other than the current one.
+  var teachesAnyStep: Bool { get }
+
+  /// Whether it goes out from a trained network.
+  var needsStart: Bool { get }
+
+  /// Whether it compares conditions with none, which a network without conditions cannot.
+  var needsConditions: Bool { get }
+
+  /// How the network is told of target times.
+  var timeConvention: TimeConvention { get }
+}
+
+extension ObjectiveSettings {
+  /// Most objectives read all of their settings.
+  public func replaced(from decoder: any Decoder) throws -> Self { try Self(from: decoder) }
+  /// Most objectives teach target times.
+  public var teachesAnyStep: Bool { true }
+  /// Most objectives can start from fresh weights.
+  public var needsStart: Bool { false }
+  /// Most objectives work without conditions.
+  public var needsConditions: Bool { false }
+  /// Most networks have an embedder for target times.
+  public var timeConvention: TimeConvention { .pair }
+}
+
+/// The objectives that recipes can name: one line each.
+public enum Objectives: Catalogue {
+  private static let all: [any ObjectiveSettings.Type] = [
+    TwinFlowSettings.self,
+    TutorialSettings.self,
+    DistributionMatchingSettings.self,
+    ClassificationSettings.self,
+  ]
+
+  /// The objectives' settings by their names.
+  public static var entries: [(name: String, entry: any ObjectiveSettings.Type)] {
+    all.map { ($0.kind, $0) }
+  }
+}
+
+/// What a network is trained to do: any objective by its name and settings.
+public struct ObjectiveConfig: Sendable {
+  /// The settings.
+  public let settings: any ObjectiveSettings
+
+  /// Wraps settings.
+  public init(_ settings: any ObjectiveSettings) { self.settings = settings }
+
+  /// The name in recipes.
+  public var kind: String { type(of: settings).kind }
+}
+
+extension ObjectiveConfig: Hashable {
+  /// Whether two are the same objective with the same settings.
+  public static func == (a: ObjectiveConfig, b: ObjectiveConfig) -> Bool {
+    AnyHashable(a.settings) == AnyHashable(b.settings)
+  }
+
+  /// Hashes the objective and its settings.
+  public func hash(into hasher: inout Hasher) { hasher.combine(AnyHashable(settings)) }
+}
+
+extension ObjectiveConfig: Codable, RenamedKeys {
+  /// The new names of the keys of all objectives.
+  public static var renamed: [String: String] {
+    Objectives.entries.compactMap { ($0.entry as? any RenamedKeys.Type)?.renamed }
+      .reduce(into: [:]) { $0.merge($1) { $1 } }
+  }
+
+  private enum CodingKeys: String, CodingKey { case kind, preset }
+
+  /// Reads `kind`, or `preset`, and the settings beside it, which replace the preset's.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    if let preset: Preset = try keys.value(.preset, default: nil) {
+      settings = try preset.settings.replaced(from: decoder)
+    } else {
+      let kind: EntryName<Objectives> = try keys.value(.kind)
+      settings = try kind.entry.init(from: decoder)
+    }
+  }
+
+  /// Writes the form that is read.
+  public func encode(to encoder: any Encoder) throws {
+    var keys = encoder.container(keyedBy: CodingKeys.self)
+    try keys.encode(kind, forKey: .kind)
+    try settings.encode(to: encoder)
+  }
+}

@@ -1,0 +1,256 @@
+import Tensors
+
+/// The TwinFlow objective for large models: every row of the batch serves one of its losses.
+///
+/// "TwinFlow: Realizing one-step generation on large models with self-adversarial flows", arXiv
+/// 2512.05150. Flow matching and RCGM are settings of it.
+public struct TwinFlow: Objective {
+  /// The settings.
+  public let settings: TwinFlowSettings
+  /// The rows of each part of the batch.
+  public let partition: Partition
+
+  /// Makes the objective for a batch size.
+  ///
+  /// - Throws: `FlowError.batchTooSmall`.
+  public init(_ settings: TwinFlowSettings, batch: Int) throws {
+    self.settings = settings
+    partition = try Partition(batch: batch, weights: settings.groups)
+  }
+
+  /// Makes the objective for a given split of the batch.
+  public init(_ settings: TwinFlowSettings, partition: Partition) {
+    self.settings = settings
+    self.partition = partition
+  }
+
+  /// The target network.
+  public var target: TargetNetwork { TargetNetwork(emaDecay: settings.targetEMADecay) }
+
+  /// The rows of the groups.
+  public var rowGroups: [Int] { partition.counts }
+
+  /// The rows of the groups that have a draw.
+  public func rowGroups(ofDraw name: String) -> [Int] {
+    switch name {
+    case "fake_noise": [partition.adversarial]
+    case "rectification_noise", "rectification_time": [partition.endToEnd]
+    default: rowGroups
+    }
+  }
+
+  /// The objective on a share of every group.
+  public func microBatch(of count: Int) throws -> any Objective {
+    TwinFlow(settings, partition: try partition.microBatch(of: count))
+  }
+
+  /// Draws everything random of a step.
+  public func draw(_ batch: Samples, key: Key) -> DrawnBatch {
+    DrawnBatch(batch, draws: draws(key, batch.data.type).named)
+  }
+
+  /// The loss of a batch with its draws.
+  public func callAsFunction(_ networks: Networks, _ batch: DrawnBatch) -> Loss {
+    self(networks, batch.samples, Draws(batch.draws))
+  }
+
+  /// Everything random in a step on data of a type.
+  public func draws(_ key: Key, _ type: TensorType) -> Draws {
+    let keys = key.split(8)
+    let row = Shape([type.shape[0]])
+    let part = { (rows: Int) in type.shape.replacing(0, with: rows) }
+    return Draws(
+      time: keys[0].beta(settings.timeDistribution.a, settings.timeDistribution.b, row),
+      target: keys[1].uniform(row), near: keys[2].uniform(row),
+      fakeNoise: keys[3].normal(part(partition.adversarial), type.dtype),
+      noise: keys[4].normal(type.shape, type.dtype),
+      rectificationNoise: keys[5].normal(part(partition.endToEnd), type.dtype),
+      rectificationTime: keys[6].uniform([partition.endToEnd]),
+      dataNoise: keys[7].normal(type.shape, type.dtype))
+  }
+
+  /// The loss with given draws.
+  public func callAsFunction(_ networks: Networks, _ batch: Samples, _ draws: Draws) -> Loss {
+    precondition(
+      batch.data.shape[0] == partition.batch,
+      "a partition of \(partition.batch) rows got \(batch.data.type)")
+    let networks = settings.timeConvention.applied(to: networks)
+    let path = path(networks.live, batch, draws)
+    let student = networks.live.evaluate(
+      path.point, time: path.time, target: path.target, condition: batch.condition)
+
+    let enhanced = enhance(path, batch, networks.target)
+    let regression = regressionTarget(student.velocity, enhanced, path, batch, networks)
+    let each = settings.regressionLoss(student.velocity, regression)
+    let weights = weights(path)
+    let weighted = each * weights
+    let base = base(weighted)
+
+    var details = Named<Tensor>([
+      ("x_t", path.point), ("t", path.time), ("tt", path.target), ("data", path.data),
+      ("flow", path.flow), ("velocity", student.velocity), ("enhanced", enhanced),
+      ("regression", regression), ("per_sample", each), ("weights", weights),
+    ])
+    var metrics = Named<Tensor>()
+    for (name, rows) in groups where !rows.isEmpty { metrics[name] = weighted[rows].mean() }
+    var total = base
+    if settings.consistencyRatio == 1, settings.rectification > 0, partition.endToEnd > 0 {
+      let (losses, difference) = rectify(student, batch.condition, draws, networks.live)
+      let loss = losses.mean()
+      details["difference"] = difference
+      details["rectification"] = losses
+      metrics["rectification"] = loss
+      total = total + loss * settings.rectification
+    }
+    metrics["loss"] = total
+    return Loss(total: total, metrics: metrics, details: details)
+  }
+
+  /// The mean over all rows; of order 0 only multi-step and adversarial rows have a target.
+  private func base(_ losses: Tensor) -> Tensor {
+    guard settings.order == 0 else { return losses.mean() }
+    let rows = [partition.multiStepRows, partition.adversarialRows].filter { !$0.isEmpty }
+    return rows.isEmpty ? .zeros([], losses.dtype) : losses.rows(rows).mean()
+  }
+
+  private var groups: [(String, Range<Int>)] {
+    let p = partition
+    let rows = [
+      p.endToEndRows, p.multiStepRows, p.anyStepRows, p.adversarialRows, p.toDataRows,
+    ]
+    return Array(zip(GroupWeights.names, rows))
+  }
+
+  /// A batch of points on paths, with signed times.
+  private struct Path {
+    let data: Tensor
+    let point: Tensor
+    let time: Tensor
+    let target: Tensor
+    /// The velocity of the path, z − x.
+    let flow: Tensor
+  }
+
+  private func path(_ live: any VelocityModel, _ batch: Samples, _ draws: Draws) -> Path {
+    let p = partition
+    let drawn = draws.time.clamped(0...1) * settings.timeDistribution.scale
+    let far = drawn - draws.target * drawn * settings.consistencyRatio
+    let near = drawn - draws.near * drawn * Swift.min(0.05, settings.consistencyRatio)
+    let ones = Tensor.ones([p.endToEnd], drawn.dtype)
+    let fake = p.adversarialRows
+
+    var data = batch.data
+    if settings.dataFree {
+      data = oneStep(live, draws.dataNoise, batch.condition)
+    }
+    if p.adversarial > 0 {
+      let fakes = oneStep(live, draws.fakeNoise, batch.condition.rows(fake))
+      data = .concatenate([data[0..<fake.lowerBound], fakes, data[p.toDataRows]])
+    }
+    let distance = Tensor.concatenate([ones, drawn[p.endToEnd..<p.batch]])
+    return Path(
+      data: data,
+      point: interpolate(data: data, noise: draws.noise, time: distance),
+      time: .concatenate([
+        ones, drawn[p.endToEnd..<fake.lowerBound], -drawn[fake], drawn[p.toDataRows],
+      ]),
+      target: .concatenate([
+        ones.zerosLike, near[p.multiStepRows], far[p.anyStepRows], -drawn[fake],
+        drawn[p.toDataRows].zerosLike,
+      ]),
+      flow: draws.noise - data)
+  }
+
+  /// One-step samples that no gradient passes.
+  private func oneStep(
+    _ network: any VelocityModel, _ noise: Tensor, _ condition: Named<Tensor>
+  ) -> Tensor {
+    let one = Tensor.ones([noise.shape[0]], .float32)
+    return network.evaluate(noise, time: one, target: one.zerosLike, condition: condition)
+      .data.stopGradient()
+  }
+
+  /// The path's velocity with guidance folded in, on rows whose time lies within the range.
+  private func enhance(_ path: Path, _ batch: Samples, _ network: any VelocityModel) -> Tensor {
+    guard settings.enhancedRatio != 0 else { return path.flow }
+    let range = settings.enhancedRange
+    // End-to-end rows have t = 1: below an upper end of 1 they need no evaluation.
+    let first = range.upper > 1 ? 0 : partition.endToEnd
+    let rows = partition.realRanges(from: first)
+    guard !rows.isEmpty else { return path.flow }
+    let (x, t) = (path.point.rows(rows), path.time.rows(rows))
+    let both = network(
+      .concatenate([x, x]), time: .concatenate([t, t]), target: .concatenate([t, t]),
+      condition: batch.condition.rows(rows).appending(batch.unconditional.rows(rows))
+    ).stopGradient().split(2)
+    let flow = path.flow.rows(rows)
+    let guidance = (both[0] - both[1]) * settings.enhancedRatio
+    let start = settings.dataFree && settings.targetEMADecay == 1 ? both[1] : flow
+    let inside = (t.greater(range.lower) & t.less(range.upper)).expanded(toRank: x.rank)
+    let enhanced = inside.select(start + guidance, flow)
+    return path.flow.replacing(rows, with: enhanced)
+  }
+
+  /// The velocity that the student's is drawn to.
+  ///
+  /// RCGM's on all rows with data, as published: if the batch has any row whose target time is far.
+  private func regressionTarget(
+    _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Samples, _ networks: Networks
+  ) -> Tensor {
+    let rows = partition.realRanges()
+    guard settings.order >= 1, settings.consistencyRatio != 0, partition.hasFarTargets else {
+      return flow.stopGradient()
+    }
+    let network = settings.targetEMADecay == 1 ? networks.live : networks.target
+    let consistent = RCGM(order: settings.order).target(
+      velocity.rows(rows).stopGradient(), flow: flow.rows(rows), x: path.point.rows(rows),
+      time: path.time.rows(rows), target: path.target.rows(rows),
+      condition: batch.condition.rows(rows), network: network)
+    return flow.replacing(rows, with: consistent).stopGradient()
+  }
+
+  /// `tan((1 − (|t| − |tt|))·π/2.5) + 1`, and 1 on adversarial rows.
+  private func weights(_ path: Path) -> Tensor {
+    let gap = path.time.abs() - path.target.abs()
+    let weight = ((1 - gap) * (Double.pi / 2.5)).tan() + 1
+    return weight.replacing(
+      [partition.adversarialRows], with: .ones([partition.adversarial], weight.dtype))
+  }
+
+  /// The rectification losses, and the difference of the twin velocities that it follows.
+  private func rectify(
+    _ student: Evaluation, _ condition: Named<Tensor>, _ draws: Draws, _ live: any VelocityModel
+  ) -> (losses: Tensor, difference: Tensor) {
+    let rows = partition.endToEndRows
+    let difference = twinDifference(
+      live, data: student.data[rows].stopGradient(), condition: condition.rows(rows),
+      noise: draws.rectificationNoise, time: draws.rectificationTime
+    ).clamped(-1...1)
+    let velocity = student.velocity[rows]
+    let target = (velocity - difference.cast(to: velocity.dtype)).stopGradient()
+    return (settings.regressionLoss(velocity, target), difference)
+  }
+}
+
+/// `F(x_t, −t, −t) − F(x_t, t, t)` on paths to given data, without gradient, in f32 at least.
+///
+/// - Parameter joined: whether both are one evaluation of twice the rows. Two evaluations can share
+///   what does not depend on the time.
+func twinDifference(
+  _ live: any VelocityModel, data: Tensor, condition: Named<Tensor>, noise: Tensor, time: Tensor,
+  joined: Bool = true
+) -> Tensor {
+  let point = interpolate(data: data, noise: noise, time: time)
+  guard joined else {
+    let both = [-time, time].map {
+      live(point, time: $0, target: $0, condition: condition).stopGradient().wide
+    }
+    return both[0] - both[1]
+  }
+  let times = Tensor.concatenate([-time, time])
+  let both = live(
+    .concatenate([point, point]), time: times, target: times,
+    condition: condition.appending(condition)
+  ).stopGradient().wide.split(2)
+  return both[0] - both[1]
+}

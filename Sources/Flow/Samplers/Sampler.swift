@@ -1,0 +1,113 @@
+import Tensors
+
+/// Generates from noise in any number of steps: the sampler of "Unified continuous generative
+/// models", arXiv 2505.07447.
+///
+/// One step is a function whose numbers are scalars, so that a single compiled program makes any
+/// number of steps of any style on any grid. The state between steps is in f64; the network gets the
+/// samples' element type.
+public struct Sampler: Sendable {
+  /// The settings.
+  public let settings: SamplerSettings
+
+  /// Makes a sampler.
+  public init(_ settings: SamplerSettings) { self.settings = settings }
+
+  /// What one step hands on to the next, `[batch, …]` each, in f64.
+  public struct State {
+    /// The noised samples.
+    public var x: Tensor
+    /// The data that the last evaluation points to; the last step's is the sample.
+    public var data: Tensor
+    /// The noise that the last evaluation comes from.
+    public var noise: Tensor
+
+    /// Makes a state of its parts.
+    public init(x: Tensor, data: Tensor, noise: Tensor) {
+      (self.x, self.data, self.noise) = (x, data, noise)
+    }
+
+    /// The state before the first step, from standard normal noise.
+    public init(noise: Tensor) {
+      let x = noise.cast(to: .float64)
+      self.init(x: x, data: x.zerosLike, noise: x.zerosLike)
+    }
+  }
+
+  /// The samples of a whole trajectory in one program, of the noise's type.
+  ///
+  /// - Parameters:
+  ///   - network: the trained network, with guidance around it if it needs any.
+  ///   - noise: standard normal noise `[batch, …]`.
+  ///   - condition: what each sample is conditioned on.
+  ///   - key: the source of the steps' own noise; unused where the stochastic ratio is 0.
+  public func callAsFunction(
+    _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>, key: Key
+  ) -> Tensor {
+    let keys = key.split(settings.steps.count)
+    return trajectory(network, noise: noise, condition: condition) {
+      keys[$0].normal(noise.shape, .float64)
+    }.last!
+  }
+
+  /// The data that each step's evaluation points to; the last is the sample.
+  ///
+  /// - Parameter fresh: the noise of a step by its number, asked for only where it has any weight.
+  package func trajectory(
+    _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>,
+    fresh: (Int) -> Tensor
+  ) -> [Tensor] {
+    var state = State(noise: noise)
+    return settings.steps.enumerated().map { i, step in
+      state = Self.advance(
+        state, step.map { .constant($0, .float64) }, extrapolates: step.extrapolation > 0,
+        corrects: settings.order == 2, noise: step.needsNoise ? fresh(i) : nil, network,
+        noise.dtype, condition)
+      return state.data.cast(to: noise.dtype)
+    }
+  }
+
+  /// One step.
+  ///
+  /// - Parameters:
+  ///   - step: its numbers, scalars in f64.
+  ///   - extrapolates: whether predictions are extrapolated at all, by the step's number.
+  ///   - corrects: whether a second evaluation corrects the first, where the step says so.
+  ///   - noise: fresh noise in f64, nil where it has no weight.
+  ///   - dtype: the samples' element type.
+  public static func advance(
+    _ state: State, _ step: SamplerSettings.Step<Tensor>, extrapolates: Bool = true,
+    corrects: Bool, noise: Tensor?, _ network: any VelocityModel, _ dtype: DType,
+    _ condition: Named<Tensor>
+  ) -> State {
+    let count = state.x.shape[0]
+    func evaluate(_ x: Tensor, _ time: Tensor, _ target: Tensor) -> (data: Tensor, noise: Tensor) {
+      let rows = { (t: Tensor) in t.cast(to: .float32).broadcast(to: [count]) }
+      let result = network.evaluate(
+        x.cast(to: dtype), time: rows(time), target: rows(target), condition: condition)
+      return (result.data.cast(to: .float64), result.noise.cast(to: .float64))
+    }
+    let raw = evaluate(state.x, step.time, step.target)
+    var (data, ends) = raw
+    if extrapolates {
+      data = data + step.extrapolation * (data - state.data)
+      ends = ends + step.extrapolation * (ends - state.noise)
+    }
+    var mixed = ends
+    if let noise {
+      mixed = ends * (1 - step.stochastic).sqrt() + noise * step.stochastic.sqrt()
+    }
+    var next = (1 - step.next) * data + step.next * mixed
+    if corrects {
+      // Heun's correction of the noise estimate; there is none from t = 1, where data has no share.
+      let second = evaluate(next, step.next, step.secondTarget)
+      let applies = step.correct.greater(0.5)
+      let share = applies.select(1 - step.time, .constant(1, .float64))
+      let corrected =
+        state.x * (1 - step.next) / share
+        + (step.next - (1 - step.next) * step.time / share) * (0.5 * ends + 0.5 * second.noise)
+      next = applies.select(corrected, next)
+    }
+    return State(x: next, data: raw.data, noise: raw.noise)
+  }
+}

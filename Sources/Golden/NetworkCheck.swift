@@ -1,0 +1,84 @@
+import Foundation
+import Layers
+import Models
+import Tensors
+import Weights
+
+extension GoldenCase.Kind {
+  /// Whether the case is about a network with published weights, in the folder `model`.
+  var isNetwork: Bool { [.transformer, .autoencoder, .textEncoder].contains(self) }
+}
+
+/// Cases of networks with published weights.
+extension GoldenCase {
+  /// The folder of the network's files.
+  var modelPath: String { path + "/model" }
+
+  /// The network's config.
+  ///
+  /// - Throws: `GoldenError.wrongCase` where it cannot be read or is not supported.
+  func networkConfig<Config: Decodable>(_: Config.Type = Config.self) throws -> Config {
+    try naming { try PublishedConfig.read(from: modelPath + "/config.json") }
+  }
+
+  /// Loads the network's weights, computes from inputs, and compares all expected outputs.
+  ///
+  /// - Parameters:
+  ///   - specs: the network's parameters.
+  ///   - names: their table for the names of arrays on disk.
+  ///   - ignored: arrays on disk that hold none of them.
+  ///   - inputs: the inputs that are used.
+  ///   - rows: of an output whose rows do not all count, those that do; all axes but the last are of
+  ///     rows.
+  ///   - body: the outputs by name, from bound weights and inputs.
+  /// - Throws: `GoldenError.wrongCase` for weights that do not fit, and for expected outputs that the
+  ///   network does not have; and the plugin's errors.
+  func compare(
+    _ specs: Named<ParameterSpec>, names: ([String]) -> NameMap,
+    ignoring ignored: (String) -> Bool = { _ in false }, inputs: Named<HostArray>,
+    rows: (String) -> [Int]? = { _ in nil }, on client: Client,
+    _ body: (Named<Tensor>, Named<Tensor>) -> Named<Tensor>
+  ) throws -> [Comparison] {
+    guard !expected.isEmpty else { return [] }
+    let weights = try naming {
+      let files = try WeightFiles(path: modelPath)
+      return try WeightLoader(client).load(
+        specs, from: files, names: names(files.types.names), as: { _ in .float32 },
+        ignoring: ignored)
+    }
+    let program = try HostProgram(
+      inputs.prefixed("inputs"), weights: weights.prefixed("weights"), on: client
+    ) { body($0.group("weights"), $0.group("inputs")) }
+    let results = try program(inputs.prefixed("inputs"))
+    return try expected.pairs.map { name, wanted in
+      guard let actual = results[name] else {
+        throw fail("its expected.safetensors has \(name), which is no output that is known")
+      }
+      guard actual.shape == wanted.shape else {
+        throw fail("its expected \(name) is \(wanted.shape), and the network's is \(actual.shape)")
+      }
+      let used = rows(name)
+      return Comparison(
+        name, actual.at(used), wanted.at(used), absolute: 10 * (config.noiseFloors?[name] ?? 0),
+        relative: 1e-4)
+    }
+  }
+
+  /// Names the case in what goes wrong with its files.
+  private func naming<T>(_ body: () throws -> T) throws -> T {
+    do {
+      return try body()
+    } catch {
+      let reason = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+      throw fail(reason.hasSuffix(".") ? String(reason.dropLast()) : reason)
+    }
+  }
+}
+
+extension HostArray {
+  /// Some of the rows that all axes but the last make up, nil for the whole.
+  fileprivate func at(_ rows: [Int]?) -> HostArray {
+    guard let rows, let width = shape.last else { return self }
+    return HostArray(values, [values.count / max(1, width), width]).rows(rows.map { $0..<$0 + 1 })
+  }
+}

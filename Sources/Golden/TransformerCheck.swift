@@ -1,0 +1,136 @@
+import Layers
+import Models
+import Tensors
+
+extension GoldenCase {
+  /// Checks a transformer by the class that the case names.
+  func checkTransformer(on client: Client) throws -> [Comparison] {
+    switch config.cls {
+    case "DiTTransformer2DModel": return try checkClassDiT(on: client)
+    case "QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper":
+      return try checkQwenImage(on: client)
+    default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
+    }
+  }
+
+  private func checkClassDiT(on client: Client) throws -> [Comparison] {
+    let sizes: ClassDiTConfig = try networkConfig()
+    let latents = try latents("latents", channels: sizes.channels, multiple: sizes.patch)
+    let labels = try input("labels", shape: [latents.rowCount])
+    guard labels.values.allSatisfy({ $0 >= 0 && $0 <= Float(sizes.classes) }) else {
+      throw fail("its input labels has others than the classes 0 to \(sizes.classes)")
+    }
+    var used = Named([("latents", latents), ("labels", labels)])
+    let sets = try timeSets(rows: latents.rowCount, targets: false, &used)
+    return try compare(
+      Scope.declare { ClassDiT($0, sizes) }, names: { _ in sizes.names },
+      ignoring: ClassDiTConfig.isUnused, inputs: used, on: client
+    ) { weights, inputs in
+      let network = Scope.bind(weights) { ClassDiT($0, sizes) }
+      let outputs = sets.map { set in
+        let output = network(
+          inputs["latents"]!.channelsLast, timestep: inputs["t_\(set)"]! * 1000,
+          classes: inputs["labels"]!.cast(to: .int32))
+        return ("raw_\(set)", output.channelsFirst)
+      }
+      return Named(outputs)
+    }
+  }
+
+  private func checkQwenImage(on client: Client) throws -> [Comparison] {
+    let sizes: QwenImageConfig = try networkConfig()
+    guard sizes.inputFeatures % (sizes.patch * sizes.patch) == 0 else {
+      throw fail("\(sizes.inputFeatures) input features are no patches of \(sizes.patch)²")
+    }
+    let channels = sizes.inputFeatures / (sizes.patch * sizes.patch)
+    let latents = try latents("latents", channels: channels, multiple: sizes.patch)
+    let rows = latents.rowCount
+    var used = Named([("latents", latents)])
+    used["txt"] = try input("txt", shape: [rows, nil, sizes.textWidth])
+    let textTokens = used["txt"]!.shape[1]
+    guard textTokens > 0 else { throw fail("its input txt has no tokens") }
+    if inputs["txt_mask"] != nil {
+      used["txt_mask"] = try input("txt_mask", shape: [rows, textTokens])
+    }
+    let references = inputs.names.filter { $0.hasPrefix("ref") }.sorted()
+    for name in references {
+      let reference = try self.latents(name, channels: channels, multiple: sizes.patch)
+      guard reference.rowCount == rows else {
+        throw fail("its input \(name) has \(reference.rowCount) rows, and latents \(rows)")
+      }
+      used[name] = reference
+    }
+    let sets = try timeSets(rows: rows, targets: sizes.hasTargetTime, &used)
+    return try compare(
+      Scope.declare { QwenImage($0, sizes) }, names: { _ in sizes.names }, inputs: used, on: client
+    ) { weights, inputs in
+      let network = Scope.bind(weights) { QwenImage($0, sizes) }
+      let images = (["latents"] + references).map { inputs[$0]!.channelsLast }
+      var condition = Named([("text", inputs["txt"]!)])
+      condition["text_mask"] = inputs["txt_mask"]
+      for (number, image) in images.dropFirst().enumerated() {
+        condition["reference.\(number)"] = image
+      }
+      let tokens = Tensor.concatenate(images.map { $0.patchTokens(sizes.patch) }, axis: 1)
+      let grids = images.map {
+        TokenGrid(height: $0.shape[1] / sizes.patch, width: $0.shape[2] / sizes.patch)
+      }
+      var results = Named([("packed_input", images[0].patchTokens(sizes.patch))])
+      for set in sets {
+        let time = inputs["t_\(set)"]!
+        let target = inputs["tt_\(set)"] ?? time
+        for name in ["packed_\(set)", "raw_\(set)"] where expected[name] != nil {
+          results[name] = network(
+            tokens, grids: grids, text: inputs["txt"]!, validText: inputs["txt_mask"], time: time,
+            target: target)
+        }
+        if expected["gen_\(set)"] != nil {
+          let velocity = network(images[0], time: time, target: target, condition: condition)
+          results["gen_\(set)"] = velocity.channelsFirst
+        }
+      }
+      return results
+    }
+  }
+
+  /// An input with the channels first, `[batch, channels, height, width]`.
+  ///
+  /// - Parameter multiple: what height and width must be multiples of.
+  /// - Throws: `GoldenError.wrongCase` where it is missing or of another shape.
+  func latents(_ name: String, channels: Int, multiple: Int) throws -> HostArray {
+    let array = try input(name, shape: [nil, channels, nil, nil])
+    guard array.shape.allSatisfy({ $0 > 0 }), array.shape[2] % multiple == 0,
+      array.shape[3] % multiple == 0
+    else {
+      throw fail(
+        "its input \(name) is \(array.shape), and a height and width of multiples of \(multiple) were "
+          + "expected")
+    }
+    return array
+  }
+
+  /// The names of the pairs of times whose outputs are expected: `raw_a` is the output at `t_a` and
+  /// `tt_a`, which are added to the inputs that are used.
+  private func timeSets(
+    rows: Int, targets: Bool, _ used: inout Named<HostArray>
+  ) throws -> [String] {
+    var sets: [String] = []
+    for name in expected.names where name != "packed_input" {
+      guard let mark = name.lastIndex(of: "_") else { continue }
+      let set = String(name[name.index(after: mark)...])
+      guard !sets.contains(set) else { continue }
+      sets.append(set)
+      for time in targets ? ["t_\(set)", "tt_\(set)"] : ["t_\(set)"] {
+        used[time] = try input(time, shape: [rows])
+      }
+    }
+    return sets
+  }
+}
+
+extension Tensor {
+  /// Images with the channels last, from the first.
+  var channelsLast: Tensor { transpose([0, 2, 3, 1]) }
+  /// Images with the channels first, from the last.
+  var channelsFirst: Tensor { transpose([0, 3, 1, 2]) }
+}

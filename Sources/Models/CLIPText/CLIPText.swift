@@ -1,0 +1,92 @@
+import Layers
+import Tensors
+
+/// CLIP's text encoder, two of which Stable Diffusion 3 has: Radford and others, "Learning transferable
+/// visual models from natural language supervision", 2021.
+///
+/// A causal transformer with learned positions; `CLIPTextModel` of transformers, and
+/// `CLIPTextModelWithProjection`.
+public struct CLIPText: TextEncoder {
+  let config: CLIPTextConfig
+  let embedding: Embedding
+  let positions: Tensor
+  let layers: Stack<CLIPTextLayer>
+  let norm: LayerNorm
+  let projection: LinearMap?
+
+  /// Binds the network's weights.
+  public init(_ scope: Scope, _ config: CLIPTextConfig) {
+    self.config = config
+    let (text, width) = (scope / "text_model", config.width)
+    embedding = Embedding(
+      text / "embeddings" / "token_embedding", count: config.vocabulary, width: width)
+    positions = (text / "embeddings" / "position_embedding").weight(
+      "weight", [config.positions, width], .normal(0.02), axes: [nil, .embed])
+    layers = Stack(
+      text / "encoder" / "layers", count: config.depth, execution: config.execution
+    ) { CLIPTextLayer($0, config) }
+    norm = LayerNorm(text / "final_layer_norm", width, epsilon: config.epsilon)
+    projection =
+      config.hasProjection
+      ? scope.linear("text_projection", width, config.projection, bias: false, from: .embed) : nil
+  }
+
+  /// Encodes tokens, see `TextEncoder`; none of the numbered hidden states has passed the final norm.
+  public func callAsFunction(
+    _ tokens: Tensor, valid: Tensor? = nil, hidden: [Int] = [], in dtype: DType = .float32
+  ) -> TextEncoding {
+    let (batch, length) = (tokens.shape[0], tokens.shape[1])
+    precondition(
+      length <= config.positions, "\(length) tokens for \(config.positions) positions")
+    let options = AttentionOptions(mask: .causal(valid))
+    let embedded =
+      embedding(tokens).cast(to: dtype) + positions.slice(0, 0..<length).cast(to: dtype)
+    let (state, states) = layers.states(embedded, hidden) { layer, x, _ in
+      layer(x, options).sharded(.batch)
+    }
+    let last = norm(state)
+    // Row by row the place of the end, in the tokens of all texts one after the other.
+    let places = endPlaces(tokens) + Tensor.iota([batch], .int32) * Double(length)
+    let pooled = last.reshape([batch * length, config.width]).take(places)
+    return TextEncoding(
+      last: last, hidden: states, pooled: pooled, projected: projection.map { $0(pooled) })
+  }
+
+  /// Where each text ends, s32 `[batch]`: at its first token with the id of the end, or at 0 where
+  /// there is none.
+  private func endPlaces(_ tokens: Tensor) -> Tensor {
+    if config.end == 2 { return tokens.argmax() }
+    let end = Tensor.constant(Double(config.end), tokens.dtype)
+    return tokens.equal(end).cast(to: .int32).argmax()
+  }
+}
+
+/// One layer: attention, then an MLP, each on normalised tokens.
+struct CLIPTextLayer {
+  let attentionNorm: LayerNorm
+  let attention: GroupedAttention
+  let mlpNorm: LayerNorm
+  let mlp: MLP
+
+  init(_ scope: Scope, _ config: CLIPTextConfig) {
+    let (width, hidden, activation) = (config.width, config.hidden, config.activation)
+    attentionNorm = LayerNorm(scope / "layer_norm1", width, epsilon: config.epsilon)
+    attention = GroupedAttention(
+      scope / "self_attn", width: width,
+      heads: .init(config.heads, width: width / config.heads),
+      names: .init(queries: "q_proj", keys: "k_proj", values: "v_proj", output: "out_proj"),
+      bias: true)
+    mlpNorm = LayerNorm(scope / "layer_norm2", width, epsilon: config.epsilon)
+    let inner = scope / "mlp"
+    mlp = MLP(
+      inner.linear("fc1", width, hidden, from: .embed, to: .hidden),
+      inner.linear("fc2", hidden, width, from: .hidden, to: .embed)
+    ) { activation($0) }
+  }
+
+  /// `[batch, tokens, width]` to the same shape.
+  func callAsFunction(_ x: Tensor, _ options: AttentionOptions) -> Tensor {
+    let h = x + attention(attentionNorm(x), options)
+    return h + mlp(mlpNorm(h))
+  }
+}

@@ -1,0 +1,78 @@
+import Layers
+import Tensors
+
+/// The text encoder of SANA: Gemma Team, "Gemma 2: Improving open language models at a practical size",
+/// 2024.
+///
+/// A causal transformer with grouped heads, bounded attention logits, windows in every other layer, and
+/// norms before and after attention and MLP; `Gemma2Model` of transformers.
+public struct Gemma2: TextEncoder {
+  let config: Gemma2Config
+  let embedding: Embedding
+  let layers: Stack<Gemma2Layer>
+  let norm: ZeroCentredRMSNorm
+
+  /// Binds the network's weights.
+  public init(_ scope: Scope, _ config: Gemma2Config) {
+    self.config = config
+    embedding = Embedding(
+      scope / "embed_tokens", count: config.vocabulary, width: config.width)
+    layers = Stack(scope / "layers", count: config.depth, execution: config.execution) {
+      Gemma2Layer($0, config)
+    }
+    norm = ZeroCentredRMSNorm(scope / "norm", config.width, epsilon: config.epsilon)
+  }
+
+  /// Encodes tokens, see `TextEncoder`; the last of the numbered hidden states has passed the final norm.
+  public func callAsFunction(
+    _ tokens: Tensor, valid: Tensor? = nil, hidden: [Int] = [], in dtype: DType = .float32
+  ) -> TextEncoding {
+    let length = tokens.shape[1]
+    let rotary = Rotary(
+      angles: Tensor.iota([length], .float32)
+        .rotaryAngles(width: config.heads.width, base: config.theta), layout: .halfSplit)
+    let windows = LayerWindows(config.windows, tokens: length)
+    let options = AttentionOptions(
+      scale: 1 / config.queryScalar.squareRoot(), mask: .causal(valid), softCap: config.softCap)
+    // The factor is rounded to the element type, as in the published code.
+    let factor = Tensor.constant(Double(config.width).squareRoot(), dtype)
+    var (last, states) = layers.states(
+      embedding(tokens).cast(to: dtype) * factor, hidden, perLayer: windows.perLayer
+    ) { layer, x, own in
+      layer(x, windows.applied(to: options, own), rotary).sharded(.batch)
+    }
+    last = norm(last)
+    if states[config.depth] != nil { states[config.depth] = last }
+    return TextEncoding(last: last, hidden: states)
+  }
+}
+
+/// One layer: attention, then a gated MLP, each between two norms.
+struct Gemma2Layer {
+  let attentionNorm: ZeroCentredRMSNorm
+  let attention: GroupedAttention
+  let attendedNorm: ZeroCentredRMSNorm
+  let mlpNorm: ZeroCentredRMSNorm
+  let mlp: GatedMLP
+  let mappedNorm: ZeroCentredRMSNorm
+
+  init(_ scope: Scope, _ config: Gemma2Config) {
+    func norm(_ name: String) -> ZeroCentredRMSNorm {
+      ZeroCentredRMSNorm(scope / name, config.width, epsilon: config.epsilon)
+    }
+    attentionNorm = norm("input_layernorm")
+    attention = GroupedAttention(
+      scope / "self_attn", width: config.width, heads: config.heads, bias: config.attentionBias)
+    attendedNorm = norm("post_attention_layernorm")
+    mlpNorm = norm("pre_feedforward_layernorm")
+    mlp = GatedMLP(
+      scope / "mlp", config.width, hidden: config.hidden, activation: config.activation)
+    mappedNorm = norm("post_feedforward_layernorm")
+  }
+
+  /// `[batch, tokens, width]` to the same shape.
+  func callAsFunction(_ x: Tensor, _ options: AttentionOptions, _ rotary: Rotary) -> Tensor {
+    let h = x + attendedNorm(attention(attentionNorm(x), options, rotary: rotary))
+    return h + mappedNorm(mlp(mlpNorm(h)))
+  }
+}

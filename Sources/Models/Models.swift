@@ -1,0 +1,16 @@
+import Recipe
+
+/// The architectures that recipes and weight files can name: one line each.
+public enum Models: Catalogue {
+  private static let all: [any Architecture.Type] = [
+    DiTConfig.self,
+    TutorialUNetConfig.self,
+    PointNetworkConfig.self,
+    ClassifierConfig.self,
+  ]
+
+  /// The architectures by their kinds.
+  public static var entries: [(name: String, entry: any Architecture.Type)] {
+    all.map { ($0.kind, $0) }
+  }
+}

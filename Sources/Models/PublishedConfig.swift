@@ -1,0 +1,98 @@
+import Files
+import Foundation
+import Layers
+import Recipe
+
+/// A network's `config.json` as it is published beside its weights.
+public enum PublishedConfig {
+  /// Reads a file.
+  ///
+  /// - Throws: `FileError.unreadable`, and `PublishedConfigError` for a file that does not describe such
+  ///   a network.
+  public static func read<Config: Decodable>(
+    _ type: Config.Type = Config.self, from path: String
+  ) throws -> Config {
+    let file = try MappedFile(path)
+    let data = withExtendedLifetime(file) { Data(file.bytes) }
+    do {
+      return try JSONDecoder().decode(type, from: data)
+    } catch let error as InvalidRecipeValue {
+      throw PublishedConfigError(path: path, reason: "\(error)")
+    } catch let error as DecodingError {
+      // The decoder does not name a number that it cannot represent, and calls it invalid JSON.
+      var reason = error.reason
+      if case .dataCorrupted = error, (try? JSONSerialization.jsonObject(with: data)) != nil {
+        reason = "one of its numbers is a fraction where a whole one was expected, or too large"
+      }
+      throw PublishedConfigError(path: path, reason: reason)
+    }
+  }
+}
+
+/// A `config.json` that does not describe a network as it should.
+public struct PublishedConfigError: Error, Equatable, CustomStringConvertible {
+  /// The file.
+  public let path: String
+  /// The key, what its value is, and what was expected.
+  public let reason: String
+
+  /// What was found, what was expected and what to do.
+  public var description: String { "\(path) describes no network that can be built: \(reason)." }
+}
+
+extension DecodingError {
+  /// The key and what is wrong with it, in one line.
+  fileprivate var reason: String {
+    func place(_ path: [any CodingKey]) -> String {
+      path.isEmpty ? "the file" : "`\(path.map(\.stringValue).joined(separator: "."))`"
+    }
+    return switch self {
+    case .keyNotFound(let key, let context): "\(place(context.codingPath + [key])) is missing"
+    case .valueNotFound(let type, let context):
+      "\(place(context.codingPath)) is null, and \(type) was expected"
+    case .typeMismatch(let type, let context):
+      "\(place(context.codingPath)) is of another kind than \(type)"
+    case .dataCorrupted(let context):
+      "\(place(context.codingPath)) is not valid JSON"
+    @unknown default: "it cannot be read"
+    }
+  }
+}
+
+extension KeyedEncodingContainer {
+  /// Writes how a stack is run unless it is the default of its depth, since published configs have no
+  /// such key.
+  mutating func encode(_ execution: StackExecution, _ key: Key, depth: Int) throws {
+    if execution != .standard(depth: depth) { try encode(execution, forKey: key) }
+  }
+}
+
+extension StackExecution {
+  /// The default for a depth: the time to compile an unrolled stack grows faster than what it gains.
+  static func standard(depth: Int) -> StackExecution { depth > 24 ? .scanned : .unrolled }
+}
+
+extension KeyedDecodingContainer {
+  /// How a stack of a depth is run.
+  ///
+  /// - Throws: an error that names the key where the stack is too deep to be unrolled.
+  func execution(_ key: Key, depth: Int) throws -> StackExecution {
+    let execution = try value(key, default: StackExecution.standard(depth: depth))
+    guard execution != .unrolled || SizeLimit.unrolledLayers.contains(depth) else {
+      throw InvalidRecipeValue(
+        key, execution.rawValue,
+        "a stack of \(depth) layers is compiled as a loop: set it to scanned or recomputed")
+    }
+    return execution
+  }
+
+  /// Checks a key of which only some values are supported; an absent key or null is.
+  ///
+  /// - Throws: `InvalidRecipeValue` for another value.
+  func expect<Value: Decodable & Equatable>(_ key: Key, _ supported: Value...) throws {
+    guard let value = try decodeIfPresent(Value.self, forKey: key), !supported.contains(value)
+    else { return }
+    let list = supported.map { "\($0)" }.joined(separator: " or ")
+    throw InvalidRecipeValue(key, value, "only \(list) is supported")
+  }
+}

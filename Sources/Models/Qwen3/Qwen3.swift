@@ -1,0 +1,69 @@
+import Layers
+import Tensors
+
+/// The text encoder of Z-Image: Qwen Team, "Qwen3 technical report", 2025.
+///
+/// A causal transformer with grouped heads, norms of each head's queries and keys, and rotary positions;
+/// `Qwen3Model` of transformers.
+public struct Qwen3: TextEncoder {
+  let config: Qwen3Config
+  let embedding: Embedding
+  let layers: Stack<Qwen3Layer>
+  let norm: RMSNorm
+
+  /// Binds the network's weights.
+  public init(_ scope: Scope, _ config: Qwen3Config) {
+    self.config = config
+    embedding = Embedding(
+      scope / "embed_tokens", count: config.vocabulary, width: config.width)
+    layers = Stack(scope / "layers", count: config.depth, execution: config.execution) {
+      Qwen3Layer($0, config)
+    }
+    norm = RMSNorm(scope / "norm", config.width, epsilon: config.epsilon)
+  }
+
+  /// Encodes tokens, see `TextEncoder`; the last of the numbered hidden states has passed the final norm.
+  public func callAsFunction(
+    _ tokens: Tensor, valid: Tensor? = nil, hidden: [Int] = [], in dtype: DType = .float32
+  ) -> TextEncoding {
+    let length = tokens.shape[1]
+    let rotary = Rotary(
+      angles: Tensor.iota([length], .float32)
+        .rotaryAngles(width: config.heads.width, base: config.theta), layout: .halfSplit)
+    let windows = LayerWindows(config.windows, tokens: length)
+    let options = AttentionOptions(mask: .causal(valid))
+    var (last, states) = layers.states(
+      embedding(tokens).cast(to: dtype), hidden, perLayer: windows.perLayer
+    ) { layer, x, own in
+      layer(x, windows.applied(to: options, own), rotary).sharded(.batch)
+    }
+    last = norm(last)
+    if states[config.depth] != nil { states[config.depth] = last }
+    return TextEncoding(last: last, hidden: states)
+  }
+}
+
+/// One layer: attention, then a gated MLP, each on normalised tokens.
+struct Qwen3Layer {
+  let attentionNorm: RMSNorm
+  let attention: GroupedAttention
+  let mlpNorm: RMSNorm
+  let mlp: GatedMLP
+
+  init(_ scope: Scope, _ config: Qwen3Config) {
+    attentionNorm = RMSNorm(scope / "input_layernorm", config.width, epsilon: config.epsilon)
+    attention = GroupedAttention(
+      scope / "self_attn", width: config.width, heads: config.heads, bias: config.attentionBias,
+      normEpsilon: config.epsilon)
+    mlpNorm = RMSNorm(
+      scope / "post_attention_layernorm", config.width, epsilon: config.epsilon)
+    mlp = GatedMLP(
+      scope / "mlp", config.width, hidden: config.hidden, activation: config.activation)
+  }
+
+  /// `[batch, tokens, width]` to the same shape.
+  func callAsFunction(_ x: Tensor, _ options: AttentionOptions, _ rotary: Rotary) -> Tensor {
+    let h = x + attention(attentionNorm(x), options, rotary: rotary)
+    return h + mlp(mlpNorm(h))
+  }
+}

@@ -1,0 +1,26 @@
+import Models
+import Tensors
+
+/// What turns images into the latents that a network works on, and back.
+///
+/// Images are `[batch, height, width, channels]` within ±1.
+public protocol LatentCodec: Sendable {
+  /// The shape of one image's latent.
+  func latent(of size: ImageSize) -> Shape
+
+  /// The latents of images.
+  ///
+  /// - Parameter key: the source of noise for codecs that sample latents.
+  func encode(_ images: Tensor, key: Key) -> Tensor
+
+  /// The images of latents.
+  func decode(_ latents: Tensor) -> Tensor
+}
+
+extension ModelConfig {
+  /// What turns the network's samples into images, nil where they are none.
+  public var codec: (any LatentCodec)? {
+    let shape = sampleShape()
+    return shape.rank == 3 && [1, 3, 4].contains(shape[2]) ? Pixels(channels: shape[2]) : nil
+  }
+}

@@ -1,0 +1,20 @@
+import Models
+import Tensors
+
+/// The codec of networks that work on pixels: latents are the images themselves.
+public struct Pixels: LatentCodec {
+  /// The channels of images.
+  public let channels: Int
+
+  /// Makes the codec.
+  public init(channels: Int) { self.channels = channels }
+
+  /// The shape of the image.
+  public func latent(of size: ImageSize) -> Shape { [size.height, size.width, channels] }
+
+  /// The images as they are.
+  public func encode(_ images: Tensor, key: Key) -> Tensor { images }
+
+  /// The latents as they are.
+  public func decode(_ latents: Tensor) -> Tensor { latents }
+}

@@ -1,0 +1,106 @@
+import Files
+import Flow
+import Foundation
+import Layers
+import Models
+import Recipe
+import Runtime
+import Tensors
+import Weights
+
+/// The weights of a network with what is needed to use them: one safetensors file, whose metadata
+/// say in JSON, under `twinflow`, what network it is and how it was trained.
+public struct ModelFile: Sendable {
+  /// Where it lies.
+  public let path: String
+  /// All files that it consists of.
+  public let paths: [String]
+  /// What the file says of itself.
+  public let card: Card
+  /// The weights, which are on the devices until the component is told to release them.
+  public let component: Component
+
+  /// The weights on the devices, in the element types that they are stored in.
+  public var weights: Named<ShardedArray> { get throws { try component.load() } }
+
+  /// The network.
+  public var model: ModelConfig { card.model }
+
+  static let key = "twinflow"
+
+  /// Reads a file and checks every weight against the network's own list. LoRA are added to the
+  /// weights that they name as their base.
+  ///
+  /// - Parameter allowsOverflow: whether numbers beyond f32's range become infinite.
+  /// - Throws: `WeightsError` for a damaged file or weights that do not fit, `PipelineError.noModel`
+  ///   for a file of another program, `unreadableCard` for one whose description is wrong, `otherBase`
+  ///   for adapters whose base has changed.
+  public init(_ path: String, on engine: Engine, allowsOverflow: Bool = false) throws {
+    let header = try ModelHeader(path)
+    self.path = path
+    guard let adapter = header.card.adapter else {
+      card = header.card
+      paths = header.file.paths
+      // Nothing is computed in f64, so that nothing is kept in it.
+      let stored = try header.storedTypes()
+      component = Component(path: path, specs: header.specs) {
+        try header.weights(on: engine, allowsOverflow: allowsOverflow) {
+          stored[$0] == .float64 ? .float32 : nil
+        }
+      }
+      try component.load()
+      return
+    }
+    let base = try header.base(adapter)
+    paths = header.file.paths + base.file.paths
+    var card = header.card
+    card.adapter = nil
+    self.card = card
+    let adapters = adapter.adapters
+    let model = card.model
+    component = Component(path: path, specs: model.weights) {
+      let own = try header.weights(on: engine) { _ in .float32 }
+      var all = try base.weights(on: engine) { _ in .float32 }
+      all.merge(own)
+      let merged = try engine.compile(all.types, shardings: all.shardings) {
+        adapters.merged($0)
+      }(all)
+      return model.weights.map { name, _ in merged[name]! }
+    }
+    try component.load()
+  }
+
+  /// Writes a network's weights, atomically: in one file, or by several processes in parts.
+  ///
+  /// - Parameters:
+  ///   - dtype: how floats are stored.
+  ///   - stamp: tells parts from those of an earlier time.
+  ///   - inputs: files that must not be replaced.
+  ///   - allowsOverflow: whether numbers beyond the type's range become infinite.
+  /// - Throws: `FileError.unwritable` and `replacesInput`, `PipelineError.beyondRange`; a file that was
+  ///   there stays.
+  public static func write(
+    _ weights: Named<ShardedArray>, card: Card, to path: String, as dtype: DType = .float32,
+    stamp: String = "whole", protecting inputs: [String] = [], allowsOverflow: Bool = false,
+    on engine: Engine
+  ) throws {
+    let json = try JSONFile.text(card)
+    let stored = try engine.cast(weights, of: path, allowsOverflow: allowsOverflow) {
+      $0.isFloat ? dtype : $0
+    }
+    let names = card.adapter == nil ? card.model.names : card.model.adapterNames
+    var metadata = [key: json]
+    if let adapters = card.adapter?.adapters {
+      metadata["lora_adapter_metadata"] = try JSONFile.text(adapters.published(card.model))
+    }
+    if let mesh = engine.mesh, engine.group != nil {
+      try WeightFiles.write(
+        parts: stored, metadata: metadata, to: path, stamp: stamp, mesh: mesh,
+        by: engine.writers, protecting: inputs)
+      return
+    }
+    try WeightFiles.write(
+      parameters: stored, names: names, metadata: metadata, to: path,
+      protecting: inputs)
+  }
+}

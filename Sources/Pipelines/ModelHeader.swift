@@ -1,0 +1,70 @@
+import Files
+import Foundation
+import Layers
+import Models
+import Recipe
+import Runtime
+import Tensors
+import Weights
+
+/// A file of weights whose description has been read, and no weight yet.
+package struct ModelHeader {
+  package let path: String
+  let file: WeightFiles
+  package let card: ModelFile.Card
+
+  /// Opens a file.
+  ///
+  /// - Throws: as `ModelFile.init`.
+  package init(_ path: String) throws {
+    self.path = path
+    file = try WeightFiles(path: path)
+    guard let json = file.metadata[ModelFile.key] else { throw PipelineError.noModel(path: path) }
+    do {
+      // JSON is YAML; the reader of recipes says best what is wrong.
+      card = try RecipeDecoder.decode(yaml: json, file: ModelFile.key)
+    } catch {
+      throw PipelineError.unreadableCard(path: path, reason: "\(error)")
+    }
+  }
+
+  /// What the file holds: the network's parameters, or what adapters have of their own.
+  var specs: Named<ParameterSpec> {
+    guard let adapters = card.adapter?.adapters else { return card.model.weights }
+    return card.model.weights(with: adapters).filter(adapters.trains)
+  }
+
+  private var names: NameMap {
+    card.adapter == nil ? card.model.names(among: file.types.names) : card.model.adapterNames
+  }
+
+  /// The element types that the parameters are stored in.
+  package func storedTypes() throws -> Named<DType> {
+    try WeightLoader.storedTypes(specs, in: file, names: names)
+  }
+
+  /// Loads the parameters.
+  ///
+  /// - Parameters:
+  ///   - dtype: the element type that a parameter is to have; nil leaves it as it is stored.
+  ///   - allowsOverflow: whether numbers beyond that type's range become infinite.
+  package func weights(
+    on engine: Engine, allowsOverflow: Bool = false, as dtype: (String) -> DType?
+  ) throws -> Named<ShardedArray> {
+    try WeightLoader(engine.client, mesh: engine.mesh)
+      .load(specs, from: file, names: names, allowsOverflow: allowsOverflow, as: dtype)
+  }
+
+  /// The weights that adapters are added to: where they lay, or beside the adapters.
+  ///
+  /// - Throws: `PipelineError.otherBase` where neither has their content.
+  func base(_ adapter: AdapterCard) throws -> ModelHeader {
+    let folder = (path as NSString).deletingLastPathComponent
+    let beside = (adapter.base as NSString).lastPathComponent
+    let places = [adapter.base, folder.isEmpty ? beside : "\(folder)/\(beside)"]
+    for place in places where WeightFiles.exist(at: place) {
+      if try WeightFiles.contentHash(place) == adapter.content { return try ModelHeader(place) }
+    }
+    throw PipelineError.otherBase(path: path, places: places)
+  }
+}

@@ -1,0 +1,31 @@
+/// An array's type, and how it is sharded over a mesh.
+public struct ArraySpec: Hashable, Sendable {
+  /// The element type and shape of the whole.
+  public let type: TensorType
+  /// How it is sharded.
+  public let sharding: Sharding
+
+  /// Describes an array.
+  public init(_ type: TensorType, _ sharding: Sharding = .whole) {
+    self.type = type
+    self.sharding = sharding
+  }
+
+  /// The same array in another element type.
+  public func cast(to dtype: DType) -> ArraySpec {
+    ArraySpec(TensorType(type.shape, dtype), sharding)
+  }
+
+  /// The bytes of it that each device of a mesh has.
+  public func localBytes(_ mesh: Mesh?) -> Int {
+    let shape = mesh.map { sharding.local(type.shape, $0) } ?? type.shape
+    return shape.count * type.dtype.byteCount
+  }
+}
+
+extension Named<ArraySpec> {
+  /// The types of the arrays.
+  public var types: Named<TensorType> { mapValues(\.type) }
+  /// How the arrays are sharded.
+  public var shardings: Named<Sharding> { mapValues(\.sharding) }
+}

@@ -1,0 +1,12 @@
+import Tensors
+
+/// The element types that networks can compute in.
+public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
+  /// Single precision.
+  case float32 = "f32"
+  /// Half the memory and, on devices with units for it, many times the speed.
+  case bfloat16 = "bf16"
+
+  /// The element type.
+  public var dtype: DType { self == .float32 ? .float32 : .bfloat16 }
+}

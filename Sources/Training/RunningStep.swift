@@ -1,0 +1,31 @@
+import Runtime
+import Tensors
+
+/// A step that has been started and may still be running.
+struct RunningStep {
+  /// Its number, from 1.
+  let step: Int
+  let metrics: Named<ShardedArray>
+  let function: CompiledFunction
+  let started: ContinuousClock.Instant
+  let completion: Completion
+}
+
+/// How long devices have waited between the end of a step and the start of the next.
+struct DeviceWaiting {
+  private var idle = Duration.zero
+  private var total = Duration.zero
+  private var end: ContinuousClock.Instant?
+
+  /// Adds the next step.
+  mutating func add(started: ContinuousClock.Instant, ended: ContinuousClock.Instant) {
+    if let end {
+      idle += max(.zero, started - end)
+      total += ended - end
+    }
+    end = ended
+  }
+
+  /// The share of the time in which they waited, nil before the second step.
+  var share: Double? { total > .zero ? idle / total : nil }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import Testing
+
+@testable import Golden
+
+/// Damaged cases of networks end with one line that says what is wrong, and never with a crash.
+@Suite struct NetworkCaseTests {
+  /// One small case of each network.
+  static let cases = ["tr_dit_plain", "tr_qwenimage_wrapper_edit", "ae_kl16"]
+
+  private func check(_ copy: CaseCopy) throws -> [Comparison] {
+    try #require(try GoldenCase(folder: copy.path)).check(on: sharedClient.get())
+  }
+
+  private func editModel(_ copy: CaseCopy, _ change: (inout [String: Any]) -> Void) throws {
+    let place = URL(fileURLWithPath: copy.path + "/model/config.json")
+    let object = try JSONSerialization.jsonObject(with: Data(contentsOf: place))
+    var settings = try #require(object as? [String: Any])
+    change(&settings)
+    try JSONSerialization.data(withJSONObject: settings).write(to: place)
+  }
+
+  private func expectError(_ copy: CaseCopy, _ hint: String) {
+    let error = #expect(throws: GoldenError.self) { try check(copy) }
+    let text = error?.description ?? ""
+    #expect(text.contains(hint) && !text.contains("\n"), "\(text)")
+  }
+
+  @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {
+    for input in try CaseCopy(name).names(.inputs) {
+      // Without a mask all text is valid, and without a reference image there is none; the plain
+      // transformer has no target times.
+      let isOptional =
+        ["txt_mask", "ref"].contains(input) || (name == "tr_dit_plain" && input.hasPrefix("tt_"))
+      guard !isOptional else { continue }
+      let damaged = try CaseCopy(name)
+      try damaged.edit(.inputs) { $0[input] = nil }
+      expectError(damaged, "has no \(input)")
+    }
+  }
+
+  @Test(arguments: cases) func inputsOfOtherShapesAreNamed(_ name: String) throws {
+    for input in try CaseCopy(name).names(.inputs) {
+      guard !(name == "tr_dit_plain" && input.hasPrefix("tt_")) else { continue }
+      for change in [\CaseCopy.Array.shorter, \.deeper] {
+        // Fewer images are a smaller batch, whose outputs are not those that are expected.
+        let damaged = try CaseCopy(name)
+        try damaged.edit(.inputs) { $0[input] = try #require($0[input])[keyPath: change] }
+        #expect(throws: GoldenError.self, "\(input)") { try check(damaged) }
+      }
+    }
+  }
+
+  @Test(arguments: cases, [Float.nan, .infinity, -1e38]) func inputsOfOtherNumbersDiffer(
+    _ name: String, _ number: Float
+  ) throws {
+    for input in ["latents", "labels", "txt_mask", "t_a", "image", "z"] {
+      let damaged = try CaseCopy(name)
+      guard try damaged.names(.inputs).contains(input) else { continue }
+      try damaged.edit(.inputs) { $0[input] = $0[input]?.filled(with: number) }
+      if input == "labels" {
+        expectError(damaged, "the classes 0 to 10")
+      } else {
+        #expect(try check(damaged).contains { $0.share > 1 }, "\(input)")
+      }
+    }
+  }
+
+  @Test(arguments: cases) func expectedOutputsAreAllCompared(_ name: String) throws {
+    for output in try CaseCopy(name).names(.expected) {
+      let damaged = try CaseCopy(name)
+      try damaged.edit(.expected) { $0[output] = $0[output]?.filled(with: 1) }
+      let wrong = try check(damaged).filter { $0.share > 1 }
+      #expect(wrong.map(\.name) == [output])
+      let other = try CaseCopy(name)
+      try other.edit(.expected) { $0[output] = $0[output]?.deeper }
+      expectError(other, "its expected \(output) is")
+    }
+    let more = try CaseCopy(name)
+    try more.edit(.expected) { $0["unknown"] = $0.values.first }
+    expectError(more, "has unknown, which is no output that is known")
+  }
+
+  @Test(arguments: [
+    ("tr_dit_plain", "PixArtTransformer2DModel"), ("ae_kl16", "AutoencoderTiny"),
+  ])
+  func unknownClassesAreNamed(_ name: String, _ published: String) throws {
+    let damaged = try CaseCopy(name)
+    try damaged.editSettings { $0["cls"] = published }
+    expectError(damaged, published)
+    try damaged.editSettings { $0["cls"] = nil }
+    expectError(damaged, "null, is not known")
+  }
+
+  @Test(arguments: [
+    ("tr_dit_plain", "num_layers", "`num_layers` is 0"),
+    ("tr_dit_plain", "norm_type", "`norm_type`"),
+    ("tr_qwenimage_wrapper", "guidance_embeds", "`guidance_embeds`"),
+    ("tr_qwenimage_wrapper", "in_channels", "`in_channels`"),
+    ("ae_kl16", "down_block_types", "`down_block_types`"),
+    ("ae_kl16", "norm_num_groups", "`norm_num_groups`"),
+  ])
+  func unsupportedConfigsAreNamed(name: String, key: String, hint: String) throws {
+    let damaged = try CaseCopy(name)
+    try editModel(damaged) { settings in
+      switch settings[key] {
+      case is Bool: settings[key] = true
+      case is String: settings[key] = "other"
+      case is [Any]: settings[key] = [] as [Any]
+      default: settings[key] = 0
+      }
+    }
+    expectError(damaged, hint)
+  }
+
+  @Test(
+    "A network of other sizes than its weights is no network of the case",
+    arguments: [
+      ("tr_dit_plain", "num_layers", 3), ("tr_dit_plain", "num_layers", 1),
+      ("tr_dit_plain", "num_embeds_ada_norm", 11), ("tr_dit_plain", "out_channels", 4),
+      ("tr_qwenimage_wrapper", "joint_attention_dim", 13),
+      ("tr_qwenimage_wrapper", "num_layers", 3),
+      ("tr_qwenimage_wrapper", "in_channels", 18), ("ae_kl16", "latent_channels", 4),
+      ("ae_kl16", "layers_per_block", 2), ("ae_kl16", "latent_channels", 1 << 20),
+    ])
+  func otherSizesAreNamed(name: String, key: String, value: Int) throws {
+    let damaged = try CaseCopy(name)
+    try editModel(damaged) { $0[key] = value }
+    #expect(throws: GoldenError.self) { try check(damaged) }
+  }
+
+  @Test(arguments: cases) func brokenFilesAreErrors(_ name: String) throws {
+    for file in ["config.json", "diffusion_pytorch_model.safetensors"] {
+      for length in [0, 7, 100] {
+        let damaged = try CaseCopy(name)
+        let place = URL(fileURLWithPath: "\(damaged.path)/model/\(file)")
+        try Data(contentsOf: place).prefix(length).write(to: place)
+        #expect(throws: GoldenError.self) { try check(damaged) }
+      }
+      let damaged = try CaseCopy(name)
+      try FileManager.default.removeItem(atPath: "\(damaged.path)/model/\(file)")
+      #expect(throws: GoldenError.self) { try check(damaged) }
+    }
+    let damaged = try CaseCopy(name)
+    try FileManager.default.removeItem(atPath: "\(damaged.path)/model")
+    #expect(throws: GoldenError.self) { try check(damaged) }
+  }
+
+  @Test func imagesHaveTheSizesThatPatchesDivide() throws {
+    let damaged = try CaseCopy("tr_qwenimage_wrapper")
+    try damaged.edit(.inputs) { arrays in
+      arrays["latents"]?.shape = [2, 4, 32, 3]
+    }
+    expectError(damaged, "multiples of 2")
+  }
+
+  @Test(arguments: ["\"much\"", "true", "[1]"]) func noiseFloorsAreNumbers(_ json: String) throws {
+    let damaged = try CaseCopy("ae_kl16")
+    let value = try JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed)
+    try damaged.editSettings { $0["float32_vs_float64_maxabs"] = value }
+    #expect(throws: GoldenError.self) { try check(damaged) }
+  }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import Layers
+import Models
+import Testing
+
+/// What text encoders read of the `config.json` of transformers.
+@Suite struct TextEncoderConfigTests {
+  private func read<Config: TextEncoderConfig>(
+    _: Config.Type = Config.self, _ json: String
+  ) throws -> Config {
+    let path = NSTemporaryDirectory() + "config-\(UUID().uuidString).json"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Data(json.utf8).write(to: URL(fileURLWithPath: path))
+    let config = try PublishedConfig.read(Config.self, from: path)
+    // What is written is read as the same.
+    let written = try JSONEncoder().encode(config)
+    #expect(try JSONDecoder().decode(Config.self, from: written) == config)
+    return config
+  }
+
+  private func expectError<Config: TextEncoderConfig>(
+    _: Config.Type, _ json: String, _ hint: String
+  ) {
+    let error = #expect(throws: PublishedConfigError.self) { try read(Config.self, json) }
+    #expect(error?.reason.contains(hint) == true, "\(error?.reason ?? "")")
+  }
+
+  @Test func absentKeysAreThoseOfTheClasses() throws {
+    let qwen = try read(Qwen3Config.self, "{}")
+    #expect(qwen.vocabulary == 151_936 && qwen.width == 4096 && qwen.hidden == 22_016)
+    #expect(qwen.depth == 32 && qwen.heads == .init(32, width: 128) && qwen.activation == .silu)
+    #expect(qwen.theta == 10_000 && qwen.epsilon == 1e-6 && !qwen.attentionBias)
+    #expect(qwen.layers == [AttentionLayer](repeating: .full, count: 32))
+    #expect(qwen.execution == .scanned)
+
+    let gemma = try read(Gemma2Config.self, "{}")
+    #expect(gemma.vocabulary == 256_000 && gemma.width == 2304 && gemma.hidden == 9216)
+    #expect(gemma.depth == 26 && gemma.heads == .init(8, keys: 4, width: 256))
+    #expect(gemma.queryScalar == 256 && gemma.softCap == 50 && gemma.window == 4096)
+    #expect(gemma.activation == .geluTanh)
+    #expect(gemma.layers == (0..<26).map { $0 % 2 == 0 ? .sliding : .full })
+
+    let t5 = try read(T5Config.self, "{}")
+    #expect(t5.vocabulary == 32_128 && t5.width == 512 && t5.hidden == 2048 && t5.depth == 6)
+    #expect(t5.heads == 8 && t5.headWidth == 64 && t5.buckets == 32 && t5.farthest == 128)
+    #expect(t5.activation == .relu && !t5.isGated && t5.execution == .unrolled)
+
+    let clip = try read(CLIPTextConfig.self, "{}")
+    #expect(clip.vocabulary == 49_408 && clip.width == 512 && clip.hidden == 2048)
+    #expect(clip.depth == 12 && clip.heads == 8 && clip.positions == 77 && clip.end == 49_407)
+    #expect(clip.activation == .quickGELU && clip.epsilon == 1e-5 && !clip.hasProjection)
+  }
+
+  /// Z-Image's, as transformers 4 writes it; and the same as transformers 5 does.
+  @Test(arguments: [
+    #""rope_theta": 1000000, "rope_scaling": null, "torch_dtype": "bfloat16""#,
+    #""rope_theta": 1000000, "rope_scaling": {"type": "default"}"#,
+    #""rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"}, "dtype": "bfloat16""#,
+    #""rope_theta": 1000000, "rope_parameters": {"rope_type": "default"}"#,
+    #""rope_theta": 5, "rope_parameters": {"rope_theta": 1000000}"#,
+  ])
+  func qwen3(rope: String) throws {
+    let config = try read(
+      Qwen3Config.self,
+      """
+      {"architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+       "bos_token_id": 151643, "eos_token_id": 151645, "head_dim": 128, "hidden_act": "silu",
+       "hidden_size": 2560, "initializer_range": 0.02, "intermediate_size": 9728,
+       "max_position_embeddings": 40960, "max_window_layers": 36, "model_type": "qwen3",
+       "num_attention_heads": 32, "num_hidden_layers": 36, "num_key_value_heads": 8,
+       "rms_norm_eps": 1e-06, "sliding_window": null, "tie_word_embeddings": true,
+       "use_cache": true, "use_sliding_window": false, "vocab_size": 151936, \(rope)}
+      """)
+    #expect(config.theta == 1e6 && config.heads == .init(32, keys: 8, width: 128))
+    #expect(config.depth == 36 && config.layers.allSatisfy { $0 == .full } && config.window == nil)
+  }
+
+  @Test func windowsOfQwen3() throws {
+    let sizes = #""num_hidden_layers": 4, "max_window_layers": 3, "sliding_window": 8"#
+    let used = try read(Qwen3Config.self, "{\(sizes), \"use_sliding_window\": true}")
+    #expect(used.layers == [.full, .full, .full, .sliding] && used.window == 8)
+    let unused = try read(Qwen3Config.self, "{\(sizes)}")
+    #expect(unused.layers == [.full, .full, .full, .full] && unused.window == nil)
+    let types = #""layer_types": ["sliding_attention", "full_attention"]"#
+    let listed = try read(
+      Qwen3Config.self,
+      "{\"num_hidden_layers\": 2, \(types), \"use_sliding_window\": true, \"sliding_window\": 3}")
+    #expect(listed.layers == [.sliding, .full])
+    expectError(Qwen3Config.self, "{\"num_hidden_layers\": 2, \(types)}", "no `sliding_window`")
+    expectError(Qwen3Config.self, "{\"num_hidden_layers\": 3, \(types)}", "each of 3 layers")
+  }
+
+  @Test func nullsHaveTheMeaningOfTheClasses() throws {
+    let gemma = try read(
+      Gemma2Config.self,
+      #"{"attn_logit_softcapping": null, "query_pre_attn_scalar": 224, "layer_types": null}"#)
+    #expect(gemma.softCap == nil && gemma.queryScalar == 224 && gemma.layers[0] == .sliding)
+    let qwen = try read(
+      Qwen3Config.self, #"{"num_attention_heads": 6, "num_key_value_heads": null}"#)
+    #expect(qwen.heads == .init(6, keys: 6, width: 128))
+    expectError(Qwen3Config.self, #"{"hidden_size": null}"#, "`hidden_size` is null")
+  }
+
+  @Test(arguments: [
+    (#""feed_forward_proj": "gated-gelu""#, Activation.geluNew, true),
+    (#""feed_forward_proj": "gated-silu""#, .silu, true),
+    (#""feed_forward_proj": "gelu""#, .gelu, false),
+    (
+      #""feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu", "is_gated_act": true"#, .gelu,
+      true
+    ),
+    (#""dense_act_fn": "gelu_new", "is_gated_act": true"#, .geluNew, true),
+  ])
+  func mlpsOfT5(keys: String, activation: Activation, isGated: Bool) throws {
+    let config = try read(T5Config.self, "{\(keys)}")
+    #expect(config.activation == activation && config.isGated == isGated)
+  }
+
+  @Test func projectionsOfCLIP() throws {
+    let with = #"{"architectures": ["CLIPTextModelWithProjection"], "projection_dim": 768}"#
+    #expect(try read(CLIPTextConfig.self, with).projection == 768)
+    #expect(try read(CLIPTextConfig.self, with).hasProjection)
+    let without = #"{"architectures": ["CLIPTextModel"], "projection_dim": 768}"#
+    #expect(try !read(CLIPTextConfig.self, without).hasProjection)
+    let whole = try read(
+      CLIPTextConfig.self,
+      #"""
+      {"architectures": ["CLIPTextModelWithProjection"], "model_type": "clip", "projection_dim": 9,
+       "text_config": {"hidden_size": 768, "num_attention_heads": 12, "model_type":
+       "clip_text_model", "eos_token_id": 2}, "vision_config": {"hidden_size": 1024}}
+      """#)
+    #expect(whole.width == 768 && whole.heads == 12 && whole.projection == 512 && whole.end == 2)
+  }
+
+  @Test func whatChangesTheResultAndIsNotSupportedIsNamed() {
+    let yarn = #"{"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}"#
+    expectError(Qwen3Config.self, yarn, "`rope_scaling` is yarn")
+    expectError(Gemma2Config.self, yarn, "`rope_scaling` is yarn")
+    expectError(
+      Qwen3Config.self, #"{"rope_parameters": {"full_attention": {"rope_theta": 1}}}"#,
+      "full_attention")
+    expectError(Qwen3Config.self, #"{"model_type": "qwen2"}"#, "only qwen3 is supported")
+    expectError(Qwen3Config.self, #"{"num_key_value_heads": 3}"#, "must divide")
+    expectError(Qwen3Config.self, #"{"head_dim": 7}"#, "even")
+    expectError(Qwen3Config.self, #"{"hidden_act": "mish"}"#, "silu")
+    expectError(Qwen3Config.self, #"{"rope_theta": 0}"#, "above 0")
+    expectError(Qwen3Config.self, #"{"head_dim": 1048576}"#, "more features")
+    expectError(Gemma2Config.self, #"{"use_bidirectional_attention": true}"#, "only false")
+    expectError(Gemma2Config.self, #"{"sliding_window": null}"#, "no `sliding_window`")
+    expectError(Gemma2Config.self, #"{"attn_logit_softcapping": 0}"#, "above 0")
+    expectError(T5Config.self, #"{"is_decoder": true}"#, "only false")
+    expectError(T5Config.self, #"{"model_type": "umt5"}"#, "only t5")
+    expectError(T5Config.self, #"{"relative_attention_num_buckets": 3}"#, "from 4")
+    expectError(T5Config.self, #"{"relative_attention_num_buckets": 512}"#, "a quarter")
+    expectError(T5Config.self, #"{"feed_forward_proj": "gated-other"}"#, "gated-other")
+    expectError(CLIPTextConfig.self, #"{"eos_token_id": [1, 2]}"#, "eos_token_id")
+    expectError(CLIPTextConfig.self, #"{"num_attention_heads": 7}"#, "must divide")
+    expectError(CLIPTextConfig.self, #"{"hidden_size": 500}"#, "must divide")
+    expectError(CLIPTextConfig.self, "[]", "the file")
+  }
+
+  /// The published sizes have as many weights as the published checkpoints.
+  @Test func weightsOfPublishedSizes() throws {
+    func count<Encoder: TextEncoder>(_: Encoder.Type, _ json: String) throws -> Int {
+      let config = try read(Encoder.Config.self, json)
+      return Scope.declare { Encoder($0, config) }.elements
+    }
+    let qwen = #"""
+      {"head_dim": 128, "hidden_size": 2560, "intermediate_size": 9728, "num_attention_heads": 32,
+       "num_hidden_layers": 36, "num_key_value_heads": 8}
+      """#
+    #expect(try count(Qwen3.self, qwen) == 4_022_468_096)
+    #expect(try count(Gemma2.self, "{}") == 2_614_341_888)
+    let t5 = #"""
+      {"d_ff": 10240, "d_kv": 64, "d_model": 4096, "num_heads": 64, "num_layers": 24,
+       "feed_forward_proj": "gated-gelu"}
+      """#
+    #expect(try count(T5Encoder.self, t5) == 4_762_310_656)
+    let projecting = #""architectures": ["CLIPTextModelWithProjection"]"#
+    let large = #"""
+      "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "projection_dim": 768
+      """#
+    #expect(try count(CLIPText.self, "{\(projecting), \(large)}") == 123_650_304)
+    let giant = #"""
+      "hidden_size": 1280, "intermediate_size": 5120, "num_attention_heads": 20,
+      "num_hidden_layers": 32, "projection_dim": 1280, "hidden_act": "gelu"
+      """#
+    #expect(try count(CLIPText.self, "{\(projecting), \(giant)}") == 694_659_840)
+  }
+}
