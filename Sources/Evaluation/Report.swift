@@ -3,6 +3,7 @@ import Flow
 import Foundation
 import Pipelines
 import Runtime
+import Tensors
 
 /// What was measured of generators and of real pictures, as a table and as JSON.
 public struct Report: Codable, Equatable, Sendable {
@@ -99,17 +100,19 @@ extension Evaluator {
   ///   - guidance: the scale of guidance; nil for what the file of weights asks for.
   ///   - samples: how many pictures; a row for each number, the smaller sets parts of the larger.
   ///   - reference: the statistics of the test set.
+  ///   - compute: the element type that the network computes in.
   ///   - progress: told after every batch how many pictures have been made.
   /// - Throws: `EvaluationError` where the classifier does not fit the network,
   ///   `PipelineError.imagesNotFinite`, and the plugin's errors.
   public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
-    samples: [Int], seed: UInt64, reference: FeatureStatistics, on engine: Engine,
+    samples: [Int], seed: UInt64, reference: FeatureStatistics, compute: DType = .float32,
+    on engine: Engine,
     progress: (Int) -> Void = { _ in }
   ) throws -> [Report.Row] {
     let guidance = guidance ?? file.card.guidance
     try check(file)
-    let generator = try Generator(file, batch: Self.batch, on: engine)
+    let generator = try Generator(file, batch: Self.batch, compute: compute, on: engine)
     try generator.prepare(settings, guidance: guidance)
     let clock = ContinuousClock()
     var (making, made) = (Duration.zero, 0)

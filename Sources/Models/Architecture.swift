@@ -19,9 +19,12 @@ public protocol Architecture: RecipeGroup, Hashable {
 
   /// What the network takes of each sample: first the sample itself.
   ///
-  /// - Parameter size: the size of images; nil for the usual one. Networks of other samples than images
-  ///   have no size.
+  /// - Parameter size: the height and width of a sample, in pixels or latents as the network has them;
+  ///   nil for the usual one. Networks of other samples have no size.
   func inputs(_ size: ImageSize?) -> [InputSpec]
+
+  /// Whether samples are the latents of a codec, and not pixels.
+  var worksOnLatents: Bool { get }
 
   /// What the network's parameters are called on disk.
   var names: NameMap { get }
@@ -30,6 +33,9 @@ public protocol Architecture: RecipeGroup, Hashable {
 extension Architecture {
   /// Most parameters are called on disk as in memory.
   public var names: NameMap { NameMap() }
+
+  /// Most networks work on the data themselves.
+  public var worksOnLatents: Bool { false }
 
   /// Whether the network predicts the velocity of a flow, so that it can generate.
   static var isGenerative: Bool { Network.self is any VelocityModel.Type }

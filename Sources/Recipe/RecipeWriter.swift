@@ -84,6 +84,7 @@ public enum RecipeWriter {
       let number = Double(text)
     else { return text }
     if number == number.rounded(), abs(number) < 1e6 { return "\(Int(number))" }
-    return abs(number) >= 1e-3 && abs(number) < 1e6 ? "\(number)" : text
+    let short = "\(number)"
+    return abs(number) >= 1e-3 && abs(number) < 1e6 || short.count < text.count ? short : text
   }
 }

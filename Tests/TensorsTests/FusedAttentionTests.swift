@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-/// What programs for a GPU say of attention; whether a GPU computes it is not seen here.
+/// What programs for a GPU say of attention; `twinflow-bench operations` compares what a GPU computes.
 @Suite struct FusedAttentionTests {
   private func text(
     _ dtype: DType, _ sizes: Shape, mask: Bool = false, isPacked: Bool = true,

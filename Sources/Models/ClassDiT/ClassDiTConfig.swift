@@ -1,12 +1,13 @@
 import Layers
 import Recipe
+import Tensors
 import Weights
 
 /// The configuration of a `ClassDiT`, in the form of diffusers' `config.json`.
 ///
 /// Keys that do not change the result (`dropout`, `norm_num_groups`, `upcast_attention`) are not
 /// read.
-public struct ClassDiTConfig: Hashable, Sendable {
+public struct ClassDiTConfig {
   /// The height and width of the latents that it was trained with.
   public var size = 32
   /// The channels of latents.
@@ -119,4 +120,21 @@ extension ClassDiTConfig: RecipeGroup {
     get { execution.chosen(depth: depth) }
     set { execution = newValue ?? .standard(depth: depth) }
   }
+}
+
+extension ClassDiTConfig: StackedArchitecture {
+  /// The name in recipes.
+  public static let kind = "class-dit"
+
+  /// The network, bound to the weights of a scope.
+  public func network(_ scope: Scope) -> ClassDiT { ClassDiT(scope, self) }
+
+  /// Latents, and their classes.
+  public func inputs(_ size: ImageSize?) -> [InputSpec] {
+    let size = size ?? ImageSize(height: self.size, width: self.size)
+    return [.sample([size.height, size.width, channels]), .classIndex(of: classes)]
+  }
+
+  /// Samples are the latents of an `AutoencoderKL`.
+  public var worksOnLatents: Bool { true }
 }

@@ -4,7 +4,7 @@ import Tensors
 /// What turns images into the latents that a network works on, and back.
 ///
 /// Images are `[batch, height, width, channels]` within ±1.
-public protocol LatentCodec: Sendable {
+public protocol LatentCodec {
   /// The shape of one image's latent.
   func latent(of size: ImageSize) -> Shape
 
@@ -18,9 +18,11 @@ public protocol LatentCodec: Sendable {
 }
 
 extension ModelConfig {
-  /// What turns the network's samples into images, nil where they are none.
+  /// What turns the network's samples into images; nil where they are no images, or where they are
+  /// latents, whose codec is another network.
   public var codec: (any LatentCodec)? {
     let shape = sampleShape()
-    return shape.rank == 3 && [1, 3, 4].contains(shape[2]) ? Pixels(channels: shape[2]) : nil
+    return !worksOnLatents && shape.rank == 3 && [1, 3, 4].contains(shape[2])
+      ? Pixels(channels: shape[2]) : nil
   }
 }
