@@ -1,6 +1,6 @@
 import ArgumentParser
-import Flow
 import Comparison
+import Flow
 import Pipelines
 import Recipe
 import Training
