@@ -88,6 +88,7 @@ extension TrainingRecipe {
     "lora.alpha": "their product is multiplied with alpha / rank",
     "lora.layers": "parts of the paths of maps that have them; all if empty",
     "lora.full": "parts of the paths of weights trained in full",
+    "base_dtype": "frozen weights beside LoRA: stored (as in their file), bf16 or int8",
     "ema_decay": "decay of the moving average that generation gets; 0 for the weights",
     "guidance": "scale of guidance that generation is told to use",
     "mesh": "devices that the run is spread over",

@@ -31,6 +31,8 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
   public var start: String?
   /// Low-rank adapters that are trained instead of the weights; nil trains the weights.
   public var lora: LoRA?
+  /// How the frozen weights beside LoRA are kept.
+  public var baseDType: BaseDType
   /// The part of the samples whose condition is taken away.
   public var conditionDropout: Double
   /// The decay of the weights' exponential moving average, which is saved for generation; 0 saves the
@@ -57,6 +59,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
   enum CodingKeys: String, CodingKey {
     case model, objective, data, optimizer, batch, steps, start, lora, guidance
     case mesh, precision, seed, output
+    case baseDType = "base_dtype"
     case emaDecay = "ema_decay"
     case accumulation = "gradient_accumulation_steps"
     case conditionDropout = "condition_dropout"
@@ -78,6 +81,7 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
     steps = try keys.value(.steps, in: 1...Self.mostSteps)
     start = try keys.path(.start, default: nil)
     lora = try keys.value(.lora, default: nil)
+    baseDType = try keys.value(.baseDType, default: .stored)
     conditionDropout = try keys.value(.conditionDropout, default: 0, in: 0...1)
     emaDecay = try keys.value(.emaDecay, default: 0, in: 0..<1)
     guidance = try keys.value(.guidance, default: 0, in: 0...1000)
@@ -127,6 +131,11 @@ public struct TrainingRecipe: Codable, Hashable, Sendable, RenamedKeys {
           "the model is not conditioned on anything, so there is no guidance to fold in: set "
             + "enhanced_ratio to 0")
       }
+    }
+    guard lora != nil || baseDType == .stored else {
+      throw InvalidRecipeValue(
+        CodingKeys.baseDType, baseDType.rawValue,
+        "only weights that stay as they are can be kept so: train LoRA beside them, under lora")
     }
     if let lora {
       guard start != nil else {
@@ -191,6 +200,17 @@ extension TrainingRecipe {
 
   /// Whether a weight is trained: all of them, or with adapters those and what is trained in full.
   func trains(_ name: String) -> Bool { lora?.trains(name) ?? true }
+
+  /// The element types that frozen weights are kept in.
+  ///
+  /// - Parameter base: the file that they are in; without it they are taken to be in f32.
+  func frozenTypes(_ base: ModelHeader?) throws -> Named<DType> {
+    guard lora != nil else { return Named() }
+    let stored = try base?.storedTypes() ?? Named()
+    return model.weights.filter { !trains($0) }.map { name, spec in
+      baseDType.dtype(of: spec) ?? stored[name] ?? .float32
+    }
+  }
 
   /// The file of the run that generation takes: the weights, or the adapters alone.
   public var result: String {
