@@ -41,15 +41,15 @@ extension LinearMap.Base {
 
   /// What the features of the product are multiplied with, f32 `[output]`; nil for nothing.
   ///
-  /// The scale of a row is a factor of one feature of the product, where it is applied with fewer
-  /// operations and rounded once.
+  /// The scale of a row is a factor of one feature of the product. Applied there, it takes fewer
+  /// operations, and nothing of the matrix is rounded.
   var scales: Tensor? {
     if case .quantized(let weight) = self { weight.scales } else { nil }
   }
 }
 
 extension Tensor {
-  /// This times f32 numbers of its last axes, rounded once.
+  /// This times f32 numbers of its last axes, in f32 at least.
   fileprivate func scaled(by scales: Tensor) -> Tensor {
     let wide = dtype == .float64 ? dtype : .float32
     return (cast(to: wide) * scales.cast(to: wide)).cast(to: dtype)

@@ -79,7 +79,9 @@ public struct WeightLoader {
       done += loaded[name]!.type.byteCount
       progress(Progress(done: done, total: total, name: name))
     }
-    guard notFinite.isEmpty else { throw WeightsError.notFinite(path: files.path, names: notFinite) }
+    guard notFinite.isEmpty else {
+      throw WeightsError.notFinite(path: files.path, names: notFinite)
+    }
     guard infinite.isEmpty || allowsOverflow else {
       throw WeightsError.beyondRange(
         path: files.path, dtype: dtypes[infinite[0].name]!, names: infinite.map(\.name),

@@ -40,8 +40,8 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
     case .notFinite(let path, let names):
       let shown = names.prefix(5).joined(separator: ", ")
       let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
-      return "\(path) cannot be quantized to 8 bits: numbers of \(shown)\(rest) are infinite or NaN. "
-        + "Download or train it again."
+      return "\(path) cannot be quantized to 8 bits: numbers of \(shown)\(rest) are infinite or "
+        + "NaN. Download or train it again."
     }
   }
 }

@@ -75,9 +75,9 @@ import Testing
     let build = { (scope: Scope) in Self.build(scope, execution) }
     let declared = Scope.declare(adapters: Self.lora, build)
     var inputs = declared.pairs.enumerated().map {
-      Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1), .float32)
+      Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1))
     }
-    inputs.append(Numbers.random([2, 4, 8], seed: 99, .float32))
+    inputs.append(Numbers.random([2, 4, 8], seed: 99))
     let results = try evaluate(inputs) { given in
       let weights = Named(zip(declared.names, given))
       let x = given.last!
@@ -91,7 +91,7 @@ import Testing
     }
     let count = results.count / 3
     for i in 0..<count {
-      expectClose(results[i], results[count + i], relative: 1e-4, absolute: 1e-4)
+      expectClose(results[i], results[count + i], relative: 1e-5, absolute: 1e-5)
     }
     #expect(zip(results[0].values, results[2 * count].values).contains { abs($0 - $1) > 1e-3 })
     #expect(results[1..<count].allSatisfy { $0.values.contains { $0 != 0 } })
@@ -101,9 +101,9 @@ import Testing
     let build = { (scope: Scope) in Self.build(scope, .unrolled) }
     let declared = Scope.declare(adapters: Self.lora, build)
     var inputs = declared.pairs.enumerated().map {
-      Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1), .float32)
+      Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1))
     }
-    inputs.append(Numbers.random([2, 4, 8], seed: 99, .float32))
+    inputs.append(Numbers.random([2, 4, 8], seed: 99))
     let results = try evaluate(inputs) { given in
       let weights = Named(zip(declared.names, given)).quantized { declared[$0]!.isMatrix }
       let merged = Self.lora.merged(weights.dequantized())
@@ -112,6 +112,6 @@ import Testing
         Scope.bind(merged, build)(given.last!),
       ]
     }
-    expectClose(results[0], results[1], relative: 1e-4, absolute: 1e-4)
+    expectClose(results[0], results[1], relative: 1e-5, absolute: 1e-5)
   }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Models
 import PJRT
 import Pipelines
 import Runtime
@@ -103,7 +102,7 @@ import Weights
         "optimizer={kind: adamw, learning_rate: 1e-2}", "lora={rank: 4}"), on: engine)
     let losses = try (0..<60).map { _ in Double(try trainer.advance()["loss"]!) }
     let (first, last) = (losses[..<10].reduce(0, +), losses[50...].reduce(0, +))
-    #expect(last < 0.8 * first, "\(losses)")
+    #expect(last < 0.9 * first, "\(losses)")
   }
 
   @Test(arguments: ["base_dtype=int8", "base_dtype=bf16"])
@@ -192,6 +191,6 @@ import Weights
     } throws: { "\($0)".contains("base_dtype") && "\($0)".contains("lora") }
     #expect {
       try tinyRecipe("x", "start=base", "lora={rank: 2}", "base_dtype=int4")
-    } throws: { "\($0)".contains("stored, bf16 or int8") }
+    } throws: { "\($0)".contains("\"stored\", \"bf16\", \"int8\"") }
   }
 }

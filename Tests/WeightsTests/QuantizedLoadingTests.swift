@@ -159,7 +159,8 @@ import Testing
       }
       do {
         _ = try WeightLoader(SharedClient.get()).load(
-          specs, from: WeightFiles(path: path), names: names) { _ in nil }
+          specs, from: WeightFiles(path: path), names: names
+        ) { _ in nil }
         Issue.record("scales that do not fit were taken")
       } catch WeightsError.mismatch(_, let problems) {
         #expect(Set(problems.map { "\($0)" }).count == 4)
