@@ -75,7 +75,7 @@ import Testing
     let build = { (scope: Scope) in Self.build(scope, execution) }
     let declared = Scope.declare(adapters: Self.lora, build)
     var inputs = declared.pairs.enumerated().map {
-      Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1))
+      Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1), in: -0.3...0.3)
     }
     inputs.append(Numbers.random([2, 4, 8], seed: 99))
     let results = try evaluate(inputs) { given in
@@ -106,7 +106,7 @@ import Testing
     inputs.append(Numbers.random([2, 4, 8], seed: 99))
     let results = try evaluate(inputs) { given in
       let weights = Named(zip(declared.names, given)).quantized { declared[$0]!.isMatrix }
-      let merged = Self.lora.merged(weights.dequantized())
+      let merged = Self.lora.merged(weights.dequantized().mapValues { $0.cast(to: .float32) })
       return [
         Scope.bind(weights, adapters: Self.lora, build)(given.last!),
         Scope.bind(merged, build)(given.last!),
