@@ -46,11 +46,14 @@ public struct AdapterCard: Codable, Hashable, Sendable {
   public var base: String
   /// The hash of those weights' content.
   public var content: String
+  /// How those weights were kept while the adapters were trained; nil as they are stored.
+  public var baseDType: BaseDType?
 
   /// Makes a card.
-  public init(adapters: LoRA, base: String, content: String) {
+  public init(adapters: LoRA, base: String, content: String, baseDType: BaseDType? = nil) {
     self.adapters = adapters
     self.base = base
     self.content = content
+    self.baseDType = baseDType
   }
 }

@@ -60,10 +60,14 @@ public struct ModelFile: Sendable {
     let model = card.model
     component = Component(path: path, specs: model.weights) {
       let own = try header.weights(on: engine) { _ in .float32 }
-      var all = try base.weights(on: engine) { _ in .float32 }
+      // They were trained beside the weights as these were kept then.
+      let specs = model.weights
+      var all = try base.weights(on: engine) { name in
+        adapter.baseDType?.dtype(of: specs[name]!) ?? .float32
+      }
       all.merge(own)
       let merged = try engine.compile(all.types, shardings: all.shardings) {
-        adapters.merged($0)
+        adapters.merged($0.dequantized().mapValues { $0.cast(to: .float32) })
       }(all)
       return model.weights.map { name, _ in merged[name]! }
     }
@@ -73,7 +77,8 @@ public struct ModelFile: Sendable {
   /// Writes a network's weights, atomically: in one file, or by several processes in parts.
   ///
   /// - Parameters:
-  ///   - dtype: how floats are stored.
+  ///   - dtype: how floats are stored; s8 quantizes the matrices of linear maps and leaves all else as
+  ///     it is.
   ///   - stamp: tells parts from those of an earlier time.
   ///   - inputs: files that must not be replaced.
   ///   - allowsOverflow: whether numbers beyond the type's range become infinite.
@@ -85,9 +90,8 @@ public struct ModelFile: Sendable {
     on engine: Engine
   ) throws {
     let json = try JSONFile.text(card)
-    let stored = try engine.cast(weights, of: path, allowsOverflow: allowsOverflow) {
-      $0.isFloat ? dtype : $0
-    }
+    let stored = try engine.stored(
+      weights, of: card.model, as: dtype, path: path, allowsOverflow: allowsOverflow)
     let names = card.adapter == nil ? card.model.names : card.model.adapterNames
     var metadata = [key: json]
     if let adapters = card.adapter?.adapters {

@@ -20,6 +20,10 @@ protocol Operation: Hashable, Sendable {
 
   /// The same from other operations, nil for an operation of StableHLO's own.
   func plain(_ operands: [Tensor]) -> [Tensor]?
+
+  /// Whether results are the operands' elements in other places or another type: as cheap to compute
+  /// again as to keep.
+  var isRearrangement: Bool { get }
 }
 
 extension Operation {
@@ -27,6 +31,7 @@ extension Operation {
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] { [] }
   func pullback(_ at: Application) -> [Tensor?] { at.operands.map { _ in nil } }
   func plain(_ operands: [Tensor]) -> [Tensor]? { nil }
+  var isRearrangement: Bool { false }
 }
 
 /// An operation applied during differentiation: what went in, what came out, and the cotangents of
