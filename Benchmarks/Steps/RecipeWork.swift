@@ -48,7 +48,7 @@ extension Bench {
   /// Counts the operations of a step by compiling it for the CPU.
   func countRecipe() throws {
     let plan = try Plan(decoded(), on: Engine().client)
-    emit(["flop": plan.operations, "bytes": plan.memory.total])
+    emit(["flop": plan.flops, "bytes": plan.memory.total])
   }
 
   /// Times evaluations of the network alone, with weights in bf16.

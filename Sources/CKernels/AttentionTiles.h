@@ -89,7 +89,7 @@ static void NAME(tiles)(
 #undef TILE_ROWS
 
 // c (+)= a·b; the columns are a multiple of LANES.
-static void NAME(product)(
+static void NAME(matmul)(
     int64_t rows, int64_t columns, int64_t depth, const float *a, int64_t row, int64_t inner,
     const float *b, int64_t bRow, float *c, int64_t cRow, bool adds) {
   for (int64_t j = 0; j < columns; j += 4 * LANES) {
@@ -142,7 +142,7 @@ static void NAME(scores)(
     const AttentionHead *head, int64_t query, int64_t queries, int64_t key, int64_t keys,
     float *scores, int64_t stride) {
   int64_t columns = up(keys, LANES);
-  NAME(product)(
+  NAME(matmul)(
       queries, columns, head->width, head->queries + query * head->width, head->width, 1,
       head->keysTransposed + key, head->keysPadded, scores, stride, false);
   for (int64_t i = 0; i < queries; i++) {
@@ -204,7 +204,7 @@ static void NAME(forward)(AttentionHead *head, int64_t from, int64_t to, float *
         if (!isFirst)
           for (int64_t j = 0; j < width; j++) mixed[i * width + j] *= correction;
       }
-      NAME(product)(
+      NAME(matmul)(
           queries, width, keys, scores, KEY_BLOCK, 1, head->values + key * width, width, mixed,
           width, !isFirst);
     }
@@ -243,7 +243,7 @@ static void NAME(backward)(AttentionHead *head, float *scores) {
       int64_t keys = range.to - key < KEY_BLOCK ? range.to - key : KEY_BLOCK;
       int64_t columns = up(keys, LANES);
       NAME(scores)(head, query, queries, key, keys, scores, KEY_BLOCK);
-      NAME(product)(
+      NAME(matmul)(
           queries, columns, width, cotangents, width, 1, head->valuesTransposed + key,
           head->keysPadded, slopes, KEY_BLOCK, false);
       for (int64_t i = 0; i < queries; i++) {
@@ -262,13 +262,13 @@ static void NAME(backward)(AttentionHead *head, float *scores) {
           NAME(store)(slope + j, each);
         }
       }
-      NAME(product)(
+      NAME(matmul)(
           keys, width, queries, scores, 1, KEY_BLOCK, cotangents, width,
           head->valuesGradient + key * width, width, true);
-      NAME(product)(
+      NAME(matmul)(
           keys, width, queries, slopes, 1, KEY_BLOCK, head->queries + query * width, width,
           head->keysGradient + key * width, width, true);
-      NAME(product)(
+      NAME(matmul)(
           queries, width, keys, slopes, KEY_BLOCK, 1, head->keys + key * width, width,
           head->queriesGradient + query * width, width, key != start);
     }

@@ -6,7 +6,7 @@
 #include "CFFI.h"
 
 // The product of two matrices, summed over one axis of each: attribute `axes`.
-XLA_FFI_Error *Kernels_product(XLA_FFI_Frame *frame);
+XLA_FFI_Error *Kernels_matmul(XLA_FFI_Frame *frame);
 
 // The convolution of `[batch, spatial…, channels]` with `[spatial…, channels in / groups, out]`;
 // attributes `strides`, `dilation`, `low` and `high` for the padding, one number a spatial axis, and

@@ -106,7 +106,7 @@ Layout OneDNN_layout(int rank, const dnnl_dims_t sizes, const dnnl_dims_t stride
 void OneDNN_destroyLayout(Layout layout);
 
 // Makes the product of the primitive's source and weights.
-bool OneDNN_makeProduct(Primitive *primitive);
+bool OneDNN_makeMatmul(Primitive *primitive);
 
 enum Mode { FORWARD, INPUT_GRADIENT, KERNEL_GRADIENT };
 

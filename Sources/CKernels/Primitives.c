@@ -41,7 +41,7 @@ static dnnl_primitive_desc_t describe(const void *operation, const_dnnl_primitiv
   return description;
 }
 
-static dnnl_primitive_desc_t describeProduct(const Primitive *primitive) {
+static dnnl_primitive_desc_t describeMatmul(const Primitive *primitive) {
   dnnl_matmul_desc_t operation;
   dnnl_status_t status = dnnl.matmul_desc_init(
       &operation, primitive->source, primitive->weights, NULL, primitive->destination);
@@ -95,7 +95,7 @@ Layout OneDNN_layout(int rank, const dnnl_dims_t sizes, const dnnl_dims_t stride
   return status == dnnl_success ? layout : NULL;
 }
 
-static dnnl_primitive_desc_t describeProduct(const Primitive *primitive) {
+static dnnl_primitive_desc_t describeMatmul(const Primitive *primitive) {
   dnnl_primitive_desc_t description = NULL;
   dnnl_primitive_attr_t attributes = makeAttributes();
   dnnl.matmul_primitive_desc_create(
@@ -148,9 +148,9 @@ static bool finish(Primitive *primitive, dnnl_primitive_desc_t description) {
   return made && primitive->scratch;
 }
 
-bool OneDNN_makeProduct(Primitive *primitive) {
+bool OneDNN_makeMatmul(Primitive *primitive) {
   if (!primitive->source || !primitive->weights || !primitive->destination) return false;
-  return finish(primitive, describeProduct(primitive));
+  return finish(primitive, describeMatmul(primitive));
 }
 
 bool OneDNN_makeConvolution(

@@ -23,7 +23,7 @@ public enum Points: String, Codable, CaseIterable, Sendable {
   /// - Returns: x and y of each point.
   public func sample(_ count: Int, seed: UInt64, number: Int = 0) -> [Float] {
     var random = SplitMix64(seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(bitPattern: Int64(number)))
-    // The first words of neighbouring seeds are put far apart.
+    // The first words of neighboring seeds are put far apart.
     random = SplitMix64(random.next())
     return (0..<count).flatMap { _ -> [Float] in
       let point = self.point(&random)

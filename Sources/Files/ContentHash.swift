@@ -19,7 +19,7 @@ public final class ContentHash {
     XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
   }
 
-  /// Adds a text with its length, so that neighbouring texts cannot be confused.
+  /// Adds a text with its length, so that neighboring texts cannot be confused.
   public func add(_ text: String) {
     withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { add($0) }
     var text = text

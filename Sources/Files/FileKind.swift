@@ -65,7 +65,7 @@ public enum FileKind: String, CaseIterable, Sendable {
     case .safetensors: Self.beginsAsSafeTensors(bytes)
     case .json: Self.isJSON(bytes)
     case .jsonLines: Self.beginsAsJSONLines(bytes)
-    case .program: bytes.starts(with: Self.programMark)
+    case .program: bytes.starts(with: Self.programMagic)
     case .text: Self.isText(bytes)
     }
   }
@@ -104,7 +104,7 @@ public enum FileKind: String, CaseIterable, Sendable {
   }
 
   /// What a compiled program begins with.
-  public static let programMark = Array("XLA program 1\n".utf8)
+  public static let programMagic = Array("XLA program 1\n".utf8)
 
   private static let blanks = Set(" \t\r\n".utf8)
 }

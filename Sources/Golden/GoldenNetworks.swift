@@ -3,7 +3,7 @@ import Layers
 import Tensors
 
 /// The network of the cases: a three-layer perceptron of sample, times and condition.
-struct Perceptron: VelocityModel {
+struct MLP: VelocityModel {
   /// The names of its weights.
   static let names = (1...3).flatMap { ["fc\($0).bias", "fc\($0).weight"] }
 

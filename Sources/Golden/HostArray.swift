@@ -94,7 +94,7 @@ struct HostProgram {
 
   func callAsFunction(_ arguments: Named<HostArray>) throws -> Named<HostArray> {
     let buffers = try program.arguments.names.map { name in
-      if let weight = weights[name] { return weight.parts[0].buffer }
+      if let weight = weights[name] { return weight.shards[0].buffer }
       return try client.buffer(arguments[name]!.values, shape: arguments[name]!.shape)
     }
     let results = try executable.execute(buffers).map {

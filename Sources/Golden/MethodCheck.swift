@@ -15,7 +15,7 @@ extension GoldenCase {
     /// Compiles the step: the target network's average, the loss, its gradients, the update.
     init(
       _ golden: GoldenCase, draws: [Draw], targetEMADecay rate: Double, on client: Client,
-      _ loss: (Networks, Samples, Named<Tensor>) -> Loss
+      _ loss: (Networks, Batch, Named<Tensor>) -> Loss
     ) throws {
       self.golden = golden
       self.draws = draws
@@ -43,18 +43,18 @@ extension GoldenCase {
           switch rate {
           case 0: live
           // The initial network: adapters that are switched off, or the weights before training.
-          case 1 where golden.kind == .lora: Perceptron(frozen, takesTarget: false)
+          case 1 where golden.kind == .lora: MLP(frozen, takesTarget: false)
           default: bind(average.stopGradient(), frozen)
           }
         let loss = loss(
           Networks(live: live, target: target),
-          Samples(
+          Batch(
             data: given["x"]!, condition: Named([("c", given["c0"]!)]),
             unconditional: Named([("c", (given["e0"] ?? given["c0"])!)])),
           given.group("draw"))
         let gradients = loss.total.gradients(for: weights)
         let next = SGD().update(
-          weights, gradients, Named(), rate: .constant(step, .float32),
+          weights, gradients, Named(), learningRate: .constant(step, .float32),
           step: .constant(0, .float32))
         var results = loss.details.prefixed("details")
         results["loss"] = loss.total
@@ -89,15 +89,15 @@ extension GoldenCase {
 
   /// The weights of a network under a prefix, and no other arrays that stand there.
   private func weights(_ prefix: String) -> Named<HostArray> {
-    Named(Perceptron.names.map { ($0, inputs["\(prefix).\($0)"]!) })
+    Named(MLP.names.map { ($0, inputs["\(prefix).\($0)"]!) })
   }
 
   /// How weights become a network.
   private var binding: (Named<Tensor>, Named<Tensor>) -> any VelocityModel {
-    guard kind == .lora else { return { weights, _ in Perceptron(weights) } }
+    guard kind == .lora else { return { weights, _ in MLP(weights) } }
     let scale = (config.model?.lora_alpha ?? 1) / Double(config.model?.lora_r ?? 1)
     return { weights, frozen in
-      Perceptron(frozen.adapted(by: weights, scale: scale), takesTarget: false)
+      MLP(frozen.adapted(by: weights, scale: scale), takesTarget: false)
     }
   }
 
@@ -150,7 +150,7 @@ extension GoldenCase {
     } else {
       try checkNetwork("model", batch, times: 2)
       if !inputs.group("ema").isEmpty {
-        for name in Perceptron.names {
+        for name in MLP.names {
           try input("ema.\(name)", shape: input("model.\(name)").shape)
         }
       }

@@ -46,7 +46,7 @@ extension GoldenCase {
     let convention: TimeConvention = single ? .middle : .pair
     let program = try HostProgram(inputs, on: client) { inputs in
       var results = Named<Tensor>()
-      let network = Perceptron(inputs.group(weights), takesTarget: !single)
+      let network = MLP(inputs.group(weights), takesTarget: !single)
       let condition =
         inputs["c0"] ?? .zeros([inputs["z0"]!.shape[0], 1], .float32)
       for (number, run) in runs.enumerated() {
@@ -73,7 +73,7 @@ extension GoldenCase {
         try steps[order]
         ?? CompiledSamplerStep(inputs, corrects: order == 2, on: client) { inputs in
           SecondCallAtItsTime(
-            convention.applied(to: Perceptron(inputs.group(weights), takesTarget: !single)),
+            convention.applied(to: MLP(inputs.group(weights), takesTarget: !single)),
             applies: order == 2)
         }
       steps[order] = step

@@ -8,7 +8,7 @@ public struct Picture: Equatable, Sendable {
   public let width: Int
   /// Rows.
   public let height: Int
-  /// 1 for grey, 3 for RGB, 4 for RGBA.
+  /// 1 for gray, 3 for RGB, 4 for RGBA.
   public let channels: Int
   /// The values, row-major, channels together.
   public let values: [UInt8]
@@ -102,7 +102,7 @@ public struct Picture: Equatable, Sendable {
 public enum PictureError: Error, Equatable, CustomStringConvertible {
   /// A file is no PNG file, or is cut short or damaged.
   case damaged(path: String, reason: String)
-  /// Pixels of so many numbers have no colour.
+  /// Pixels of so many numbers have no color.
   case impossibleChannels(Int)
   /// A page cannot be that large.
   case impossiblePage(width: Int, height: Int)
@@ -113,7 +113,7 @@ public enum PictureError: Error, Equatable, CustomStringConvertible {
     case .damaged(let path, let reason):
       "\(path) is no whole PNG picture: \(reason). Make or copy it again."
     case .impossibleChannels(let count):
-      "Pixels of \(count) numbers make no picture: 1 (grey), 3 (RGB) or 4 (RGBA) are expected."
+      "Pixels of \(count) numbers make no picture: 1 (gray), 3 (RGB) or 4 (RGBA) are expected."
     case .impossiblePage(let width, let height):
       "A page of \(width) × \(height) pixels cannot be drawn: at most \(Canvas.largest) across and "
         + "down, and the memory, are there. Draw fewer or smaller pictures."

@@ -76,7 +76,7 @@ public struct Sheet: Sendable {
 
   private func draw(on canvas: Canvas, x: Int, y: Int) {
     canvas.text(title, x: Double(x), y: Double(y + 18), size: 18, bold: true)
-    canvas.text(caption, x: Double(x), y: Double(y + 40), size: 13, grey: 0.35)
+    canvas.text(caption, x: Double(x), y: Double(y + 40), size: 13, gray: 0.35)
     let left = x + labelWidth(canvas)
     for (i, picture) in pictures.enumerated() {
       let (row, column) = (i / columns, i % columns)
@@ -87,7 +87,7 @@ public struct Sheet: Sendable {
     for (row, name) in rows.enumerated() {
       let middle = y + Self.head + row * (cell.height + Self.gap) + cell.height / 2
       canvas.text(
-        name, x: Double(left - 12), y: Double(middle + 5), size: 13, grey: 0.25, alignment: .right)
+        name, x: Double(left - 12), y: Double(middle + 5), size: 13, gray: 0.25, alignment: .right)
     }
   }
 }

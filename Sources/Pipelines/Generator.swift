@@ -205,7 +205,7 @@ public final class Generator: Sendable {
       }
     }
     guard let last else { preconditionFailure("a run of no steps") }
-    try RuntimeError.withMemoryTold(of: step) { try last.completion.wait() }
+    try RuntimeError.reportingMemory(of: step) { try last.completion.wait() }
     guard try last.results["finite"]!.array(of: Int32.self)[0] == 1 else {
       throw PipelineError.imagesNotFinite(path: file.path, guidance: guidance)
     }

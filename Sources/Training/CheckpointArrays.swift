@@ -31,7 +31,7 @@ extension WeightFiles {
     let stored = try expected.map { name, _ in
       let type = types[name]!
       return try ShardedArray(
-        type, shardings[name] ?? .whole, engine.mesh, places: places
+        type, shardings[name] ?? .replicated, engine.mesh, places: places
       ) { region, place in
         let device = engine.client.devices[place]
         let local = BufferType(type.dtype, region.sizes)

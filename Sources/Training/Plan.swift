@@ -16,7 +16,7 @@ public struct Plan: Sendable {
   /// What a device needs.
   public let memory: Memory
   /// Operations of a device in a step: two for each product of two numbers that are added up.
-  public let operations: Double
+  public let flops: Double
   /// The bytes that a device sends to others in a step.
   public let communication: Double
   /// The seconds that tracing and compiling took.
@@ -28,11 +28,11 @@ public struct Plan: Sendable {
     public let weights: Int
     /// The gradients of those that are trained.
     public let gradients: Int
-    /// What the optimiser keeps for them.
+    /// What the optimizer keeps for them.
     public let moments: Int
     /// Averages and the initial network.
     public let averages: Int
-    /// Further networks of the objective with what their optimisers keep.
+    /// Further networks of the objective with what their optimizers keep.
     public let further: Int
     /// What is only needed within a step beside the gradients: mostly activations.
     public let activations: Int
@@ -74,7 +74,7 @@ public struct Plan: Sendable {
       activations: max(0, (needed?.temporaries ?? 0) - trained), total: needed?.total ?? 0)
     weights = step.weights.values.reduce(0) { $0 + $1.shape.count }
     let program = try function.executable.optimizedProgram()
-    operations = program?.operations ?? 0
+    flops = program?.flops ?? 0
     communication = program?.communication(mesh) ?? 0
     compiling = function.compilation.tracing + function.compilation.compiling
     self.recipe = recipe
@@ -83,15 +83,15 @@ public struct Plan: Sendable {
   /// What a device can do.
   public struct DeviceSpeed: Sendable {
     /// Operations a second of products.
-    public var operations: Double
+    public var flops: Double
     /// Bytes a second from and to its memory.
     public var memory: Double
     /// Bytes a second to other devices.
     public var link: Double
 
     /// Makes a description.
-    public init(operations: Double, memory: Double, link: Double) {
-      (self.operations, self.memory, self.link) = (operations, memory, link)
+    public init(flops: Double, memory: Double, link: Double) {
+      (self.flops, self.memory, self.link) = (flops, memory, link)
     }
   }
 
@@ -99,16 +99,16 @@ public struct Plan: Sendable {
   /// written and read once, and links.
   public func seconds(_ speed: DeviceSpeed) -> (products: Double, memory: Double, links: Double) {
     (
-      operations / speed.operations, 2 * Double(memory.total) / speed.memory,
+      flops / speed.flops, 2 * Double(memory.total) / speed.memory,
       communication / speed.link
     )
   }
 }
 
 extension OptimizedProgram {
-  /// The operations of products and attention on one device.
-  var operations: Double {
-    instructions.reduce(0) { $0 + Double($1.count) * $1.operations }
+  /// The flops of products and attention on one device.
+  var flops: Double {
+    instructions.reduce(0) { $0 + Double($1.count) * $1.flops }
   }
 
   /// The bytes that one device sends, with collectives as rings.
@@ -121,7 +121,7 @@ extension OptimizedProgram {
 }
 
 extension OptimizedProgram.Instruction {
-  fileprivate var operations: Double {
+  fileprivate var flops: Double {
     switch (opcode, target) {
     case ("dot", _):
       guard let left = operands.first?.first, let result = shapes.first else { return 0 }

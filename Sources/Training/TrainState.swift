@@ -55,7 +55,7 @@ extension TrainState: Sendable where Leaf: Sendable {}
 extension NetworkState: Sendable where Leaf: Sendable {}
 
 /// The names of the parts of a flattened state.
-private enum Part {
+private enum Group {
   static let (weights, frozen, optimizer) = ("weights", "frozen", "optimizer")
   static let (average, decay, initial, ema) = ("average", "decay", "initial", "ema")
   static let (auxiliary, step) = ("auxiliary", "step")
@@ -69,20 +69,20 @@ extension TrainState {
   ///   out.
   func flattened(includingFrozen: Bool = true) -> Named<Leaf> {
     func flat(_ network: NetworkState<Leaf>) -> Named<Leaf> {
-      network.trained.prefixed(Part.weights).merging(network.moments.prefixed(Part.optimizer))
+      network.trained.prefixed(Group.weights).merging(network.moments.prefixed(Group.optimizer))
     }
     var all = flat(live)
-    if includingFrozen { all.merge(frozen.prefixed(Part.frozen)) }
+    if includingFrozen { all.merge(frozen.prefixed(Group.frozen)) }
     if let target {
-      all.merge(target.weights.prefixed(Part.average))
-      all[Part.decay] = target.decay
+      all.merge(target.weights.prefixed(Group.average))
+      all[Group.decay] = target.decay
     }
-    if let initial { all.merge(initial.prefixed(Part.initial)) }
+    if let initial { all.merge(initial.prefixed(Group.initial)) }
     for (name, network) in auxiliaries.pairs {
-      all.merge(flat(network).prefixed("\(Part.auxiliary).\(name)"))
+      all.merge(flat(network).prefixed("\(Group.auxiliary).\(name)"))
     }
-    if let ema { all.merge(ema.prefixed(Part.ema)) }
-    all[Part.step] = step
+    if let ema { all.merge(ema.prefixed(Group.ema)) }
+    all[Group.step] = step
     return all
   }
 
@@ -97,21 +97,21 @@ extension TrainState {
     }
     func network(_ like: NetworkState<Other>, _ prefix: String) -> NetworkState<Leaf> {
       NetworkState(
-        trained: leaves(like.trained, prefix + Part.weights),
-        moments: leaves(like.moments, prefix + Part.optimizer))
+        trained: leaves(like.trained, prefix + Group.weights),
+        moments: leaves(like.moments, prefix + Group.optimizer))
     }
     self.init(
-      step: flat[Part.step]!, live: network(like.live, ""),
-      frozen: frozen ?? leaves(like.frozen, Part.frozen),
+      step: flat[Group.step]!, live: network(like.live, ""),
+      frozen: frozen ?? leaves(like.frozen, Group.frozen),
       target: like.target.map {
-        RampedAverage(weights: leaves($0.weights, Part.average), decay: flat[Part.decay]!)
-      }, initial: like.initial.map { leaves($0, Part.initial) },
-      ema: like.ema.map { leaves($0, Part.ema) },
-      auxiliaries: like.auxiliaries.map { network($1, "\(Part.auxiliary).\($0).") })
+        RampedAverage(weights: leaves($0.weights, Group.average), decay: flat[Group.decay]!)
+      }, initial: like.initial.map { leaves($0, Group.initial) },
+      ema: like.ema.map { leaves($0, Group.ema) },
+      auxiliaries: like.auxiliaries.map { network($1, "\(Group.auxiliary).\($0).") })
   }
 
   /// Whether flattened leaves of such names are weights, of any network; for recognizing a file.
   static func weights(in flat: Named<Leaf>) -> [String] {
-    flat.group(Part.weights).names + flat.group(Part.frozen).names
+    flat.group(Group.weights).names + flat.group(Group.frozen).names
   }
 }

@@ -155,7 +155,7 @@ public final class Trainer {
       updates: trainingStep.updates(at: step), signature: trainingStep.batchTypes)
     let function = try Self.compile(trainingStep, program, engine)
     self.function = function
-    state = try RuntimeError.withMemoryTold(of: function) {
+    state = try RuntimeError.reportingMemory(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
       let adapted = recipe.lora == nil ? nil : base
       let frozen = try adapted?.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
@@ -193,7 +193,7 @@ public final class Trainer {
     let (old, new) = (checkpoint.recipe.steps, recipe.steps)
     guard old != new else { return }
     let schedule = recipe.optimizer.schedule
-    let rates = [old, new].map { schedule.rate(at: checkpoint.step, of: $0) }
+    let rates = [old, new].map { schedule.learningRate(at: checkpoint.step, of: $0) }
     guard abs(rates[0] - rates[1]) > 1e-9 * schedule.peak else { return }
     notice(
       String(
@@ -313,7 +313,7 @@ public final class Trainer {
     let function = try functions[program] ?? Self.compile(trainingStep, program, engine)
     functions[program] = function
     let started = ContinuousClock.now
-    let (results, completion) = try RuntimeError.withMemoryTold(of: function) {
+    let (results, completion) = try RuntimeError.reportingMemory(of: function) {
       try function.start(state.flattened().merging(arrays.prefixed("batch")))
     }
     state = TrainState(results, like: trainingStep.specs, frozen: state.frozen)
@@ -336,7 +336,7 @@ public final class Trainer {
   }
 
   private func read(_ running: RunningStep) throws -> Named<Float> {
-    try RuntimeError.withMemoryTold(of: running.function) { try running.completion.wait() }
+    try RuntimeError.reportingMemory(of: running.function) { try running.completion.wait() }
     waiting.add(started: running.started, ended: running.completion.end ?? .now)
     let metrics = try running.metrics.mapValues { try $0.array(of: Float.self)[0] }
     let wrong = metrics.pairs.filter { !$0.value.isFinite }.map { "\($0.name) = \($0.value)" }

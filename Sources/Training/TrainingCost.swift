@@ -30,7 +30,7 @@ public struct TrainingCost: Hashable, Sendable {
       uniqueKeysWithValues: objective.auxiliaries.map { ($0.name, CountedModel()) })
     let loss = objective(
       Networks(live: live, target: target, auxiliaries: further),
-      Samples(data: data, condition: condition, unconditional: condition), key: Key(seed: 0))
+      Batch(data: data, condition: condition, unconditional: condition), key: Key(seed: 0))
 
     // What is computed in a step that updates only some networks is what their losses need.
     var totals = (forward: 0.0, backward: 0.0)

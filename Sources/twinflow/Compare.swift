@@ -115,9 +115,9 @@ struct Compare: ParsableCommand {
         .write(to: recipe.output + "/one-step.png")
       return
     }
-    let ways = try comparison.ways(steps: 1, count: 2000)
+    let trajectories = try comparison.trajectories(steps: 1, count: 2000)
     var panels = [PointPlot.Panel(title: "real points", points: set.sample(2000, seed: 7))]
-    panels += ways.map { PointPlot.Panel(title: $0.name, starts: $0.start, points: $0.end) }
+    panels += trajectories.map { PointPlot.Panel(title: $0.name, starts: $0.start, points: $0.end) }
     try PointPlot(panels).picture.write(to: recipe.output + "/one-step.png")
   }
 }

@@ -80,7 +80,7 @@ struct PlanCommand: ParsableCommand {
         if printer.isEmpty { printer.head(plan) }
         printer.row(
           plan,
-          Plan.DeviceSpeed(operations: peak * 1e12, memory: bandwidth * 1e9, link: link * 1e9))
+          Plan.DeviceSpeed(flops: peak * 1e12, memory: bandwidth * 1e9, link: link * 1e9))
         plans.append(plan)
       }
       if let fitting = plans.first(where: { $0.memory.total <= deviceMemory.count }) {
@@ -107,7 +107,7 @@ struct PlanCommand: ParsableCommand {
       let tensor = devices % recipe.mesh.tensor == 0 ? recipe.mesh.tensor : 1
       recipe.mesh = Mesh(fsdp: devices / tensor, tensor: tensor)
     }
-    if let samples { recipe.batch = samples * recipe.mesh.batchParts }
+    if let samples { recipe.batch = samples * recipe.mesh.batchShards }
     guard recipe.model.canHold(batch: recipe.batch) else {
       throw ValidationError(
         "--samples of \(samples ?? 0) on \(recipe.mesh) are more than can be counted; give fewer.")
@@ -175,12 +175,12 @@ private struct PlanTable {
     ]
     let columns = bytes.map { String(format: "%11.2f", Double($0) / 1e9) }.joined()
     let seconds = plan.seconds(speed)
-    let ways = plan.recipe.model.execution == .recomputed ? "recomputed" : "kept"
+    let activations = plan.recipe.model.execution == .recomputed ? "recomputed" : "kept"
     print(
-      plan.recipe.mesh.description.rightPadded(22) + ways.rightPadded(13)
+      plan.recipe.mesh.description.rightPadded(22) + activations.rightPadded(13)
         + "\(plan.recipe.batch)".leftPadded(6) + columns
         + String(
-          format: "%9.1f%9.2f%9.3f%9.3f%9.3f", plan.operations / 1e12, plan.communication / 1e9,
+          format: "%9.1f%9.2f%9.3f%9.3f%9.3f", plan.flops / 1e12, plan.communication / 1e9,
           seconds.products, seconds.memory, seconds.links))
   }
 

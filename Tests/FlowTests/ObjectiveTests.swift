@@ -159,7 +159,7 @@ import Testing
     settings.twin = false
     let results = try evaluate(Self.inputs(16)) { inputs in
       let networks = Networks(live: Self.network(inputs), target: Echo())
-      let batch = Samples(
+      let batch = Batch(
         data: inputs["x"]!, condition: Named([("c", .iota([16, 1], .float32))]),
         unconditional: Named([("c", .constant(1e9, .float32, shape: [16, 1]))]))
       let loss = TutorialTwinFlow(settings, batch: 16)(
@@ -189,7 +189,7 @@ import Testing
     let objective = try #require(try settings.objective(batch: rows))
     let results = try evaluate(Self.inputs(rows)) { inputs in
       let network = Self.network(inputs)
-      let shifted = Perceptron(inputs.group("model").mapValues { $0 * 0.75 }, Self.sizes)
+      let shifted = MLP(inputs.group("model").mapValues { $0 * 0.75 }, Self.sizes)
       let networks = Networks(
         live: network, target: shifted,
         auxiliaries: Dictionary(
@@ -225,7 +225,7 @@ import Testing
 }
 
 extension ObjectiveTests {
-  private static let sizes = Perceptron.Sizes(dim: 6, cdim: 2, hidden: 8)
+  private static let sizes = MLP.Sizes(dim: 6, cdim: 2, hidden: 8)
 
   /// A batch, its conditions and a network's weights.
   private static func inputs(_ batch: Int) -> Named<Numbers> {
@@ -238,12 +238,12 @@ extension ObjectiveTests {
     ])
   }
 
-  private static func network(_ inputs: Named<Tensor>) -> Perceptron {
-    Perceptron(inputs.group("model"), sizes)
+  private static func network(_ inputs: Named<Tensor>) -> MLP {
+    MLP(inputs.group("model"), sizes)
   }
 
-  private static func samples(_ inputs: Named<Tensor>) -> Samples {
-    Samples(
+  private static func samples(_ inputs: Named<Tensor>) -> Batch {
+    Batch(
       data: inputs["x"]!, condition: Named([("c", inputs["c"]!)]),
       unconditional: Named([("c", inputs["e"]!)]))
   }

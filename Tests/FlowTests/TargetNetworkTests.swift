@@ -31,7 +31,7 @@ import Testing
 
   @Test func averages() throws {
     let results = try evaluate([Numbers([1, 2], nil, .float32), Numbers([5, 0], nil, .bfloat16)]) {
-      Named([("w", $0[0])]).averaged(with: Named([("w", $0[1])]), rate: .constant(0.75, .float32))
+      Named([("w", $0[0])]).averaged(with: Named([("w", $0[1])]), decay: .constant(0.75, .float32))
         .values
     }
     #expect(results[0].values == [2, 1.5])
@@ -41,7 +41,7 @@ import Testing
   @Test func averagesOfStrangersTrap() async {
     await #expect(processExitsWith: .failure) {
       let weights = Named([("w", Tensor.zeros([1], .float32))])
-      _ = weights.averaged(with: Named(), rate: .constant(0.5, .float32))
+      _ = weights.averaged(with: Named(), decay: .constant(0.5, .float32))
     }
   }
 }

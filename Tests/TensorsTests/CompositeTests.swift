@@ -64,7 +64,7 @@ import Testing
   }
 
   /// In bfloat16 the sum of 4096 equal parts would stop at 256.
-  @Test func halvesAreNormalisedInSinglePrecision() throws {
+  @Test func halvesAreNormalizedInSinglePrecision() throws {
     let x = Numbers([Double](repeating: 1, count: 4096), nil, .bfloat16)
     let results = try evaluate([x]) {
       [$0[0].softmax(), $0[0].rmsNormalized(), $0[0].logSoftmax()]

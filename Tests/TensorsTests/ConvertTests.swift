@@ -21,7 +21,7 @@ import Testing
     #expect(result[0].values == [-1, 0, 0, 2])
   }
 
-  /// bfloat16 has eight significant bits; halves go to the even neighbour.
+  /// bfloat16 has eight significant bits; halves go to the even neighbor.
   @Test func bfloat16RoundsToNearestEven() throws {
     let ulp = 0x1p-7
     let x = [1 + ulp / 2, 1 + 1.5 * ulp, 1 + 0.51 * ulp, 1 + 0.49 * ulp, -1 - ulp / 2]

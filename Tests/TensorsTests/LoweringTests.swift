@@ -7,7 +7,7 @@ import Testing
 @Suite struct LoweringTests {
   static let mesh = Mesh(fsdp: 2, tensor: 2)
   static let kernels = Set(
-    [Kernel.product, .convolution, .attention, .attentionGradient].map(\.rawValue))
+    [Kernel.matmul, .convolution, .attention, .attentionGradient].map(\.rawValue))
   static let targets = [
     Target(), Target(kernels: kernels), Target(platform: .cuda), Target(platform: .other),
     Target(mesh: mesh), Target(platform: .cuda, mesh: mesh),

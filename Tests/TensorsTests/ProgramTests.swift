@@ -56,7 +56,7 @@ import Testing
       })
     let results = try function(buffers)
     #expect(try results["state"]!.array(of: Float.self) == [3, 6, 9, 12])
-    #expect(types.names.map { buffers[$0]!.parts[0].buffer.isConsumed } == [false, true, true])
+    #expect(types.names.map { buffers[$0]!.shards[0].buffer.isConsumed } == [false, true, true])
   }
 
   @Test func missingArgumentsAreNamed() throws {

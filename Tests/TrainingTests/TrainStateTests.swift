@@ -35,6 +35,6 @@ import Testing
         #expect(flat["\(part).\(name)"]?.sharding == spec.sharding, "\(part).\(name)")
       }
     }
-    #expect(flat["decay"]?.sharding == .whole && flat["step"]?.type.dtype == .int32)
+    #expect(flat["decay"]?.sharding == .replicated && flat["step"]?.type.dtype == .int32)
   }
 }

@@ -157,7 +157,7 @@ import Testing
     let lines = text.split(separator: "\n")
     #expect(lines.prefix(2) == ["# A recipe.", "# In two lines."])
     for line in lines { #expect(line.contains("# ") && line.count <= 110, "\(line)") }
-    #expect((recipe.lora != nil) == preset.trainsAdapters)
+    #expect((recipe.lora != nil) == preset.trainsLoRA)
   }
 
   /// Every field that a comment explains is in the reference.

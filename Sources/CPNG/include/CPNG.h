@@ -21,7 +21,7 @@ typedef struct {
   const char *text;
 } cpng_text;
 
-// Encodes 8-bit pixels, row-major, 1 (grey), 3 (RGB) or 4 (RGBA) channels.
+// Encodes 8-bit pixels, row-major, 1 (gray), 3 (RGB) or 4 (RGBA) channels.
 // Returns 0, or 1 with a message in `message`; `out` is then empty.
 int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
                 const cpng_text *texts, int text_count, cpng_buffer *out, char message[160]);

@@ -61,7 +61,7 @@ public struct CLIPText: TextEncoder {
   }
 }
 
-/// One layer: attention, then an MLP, each on normalised tokens.
+/// One layer: attention, then an MLP, each on normalized tokens.
 struct CLIPTextLayer {
   let attentionNorm: LayerNorm
   let attention: GroupedAttention

@@ -42,7 +42,7 @@ public struct T5Encoder: TextEncoder {
   }
 }
 
-/// One layer: attention, then an MLP with or without a gate, each on normalised tokens.
+/// One layer: attention, then an MLP with or without a gate, each on normalized tokens.
 struct T5Layer {
   let attentionNorm: RMSNorm
   let attention: GroupedAttention

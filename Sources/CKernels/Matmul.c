@@ -16,7 +16,7 @@ static bool make(Primitive *primitive, const int64_t *key) {
   primitive->source = layout(key[ROWS], key[INNER], key[LEFT_ROW], key[LEFT_INNER]);
   primitive->weights = layout(key[INNER], key[COLUMNS], key[RIGHT_INNER], key[RIGHT_COLUMN]);
   primitive->destination = layout(key[ROWS], key[COLUMNS], key[OUT_ROW], 1);
-  return OneDNN_makeProduct(primitive);
+  return OneDNN_makeMatmul(primitive);
 }
 
 typedef struct Work {
@@ -54,7 +54,7 @@ static int64_t pieces(int64_t size, int64_t count, int64_t step) {
   return (each + step - 1) / step * step;
 }
 
-XLA_FFI_Error *Kernels_product(XLA_FFI_Frame *frame) {
+XLA_FFI_Error *Kernels_matmul(XLA_FFI_Frame *frame) {
   if (Call_isQuestion(frame)) return NULL;
   int64_t axes[2];
   if (!Call_takes(frame, 2, 1) || !Call_numbers(frame, "axes", 2, axes))

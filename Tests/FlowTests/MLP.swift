@@ -3,7 +3,7 @@ import Layers
 import Tensors
 
 /// A small network: a three-layer perceptron of sample, times and condition.
-struct Perceptron: VelocityModel {
+struct MLP: VelocityModel {
   let layers: [LinearMap]
 
   /// Features of a sample, of its condition, and within.
