@@ -1,17 +1,18 @@
 import Foundation
 
-/// Lines over a few named places, such as distances over numbers of steps, on a logarithmic scale.
+/// A line chart over a few named positions, such as distances over numbers of steps, on a logarithmic
+/// scale.
 public struct LineChart: Sendable {
-  /// The line at the top.
+  /// The title.
   public var title: String
-  /// What the heights are.
+  /// The label of the vertical axis.
   public var axis: String
-  /// The places from left to right.
+  /// The labels of the positions from left to right.
   public var places: [String]
-  /// The lines: a name, and a value for each place; what has no place on the scale, because it is not
-  /// above 0 or not finite, is left out.
+  /// The lines: a name, and a value for each position; values that are not positive or not finite are
+  /// left out.
   public var lines: [(name: String, values: [Double])]
-  /// A value that is drawn as a level line.
+  /// A value that is drawn as a horizontal line.
   public var level: (name: String, value: Double)?
 
   /// Makes a chart.
@@ -72,7 +73,7 @@ public struct LineChart: Sendable {
       let color = Canvas.Color.palette[i % Canvas.Color.palette.count]
       let points = line.values.enumerated().filter { $1 > 0 && $1.isFinite }
         .map { (x: x($0), y: y($1)) }
-      // Later rounds of the colors have dashes and smaller dots.
+      // When the colors repeat, lines are dashed and dots are smaller.
       let round = i / Canvas.Color.palette.count
       let dashes = [[], [7.0, 4], [2, 3]][min(round, 2)]
       let radius = round == 0 ? 4.0 : 3

@@ -1,10 +1,10 @@
-/// Sets of points side by side, each with the trajectories that its points came, if it has any.
+/// Sets of points side by side, with the trajectories that lead to the points, where known.
 public struct PointPlot: Sendable {
   /// One set.
   public struct Panel: Sendable {
-    /// The line above it.
+    /// The title.
     public var title: String
-    /// Where trajectories begin, x and y of each; empty for none.
+    /// The starts of the trajectories, x and y of each; empty for none.
     public var starts: [Float]
     /// The points, x and y of each.
     public var points: [Float]
@@ -19,11 +19,11 @@ public struct PointPlot: Sendable {
 
   /// The sets.
   public var panels: [Panel]
-  /// How far the panels reach from 0 in each direction.
+  /// The range of the panels around 0 in each direction.
   public var reach = 3.0
-  /// How many panels lie in a row.
+  /// The number of panels in a row.
   public var columns = 4
-  /// For how many points the way is drawn.
+  /// The number of trajectories that are drawn.
   public var trajectories = 200
 
   /// Makes a plot.

@@ -36,7 +36,7 @@ import Testing
     let result = try Command.run(
       "check-processes", "--wait", "0.5", environment: place(0, of: 3))
     #expect(result.status != 0 && result.output.isEmpty)
-    #expect(result.errors.contains("Processes 1, 2 of 3 did not come to the start"))
+    #expect(result.errors.contains("Processes 1, 2 of 3 did not reach the start"))
   }
 
   @Test func whoDiesEndsTheOthers() throws {
@@ -56,7 +56,7 @@ import Testing
     for rank in [0, 2] {
       let result = runs[rank].finish()
       #expect(result.status != 0)
-      #expect(result.errors.contains("Process 1 has given no sign of life"), "\(result.errors)")
+      #expect(result.errors.contains("Process 1 has sent no heartbeat"), "\(result.errors)")
       #expect(result.errors.contains("--resume"))
     }
     #expect(ContinuousClock.now - start < .seconds(60))

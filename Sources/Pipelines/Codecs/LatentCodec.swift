@@ -1,7 +1,7 @@
 import Models
 import Tensors
 
-/// What turns images into the latents that a network works on, and back.
+/// A codec between images and the latents that a network works on.
 ///
 /// Images are `[batch, height, width, channels]` within ±1.
 public protocol LatentCodec: Sendable {
@@ -18,7 +18,7 @@ public protocol LatentCodec: Sendable {
 }
 
 extension ModelConfig {
-  /// What turns the network's samples into images, nil where they are none.
+  /// The codec from the network's samples to images, nil where the samples are not images.
   public var codec: (any LatentCodec)? {
     let shape = sampleShape()
     return shape.rank == 3 && [1, 3, 4].contains(shape[2]) ? Pixels(channels: shape[2]) : nil
