@@ -1,6 +1,6 @@
 /// Fashion-MNIST: 28 × 28 gray pictures of clothes in ten classes (Xiao, Rasul and Vollgraf, 2017).
 public struct FashionMNIST: Sendable {
-  /// The two parts of the set.
+  /// The splits of the set.
   public enum Split: String, Sendable, CaseIterable {
     /// 60,000 pictures to train on.
     case training = "train"
@@ -13,23 +13,23 @@ public struct FashionMNIST: Sendable {
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot",
   ]
 
-  /// The folder that Debian's package fills.
+  /// The folder that Debian's package installs.
   public static let folder = "/usr/share/datasets/fashion-mnist"
 
-  /// Which split of the set it is.
+  /// The split.
   public let split: Split
   /// The number of pictures.
   public let count: Int
   /// The height and width of a picture.
   public let size = 28
-  /// The gray values of all pictures, row-major, 0 is black.
+  /// The gray values of all pictures, row-major; 0 is black.
   public let pixels: [UInt8]
   /// Each picture's class, an index into `classNames`.
   public let classes: [UInt8]
 
-  /// Reads a split of the set from its gzip files.
+  /// Reads a split from its gzip files.
   ///
-  /// - Throws: `DatasetError` where a file is missing or damaged, or the two do not fit;
+  /// - Throws: `DatasetError` where a file is missing or damaged, or the two do not match;
   ///   `FileError` where one cannot be read.
   public init(_ split: Split, folder: String? = nil) throws {
     let folder = folder ?? Self.folder
@@ -49,7 +49,7 @@ public struct FashionMNIST: Sendable {
     }
     guard classes.bytes.allSatisfy({ $0 < Self.classNames.count }) else {
       throw DatasetError.inconsistent(
-        path: classPath, reason: "a class is \(classes.bytes.max() ?? 0), they go from 0 to 9")
+        path: classPath, reason: "a class is \(classes.bytes.max() ?? 0), 0 to 9 are expected")
     }
     self.split = split
     count = images.sizes[0]

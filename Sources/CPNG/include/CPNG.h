@@ -1,14 +1,14 @@
-// PNG pictures in memory by libpng, whose errors jump and so must be caught in C.
+// PNG pictures in memory with libpng, whose errors use longjmp and so must be caught in C.
 #ifndef CPNG_H
 #define CPNG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-// The most bytes that a picture's pixels may take when it is decoded.
+// The largest size in bytes of a decoded picture.
 #define CPNG_LARGEST ((size_t)1 << 30)
 
-// Bytes from malloc; the caller frees them.
+// Bytes allocated with malloc; the caller frees them.
 typedef struct {
   uint8_t *bytes;
   size_t count;
