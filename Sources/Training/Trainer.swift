@@ -265,7 +265,7 @@ public final class Trainer {
       // The metrics of a step are read when the next one is under way.
       if let read = try start() { tell(read) }
       if !overlaps, let read = try finish() { tell(read) }
-      let stops = try isTimeToStop(wished: stopping())
+      let stops = try isTimeToStop(requested: stopping())
       guard stops || step % recipe.checkpointEvery == 0 || step == recipe.steps else { continue }
       if let read = try finish() { tell(read) }
       try save()
@@ -275,9 +275,9 @@ public final class Trainer {
   }
 
   /// Whether to save and stop: where there are several processes, all at the same step.
-  private func isTimeToStop(wished: Bool) throws -> Bool {
-    guard let group = engine.group else { return wished }
-    if wished { try group.wishToStop() }
+  private func isTimeToStop(requested: Bool) throws -> Bool {
+    guard let group = engine.group else { return requested }
+    if requested { try group.requestStop() }
     return try group.stop(after: step).map { step >= $0 } ?? false
   }
 

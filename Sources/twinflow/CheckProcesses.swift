@@ -49,7 +49,7 @@ struct CheckProcesses: ParsableCommand {
         times.append((ContinuousClock.now - start).seconds)
         if try group.stop(after: times.count).map({ times.count >= $0 }) ?? false { break }
         if interrupt.isNoted || group.rank == 0 && ContinuousClock.now > end {
-          try group.wishToStop()
+          try group.requestStop()
         }
         Thread.sleep(forTimeInterval: 0.05)
       }
