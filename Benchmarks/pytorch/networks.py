@@ -1,4 +1,4 @@
-"""The two networks of the comparison: the tutorial's U-Net and a small diffusion transformer."""
+"""The networks of the benchmark: the tutorial's U-Net and a small diffusion transformer."""
 
 import math
 

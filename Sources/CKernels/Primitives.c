@@ -1,4 +1,4 @@
-// How primitives are made, which version 3 of oneDNN does in one call and version 2 in two.
+// Creation of primitives, which takes one call in version 3 of oneDNN and two in version 2.
 
 #include <stdlib.h>
 
@@ -6,7 +6,7 @@
 
 #ifdef TWINFLOW_ONEDNN
 
-// Attributes that say that the caller brings the scratch memory.
+// Attributes by which the caller provides the scratch memory.
 static dnnl_primitive_attr_t makeAttributes(void) {
   dnnl_primitive_attr_t attributes = NULL;
   if (dnnl.primitive_attr_create(&attributes) != dnnl_success) return NULL;
@@ -136,7 +136,7 @@ static dnnl_primitive_desc_t describeConvolution(
 
 #endif
 
-// Makes the primitive of a description and asks for its scratch memory; the description goes.
+// Makes the primitive of a description and queries its scratch memory; frees the description.
 static bool finish(Primitive *primitive, dnnl_primitive_desc_t description) {
   if (!description) return false;
   bool made = dnnl.primitive_create(&primitive->primitive, description) == dnnl_success;

@@ -28,7 +28,7 @@ struct PlanCommand: ParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
 
-  @Option(help: "The largest number of devices.", transform: whole(1...1024))
+  @Option(help: "The largest number of devices.", transform: integer(1...1024))
   var devices = 8
 
   @Option(
@@ -46,7 +46,7 @@ struct PlanCommand: ParsableCommand {
 
   @Option(
     help: "Samples in a step for each shard of the batch; by default the recipe's.",
-    transform: whole(1...1 << 24))
+    transform: integer(1...1 << 24))
   var samples: Int?
 
   @Flag(help: "Only the mesh over all devices.")

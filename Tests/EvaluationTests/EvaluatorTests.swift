@@ -70,7 +70,7 @@ import Pipelines
     )
   }
 
-  @Test func growingSetsAreMeasuredAsIfAlone() throws {
+  @Test func nestedSetsAreMeasuredLikeSeparateOnes() throws {
     let together = try evaluator.measure(test, counts: [300, 200])
     for (count, measured) in zip([300, 200], together) {
       let alone = try evaluator.measure(test, counts: [count])[0]
@@ -85,7 +85,7 @@ import Pipelines
     #expect(try evaluator.measure(test, counts: [2000])[0].accuracy > 0.9)
   }
 
-  @Test func otherWeightsAreRefused() throws {
+  @Test func otherWeightsAreRejected() throws {
     let base = Self.root + "/Assets/fashion-mnist-base.safetensors"
     #expect(throws: PipelineError.notAClassifier(path: base)) {
       try Evaluator(classifier: base, on: Engine())

@@ -2,7 +2,7 @@ import Flow
 import Layers
 import Tensors
 
-/// A small network: a three-layer perceptron of sample, times and condition.
+/// A small network: a three-layer MLP of sample, times and condition.
 struct MLP: VelocityModel {
   let layers: [LinearMap]
 

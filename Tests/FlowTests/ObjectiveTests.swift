@@ -4,9 +4,9 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What holds of the objectives beside the published numbers.
+/// Properties of the objectives beside the published numbers.
 @Suite struct ObjectiveTests {
-  @Test("Flow matching is a setting: multi-step rows, consistency 0, order 0")
+  @Test("Flow matching is a special case: multi-step rows, consistency 0, order 0")
   func flowMatching() throws {
     var settings = TwinFlowSettings()
     settings.groups = GroupWeights(endToEnd: 0, multiStep: 1, anyStep: 0, adversarial: 0)
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test("RCGM is a setting: no adversarial rows, no rectification")
+  @Test("RCGM is a special case: no adversarial rows, no rectification")
   func rcgm() throws {
     var settings = TwinFlowSettings()
     settings.groups = GroupWeights(endToEnd: 1, multiStep: 1, anyStep: 1, adversarial: 0)
@@ -84,7 +84,7 @@ import Testing
   /// Times and the order of RCGM.
   static let times: [(Double, Int)] = [(0, 1), (0, 2), (0.3, 1), (0.3, 3), (1, 2)]
 
-  @Test("Nothing is infinite or not a number where t = tt", arguments: times)
+  @Test("Everything is finite where t = tt", arguments: times)
   func equalTimes(time: Double, order: Int) throws {
     var (settings, tutorial) = (TwinFlowSettings(), TutorialSettings())
     settings.order = order
@@ -123,7 +123,7 @@ import Testing
     expectNear(results["small.regression"]!, Numbers(expected))
   }
 
-  @Test func drawsDependOnTheKeyAlone() throws {
+  @Test func drawsDependOnlyOnTheKey() throws {
     func draws(_ seed: UInt64, _ change: (inout TwinFlowSettings) -> Void = { _ in }) throws
       -> [[Double]]
     {
@@ -152,7 +152,7 @@ import Testing
     #expect(first.map(\.count) == [8, 8, 8, 6, 24, 6, 2, 24])
   }
 
-  @Test func theTutorialTakesOtherSamplesConditionsForNone() throws {
+  @Test func theTutorialsEmptyConditionIsAnotherSamples() throws {
     // With the target network told the condition alone, guidance is the difference of conditions.
     var settings = TutorialSettings()
     settings.enhancedRatio = 1
@@ -213,7 +213,7 @@ import Testing
     }
   }
 
-  @Test func groupsThatMicroBatchesCannotShare() throws {
+  @Test func groupsThatCannotBeDivided() throws {
     let objective = try TwinFlow(TwinFlowSettings(), batch: 20)
     #expect(
       throws: FlowError.indivisibleGroup(name: "The group end_to_end", rows: 5, microBatches: 2)

@@ -49,7 +49,7 @@ import Testing
     return history
   }
 
-  /// The same with a rule for one number: from weight, gradient and count of steps from 1.
+  /// The same updates for one number: from weight, gradient and count of steps from 1.
   static func expected(
     steps: Int, _ makeRule: () -> (Double, Double, Int) -> Double
   ) -> [[Double]] {

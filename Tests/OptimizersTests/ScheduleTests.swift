@@ -22,7 +22,7 @@ import Testing
       try Self.rates(Schedule(peak: 2, decay: .linear, final: final)), expected, absolute: 1e-6)
   }
 
-  /// What is told of a schedule is what the step computes.
+  /// Both forms of a schedule agree.
   @Test(arguments: [Schedule.Decay.constant, .linear, .cosine], [0, 5])
   func ratesOnTheHost(_ decay: Schedule.Decay, warmup: Int) throws {
     let schedule = Schedule(peak: 2, warmup: warmup, decay: decay, final: 0.1)

@@ -53,7 +53,7 @@ import Testing
     #expect(errors == [nil, nil, nil, nil])
   }
 
-  @Test func whoNeverComesIsNamed() throws {
+  @Test func missingProcessesAreNamed() throws {
     let errors = try asProcesses(2) { rank, store in
       var patience = Self.hasty
       patience.coming = 0.3

@@ -16,7 +16,7 @@ import Testing
     }
   }
 
-  @Test func wholeNumbersAreCutTowardsZero() throws {
+  @Test func conversionToIntegersTruncates() throws {
     let result = try evaluate([Numbers([-1.7, -0.2, 0.9, 2.5])]) { [$0[0].cast(to: .int32)] }
     #expect(result[0].values == [-1, 0, 0, 2])
   }
@@ -71,7 +71,7 @@ import Testing
     #expect(result[0].values == [1, 4])
   }
 
-  @Test func stopGradientKeepsTheValueAlone() throws {
+  @Test func stopGradientKeepsOnlyTheValue() throws {
     let results = try evaluate([Numbers([2, 3])]) {
       let y = ($0[0] * $0[0].stopGradient()).sum()
       return [y] + y.gradients(for: $0) + $0[0].stopGradient().sum().gradients(for: $0)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-/// Operations in this project's own kernels, beside the plain way.
+/// Operations in this project's kernels, compared with the plain form.
 @Suite struct KernelTests {
   private static func compare(
     _ inputs: [Numbers], kernel: String, tolerance: Double = 2e-5,
@@ -22,7 +22,7 @@ import Testing
     }
   }
 
-  /// Whether oneDNN is here.
+  /// Whether oneDNN is available.
   static var hasMatmul: Bool {
     (try? SharedClient.get())?.kernels.contains("twinflow_matmul") ?? false
   }
@@ -142,8 +142,8 @@ import Testing
     }
   }
 
-  /// A mistake upstream must not vanish in attention.
-  @Test func whatIsNotANumberStaysSo() throws {
+  /// NaN must not vanish in attention.
+  @Test func nanIsPropagated() throws {
     var packed = Numbers.random([2, 5, 3, 1, 8], seed: 1, .float32)
     packed.values[0] = .nan
     let types = [packed.type]
@@ -155,7 +155,7 @@ import Testing
     #expect(out[1].values.contains { $0.isNaN })
   }
 
-  @Test func doublePrecisionTakesThePlainWay() throws {
+  @Test func doublePrecisionUsesThePlainForm() throws {
     let target = Target(try SharedClient.get())
     let text = try HostFunction(
       [TensorType([2, 5, 3, 2, 8], .float64), TensorType([128, 128], .float64)], target: target

@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true]) func attentionIsSplitByHeads(isPacked: Bool) throws {
+  @Test(arguments: [false, true]) func attentionIsShardedByHeads(isPacked: Bool) throws {
     let packed = Shape([4, 6, 3, 8, 4])
     let results = try run([
       (packed, Sharding([.batch, nil, nil, .heads])),
@@ -68,7 +68,7 @@ import Testing
   }
 
   /// Heads that share keys stay together; what all samples or heads share is on every device.
-  @Test(arguments: [2, 8, 1]) func optionsOfAttentionAreSplit(keyHeads: Int) throws {
+  @Test(arguments: [2, 8, 1]) func attentionOptionsAreSharded(keyHeads: Int) throws {
     let keys = Shape([4, 6, keyHeads, 4])
     let split = Sharding([.batch, nil, .heads])
     let results = try run([

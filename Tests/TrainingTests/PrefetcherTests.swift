@@ -52,7 +52,7 @@ import Testing
     #expect(throws: DatasetError.wrongPosition(reason: "the end")) { try prefetcher.next() }
   }
 
-  @Test func whatTheCheckThrowsTheConsumerGets() throws {
+  @Test func errorsOfTheCheckAreThrownByNext() throws {
     struct Refused: Error {}
     let prefetcher = Prefetcher(
       Counted(last: 4, calls: Counter()), batch: 2, sharding: .replicated, on: try SharedEngine.get()

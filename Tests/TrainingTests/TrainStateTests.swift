@@ -26,7 +26,7 @@ import Testing
     #expect(part.names == flat.names.filter { !$0.hasPrefix("frozen.") })
   }
 
-  @Test func whatIsKeptForAWeightLiesAsTheWeightDoes() throws {
+  @Test func stateIsShardedLikeItsWeights() throws {
     let recipe = try tinyRecipe("out", "objective={preset: twinflow}")
     let step = try TrainingStep(recipe)
     let flat = step.specs.flattened()
