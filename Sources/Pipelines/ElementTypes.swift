@@ -2,7 +2,7 @@ import Runtime
 import Tensors
 
 extension Engine {
-  /// The arrays converted to other element types; without a change nothing is copied.
+  /// The arrays with other element types; nothing is copied where none changes.
   ///
   /// - Parameters:
   ///   - path: the file of the arrays, for messages.

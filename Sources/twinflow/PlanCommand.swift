@@ -160,7 +160,7 @@ private struct PlanTable {
   mutating func head(_ plan: Plan) {
     isEmpty = false
     let count = String(format: "%.3g", Double(plan.weights) / 1e9)
-    print("\(count) G weights; memory of each device in GB, lower bounds of seconds")
+    print("\(count) G weights; bytes of each device in GB, seconds at least")
     let columns = Self.names.map { $0.leftPadded(11) }.joined()
     print(
       "mesh".rightPadded(22) + "activations".rightPadded(13) + "batch".leftPadded(6) + columns
