@@ -5,7 +5,8 @@ import Recipe
 import Tensors
 import Training
 
-/// Training runs with a recipe, and evaluations of a recipe's network, of any size and on any device.
+/// Training runs with a recipe, and evaluations of a recipe's network, of any size and on any
+/// device.
 extension Bench {
   /// Times steps of a training run.
   func runRecipe(_ recipe: TrainingRecipe, on engine: Engine) throws {
@@ -25,8 +26,8 @@ extension Bench {
     try emitMemory(engine)
   }
 
-  /// Measures the fraction of time that the devices wait between steps: with data and steps prepared
-  /// sequentially, and while a step runs.
+  /// Measures the fraction of time that the devices wait between steps: with data and steps
+  /// prepared sequentially, and while a step runs.
   func measureWaiting(_ recipe: TrainingRecipe, on engine: Engine) throws {
     var recipe = recipe
     recipe.steps = warmup + steps

@@ -8,8 +8,8 @@
 #include <sys/sysinfo.h>
 #endif
 
-// A program's temporaries are gigabytes, allocated and freed in every run. Freed memory is retained, in
-// huge pages where the kernel supports them, because zeroing new pages is expensive.
+// A program's temporaries are gigabytes, allocated and freed in every run. Freed memory is
+// retained, in huge pages where the kernel supports them, because zeroing new pages is expensive.
 const char *malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always";
 
 #ifdef __linux__
@@ -26,8 +26,8 @@ static uint64_t group_limit(const char *folder, const char *file) {
   return limit;
 }
 
-// The smallest limit of this process's control groups. In a container the process's group is the root
-// of the visible hierarchy.
+// The smallest limit of this process's control groups. In a container the process's group is the
+// root of the visible hierarchy.
 static uint64_t groups_limit(void) {
   char line[4096], folder[4224];
   uint64_t least = group_limit("/sys/fs/cgroup", "memory.max");

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// The handler may run at any time and on any thread: a slot is filled before it is published, and its
-// path is in the table, so that nothing that the handler reads is ever freed.
+// The handler may run at any time and on any thread: a slot is filled before it is published, and
+// its path is in the table, so that nothing that the handler reads is ever freed.
 enum { EMPTY, CHANGING, PUBLISHED };
 
 typedef struct {
@@ -44,7 +44,8 @@ static void handle(int number, siginfo_t *information, void *context) {
         "and start again.\n");
     _exit(74);
   }
-  // Not a mapped file: the previous handler gets the signal, from the repeated instruction or raised.
+  // Not a mapped file: the previous handler gets the signal, from the repeated instruction or
+  // raised.
   sigaction(number, &before, NULL);
   if (information->si_code <= 0) raise(number);
 }

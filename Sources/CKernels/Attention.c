@@ -8,8 +8,8 @@
 // A tile of queries by a block of keys fits into the cache of a core.
 enum { QUERY_TILE = 48, KEY_BLOCK = 512 };
 
-// One head of one sample. Rows of copies have `width` elements, `columns` rounded up to a multiple of a
-// vector.
+// One head of one sample. Rows of copies have `width` elements, `columns` rounded up to a multiple
+// of a vector.
 typedef struct AttentionHead {
   int64_t queryCount, keyCount, keysPadded, columns, width;
   // Copies: queries times the scale and log₂e, keys and values as rows, and transposed.
@@ -145,7 +145,8 @@ static float *at(Tokens tokens, int64_t sample, int64_t head, int64_t columns) {
   return tokens.data + sample * tokens.count * tokens.stride + head * columns;
 }
 
-// Copies the keys and values of a head and the sample's mask, and returns the end of the used memory.
+// Copies the keys and values of a head and the sample's mask, and returns the end of the used
+// memory.
 static float *prepareKeys(
     const Work *work, AttentionHead *head, int64_t sample, int64_t number, float *next) {
   const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
@@ -273,8 +274,8 @@ static Tokens tokens(const XLA_FFI_Buffer *buffer, int place) {
 }
 
 // Reads queries, keys and values from the first buffers, and lengths, mask and bias, for which
-// attribute `given` has a 1, from the last ones. Returns the number of buffers of the former, or 0 where
-// an argument is missing.
+// attribute `given` has a 1, from the last ones. Returns the number of buffers of the former, or 0
+// where an argument is missing.
 static int readOperands(XLA_FFI_Frame *frame, int others, Work *work) {
   int64_t given[3];
   if (frame->arguments.size < 1 || !Call_float(frame, "scale", &work->scale) ||

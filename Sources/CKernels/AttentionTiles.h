@@ -1,7 +1,7 @@
 // Attention of one head, for one kind of processor; included once for each.
 //
-// The including file defines LANES, the number of f32 in a vector, ROWS, the rows of a register tile,
-// and NAME(), which makes names unique. A register tile is ROWS by 4 vectors.
+// The including file defines LANES, the number of f32 in a vector, ROWS, the rows of a register
+// tile, and NAME(), which makes names unique. A register tile is ROWS by 4 vectors.
 
 typedef float NAME(Vector) __attribute__((ext_vector_type(LANES)));
 typedef float NAME(Loose) __attribute__((ext_vector_type(LANES), aligned(4)));
@@ -38,8 +38,8 @@ static inline __attribute__((always_inline)) NAME(Vector) NAME(exp2)(NAME(Vector
   return given == given ? y : given;
 }
 
-// c (+)= a·b for `rows` by `vectors`·LANES, with the strides of the rows of b and c, and the strides
-// `row` and `inner` of a.
+// c (+)= a·b for `rows` by `vectors`·LANES, with the strides of the rows of b and c, and the
+// strides `row` and `inner` of a.
 static inline __attribute__((always_inline)) void NAME(tile)(
     int rows, int vectors, int64_t depth, const float *a, int64_t row, int64_t inner, const float *b,
     int64_t bRow, float *c, int64_t cRow, bool adds) {
@@ -136,8 +136,8 @@ static inline __attribute__((always_inline)) NAME(Vector) NAME(tanh)(NAME(Vector
   return x < 0.0f ? -y : y;
 }
 
-// The scores of a tile of queries with a block of keys, in units of log 2; HIDDEN for hidden keys and
-// beyond the last key.
+// The scores of a tile of queries with a block of keys, in units of log 2; HIDDEN for hidden keys
+// and beyond the last key.
 static void NAME(scores)(
     const AttentionHead *head, int64_t query, int64_t queries, int64_t key, int64_t keys,
     float *scores, int64_t stride) {

@@ -134,7 +134,8 @@ static void leave(Job *job) {
   free(job);
 }
 
-// A thread that starts late finds no work; the caller does not wait for threads that have not started.
+// A thread that starts late finds no work; the caller does not wait for threads that have not
+// started.
 static void help(void *data) {
   work(data);
   leave(data);

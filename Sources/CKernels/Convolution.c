@@ -27,8 +27,8 @@ static Layout dataLayout(const int64_t *key, int64_t channels, int sizes) {
   return OneDNN_layout((int)key[RANK] + 2, size, stride);
 }
 
-// The layout of `[spatial…, channels in / groups, channels out]`, whose axes oneDNN orders groups, out,
-// in, spatial; or the layout that the convolution prefers.
+// The layout of `[spatial…, channels in / groups, channels out]`, whose axes oneDNN orders groups,
+// out, in, spatial; or the layout that the convolution prefers.
 static Layout kernelLayout(const int64_t *key, bool preferred) {
   int64_t groups = key[GROUPS], in = key[INPUT_CHANNELS] / groups, out = key[OUTPUT_CHANNELS];
   int first = groups > 1;

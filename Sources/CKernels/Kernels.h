@@ -19,15 +19,17 @@ XLA_FFI_Error *Kernels_convolutionInputGradient(XLA_FFI_Frame *frame);
 // The gradient of a convolution with respect to its kernel, from input and cotangent.
 XLA_FFI_Error *Kernels_convolutionKernelGradient(XLA_FFI_Frame *frame);
 
-// Attention of all heads of all samples, and the logarithms of the sums that its gradient needs. The
-// arguments are queries, keys and values, separate or packed, with possibly fewer heads of keys and
-// values; then s32 numbers of valid keys, a mask and a bias, for which attribute `given` has a 1 and
-// whose strides are attributes `mask` and `bias`. Further attributes: `scale`, `soft_cap`, 0 for none,
-// and `band`, the numbers of keys that a query sees before and after its position, −1 for all.
+// Attention of all heads of all samples, and the logarithms of the sums that its gradient needs.
+// The arguments are queries, keys and values, separate or packed, with possibly fewer heads of keys
+// and values; then s32 numbers of valid keys, a mask and a bias, for which attribute `given` has a
+// 1 and whose strides are attributes `mask` and `bias`. Further attributes: `scale`, `soft_cap`, 0
+// for none, and `band`, the numbers of keys that a query sees before and after its position, −1 for
+// all.
 XLA_FFI_Error *Kernels_attention(XLA_FFI_Frame *frame);
 
-// The gradient of attention with respect to queries, keys and values, from these, the results and the
-// cotangent, then the further arguments of attention. A soft cap together with a bias is not supported.
+// The gradient of attention with respect to queries, keys and values, from these, the results and
+// the cotangent, then the further arguments of attention. A soft cap together with a bias is not
+// supported.
 XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame);
 
 #endif

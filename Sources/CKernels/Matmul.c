@@ -4,7 +4,8 @@
 
 #ifdef TWINFLOW_ONEDNN
 
-// A matrix multiplication of `rows` by `inner` by `columns`, with the element strides of its operands.
+// A matrix multiplication of `rows` by `inner` by `columns`, with the element strides of its
+// operands.
 enum { ROWS, INNER, COLUMNS, LEFT_ROW, LEFT_INNER, RIGHT_INNER, RIGHT_COLUMN, OUT_ROW, SIZE };
 
 static Layout layout(int64_t rows, int64_t columns, int64_t row, int64_t column) {

@@ -1,5 +1,5 @@
-// oneDNN of version 2 or 3, depending on the headers of the build. It is loaded when the first kernel is
-// used, so that programs also run without it.
+// oneDNN of version 2 or 3, depending on the headers of the build. It is loaded when the first
+// kernel is used, so that programs also run without it.
 
 #ifndef TWINFLOW_ONEDNN_H
 #define TWINFLOW_ONEDNN_H
@@ -84,8 +84,8 @@ typedef struct Primitive {
   struct Primitive *reorder;
 } Primitive;
 
-// The primitive for a key; `make` is called once per key in a process. Null where it fails. A primitive
-// uses only the calling thread, and any number of threads may run it.
+// The primitive for a key; `make` is called once per key in a process. Null where it fails. A
+// primitive uses only the calling thread, and any number of threads may run it.
 const Primitive *OneDNN_primitive(
     const int64_t *key, size_t count, bool (*make)(Primitive *, const int64_t *key));
 
@@ -115,8 +115,8 @@ typedef struct Window {
   dnnl_dims_t strides, gaps, low, high;
 } Window;
 
-// Makes a convolution, or one of its gradients, from the primitive's source to its destination with a
-// kernel of layout `kernel`; sets the primitive's weights to the layout that it expects.
+// Makes a convolution, or one of its gradients, from the primitive's source to its destination with
+// a kernel of layout `kernel`; sets the primitive's weights to the layout that it expects.
 bool OneDNN_makeConvolution(
     Primitive *primitive, enum Mode mode, Layout kernel, const Window *window);
 

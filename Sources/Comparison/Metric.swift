@@ -8,8 +8,8 @@ import Runtime
 import Training
 import Weights
 
-/// The metric for samples: for pictures the Fréchet distance and accuracy by a classifier, for points
-/// the sliced Wasserstein distance and precision.
+/// The metric for samples: for pictures the Fréchet distance and accuracy by a classifier, for
+/// points the sliced Wasserstein distance and precision.
 enum Metric {
   case pictures(Evaluator, test: FeatureStatistics, floor: Double, content: String)
   case points(Points, count: Int, PointPrecision)
@@ -78,8 +78,8 @@ enum Metric {
     if case .pictures(let evaluator, _, _, _) = self { try evaluator.check(model, name) }
   }
 
-  /// The identity of the metric: the hashes of the classifier and the test pictures, or the name of the
-  /// set of points.
+  /// The identity of the metric: the hashes of the classifier and the test pictures, or the name of
+  /// the set of points.
   var content: String {
     switch self {
     case .pictures(_, _, _, let content): content

@@ -1,5 +1,5 @@
-/// An endless order of a set's samples: every epoch is shuffled, and batches continue across epochs, so
-/// that no sample is dropped.
+/// An endless order of a set's samples: every epoch is shuffled, and batches continue across
+/// epochs, so that no sample is dropped.
 ///
 /// The order depends on the seed only, and its position can be saved.
 public struct BatchSampler: Sendable {

@@ -7,12 +7,12 @@ enum GZip {
   /// The content of a file: of all its members, concatenated (RFC 1952).
   ///
   /// - Parameters:
-  ///   - bound: the limit of the content's bytes, from the bytes decompressed so far; nil where more bytes
-  ///     are needed to know it. Decompression stops at the limit.
+  ///   - bound: the limit of the content's bytes, from the bytes decompressed so far; nil where
+  ///     more bytes are needed to know it. Decompression stops at the limit.
   ///   - piece: the most bytes in one call of zlib.
-  /// - Throws: `DatasetError` where the file is missing, truncated, damaged (checksums are verified),
-  ///   followed by anything but zeros, or longer than `bound`; `FileError.unreadable`; what `bound`
-  ///   throws.
+  /// - Throws: `DatasetError` where the file is missing, truncated, damaged (checksums are
+  ///   verified), followed by anything but zeros, or longer than `bound`; `FileError.unreadable`;
+  ///   what `bound` throws.
   static func contents(
     of path: String, package: String? = nil, piece: Int = 1 << 20,
     bound: ([UInt8]) throws -> Int?

@@ -79,7 +79,8 @@ public struct Evaluator: Sendable {
   ///
   /// - Parameters:
   ///   - counts: the sizes of the sets, 2 or more each.
-  ///   - make: the images and classes of a batch, by its number; those beyond the largest set are ignored.
+  ///   - make: the images and classes of a batch, by its number; those beyond the largest set are
+  ///     ignored.
   /// - Returns: the measurement of each set.
   /// - Throws: `EvaluationError.otherClasses` for classes that the classifier does not have,
   ///   `featuresNotFinite`, and what `make` throws.

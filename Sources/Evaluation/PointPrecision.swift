@@ -1,14 +1,14 @@
 /// The fraction of generated points that are near real ones: precision in the sense of Kynkäänniemi
 /// and others, "Improved precision and recall metric", 2019, with one radius for all points.
 ///
-/// It detects points between the arms of a spiral, to which the sliced Wasserstein distance is nearly
-/// insensitive.
+/// It detects points between the arms of a spiral, to which the sliced Wasserstein distance is
+/// nearly insensitive.
 public struct PointPrecision: Sendable {
   private let real: [Float]
   private let radius: Float
 
-  /// Makes the metric; the radius is the 99th percentile of the distances of other real points to the
-  /// nearest real point.
+  /// Makes the metric; the radius is the 99th percentile of the distances of other real points to
+  /// the nearest real point.
   public init(real: [Float], others: [Float]) {
     self.real = real
     let distances = Self.squares(others, real).sorted()

@@ -8,7 +8,8 @@ enum FilePath {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// The path of a file, with symbolic links of its last component resolved; the file need not exist.
+  /// The path of a file, with symbolic links of its last component resolved; the file need not
+  /// exist.
   ///
   /// - Throws: `FileError.unwritable` where links form a cycle or lead to a name that is not UTF-8.
   static func followingLinks(_ path: String) throws(FileError) -> String {

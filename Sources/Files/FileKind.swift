@@ -29,7 +29,8 @@ public enum FileKind: String, CaseIterable, Sendable {
 
   /// Checks that a file may be replaced by one of this kind: it is missing, empty or of this kind.
   ///
-  /// - Throws: `FileError.otherKind`, and `unwritable` where it is not a regular file or cannot be read.
+  /// - Throws: `FileError.otherKind`, and `unwritable` where it is not a regular file or cannot be
+  ///   read.
   public func checkReplaceable(_ path: String) throws(FileError) {
     var status = stat()
     guard stat(path, &status) == 0 else {
@@ -84,8 +85,8 @@ public enum FileKind: String, CaseIterable, Sendable {
     return (try? JSONSerialization.jsonObject(with: data)) != nil
   }
 
-  /// Checks that a line looks like an object. It need not be valid: logs may contain `nan`, and the last
-  /// line of a killed process is truncated.
+  /// Checks that a line looks like an object. It need not be valid: logs may contain `nan`, and the
+  /// last line of a killed process is truncated.
   private static func beginsAsJSONLines(_ bytes: UnsafeRawBufferPointer) -> Bool {
     func isObject(_ line: Slice<UnsafeRawBufferPointer>) -> Bool {
       line.first == UInt8(ascii: "{") && isText(UnsafeRawBufferPointer(rebasing: line))

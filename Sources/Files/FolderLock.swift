@@ -2,8 +2,8 @@ import Foundation
 
 /// An exclusive lock on a folder.
 ///
-/// It is an advisory lock on the file `.lock` in the folder, which names the holder. It is released with
-/// the last reference, or when the process ends for any reason.
+/// It is an advisory lock on the file `.lock` in the folder, which names the holder. It is released
+/// with the last reference, or when the process ends for any reason.
 public final class FolderLock: Sendable {
   /// Whether the lock is held: false on a file system without locks.
   public let isHeld: Bool

@@ -11,8 +11,8 @@ public enum JSONFile {
 
   /// Writes a value to a file, atomically.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something other than JSON;
-  ///   an existing file is then kept.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something other than
+  ///   JSON; an existing file is then kept.
   public static func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -3,8 +3,8 @@ import Foundation
 
 /// A read-only memory-mapped file, unmapped with the last reference.
 ///
-/// If another program truncates the file, reading the missing bytes ends the process with status 74 and
-/// a message that names the file.
+/// If another program truncates the file, reading the missing bytes ends the process with status 74
+/// and a message that names the file.
 ///
 /// `@unchecked Sendable`: nothing changes after `init`, and the memory is only read.
 public final class MappedFile: @unchecked Sendable {

@@ -1,7 +1,7 @@
 /// The name closest to `word`, or nil where none is close.
 ///
-/// Close means at most two edits (a letter inserted, deleted, replaced, or two swapped), or a third of
-/// the word if that is more.
+/// Close means at most two edits (a letter inserted, deleted, replaced, or two swapped), or a third
+/// of the word if that is more.
 public func nearestName(to word: String, among names: [String]) -> String? {
   let ranked = names.map { (name: $0, edits: edits(from: word, to: $0)) }
   guard let best = ranked.min(by: { $0.edits < $1.edits }) else { return nil }

@@ -1,11 +1,12 @@
 import Foundation
 
-/// The recipes and weights that are installed with the program, independent of the working directory.
+/// The recipes and weights that are installed with the program, independent of the working
+/// directory.
 ///
 /// The path of an existing file is used as it is. Other relative paths that begin with `Assets/` or
-/// `Recipes/`, and names of recipes such as `compare/points`, are searched for in the shared folders:
-/// that of the variable `TWINFLOW_SHARE`, `../share/twinflow` relative to the program's folder, and the
-/// project's root where the program is in its build folder.
+/// `Recipes/`, and names of recipes such as `compare/points`, are searched for in the shared
+/// folders: that of the variable `TWINFLOW_SHARE`, `../share/twinflow` relative to the program's
+/// folder, and the project's root where the program is in its build folder.
 public struct SharedFiles: Sendable {
   /// The folders to search, in order; each holds `Recipes` and `Assets`.
   public let folders: [String]
@@ -29,8 +30,8 @@ public struct SharedFiles: Sendable {
     self.folders = folders
   }
 
-  /// The path of an input file: as given where it exists or is not the name of a shared file, otherwise
-  /// in the first shared folder that has it.
+  /// The path of an input file: as given where it exists or is not the name of a shared file,
+  /// otherwise in the first shared folder that has it.
   ///
   /// - Throws: `FileError.notFound` for a shared file's name that is in none of the folders.
   public func path(_ name: String) throws(FileError) -> String {
@@ -39,8 +40,8 @@ public struct SharedFiles: Sendable {
   }
 
   /// The path of a recipe: as `path`, and for a relative name such as `fashion-mnist-demo` or
-  /// `compare/points.yaml` also that file in the folders of recipes. A folder of this name, such as that
-  /// of an earlier run, is ignored.
+  /// `compare/points.yaml` also that file in the folders of recipes. A folder of this name, such as
+  /// that of an earlier run, is ignored.
   ///
   /// - Throws: `FileError.notFound` for a relative name that is in none of the folders.
   public func recipe(_ name: String) throws(FileError) -> String {

@@ -1,11 +1,11 @@
 import Foundation
 
-/// An atomically written file, also in a power failure: it is written to a temporary file in the same
-/// folder, which is renamed once it is on disk.
+/// An atomically written file, also in a power failure: it is written to a temporary file in the
+/// same folder, which is renamed once it is on disk.
 ///
 /// A replaced file keeps its permissions, and a symbolic link is kept: its target is replaced. The
-/// temporary file is locked as long as its writer lives; temporary files of killed writers are removed
-/// with the next file that is written to the folder.
+/// temporary file is locked as long as its writer lives; temporary files of killed writers are
+/// removed with the next file that is written to the folder.
 public final class StagedFile {
   private let path: String
   private let place: String
@@ -60,7 +60,8 @@ public final class StagedFile {
 
   /// Moves the finished file to its path.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else meanwhile.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else
+  ///   meanwhile.
   public func commit() throws(FileError) {
     precondition(isFinished, "a file is committed before it is finished")
     try kind.checkReplaceable(place)
@@ -71,8 +72,8 @@ public final class StagedFile {
 
   /// Writes a file, atomically.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else; an existing
-  ///   file is then kept.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else; an
+  ///   existing file is then kept.
   public static func write(
     _ data: some ContiguousBytes, to path: String, as kind: FileKind
   ) throws {
@@ -82,14 +83,14 @@ public final class StagedFile {
     try file.commit()
   }
 
-  /// Deletes the temporary files of writers that no longer run. Those of running writers, of this process
-  /// and of others, are kept.
+  /// Deletes the temporary files of writers that no longer run. Those of running writers, of this
+  /// process and of others, are kept.
   public static func removeAbandoned(in folder: String) {
     TemporaryFile.removeAbandoned(in: folder)
   }
 
-  /// Waits until a folder's entries are on disk. File systems that do not support this, and folders that
-  /// are writable but not readable, are ignored.
+  /// Waits until a folder's entries are on disk. File systems that do not support this, and folders
+  /// that are writable but not readable, are ignored.
   private static func settle(_ folder: String, for path: String) throws(FileError) {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

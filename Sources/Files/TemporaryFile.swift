@@ -1,7 +1,7 @@
 import Foundation
 
-/// A file with a unique name, `.twinflow-<16 hexadecimal digits>.partial`, that is locked while it is
-/// open, and deleted unless it is moved.
+/// A file with a unique name, `.twinflow-<16 hexadecimal digits>.partial`, that is locked while
+/// it is open, and deleted unless it is moved.
 final class TemporaryFile {
   /// The reason why a file could not be created.
   struct Fault: Error { let reason: String }
@@ -10,8 +10,8 @@ final class TemporaryFile {
   private(set) var descriptor: Int32
   private var isInPlace = true
 
-  /// Creates a file in a folder, with the permissions of another file if that exists, otherwise with
-  /// default permissions.
+  /// Creates a file in a folder, with the permissions of another file if that exists, otherwise
+  /// with default permissions.
   init(in folder: String, like model: String) throws(Fault) {
     var status = stat()
     let isReplacing = stat(model, &status) == 0
@@ -58,8 +58,8 @@ final class TemporaryFile {
     descriptor = -1
   }
 
-  /// Sets the owner, as far as permitted, and the mode of another file. If the owner cannot be set, nobody
-  /// gets permissions through the new owner or group that the old file did not give.
+  /// Sets the owner, as far as permitted, and the mode of another file. If the owner cannot be set,
+  /// nobody gets permissions through the new owner or group that the old file did not give.
   private static func copyRights(_ status: stat, to descriptor: Int32) -> Bool {
     var mode = status.st_mode & 0o7777
     if fchown(descriptor, status.st_uid, status.st_gid) != 0 {
@@ -86,8 +86,8 @@ final class TemporaryFile {
     return digits.count == 16 && digits.allSatisfy { "0123456789abcdef".utf8.contains($0) }
   }
 
-  /// Deletes the files whose writers no longer run. Files that cannot be listed, opened or locked are
-  /// left for a later time or another user.
+  /// Deletes the files whose writers no longer run. Files that cannot be listed, opened or locked
+  /// are left for a later time or another user.
   static func removeAbandoned(in folder: String) {
     for name in (try? namesInFolder(folder)) ?? [] where isName(name) {
       let path = "\(folder)/\(name)"
@@ -129,8 +129,8 @@ enum FileLock {
     return .taken
   }
 
-  /// Releases a lock. Closing alone would not release it while a child process that is just being started
-  /// still has the descriptor.
+  /// Releases a lock. Closing alone would not release it while a child process that is just being
+  /// started still has the descriptor.
   static func release(_ descriptor: Int32) { flock(descriptor, LOCK_UN) }
 
   /// Whether a path still names the open file of a descriptor.

@@ -3,13 +3,14 @@ import Tensors
 extension Objective {
   /// The loss of a batch and its gradients, accumulated over micro-batches.
   ///
-  /// Each micro-batch has its share of every group of rows and of every draw, so that the results equal
-  /// those of the whole batch up to rounding, with the activations of one micro-batch in memory.
+  /// Each micro-batch has its share of every group of rows and of every draw, so that the results
+  /// equal those of the whole batch up to rounding, with the activations of one micro-batch in
+  /// memory.
   ///
   /// - Parameters:
   ///   - count: the number of micro-batches; 1 processes the whole batch.
-  ///   - weights: the weights that gradients are computed for, by the name of an auxiliary network, or
-  ///     "" for the generating network.
+  ///   - weights: the weights that gradients are computed for, by the name of an auxiliary network,
+  ///     or "" for the generating network.
   /// - Returns: the loss's scalars, and the gradients by the same names.
   /// - Throws: `FlowError.indivisibleGroup`.
   public func gradients(

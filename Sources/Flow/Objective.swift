@@ -65,8 +65,8 @@ public struct DrawnBatch {
   }
 }
 
-/// A network of the same architecture that an objective holds beside the generating one. It starts as
-/// a copy of that one and has its own optimizer state.
+/// A network of the same architecture that an objective holds beside the generating one. It starts
+/// as a copy of that one and has its own optimizer state.
 public struct Auxiliary: Hashable, Sendable {
   /// Its name among the objective's networks.
   public let name: String

@@ -19,8 +19,8 @@ public enum TargetNetwork: Hashable, Sendable {
   }
 }
 
-/// An exponential moving average whose decay rises from 0 to its final value, as published: the average
-/// follows the weights closely in the first steps.
+/// An exponential moving average whose decay rises from 0 to its final value, as published: the
+/// average follows the weights closely in the first steps.
 public struct RampedAverage<Leaf> {
   /// The averaged weights.
   public var weights: Named<Leaf>

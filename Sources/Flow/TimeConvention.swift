@@ -4,8 +4,8 @@ import Tensors
 public enum TimeConvention: String, Codable, Hashable, Sendable, CaseIterable {
   /// As a second time beside the current one, for networks that have an embedder for it.
   case pair
-  /// Combined into one time, `t − tt/2`, for networks without one: the published version for LoRA. The
-  /// network cannot distinguish the pairs (t, t) and (t/2, 0).
+  /// Combined into one time, `t − tt/2`, for networks without one: the published version for
+  /// LoRA. The network cannot distinguish the pairs (t, t) and (t/2, 0).
   case middle
 
   /// A network that receives times by this convention.

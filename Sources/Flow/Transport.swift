@@ -2,8 +2,9 @@ import Tensors
 
 /// A network that predicts the velocity of the linear flow between data and noise.
 ///
-/// `x_t = t·z + (1 − t)·x`: t = 1 is noise z, t = 0 is data x, and the velocity is `z − x`. Times are
-/// in [−1, 1]; negative times are the twin trajectory, on which the network learns its own fakes.
+/// `x_t = t·z + (1 − t)·x`: t = 1 is noise z, t = 0 is data x, and the velocity is `z − x`.
+/// Times are in [−1, 1]; negative times are the twin trajectory, on which the network learns its
+/// own fakes.
 public protocol VelocityModel {
   /// The predicted velocity, of `x`'s type.
   ///

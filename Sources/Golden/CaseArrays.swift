@@ -68,7 +68,8 @@ extension GoldenCase {
     }
   }
 
-  /// Checks that LoRA's factors match their layers, and that the averaged ones have the same shapes.
+  /// Checks that LoRA's factors match their layers, and that the averaged ones have the same
+  /// shapes.
   ///
   /// - Throws: `GoldenError.wrongCase` where one is missing or of another shape.
   func checkLoRA() throws {
@@ -86,7 +87,8 @@ extension GoldenCase {
     }
   }
 
-  /// The partition of the batch in the published code, from masks of 0 and 1, each of consecutive rows.
+  /// The partition of the batch in the published code, from masks of 0 and 1, each of consecutive
+  /// rows.
   ///
   /// - Throws: `GoldenError.wrongCase` where the masks are not a partition.
   func partition(of rows: Int) throws -> [Int] {

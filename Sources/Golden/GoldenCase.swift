@@ -1,7 +1,8 @@
 import Foundation
 import Tensors
 
-/// A test case computed by the published code: settings, inputs with every random draw, and outputs.
+/// A test case computed by the published code: settings, inputs with every random draw, and
+/// outputs.
 ///
 /// It is a folder with `config.json`, `inputs.safetensors` and `expected.safetensors`.
 public struct GoldenCase: Sendable {
@@ -116,8 +117,8 @@ public struct Comparison: Sendable {
   /// The difference relative to the tolerance; above 1 it is too large.
   public let share: Double
 
-  /// Compares arrays: all elements within `absolute`, or the norm of the difference within `relative`
-  /// times the expected norm.
+  /// Compares arrays: all elements within `absolute`, or the norm of the difference within
+  /// `relative` times the expected norm.
   init(
     _ name: String, _ actual: HostArray, _ expected: HostArray, absolute: Double = 0,
     relative limit: Double

@@ -68,8 +68,8 @@ struct HostProgram {
   private let client: Client
   private let weights: Named<ShardedArray>
 
-  /// Compiles a function of arrays of the given types, with few optimizations, because it runs once or
-  /// twice.
+  /// Compiles a function of arrays of the given types, with few optimizations, because it runs once
+  /// or twice.
   ///
   /// - Parameter weights: further arguments, which are already on the device.
   init(

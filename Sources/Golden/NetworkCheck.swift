@@ -28,10 +28,11 @@ extension GoldenCase {
   ///   - names: the map from parameters to the names of arrays on disk.
   ///   - ignored: arrays on disk that hold no parameter.
   ///   - inputs: the inputs that are used.
-  ///   - rows: the rows of an output that are compared, nil for all; all axes but the last are rows.
+  ///   - rows: the rows of an output that are compared, nil for all; all axes but the last are
+  ///     rows.
   ///   - body: the outputs by name, from bound weights and inputs.
-  /// - Throws: `GoldenError.wrongCase` for weights that do not match, and for expected outputs that the
-  ///   network does not have; and the plugin's errors.
+  /// - Throws: `GoldenError.wrongCase` for weights that do not match, and for expected outputs that
+  ///   the network does not have; and the plugin's errors.
   func compare(
     _ specs: Named<ParameterSpec>, names: ([String]) -> NameMap,
     ignoring ignored: (String) -> Bool = { _ in false }, inputs: Named<HostArray>,

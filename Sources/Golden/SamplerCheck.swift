@@ -51,8 +51,8 @@ extension GoldenCase {
         inputs["c0"] ?? .zeros([inputs["z0"]!.shape[0], 1], .float32)
       for (number, run) in runs.enumerated() {
         let recorder = Recorder(network)
-        // The published code passes no target time in the second call of a step; the recorded runs have
-        // tt = t there.
+        // The published code passes no target time in the second call of a step; the recorded runs
+        // have tt = t there.
         let called = SecondCallAtItsTime(
           convention.applied(to: recorder), applies: run.sampling_order == 2)
         let predictions = Sampler(run.settings!).trajectory(

@@ -20,8 +20,8 @@ extension GoldenCase {
     }
   }
 
-  /// Encodes `input_ids`, with `attention_mask` where there is one, and without it for outputs whose name
-  /// ends in `nomask`.
+  /// Encodes `input_ids`, with `attention_mask` where there is one, and without it for outputs
+  /// whose name ends in `nomask`.
   private func check<Encoder: TextEncoder>(
     _: Encoder.Type, _ sizes: Encoder.Config, on client: Client
   ) throws -> [Comparison] {

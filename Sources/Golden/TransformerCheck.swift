@@ -109,8 +109,8 @@ extension GoldenCase {
     return array
   }
 
-  /// The names of the pairs of times of the expected outputs: `raw_a` is the output at `t_a` and `tt_a`,
-  /// which are added to the used inputs.
+  /// The names of the pairs of times of the expected outputs: `raw_a` is the output at `t_a` and
+  /// `tt_a`, which are added to the used inputs.
   private func timeSets(
     rows: Int, targets: Bool, _ used: inout Named<HostArray>
   ) throws -> [String] {

@@ -18,8 +18,8 @@ public protocol Architecture: Codable, Hashable, Sendable {
 
   /// The inputs of the network for each sample, the sample itself first.
   ///
-  /// - Parameter size: the size of images; nil for the default. It is ignored by networks whose samples
-  ///   are not images.
+  /// - Parameter size: the size of images; nil for the default. It is ignored by networks whose
+  ///   samples are not images.
   func inputs(_ size: ImageSize?) -> [InputSpec]
 
   /// The names of the network's parameters on disk.

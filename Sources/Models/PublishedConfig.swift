@@ -60,8 +60,8 @@ extension DecodingError {
 }
 
 extension KeyedEncodingContainer {
-  /// Writes how a stack is executed unless it is the default of its depth, since published configs have
-  /// no such key.
+  /// Writes how a stack is executed unless it is the default of its depth, since published configs
+  /// have no such key.
   mutating func encode(_ execution: StackExecution, _ key: Key, depth: Int) throws {
     if execution != .standard(depth: depth) { try encode(execution, forKey: key) }
   }

@@ -1,8 +1,8 @@
 import Layers
 import Tensors
 
-/// Limits of the sizes of networks: large enough for all existing networks, and small enough that the
-/// products of sizes do not overflow.
+/// Limits of the sizes of networks: large enough for all existing networks, and small enough that
+/// the products of sizes do not overflow.
 enum SizeLimit {
   /// The height and width of images and patches.
   static let pixels = 1...1 << 16
@@ -31,8 +31,8 @@ extension ModelConfig {
     weightCount <= SizeLimit.elements && sampleShape().realCount <= SizeLimit.elements
   }
 
-  /// Whether the sizes of all activations for a batch can be counted: none has more elements than the
-  /// batch times the elements of a sample, or times the features of the widest layer.
+  /// Whether the sizes of all activations for a batch can be counted: none has more elements than
+  /// the batch times the elements of a sample, or times the features of the widest layer.
   public func canHold(batch: Int) -> Bool {
     let widest = weights.values.flatMap(\.shape.sizes).max() ?? 1
     let elements = sampleShape().realCount

@@ -10,8 +10,8 @@ public struct CompileOptions: Hashable, Sendable {
   public var usesShardy = false
   /// Whether the partitioner may choose the shardings of outputs that the text leaves open.
   public var propagatesShardingToOutputs = false
-  /// XLA's options for this program by name, such as `xla_cpu_enable_fast_math`; an unknown name is an
-  /// error.
+  /// XLA's options for this program by name, such as `xla_cpu_enable_fast_math`; an unknown name is
+  /// an error.
   public var overrides: [String: Override] = [:]
 
   /// A value of one of XLA's options, which must have the option's type.

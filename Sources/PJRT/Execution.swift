@@ -5,7 +5,8 @@ extension Executable {
   ///
   /// Donated arguments cannot be used afterwards.
   ///
-  /// - Throws: `PJRTError` where number, type or device of an argument is wrong, before anything runs.
+  /// - Throws: `PJRTError` where number, type or device of an argument is wrong, before anything
+  ///   runs.
   public func execute(_ arguments: [Buffer]) throws -> [Buffer] {
     try execute([arguments])[0]
   }
@@ -14,7 +15,8 @@ extension Executable {
   ///
   /// - Parameter arguments: `[device][argument]` in the order of `devices`; each device gets its own
   ///   shard.
-  /// - Throws: as `start`; where the run fails, donated arguments that were not consumed remain usable.
+  /// - Throws: as `start`; where the run fails, donated arguments that were not consumed remain
+  ///   usable.
   @_disfavoredOverload
   public func execute(_ arguments: [[Buffer]]) throws -> [[Buffer]] {
     try check(arguments)
@@ -28,8 +30,8 @@ extension Executable {
 
   /// Starts the program on all its devices without waiting for it.
   ///
-  /// The results can be passed to other programs, and reading them waits for them. Donated arguments
-  /// cannot be used afterwards, even where the run fails.
+  /// The results can be passed to other programs, and reading them waits for them. Donated
+  /// arguments cannot be used afterwards, even where the run fails.
   ///
   /// - Parameter arguments: `[device][argument]` in the order of `devices`; each device gets its own
   ///   shard.

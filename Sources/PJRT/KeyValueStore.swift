@@ -1,7 +1,8 @@
 import CPJRT
 import Foundation
 
-/// A key-value store shared by all processes of a run, by which the plugin's clients find each other.
+/// A key-value store shared by all processes of a run, by which the plugin's clients find each
+/// other.
 public protocol KeyValueStore: Sendable {
   /// Sets a key's value.
   func put(_ key: String, _ value: [UInt8]) throws

@@ -101,7 +101,8 @@ public struct OptimizedProgram: Sendable {
     return result
   }
 
-  /// The number of iterations that the compiler determined for a loop: `{"known_trip_count":{"n":"12"}`.
+  /// The number of iterations that the compiler determined for a loop:
+  /// `{"known_trip_count":{"n":"12"}`.
   private static func trips(_ config: ArraySlice<UInt8>) -> Int {
     let text = String(decoding: config, as: UTF8.self)
     guard let key = text.firstRange(of: "\"known_trip_count\""),

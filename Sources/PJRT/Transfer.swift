@@ -34,8 +34,8 @@ extension Client {
   /// Makes a buffer of memory that does not change as long as `owner` lives, such as a mapped file;
   /// `owner` is retained until the plugin is done with the memory.
   ///
-  /// On the CPU memory that is aligned to 64 bytes is not copied; other memory, and memory for other
-  /// devices, is.
+  /// On the CPU memory that is aligned to 64 bytes is not copied; other memory, and memory for
+  /// other devices, is.
   public func buffer(
     sharing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable, _ type: BufferType,
     on device: Device? = nil
@@ -79,7 +79,8 @@ extension Client {
       bytes.count == type.byteCount,
       "\(type) takes \(type.byteCount) bytes and \(bytes.count) were given")
     let device = device ?? addressableDevices[0]
-    precondition(addressableDevices.contains(device), "device \(device) does not belong to this client")
+    precondition(
+      addressableDevices.contains(device), "device \(device) does not belong to this client")
     let operation = "copying to a device"
     let sizes = type.shape.map(Int64.init)
     // The plugin needs an address, which an empty array does not have.
@@ -159,7 +160,8 @@ extension Buffer {
 
   /// A copy on another device of the same client.
   public func copied(to device: Device) throws -> Buffer {
-    precondition(client.addressableDevices.contains(device), "device \(device) does not belong to the client")
+    precondition(
+      client.addressableDevices.contains(device), "device \(device) does not belong to the client")
     let operation = "copying between devices"
     return try withPointer { source in
       var arguments = PJRT_Buffer_CopyToDevice_Args()

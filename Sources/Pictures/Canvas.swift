@@ -46,8 +46,8 @@ public final class Canvas {
 
   /// Makes a white page.
   ///
-  /// - Throws: `PictureError.impossiblePage` where it is empty, larger than `largest` or does not fit
-  ///   into memory.
+  /// - Throws: `PictureError.impossiblePage` where it is empty, larger than `largest` or does not
+  ///   fit into memory.
   public init(width: Int, height: Int) throws(PictureError) {
     guard (1...Self.largest).contains(width), (1...Self.largest).contains(height),
       let surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))

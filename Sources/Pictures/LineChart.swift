@@ -1,7 +1,7 @@
 import Foundation
 
-/// A line chart over a few named positions, such as distances over numbers of steps, on a logarithmic
-/// scale.
+/// A line chart over a few named positions, such as distances over numbers of steps, on a
+/// logarithmic scale.
 public struct LineChart: Sendable {
   /// The title.
   public var title: String
@@ -9,8 +9,8 @@ public struct LineChart: Sendable {
   public var axis: String
   /// The labels of the positions from left to right.
   public var places: [String]
-  /// The lines: a name, and a value for each position; values that are not positive or not finite are
-  /// left out.
+  /// The lines: a name, and a value for each position; values that are not positive or not finite
+  /// are left out.
   public var lines: [(name: String, values: [Double])]
   /// A value that is drawn as a horizontal line.
   public var level: (name: String, value: Double)?

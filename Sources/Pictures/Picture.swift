@@ -58,8 +58,8 @@ public struct Picture: Equatable, Sendable {
 
   /// Writes the picture as a PNG file, atomically.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something other than a PNG
-  ///   picture; an existing file is then kept.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something other than a
+  ///   PNG picture; an existing file is then kept.
   public func write(to path: String, texts: [(key: String, text: String)] = []) throws {
     try StagedFile.write(png(texts: texts), to: path, as: .png)
   }

@@ -6,9 +6,9 @@ import Tensors
 
 /// Generates samples from noise with a trained network.
 ///
-/// One sampler step is compiled for a batch and a size, with the numbers of the step as arguments: the
-/// same program serves any number of steps, any style and any grid. The host loops over the steps, and
-/// can observe each step or cancel.
+/// One sampler step is compiled for a batch and a size, with the numbers of the step as arguments:
+/// the same program serves any number of steps, any style and any grid. The host loops over the
+/// steps, and can observe each step or cancel.
 public final class Generator: Sendable {
   /// The number of samples per run.
   public let batch: Int
@@ -61,8 +61,8 @@ public final class Generator: Sendable {
 
   /// Compiles the programs for given settings, or reuses those of earlier runs.
   ///
-  /// - Throws: `RuntimeError.outOfMemory` where the programs do not fit into the devices' memory, and
-  ///   the plugin's errors.
+  /// - Throws: `RuntimeError.outOfMemory` where the programs do not fit into the devices' memory,
+  ///   and the plugin's errors.
   public func prepare(_ settings: SamplerSettings, guidance: Double = 0) throws {
     _ = try program(.start(steps: settings.steps.count))
     _ = try step(settings, guidance)
@@ -162,8 +162,8 @@ public final class Generator: Sendable {
   ///     with it.
   ///   - seed: the same seed and number give the same samples.
   ///   - number: the number of the run with this seed.
-  ///   - observer: called after every step; an error that it throws cancels the run and is rethrown.
-  ///     Without an observer the host does not wait between steps.
+  ///   - observer: called after every step; an error that it throws cancels the run and is
+  ///     rethrown. Without an observer the host does not wait between steps.
   /// - Returns: samples `[batch, …]` in f32, all finite; pixels are within about ±1.
   /// - Throws: `PipelineError` for a prompt that the network does not support,
   ///   `imagesNotFinite`, and the plugin's errors.

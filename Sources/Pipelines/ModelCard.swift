@@ -8,10 +8,11 @@ extension ModelFile {
   public struct Card: Codable, Hashable, Sendable {
     /// The network.
     public var model: ModelConfig
-    /// Whether the network was trained with target times other than the current one, which generation
-    /// in a few steps needs.
+    /// Whether the network was trained with target times other than the current one, which
+    /// generation in a few steps needs.
     public var anyStep: Bool
-    /// The guidance scale for generation; 0 where guidance is trained into the weights, or not used.
+    /// The guidance scale for generation; 0 where guidance is trained into the weights, or not
+    /// used.
     public var guidance: Double
     /// How the network receives target times.
     public var timeConvention = TimeConvention.pair

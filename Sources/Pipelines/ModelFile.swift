@@ -8,8 +8,8 @@ import Runtime
 import Tensors
 import Weights
 
-/// A trained model in a safetensors file, whose metadata describe the network and its training in JSON
-/// under `twinflow`.
+/// A trained model in a safetensors file, whose metadata describe the network and its training in
+/// JSON under `twinflow`.
 public struct ModelFile: Sendable {
   /// The path of the file.
   public let path: String
@@ -32,9 +32,9 @@ public struct ModelFile: Sendable {
   /// base weights that the file names.
   ///
   /// - Parameter allowsOverflow: whether numbers beyond f32's range become infinite.
-  /// - Throws: `WeightsError` for a damaged file or weights that do not match, `PipelineError.noModel`
-  ///   for a file of another program, `unreadableCard` for an invalid description, `otherBase` for
-  ///   LoRA whose base has changed.
+  /// - Throws: `WeightsError` for a damaged file or weights that do not match,
+  ///   `PipelineError.noModel` for a file of another program, `unreadableCard` for an invalid
+  ///   description, `otherBase` for LoRA whose base has changed.
   public init(_ path: String, on engine: Engine, allowsOverflow: Bool = false) throws {
     let header = try ModelHeader(path)
     self.path = path

@@ -2,8 +2,8 @@ import Files
 import Foundation
 import PJRT
 
-/// A store in a folder that all processes can access: on one machine any folder, on several a folder of
-/// a shared file system. Each key is a file.
+/// A store in a folder that all processes can access: on one machine any folder, on several a
+/// folder of a shared file system. Each key is a file.
 public struct FolderStore: KeyValueStore {
   /// The folder.
   public let path: String

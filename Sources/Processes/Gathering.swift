@@ -3,9 +3,9 @@ import PJRT
 
 /// The rendezvous of a run's processes in a store that may contain values of earlier runs.
 ///
-/// Each process stores a unique name. The first process answers every name that it finds with a unique
-/// name of the run, which each process confirms. Names from earlier runs are answered too, but never
-/// confirmed.
+/// Each process stores a unique name. The first process answers every name that it finds with a
+/// unique name of the run, which each process confirms. Names from earlier runs are answered too,
+/// but never confirmed.
 struct Gathering {
   let rank: Int
   let count: Int

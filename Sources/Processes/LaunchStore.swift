@@ -1,12 +1,12 @@
 import Foundation
 import Synchronization
 
-/// The store that `twinflow launch` creates for its processes where none is named: a temporary folder
-/// that is removed after the last process has ended.
+/// The store that `twinflow launch` creates for its processes where none is named: a temporary
+/// folder that is removed after the last process has ended.
 ///
 /// The launcher and its processes each hold a shared lock on a file in it. A process that gets the
-/// exclusive lock knows that all others have ended, and removes the folder: the launcher at its end;
-/// if it was killed, its last process; if those were killed too, the next launcher.
+/// exclusive lock knows that all others have ended, and removes the folder: the launcher at its
+/// end; if it was killed, its last process; if those were killed too, the next launcher.
 public final class LaunchStore: Sendable {
   /// The folder.
   public let path: String

@@ -1,8 +1,8 @@
 import CSystem
 import Foundation
 
-/// A process that `twinflow launch` has started. When the launcher ends for any reason, it stops as on
-/// SIGTERM.
+/// A process that `twinflow launch` has started. When the launcher ends for any reason, it stops
+/// as on SIGTERM.
 public struct LaunchedProcess: Sendable {
   /// The environment variable with the launcher's process id.
   public static let launcherKey = "TWINFLOW_LAUNCHER"

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The processes of a run, with barriers and a watch for failures.
 ///
-/// A process that dies would leave the others waiting in a collective forever. Each one therefore writes
-/// a heartbeat to the store every few seconds, and checks those of the others.
+/// A process that dies would leave the others waiting in a collective forever. Each one therefore
+/// writes a heartbeat to the store every few seconds, and checks those of the others.
 public final class ProcessGroup: Sendable {
   /// The number of this process, from 0.
   public let rank: Int
@@ -49,8 +49,8 @@ public final class ProcessGroup: Sendable {
   /// Waits at a barrier until all processes have reached it; names can be reused.
   ///
   /// - Parameter seconds: the limit; by default as long as all other processes are alive.
-  /// - Throws: `ProcessesError.missing` with the processes that did not reach it, `failed` where one
-  ///   failed.
+  /// - Throws: `ProcessesError.missing` with the processes that did not reach it, `failed` where
+  ///   one failed.
   public func meet(_ point: String, seconds: Double = .infinity) throws {
     let number = meetings.withLock { meetings in
       meetings[point, default: 0] += 1
@@ -76,10 +76,12 @@ public final class ProcessGroup: Sendable {
     }
   }
 
-  /// Writes heartbeats and watches the other processes until this one is done, on a separate thread.
+  /// Writes heartbeats and watches the other processes until this one is done, on a separate
+  /// thread.
   ///
-  /// - Parameter lost: called with the error where a process has failed or is silent, or the store is
-  ///   unreachable; it should end the process, because waiting for the others would block forever.
+  /// - Parameter lost: called with the error where a process has failed or is silent, or the store
+  ///   is unreachable; it should end the process, because waiting for the others would block
+  ///   forever.
   public func watch(lost: @escaping @Sendable (any Error) -> Void) {
     let thread = Thread { [self] in
       var watch = Watch(self)
@@ -104,8 +106,8 @@ public final class ProcessGroup: Sendable {
   /// Requests that all processes stop; any process may call this, repeatedly.
   public func requestStop() throws { try store.put("stop/wish", [1]) }
 
-  /// The step after which all processes stop, nil without a request. All processes must call this after
-  /// every step: none is then more than one step ahead of the first process, which decides.
+  /// The step after which all processes stop, nil without a request. All processes must call this
+  /// after every step: none is then more than one step ahead of the first process, which decides.
   ///
   /// - Throws: `ProcessesError`, `strangeValue` where the stored value is not a step.
   public func stop(after step: Int) throws -> Int? {
@@ -127,7 +129,8 @@ public final class ProcessGroup: Sendable {
     try store.put("done/\(rank)", [1])
   }
 
-  /// Reports that this process has failed, so that the others notice before its heartbeat is overdue.
+  /// Reports that this process has failed, so that the others notice before its heartbeat is
+  /// overdue.
   public func fail(_ error: any Error) {
     isOver.store(true, ordering: .relaxed)
     try? store.put("failure/\(rank)", Array("\(error)".utf8))

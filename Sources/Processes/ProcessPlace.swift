@@ -1,7 +1,8 @@
 import Foundation
 import PJRT
 
-/// The rank of this process in a run, from the environment variables of the program that started it.
+/// The rank of this process in a run, from the environment variables of the program that started
+/// it.
 public struct ProcessPlace: Hashable, Sendable {
   /// The rank of this process, from 0.
   public let rank: Int
@@ -22,8 +23,8 @@ public struct ProcessPlace: Hashable, Sendable {
     "TWINFLOW_PROCESS", "TWINFLOW_PROCESSES", "TWINFLOW_STORE", "TWINFLOW_RUN"
   )
 
-  /// The place in the environment: from `twinflow launch`'s variables, torchrun's or Slurm's; nil for a
-  /// single process.
+  /// The place in the environment: from `twinflow launch`'s variables, torchrun's or Slurm's; nil
+  /// for a single process.
   ///
   /// - Throws: `ProcessesError.wrongEnvironment`.
   public init?(environment: [String: String] = ProcessInfo.processInfo.environment) throws {

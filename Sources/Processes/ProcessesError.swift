@@ -29,11 +29,14 @@ public enum ProcessesError: Error, Equatable, CustomStringConvertible {
         + "\(reason). Name one with TWINFLOW_STORE: a folder that all processes can access, or "
         + "redis://host:port of a running server."
     case .unknownStore(let name):
-      return "\(name) is not a store. Give a folder that all processes can access, or redis://host:port."
+      return
+        "\(name) is not a store. Give a folder that all processes can access, or redis://host:port."
     case .wrongStore(let name, let reason):
-      return "\(name) is not a store: \(reason). Write redis://host:port, or redis://host:port/name."
+      return
+        "\(name) is not a store: \(reason). Write redis://host:port, or redis://host:port/name."
     case .strangeValue(let key, let expected):
-      return "The value of \(key) in the store is not \(expected). Check whether another program writes "
+      return
+        "The value of \(key) in the store is not \(expected). Check whether another program writes "
         + "to it, and name a store for this run alone with TWINFLOW_STORE."
     case .stopped(let point):
       return "This process was stopped while it waited for the others at \(point)."

@@ -27,8 +27,8 @@ public final class CompiledFunction: Sendable {
   /// - Parameters:
   ///   - cache: the cache of compiled programs; nil for none.
   ///   - mesh: the devices that it is partitioned over, nil for one.
-  ///   - shardings: how arguments and results are sharded over the mesh; those that are not named are
-  ///     replicated.
+  ///   - shardings: how arguments and results are sharded over the mesh; those that are not named
+  ///     are replicated.
   ///   - target: the devices that operations are lowered for; by default the client's.
   /// - Throws: what the body throws, and the plugin's errors.
   public init(
@@ -45,7 +45,8 @@ public final class CompiledFunction: Sendable {
     let traced = clock.now
     let signature = Signature(
       program.arguments.pairs.map { name, type in
-        let shape = mesh.map { (shardings[name] ?? .replicated).local(type.shape, $0) } ?? type.shape
+        let shape =
+          mesh.map { (shardings[name] ?? .replicated).local(type.shape, $0) } ?? type.shape
         return .init(TensorType(shape, type.dtype).bufferType, name: name)
       },
       donated: Set(arguments.names.indices.filter { program.donated.contains(arguments.names[$0]) })

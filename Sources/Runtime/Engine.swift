@@ -25,8 +25,8 @@ public struct Engine: Sendable {
   ///   - kernels: whether programs for a CPU use this project's kernels.
   ///   - devices: the number of virtual devices of a CPU.
   ///   - group: the processes whose devices work together.
-  /// - Throws: `PJRTError`, and `ProcessesError.notJoined` where the plugin sees only the devices of
-  ///   this process.
+  /// - Throws: `PJRTError`, and `ProcessesError.notJoined` where the plugin sees only the devices
+  ///   of this process.
   public init(
     plugin: String? = nil, device: DeviceKind = .cpu, kernels: Bool = true, devices: Int = 1,
     group: ProcessGroup? = nil

@@ -4,9 +4,9 @@ import PJRT
 
 /// A cache of compiled programs on disk.
 ///
-/// The key of an entry is the program's text, its options, the devices, the plugin's file and the kind
-/// of processor. An entry that is damaged, or that the plugin rejects, is replaced. Any number of
-/// processes may share one folder.
+/// The key of an entry is the program's text, its options, the devices, the plugin's file and the
+/// kind of processor. An entry that is damaged, or that the plugin rejects, is replaced. Any number
+/// of processes may share one folder.
 public struct ExecutableCache: Sendable {
   /// Whether a program was compiled or loaded from the cache.
   public struct Report: Equatable, Sendable {
@@ -27,8 +27,8 @@ public struct ExecutableCache: Sendable {
   /// The limit of the total size in bytes; the least recently used entries are deleted first.
   public let limit: Int
 
-  /// Makes a cache in a folder, which is created when needed; for nil `executables` in the program's
-  /// cache folder.
+  /// Makes a cache in a folder, which is created when needed; for nil `executables` in the
+  /// program's cache folder.
   public init(directory: String? = nil, limit: Int = 4 << 30) {
     self.directory = directory ?? cacheDirectory() + "/executables"
     self.limit = limit
@@ -36,8 +36,8 @@ public struct ExecutableCache: Sendable {
 
   /// Loads a program, or compiles and stores it.
   ///
-  /// A program that cannot be stored is not an error: the report says why, and it is compiled again the
-  /// next time.
+  /// A program that cannot be stored is not an error: the report says why, and it is compiled again
+  /// the next time.
   ///
   /// - Throws: the plugin's error where the program does not compile.
   public func executable(

@@ -3,8 +3,8 @@ import PJRT
 
 /// What can go wrong when programs run, besides the plugin's errors.
 public enum RuntimeError: Error, Equatable, CustomStringConvertible {
-  /// A program does not fit into the device's memory: the compiler's memory plan, the device's bytes,
-  /// and the plugin's message where the program was started.
+  /// A program does not fit into the device's memory: the compiler's memory plan, the device's
+  /// bytes, and the plugin's message where the program was started.
   case outOfMemory(needed: ProgramMemory?, device: Int?, message: String?)
 
   /// What was found, what was expected and what to do.
@@ -28,8 +28,8 @@ public enum RuntimeError: Error, Equatable, CustomStringConvertible {
     "Lower the batch, set model.execution to recomputed or precision to bf16, train LoRA, or "
     + "shard the run over more devices with mesh.fsdp; twinflow plan shows what each would need."
 
-  /// Calls a function that runs a program, and adds the program's memory plan to an error of insufficient
-  /// memory.
+  /// Calls a function that runs a program, and adds the program's memory plan to an error of
+  /// insufficient memory.
   package static func reportingMemory<Result>(
     of function: CompiledFunction, _ body: () throws -> Result
   ) throws -> Result {

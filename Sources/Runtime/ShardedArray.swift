@@ -45,7 +45,9 @@ public struct ShardedArray: Sendable {
       let region =
         mesh.map { sharding.region(type.shape, of: place, $0) } ?? Region(whole: type.shape)
       let buffer = try shard(region, place)
-      precondition(buffer.shape == region.sizes, "\(buffer.type) does not have the sizes of the region \(region)")
+      precondition(
+        buffer.shape == region.sizes,
+        "\(buffer.type) does not have the sizes of the region \(region)")
       return Shard(place: place, region: region, buffer: buffer)
     }
   }
@@ -83,7 +85,8 @@ public struct ShardedArray: Sendable {
 
   /// The bytes of the full array, dense and row-major.
   ///
-  /// - Throws: the plugin's errors, `ShardingError.elsewhere` where only another process has a shard.
+  /// - Throws: the plugin's errors, `ShardingError.elsewhere` where only another process has a
+  ///   shard.
   public func bytes() throws -> [UInt8] {
     if shards.count >= 1, shards[0].region.sizes == type.shape.sizes {
       return try shards[0].buffer.bytes()
@@ -113,7 +116,8 @@ public struct ShardedArray: Sendable {
 }
 
 extension Client {
-  /// The indices in a mesh of this process's devices; the mesh consists of the client's first devices.
+  /// The indices in a mesh of this process's devices; the mesh consists of the client's first
+  /// devices.
   public func places(in mesh: Mesh?) -> [Int] {
     guard let mesh else { return [0] }
     return devices.prefix(mesh.count).indices.filter { devices[$0].isAddressable }

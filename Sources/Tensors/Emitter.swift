@@ -14,8 +14,8 @@ final class Emitter {
   /// The text of a module whose `@main` takes the parameters and returns the results.
   ///
   /// - Parameters:
-  ///   - aliases: for each donated parameter, the result that may reuse its memory, or nil where any
-  ///     may.
+  ///   - aliases: for each donated parameter, the result that may reuse its memory, or nil where
+  ///     any may.
   ///   - shardings: how parameters and results are sharded over the target's mesh.
   static func module(
     _ function: Subgraph, aliases: [Int: Int?],

@@ -18,7 +18,8 @@ enum Graph {
     return order
   }
 
-  /// The tensors with replacements substituted everywhere; nodes that depend on none of them are shared.
+  /// The tensors with replacements substituted everywhere; nodes that depend on none of them are
+  /// shared.
   static func substitute(_ tensors: [Tensor], _ replacements: [Tensor.ID: Tensor]) -> [Tensor] {
     guard !replacements.isEmpty else { return tensors }
     var map = replacements

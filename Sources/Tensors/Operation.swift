@@ -28,8 +28,8 @@ extension Operation {
   func plain(_ operands: [Tensor]) -> [Tensor]? { nil }
 }
 
-/// An operation applied during differentiation: its operands, its results, and the cotangents of the
-/// results.
+/// An operation applied during differentiation: its operands, its results, and the cotangents of
+/// the results.
 struct Application {
   let operands: [Tensor]
   let results: [Tensor]

@@ -17,8 +17,8 @@ public struct Program: Sendable {
   ///   - arguments: the arguments' types.
   ///   - donated: which arguments the program may overwrite. A result of the same name and type
   ///     reuses the argument's memory.
-  ///   - shardings: how arguments and results are sharded over the target's mesh; those that are not
-  ///     named are replicated.
+  ///   - shardings: how arguments and results are sharded over the target's mesh; those that are
+  ///     not named are replicated.
   ///   - target: the devices that the program will run on.
   ///   - body: from the arguments to the results.
   public init(

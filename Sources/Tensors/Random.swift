@@ -70,8 +70,8 @@ public struct Key: Sendable {
   ///
   /// Marsaglia and Tsang, "A simple method for generating gamma variables", 2000. Sixteen proposals
   /// are drawn for each number and the first accepted one is used; the probability that none is
-  /// accepted is below 1e−20, and the last one is used then. Logarithms, because for a small `a` most
-  /// numbers underflow.
+  /// accepted is below 1e−20, and the last one is used then. Logarithms, because for a small `a`
+  /// most numbers underflow.
   func logGamma(_ a: Double, _ shape: Shape, _ dtype: DType) -> Tensor {
     precondition(a > 0 && a.isFinite, "the gamma distribution's shape must be positive, not \(a)")
     let proposals = 16

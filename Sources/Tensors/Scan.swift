@@ -1,8 +1,8 @@
 /// A loop of fixed length over the first axes of its inputs, with a carried state.
 ///
 /// Operands: the carried values, the inputs with a leading axis, the captured values. Round i takes
-/// element `start + i` of an input. Results: the last carried values, then the body's outputs with a
-/// leading axis.
+/// element `start + i` of an input. Results: the last carried values, then the body's outputs
+/// with a leading axis.
 struct Scan: Operation {
   let body: Subgraph
   let carried: Int
@@ -79,8 +79,10 @@ struct Scan: Operation {
         forward.insert(ObjectIdentifier(node))
       }
       var seen: Set<Tensor.ID> = []
-      let uses = Graph.nodes(reaching: roundCotangents).filter { !forward.contains(ObjectIdentifier($0)) }
-        .flatMap(\.operands)
+      let uses = Graph.nodes(reaching: roundCotangents).filter {
+        !forward.contains(ObjectIdentifier($0))
+      }
+      .flatMap(\.operands)
       for tensor in uses + roundCotangents
       where forward.contains(tensor.id.node) && !parameterIDs.contains(tensor.id)
         && !tensor.isConstant && seen.insert(tensor.id).inserted
@@ -156,7 +158,8 @@ struct Scan: Operation {
 ///     `length`.
 ///   - length: the number of rounds, where there are no inputs.
 ///   - reversed: from the last element to the first; outputs stay in the order of the inputs.
-///   - recomputed: whether only carried values are stored for the gradient and rounds are recomputed.
+///   - recomputed: whether only carried values are stored for the gradient and rounds are
+///     recomputed.
 /// - Returns: the last carried values, and the outputs of all rounds with a leading axis.
 public func scan(
   _ carry: [Tensor], _ inputs: [Tensor] = [], rounds: Range<Int>? = nil, length: Int? = nil,

@@ -56,7 +56,8 @@ final class Subgraph: Hashable, Sendable {
 
   /// The results with the parameters replaced by arguments.
   func callAsFunction(_ arguments: [Tensor]) -> [Tensor] {
-    precondition(arguments.count == parameters.count, "a subgraph got the wrong number of arguments")
+    precondition(
+      arguments.count == parameters.count, "a subgraph got the wrong number of arguments")
     var replacements: [Tensor.ID: Tensor] = [:]
     for (parameter, argument) in zip(parameters, arguments) {
       precondition(

@@ -6,8 +6,8 @@ public struct Target: Hashable, Sendable {
   public var kernels: Set<String>
   /// The devices that the program is spread over, nil for one.
   public var mesh: Mesh?
-  /// Whether the program is only compiled, to see what it would need; kernels then replace attention
-  /// in every element type.
+  /// Whether the program is only compiled, to see what it would need; kernels then replace
+  /// attention in every element type.
   public private(set) var isPlan = false
 
   /// Makes a target.

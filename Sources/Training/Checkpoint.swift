@@ -50,8 +50,8 @@ struct Checkpoint {
     self.batches = batches
   }
 
-  /// The keys that may differ when a run is resumed: its length, its folder, the intervals of logs and
-  /// checkpoints, the mesh, and the paths of weights and data.
+  /// The keys that may differ when a run is resumed: its length, its folder, the intervals of logs
+  /// and checkpoints, the mesh, and the paths of weights and data.
   private static let free: Set<String> = [
     "steps", "output", "log_every", "checkpoint_every", "mesh", "start", "data.path",
   ]
@@ -79,7 +79,9 @@ struct Checkpoint {
     guard let own = self.origin else { return "it does not record its origin" }
     if own.data != origin.data { return "its data are other data" }
     if own.start != origin.start { return "it started from other weights" }
-    if own.version != origin.version { return "it was made by version \(own.version) of the program" }
+    if own.version != origin.version {
+      return "it was made by version \(own.version) of the program"
+    }
     return nil
   }
 

@@ -8,7 +8,8 @@ extension WeightFiles {
   /// The arrays on the devices with the expected types; floats of another width are converted.
   ///
   /// - Parameter shardings: how they are sharded over the engine's mesh.
-  /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or of the wrong shape.
+  /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or of the wrong
+  ///   shape.
   func arrays(
     _ expected: Named<TensorType>, shardings: Named<Sharding> = Named(),
     allowsOverflow: Bool = false, on engine: Engine

@@ -3,11 +3,12 @@ import Pipelines
 import Runtime
 import Tensors
 
-/// The memory and computation that a training step would need, found by compiling it without running it.
+/// The memory and computation that a training step would need, found by compiling it without
+/// running it.
 ///
-/// Bytes are the compiler's figures for each device. Temporaries are those of the CPU's schedule, which
-/// differs from a GPU's; and the CPU widens bf16 to f32 in temporaries and in communication, of which a
-/// GPU needs about half.
+/// Bytes are the compiler's figures for each device. Temporaries are those of the CPU's schedule,
+/// which differs from a GPU's; and the CPU widens bf16 to f32 in temporaries and in communication,
+/// of which a GPU needs about half.
 public struct Plan: Sendable {
   /// The recipe, with its mesh.
   public let recipe: TrainingRecipe
@@ -95,8 +96,8 @@ public struct Plan: Sendable {
     }
   }
 
-  /// Lower bounds of the seconds of a step: by matrix multiplications, by memory if every byte is written
-  /// and read once, and by links.
+  /// Lower bounds of the seconds of a step: by matrix multiplications, by memory if every byte is
+  /// written and read once, and by links.
   public func seconds(_ speed: DeviceSpeed) -> (matmul: Double, memory: Double, links: Double) {
     (
       flops / speed.flops, 2 * Double(memory.total) / speed.memory,

@@ -4,8 +4,8 @@ import Runtime
 import Synchronization
 import Tensors
 
-/// Prepares batches in advance on a separate thread and copies them to the devices, so that steps do not
-/// wait for data.
+/// Prepares batches in advance on a separate thread and copies them to the devices, so that steps
+/// do not wait for data.
 final class Prefetcher: Sendable {
   /// A batch on the devices.
   struct Prepared: Sendable {
@@ -94,7 +94,8 @@ final class Prefetcher: Sendable {
 
   /// The next batch; waits until it is ready.
   ///
-  /// - Throws: the errors of the data, the check and the plugin, after which there are no more batches.
+  /// - Throws: the errors of the data, the check and the plugin, after which there are no more
+  ///   batches.
   func next() throws -> Prepared {
     if isOnDemand { free.signal() }
     filled.wait()

@@ -74,8 +74,8 @@ final class RunFolder {
 
   /// Checks that the run to be replaced was made by the same command.
   ///
-  /// - Throws: `TrainingError.otherCommand`, `otherFiles` for files without a checkpoint, and the errors
-  ///   of an unreadable checkpoint.
+  /// - Throws: `TrainingError.otherCommand`, `otherFiles` for files without a checkpoint, and the
+  ///   errors of an unreadable checkpoint.
   func checkReplaceable(by command: String) throws {
     guard existingCheckpoint != nil else {
       if let other = otherFile { throw TrainingError.otherFiles(path: other) }
@@ -166,7 +166,8 @@ final class MetricsLog {
     let size = fstat(descriptor, &status) == 0 ? status.st_size : -1
     let written = line.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     guard written != line.count else { return }
-    let reason = written < 0 ? String(cString: strerror(errno)) : "only part of the line was written"
+    let reason =
+      written < 0 ? String(cString: strerror(errno)) : "only part of the line was written"
     // A partial line would damage the next one.
     if written > 0, size >= 0 { ftruncate(descriptor, size) }
     guard !hasFailed else { return }

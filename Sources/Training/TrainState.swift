@@ -12,8 +12,8 @@ struct NetworkState<Leaf> {
 
 /// The state of a training run between steps.
 ///
-/// `Leaf` is a symbolic tensor while a step is traced, a sharded array at run time, and a type with its
-/// sharding in plans. `flattened` gives all leaves names, for programs and checkpoints.
+/// `Leaf` is a symbolic tensor while a step is traced, a sharded array at run time, and a type with
+/// its sharding in plans. `flattened` gives all leaves names, for programs and checkpoints.
 struct TrainState<Leaf> {
   /// The number of steps made, s32.
   var step: Leaf

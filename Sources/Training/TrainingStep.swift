@@ -206,7 +206,8 @@ struct TrainingStep: Sendable {
     // How often this network was updated before.
     let count = interval == 1 ? step : step / Tensor.constant(Double(interval), step.dtype)
     let updated = recipe.optimizer.rule.update(
-      network.trained, gradients, network.moments, learningRate: rate, step: count.cast(to: .float32))
+      network.trained, gradients, network.moments, learningRate: rate,
+      step: count.cast(to: .float32))
     return (NetworkState(trained: updated.weights, moments: updated.state), norm)
   }
 

@@ -5,8 +5,8 @@ import Foundation
 enum ArgumentText {
   /// The arguments without the program's name.
   ///
-  /// - Throws: `ArgumentTextError` for an argument that is not UTF-8, because replacing invalid bytes
-  ///   would name another file.
+  /// - Throws: `ArgumentTextError` for an argument that is not UTF-8, because replacing invalid
+  ///   bytes would name another file.
   static func arguments() throws -> [String] {
     try (1..<max(1, Int(CommandLine.argc))).compactMap { index in
       try CommandLine.unsafeArgv[index].map { start in

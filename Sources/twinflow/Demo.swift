@@ -33,7 +33,8 @@ struct Demo: ParsableCommand {
     transform: integer(1...TrainingRecipe.mostSteps))
   var steps: Int?
 
-  @Option(help: "The number of pictures measured for each row.", transform: integer(Evaluator.samples))
+  @Option(
+    help: "The number of pictures measured for each row.", transform: integer(Evaluator.samples))
   var samples = 2000
 
   @Option(help: "The classifier's weights.", transform: pathOption)
@@ -127,8 +128,8 @@ struct Demo: ParsableCommand {
     var seconds = 0.0
   }
 
-  /// The base model's committed measurement at 50 steps, with the nearest number of samples; none where
-  /// the report beside the model is of other weights.
+  /// The base model's committed measurement at 50 steps, with the nearest number of samples; none
+  /// where the report beside the model is of other weights.
   private func committedRow(of base: ModelFile) throws -> [Report.Row] {
     let path = URL(fileURLWithPath: base.path).deletingPathExtension().path + ".json"
     guard let report = try? Report(contentsOf: path),

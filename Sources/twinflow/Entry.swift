@@ -5,8 +5,8 @@ import Processes
 extension TwinFlow {
   /// Runs the command line, and exits.
   ///
-  /// Besides parsing and running the command this prepares the standard streams, checks that arguments
-  /// are text, handles signals, and checks that output was written.
+  /// Besides parsing and running the command this prepares the standard streams, checks that
+  /// arguments are text, handles signals, and checks that output was written.
   static func main() {
     StandardStreams.prepare()
     var launched: LaunchedProcess?

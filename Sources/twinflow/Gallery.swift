@@ -36,7 +36,8 @@ struct Gallery {
     return (sheet, texts.map { (key: $0.0, text: $0.1) })
   }
 
-  /// One-step pictures of several networks from the same noise, a row each, `each` pictures per class.
+  /// One-step pictures of several networks from the same noise, a row each, `each` pictures per
+  /// class.
   ///
   /// - Throws: as `sheet`.
   func comparison(
@@ -50,8 +51,8 @@ struct Gallery {
       columns: rows.first?.count ?? 1, pictures: rows.flatMap { $0 })
   }
 
-  /// `each` pictures of each class, class by class. The first pictures of a class do not depend on their
-  /// number.
+  /// `each` pictures of each class, class by class. The first pictures of a class do not depend on
+  /// their number.
   private func pictures(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, each: Int
   ) throws -> [Picture] {

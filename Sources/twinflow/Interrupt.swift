@@ -1,10 +1,11 @@
 import Foundation
 import Synchronization
 
-/// Signals that stop a run: it saves its state and ends. A second Ctrl-C ends the program immediately.
+/// Signals that stop a run: it saves its state and ends. A second Ctrl-C ends the program
+/// immediately.
 ///
-/// Besides Ctrl-C and SIGTERM these are the signals of a closing terminal (SIGHUP), of Slurm and others
-/// before a job's time limit (SIGUSR1, SIGUSR2), and of a CPU time limit (SIGXCPU).
+/// Besides Ctrl-C and SIGTERM these are the signals of a closing terminal (SIGHUP), of Slurm and
+/// others before a job's time limit (SIGUSR1, SIGUSR2), and of a CPU time limit (SIGXCPU).
 final class Interrupt: Sendable {
   static let signals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU]
 
@@ -69,7 +70,8 @@ final class Interrupt: Sendable {
     guard isFirst else { return }
     let text: StaticString =
       number == SIGINT
-      ? "\nStopping after this step; press again to end immediately.\n" : "\nStopping after this step.\n"
+      ? "\nStopping after this step; press again to end immediately.\n"
+      : "\nStopping after this step.\n"
     _ = Glibc.write(2, text.utf8Start, text.utf8CodeUnitCount)
   }
 }

@@ -27,7 +27,8 @@ struct Launch: ParsableCommand {
   var processes: Int
 
   @Option(
-    help: ArgumentHelp("The store by which processes find each other.", valueName: "folder or redis://host:port"),
+    help: ArgumentHelp(
+      "The store by which processes find each other.", valueName: "folder or redis://host:port"),
     transform: pathOption)
   var store: String?
 

@@ -54,7 +54,8 @@ final class PrefixedOutput: Sendable {
     return output.withLockIfAvailable { $0.failure.map { String(cString: strerror($0)) } } ?? nil
   }
 
-  /// Takes the complete lines from the data so far; the end of the data (no bytes) completes the last.
+  /// Takes the complete lines from the data so far; the end of the data (no bytes) completes the
+  /// last.
   private static func lines(of data: Data, after rest: inout Data) -> [Data] {
     rest += data
     var lines: [Data] = []

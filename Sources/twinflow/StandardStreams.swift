@@ -5,8 +5,8 @@ import Foundation
 enum StandardStreams {
   /// Ensures that all three are open, and that a closed pipe does not end the program.
   ///
-  /// Otherwise a file that is opened while one of them is closed would get its descriptor and thus the
-  /// printed output.
+  /// Otherwise a file that is opened while one of them is closed would get its descriptor and thus
+  /// the printed output.
   static func prepare() {
     for descriptor: Int32 in 0...2
     where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
@@ -22,8 +22,8 @@ enum StandardStreams {
 
   /// Flushes standard output.
   ///
-  /// - Returns: the reason why output was lost, nil where all was written or the reader has closed the
-  ///   pipe.
+  /// - Returns: the reason why output was lost, nil where all was written or the reader has closed
+  ///   the pipe.
   static func flush() -> String? {
     let code = CSystem_FlushOutput()
     guard code != 0, code != EPIPE else { return nil }

@@ -5,7 +5,8 @@ import Testing
 @Suite struct FashionMNISTTests {
   /// Writes a set of `count` pictures whose pixels count upwards, and opens it.
   private func open(
-    images: [UInt32] = [3, 28, 28], labels: [UInt8] = [0, 9, 4], split: FashionMNIST.Split = .training
+    images: [UInt32] = [3, 28, 28], labels: [UInt8] = [0, 9, 4],
+    split: FashionMNIST.Split = .training
   ) throws -> FashionMNIST {
     try withFolder { folder in
       let pixels = (0..<images.reduce(1, *)).map { UInt8(truncatingIfNeeded: $0) }

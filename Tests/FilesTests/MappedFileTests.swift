@@ -66,7 +66,9 @@ import Testing
   @Test func doesNotWaitForAPipe() throws {
     try withFolder { folder in
       try #require(mkfifo(folder + "/pipe", 0o600) == 0)
-      #expect(throws: FileError.unreadable(path: folder + "/pipe", reason: "it is not a regular file")) {
+      #expect(
+        throws: FileError.unreadable(path: folder + "/pipe", reason: "it is not a regular file")
+      ) {
         try MappedFile(folder + "/pipe")
       }
     }

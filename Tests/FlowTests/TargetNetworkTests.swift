@@ -9,7 +9,8 @@ import Testing
     #expect(targets == [.live, .average(decay: 0.5), .initial])
   }
 
-  @Test("The decay rises by half of the remaining difference, and the average uses the decay before")
+  @Test(
+    "The decay rises by half of the remaining difference, and the average uses the decay before")
   func ramp() throws {
     let live = Numbers([2, -4], nil, .float32)
     let results = try evaluate([Numbers([0, 0], nil, .float32), live]) { inputs in

@@ -27,7 +27,8 @@ import Testing
   func ratesOnTheHost(_ decay: Schedule.Decay, warmup: Int) throws {
     let schedule = Schedule(peak: 2, warmup: warmup, decay: decay, final: 0.1)
     expectClose(
-      try Self.rates(schedule), Self.steps.map { schedule.learningRate(at: $0, of: 100) }, absolute: 1e-6)
+      try Self.rates(schedule), Self.steps.map { schedule.learningRate(at: $0, of: 100) },
+      absolute: 1e-6)
   }
 
   @Test func cosineAfterWarmUp() throws {

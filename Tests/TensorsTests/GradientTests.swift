@@ -102,7 +102,8 @@ import Testing
     }
   }
 
-  /// Two traces of the same multiplication are merged in the gradient too, which is that of their sum.
+  /// Two traces of the same multiplication are merged in the gradient too, which is that of their
+  /// sum.
   @Test func equalValuesAreDifferentiatedOnce() throws {
     func loss(_ x: Tensor, _ w: Tensor) -> Tensor {
       x.matmul(w).tanh().sum() + x.matmul(w).tanh().squared().sum()

@@ -72,7 +72,8 @@ import Testing
     let keys = Shape([4, 6, keyHeads, 4])
     let split = Sharding([.batch, nil, .heads])
     let results = try run([
-      ([4, 6, 8, 4], split), (keys, keyHeads == 1 ? Sharding([.batch]) : split), (keys, .replicated),
+      ([4, 6, 8, 4], split), (keys, keyHeads == 1 ? Sharding([.batch]) : split),
+      (keys, .replicated),
       ([1, 8, 6, 6], .replicated),
     ]) { inputs in
       let lengths = Tensor.constant([3, 0, 6, 5] as [Int32], shape: [4])

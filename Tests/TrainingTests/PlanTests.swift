@@ -24,7 +24,8 @@ import Testing
     #expect(memory.averages == 2 * bytes && memory.further == 0)
     #expect(memory.total >= 5 * bytes && memory.activations > 0)
     #expect(plan.communication == 0)
-    // At least the matrix multiplications of every row, forward and backward: 6 FLOPs per weight and token.
+    // At least the matrix multiplications of every row, forward and backward: 6 FLOPs per weight
+    // and token.
     #expect(plan.flops > 6 * 12 * 64 * 64 * 4 * 16 * 16 / 2)
   }
 

@@ -55,7 +55,8 @@ import Testing
   @Test func errorsOfTheCheckAreThrownByNext() throws {
     struct Refused: Error {}
     let prefetcher = Prefetcher(
-      Counted(last: 4, calls: Counter()), batch: 2, sharding: .replicated, on: try SharedEngine.get()
+      Counted(last: 4, calls: Counter()), batch: 2, sharding: .replicated,
+      on: try SharedEngine.get()
     ) { arrays in
       if arrays["sample"]!.array(of: Float.self)[0] == 2 { throw Refused() }
     }
@@ -67,7 +68,8 @@ import Testing
     let calls = Counter()
     do {
       let prefetcher = Prefetcher(
-        Counted(last: 100, calls: calls), batch: 2, sharding: .replicated, on: try SharedEngine.get()
+        Counted(last: 100, calls: calls), batch: 2, sharding: .replicated,
+        on: try SharedEngine.get()
       ) { _ in }
       _ = try prefetcher.next()
     }

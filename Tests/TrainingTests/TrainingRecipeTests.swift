@@ -150,7 +150,9 @@ import Testing
 }
 
 @Suite struct RecipePresetTests {
-  @Test(arguments: Preset.allCases) func shownRecipesAreCompleteAndCommented(_ preset: Preset) throws {
+  @Test(arguments: Preset.allCases) func shownRecipesAreCompleteAndCommented(_ preset: Preset)
+    throws
+  {
     let recipe = try preset.recipe()
     let text = try recipe.text(heading: "A recipe.\nIn two lines.")
     #expect(try RecipeDecoder.decode(TrainingRecipe.self, yaml: text, file: "shown") == recipe)

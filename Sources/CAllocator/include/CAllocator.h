@@ -1,5 +1,5 @@
-// jemalloc replaces the C library's allocator in every program of this package, including plugins that
-// are loaded at run time.
+// jemalloc replaces the C library's allocator in every program of this package, including plugins
+// that are loaded at run time.
 
 #ifndef TWINFLOW_CALLOCATOR_H
 #define TWINFLOW_CALLOCATOR_H
@@ -9,8 +9,8 @@
 // The configuration of jemalloc, which the environment variable MALLOC_CONF overrides.
 extern const char *malloc_conf;
 
-// The memory of the machine in bytes, including swap, or the limit of this process's control group if
-// that is smaller; UINT64_MAX where it is not known.
+// The memory of the machine in bytes, including swap, or the limit of this process's control group
+// if that is smaller; UINT64_MAX where it is not known.
 uint64_t CAllocator_Memory(void);
 
 // Makes allocations beyond the machine's memory fail. jemalloc reserves addresses regardless of the

@@ -1,5 +1,5 @@
-// Reports mapped files that another program truncates: reading beyond the new end raises SIGBUS, which
-// only a signal handler can explain.
+// Reports mapped files that another program truncates: reading beyond the new end raises SIGBUS,
+// which only a signal handler can explain.
 #ifndef CFILES_H
 #define CFILES_H
 

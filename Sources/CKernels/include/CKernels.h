@@ -13,8 +13,8 @@ typedef struct CKernel {
   XLA_FFI_Handler *handler;
 } CKernel;
 
-// The kernels available on this machine, terminated by a null name. Those that need oneDNN are included
-// if its library can be loaded.
+// The kernels available on this machine, terminated by a null name. Those that need oneDNN are
+// included if its library can be loaded.
 const CKernel *CKernels_List(void);
 
 #endif

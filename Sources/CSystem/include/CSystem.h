@@ -3,8 +3,8 @@
 #ifndef TWINFLOW_CSYSTEM_H
 #define TWINFLOW_CSYSTEM_H
 
-// Requests a signal to this process when the thread that started it ends. Returns 0, or -1 with errno
-// set.
+// Requests a signal to this process when the thread that started it ends. Returns 0, or -1 with
+// errno set.
 int CSystem_EndWithParent(int signal);
 
 // Flushes standard output. Returns 0, the error code, or -1 where an earlier write failed.

@@ -63,8 +63,8 @@ public struct DistributionMatching: Objective {
     ).data
     let sample = made.stopGradient()
 
-    // The generator's target: x̂ minus the difference of the fakes' and the teacher's predictions of
-    // the noised x̂.
+    // The generator's target: x̂ minus the difference of the fakes' and the teacher's predictions
+    // of the noised x̂.
     let time = draws["time"]! * 0.96 + 0.02
     let point = interpolate(data: sample, noise: draws["noise"]!, time: time)
     let real = teacher.evaluate(point, time: time, target: time, condition: batch.condition).data

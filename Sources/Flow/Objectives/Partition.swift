@@ -22,8 +22,9 @@ public struct Partition: Hashable, Sendable, Codable {
     self.toData = toData
   }
 
-  /// Divides a batch by weights with the largest-remainder method: each group gets its share rounded
-  /// down, and the remaining rows go to the largest fractions, to the earlier group on a tie.
+  /// Divides a batch by weights with the largest-remainder method: each group gets its share
+  /// rounded down, and the remaining rows go to the largest fractions, to the earlier group on a
+  /// tie.
   ///
   /// - Throws: `FlowError.batchTooSmall` where a group with a positive weight would get no row.
   public init(batch: Int, weights: GroupWeights) throws {

@@ -106,8 +106,8 @@ public struct TwinFlow: Objective {
     return Loss(total: total, metrics: metrics, details: details)
   }
 
-  /// The mean over all rows, with order 0 over the multi-step and adversarial rows only, which alone have
-  /// a target then.
+  /// The mean over all rows, with order 0 over the multi-step and adversarial rows only, which
+  /// alone have a target then.
   private func base(_ losses: Tensor) -> Tensor {
     guard settings.order == 0 else { return losses.mean() }
     let rows = [partition.multiStepRows, partition.adversarialRows].filter { !$0.isEmpty }
@@ -194,7 +194,8 @@ public struct TwinFlow: Objective {
 
   /// The regression target of the student's velocity.
   ///
-  /// As published, RCGM's target on all rows with data, if any row of the batch has a far target time.
+  /// As published, RCGM's target on all rows with data, if any row of the batch has a far target
+  /// time.
   private func regressionTarget(
     _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Batch, _ networks: Networks
   ) -> Tensor {

@@ -3,9 +3,9 @@ import Tensors
 /// The sampler that generates from noise in any number of steps: "Unified continuous generative
 /// models", arXiv 2505.07447.
 ///
-/// The numbers of a step are scalar arguments, so that one compiled program serves any number of steps,
-/// any style and any grid. The state between steps is in f64; the network computes in the samples'
-/// element type.
+/// The numbers of a step are scalar arguments, so that one compiled program serves any number of
+/// steps, any style and any grid. The state between steps is in f64; the network computes in the
+/// samples' element type.
 public struct Sampler: Sendable {
   /// The settings.
   public let settings: SamplerSettings

@@ -52,7 +52,8 @@ public struct CLIPText: TextEncoder {
       last: last, hidden: states, pooled: pooled, projected: projection.map { $0(pooled) })
   }
 
-  /// The index of the end of each text, s32 `[batch]`: of its first end token, or 0 where there is none.
+  /// The index of the end of each text, s32 `[batch]`: of its first end token, or 0 where there is
+  /// none.
   private func endIndices(_ tokens: Tensor) -> Tensor {
     if config.end == 2 { return tokens.argmax() }
     let end = Tensor.constant(Double(config.end), tokens.dtype)

@@ -2,8 +2,8 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of CLIP's text encoder, in the form of transformers' `config.json`; the `config.json` of a
-/// full CLIP is read too.
+/// The sizes of CLIP's text encoder, in the form of transformers' `config.json`; the `config.json`
+/// of a full CLIP is read too.
 public struct CLIPTextConfig: TextEncoderConfig {
   /// The number of token ids.
   public var vocabulary: Int
@@ -25,8 +25,8 @@ public struct CLIPTextConfig: TextEncoderConfig {
   public var activation: Activation
   /// The ε of the norms.
   public var epsilon: Double
-  /// The id of the end token. The value 2 means the largest id, as in transformers, because configs were
-  /// published with this mistake.
+  /// The id of the end token. The value 2 means the largest id, as in transformers, because configs
+  /// were published with this mistake.
   public var end: Int
   /// How the stack of layers is executed.
   public var execution: StackExecution
@@ -101,7 +101,8 @@ extension CLIPTextConfig {
   /// The number of positions.
   public var longest: Int? { positions }
 
-  /// Under `text_model`, and without this prefix as transformers 5 saves the class without a projection.
+  /// Under `text_model`, and without this prefix as transformers 5 saves the class without a
+  /// projection.
   public var layouts: [NameMap] {
     let parts = ["embeddings", "encoder", "final_layer_norm"]
     return [NameMap(), NameMap(parts.map { .rename("text_model.\($0)", to: $0) })]

@@ -5,7 +5,8 @@ import Tensors
 /// A class-conditional diffusion transformer with the published weights of Peebles and Xie, "Scalable
 /// diffusion models with transformers", 2023: diffusers' `DiTTransformer2DModel`.
 ///
-/// Every block has its own embedders for time and class; the last norm uses those of the first block.
+/// Every block has its own embedders for time and class; the last norm uses those of the first
+/// block.
 public struct ClassDiT {
   let config: ClassDiTConfig
   let patches: Convolution

@@ -2,8 +2,8 @@ import Flow
 import Layers
 import Tensors
 
-/// A residual MLP for points: each block adds the output of a small MLP to the state, shifted by the
-/// features of the times. It is unconditional.
+/// A residual MLP for points: each block adds the output of a small MLP to the state, shifted by
+/// the features of the times. It is unconditional.
 ///
 /// The times' features are `E₁(t) + E₂(tt)·(t − tt)`, as in the diffusion transformer.
 public struct PointNetwork: VelocityModel {

@@ -18,9 +18,9 @@ public struct TokenGrid: Hashable, Sendable {
 extension QwenImage {
   /// The rotary embeddings of the tokens of images and of text.
   ///
-  /// A token of image i has the position (i, row, column), with rows and columns relative to the image's
-  /// center. A text token has the same position along all three axes; the first one follows the last
-  /// row or column of the largest image.
+  /// A token of image i has the position (i, row, column), with rows and columns relative to the
+  /// image's center. A text token has the same position along all three axes; the first one follows
+  /// the last row or column of the largest image.
   func rotary(_ grids: [TokenGrid], textTokens: Int) -> (image: Rotary, text: Rotary) {
     var axes: [[Tensor]] = [[], [], []]
     for (number, grid) in grids.enumerated() {

@@ -16,9 +16,10 @@ public protocol TextEncoder {
   ///   - tokens: their ids, s32 `[batch, tokens]`, each below the size of the vocabulary.
   ///   - valid: bools `[batch, tokens]`, false for padding, which no token sees; nil for no padding.
   ///     Hidden states at padding are undefined.
-  ///   - hidden: the hidden states to return beside the last: 0 for the embeddings, k after layer k,
-  ///     with the same exceptions as in transformers.
-  ///   - dtype: the element type of the computation; norms and softmax are computed in f32 or wider.
+  ///   - hidden: the hidden states to return beside the last: 0 for the embeddings, k after layer
+  ///     k, with the same exceptions as in transformers.
+  ///   - dtype: the element type of the computation; norms and softmax are computed in f32 or
+  ///     wider.
   func callAsFunction(
     _ tokens: Tensor, valid: Tensor?, hidden: [Int], in dtype: DType
   ) -> TextEncoding
@@ -52,14 +53,14 @@ public protocol TextEncoderConfig: Codable, Hashable, Sendable {
   var vocabulary: Int { get }
   /// The longest sequence, nil for any length.
   var longest: Int? { get }
-  /// The names of the parameters in the kinds of checkpoints, the usual kind first. In memory they have
-  /// the names of the first, with `*` for the number of a layer.
+  /// The names of the parameters in the kinds of checkpoints, the usual kind first. In memory they
+  /// have the names of the first, with `*` for the number of a layer.
   var layouts: [NameMap] { get }
   /// The embedding of the tokens, by which layouts are recognized.
   static var embedding: String { get }
 
-  /// Whether an array of a checkpoint does not belong to the encoder: the rest of a larger network that
-  /// was saved with it, or a table that is computed here.
+  /// Whether an array of a checkpoint does not belong to the encoder: the rest of a larger network
+  /// that was saved with it, or a table that is computed here.
   func ignores(_ array: String) -> Bool
 }
 
@@ -76,8 +77,8 @@ extension TextEncoderConfig {
 extension Stack {
   /// Hidden states as transformers numbers them, and the value after the last layer.
   ///
-  /// The stack is executed from one of them to the next; layers after the last one that is used are not
-  /// part of the program.
+  /// The stack is executed from one of them to the next; layers after the last one that is used are
+  /// not part of the program.
   ///
   /// - Parameters:
   ///   - numbers: the states; 0 is the value before the first layer, k that after layer k.

@@ -40,8 +40,8 @@ extension KeyedDecodingContainer {
   /// - Parameters:
   ///   - window: the window of sliding layers, nil for none.
   ///   - standard: the kind of a layer, from 0, where none are listed.
-  /// - Throws: an error that names the key where their number is not that of the layers, or where the
-  ///   window is missing.
+  /// - Throws: an error that names the key where their number is not that of the layers, or where
+  ///   the window is missing.
   func attentionLayers(
     _ key: Key, depth: Int, window: Int?, default standard: (Int) -> AttentionLayer
   ) throws -> [AttentionLayer] {

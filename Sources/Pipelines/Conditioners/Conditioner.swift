@@ -15,8 +15,8 @@ public struct Prompt: Hashable, Sendable, ExpressibleByStringLiteral {
 
 /// The conditioning of a network on prompts.
 ///
-/// Prompts are turned into arrays on the host, and in a traced program these are turned into conditions:
-/// a text encoder turns tokens into features; class indices stay unchanged.
+/// Prompts are turned into arrays on the host, and in a traced program these are turned into
+/// conditions: a text encoder turns tokens into features; class indices stay unchanged.
 public protocol Conditioner: Sendable {
   /// The arrays that prompts are turned into, for one sample each.
   var inputs: [InputSpec] { get }

@@ -1,7 +1,7 @@
 /// Replacements of operations for a kind of device or for a mesh of devices.
 protocol Lowering: Sendable {
-  /// The replacement of an operation's results; nil leaves it to the next lowering, and after the last
-  /// one to the operation's plain form.
+  /// The replacement of an operation's results; nil leaves it to the next lowering, and after the
+  /// last one to the operation's plain form.
   func replacement(for operation: any Operation, _ operands: [Tensor]) -> [Tensor]?
 }
 

@@ -1,5 +1,5 @@
-/// A region that each device runs on its own shards of the operands and that the partitioner does not
-/// look into.
+/// A region that each device runs on its own shards of the operands and that the partitioner does
+/// not look into.
 struct ManualComputation: Operation {
   /// The computation of one device, from shards of the operands to shards of the results.
   let body: Subgraph

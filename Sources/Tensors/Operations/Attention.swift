@@ -1,10 +1,11 @@
 /// Scaled dot-product attention.
 ///
-/// The operands are queries `[batch, tokens, heads, width]`, keys and values `[batch, keys, key heads,
-/// width]`, or all three packed in one as `[batch, tokens, 3, heads, width]`; then lengths,
-/// mask and bias, where given. The results are `[batch, tokens, heads, width]` and, for the gradient, a
-/// kernel's sums of the exponentials of the scores, `[batch, heads, tokens]` in f32 or wider, which
-/// are zeros without a kernel.
+/// The operands are queries `[batch, tokens, heads, width]`, keys and values
+/// `[batch, keys, key heads, width]`, or all three packed in one as
+/// `[batch, tokens, 3, heads, width]`; then lengths, mask and bias, where given. The results
+/// are `[batch, tokens, heads, width]` and, for the gradient, a kernel's sums of the
+/// exponentials of the scores, `[batch, heads, tokens]` in f32 or wider, which are zeros without
+/// a kernel.
 struct Attention: Operation {
   let isPacked: Bool
   let scale: Double
@@ -90,8 +91,8 @@ struct Attention: Operation {
       || (before != nil || after != nil) && queries.shape[1] > keys.shape[1]
   }
 
-  /// Which keys each query sees, bools that broadcast to `[batch, heads, queries, keys]`; nil where all
-  /// see all.
+  /// Which keys each query sees, bools that broadcast to `[batch, heads, queries, keys]`; nil
+  /// where all see all.
   func visible(_ operands: [Tensor]) -> Tensor? {
     let (queries, keys, _) = types(operands.map(\.type))
     let (tokens, count) = (queries.shape[1], keys.shape[1])

@@ -1,7 +1,8 @@
 /// The gradient of attention with respect to some of its operands.
 ///
-/// The operands are attention's, then its results, then the cotangent. The gradient of the bias is an
-/// operation of its own, because kernels compute the other gradients and most biases are not trained.
+/// The operands are attention's, then its results, then the cotangent. The gradient of the bias is
+/// an operation of its own, because kernels compute the other gradients and most biases are not
+/// trained.
 struct AttentionGradient: Operation {
   let attention: Attention
   let part: Part

@@ -89,9 +89,9 @@ extension Tensor {
   /// The softmax is computed in f32 or wider.
   ///
   /// - Parameters:
-  ///   - keys: `[batch, keys, heads, width]`, for queries `[batch, queries, heads, width]`; with
-  ///     fewer heads than the queries, consecutive query heads share one: Ainslie and others, "GQA",
-  ///     2023.
+  ///   - keys: `[batch, keys, heads, width]`, for queries `[batch, queries, heads, width]`;
+  ///     with fewer heads than the queries, consecutive query heads share one: Ainslie and others,
+  ///     "GQA", 2023.
   ///   - values: of the keys' shape.
   /// - Returns: `[batch, queries, heads, width]`.
   public func attention(

@@ -55,7 +55,8 @@ struct Binary: Operation {
 extension Tensor {
   private static func binary(_ function: Binary.Function, _ a: Tensor, _ b: Tensor) -> Tensor {
     precondition(
-      a.dtype == b.dtype, "\(function) takes operands of one element type, not \(a.type) and \(b.type)")
+      a.dtype == b.dtype,
+      "\(function) takes operands of one element type, not \(a.type) and \(b.type)")
     guard let shape = a.shape.broadcast(with: b.shape) else {
       preconditionFailure("\(function): \(a.type) and \(b.type) do not broadcast")
     }

@@ -11,7 +11,8 @@ struct Convolution: Operation {
       input.shape.rank == rank + 2 && kernel.shape.rank == rank + 2 && input.dtype == kernel.dtype
         && input.shape[-1] == kernel.shape[-2] * window.groups
         && kernel.shape[-1] % window.groups == 0,
-      "a convolution of \(input) with a kernel \(kernel) in \(window.groups) groups has mismatched shapes")
+      "a convolution of \(input) with a kernel \(kernel) in \(window.groups) groups has mismatched shapes"
+    )
     let spatial = window.output(
       Array(input.shape.sizes[1...rank]), kernel: Array(kernel.shape.sizes[..<rank]))
     return [TensorType(Shape([input.shape[0]] + spatial + [kernel.shape[-1]]), input.dtype)]
@@ -173,7 +174,8 @@ extension Tensor {
   ///
   /// - Parameters:
   ///   - kernel: `[spatial…, channels out / groups, channels in]`, the layout of that convolution.
-  ///   - outputPadding: elements added at the end of each axis where several output sizes are possible.
+  ///   - outputPadding: elements added at the end of each axis where several output sizes are
+  ///     possible.
   public func transposedConvolution(
     _ kernel: Tensor, _ window: ConvolutionWindow, outputPadding: Int = 0
   ) -> Tensor {

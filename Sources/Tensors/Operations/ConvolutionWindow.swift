@@ -28,8 +28,8 @@ public struct ConvolutionWindow: Hashable, Sendable {
     /// The same count at both ends.
     public static func both(_ count: Int) -> Range { Range(count, count) }
 
-    /// Causal padding for a kernel of `size` taps: no output depends on later elements, and without a
-    /// stride the size stays the same.
+    /// Causal padding for a kernel of `size` taps: no output depends on later elements, and without
+    /// a stride the size stays the same.
     public static func causal(_ size: Int, dilation: Int = 1) -> Range {
       Range((size - 1) * dilation, 0)
     }

@@ -25,7 +25,8 @@ struct Dot: Operation {
         && leftBatch.map { left.sizes[$0] } == rightBatch.map { right.sizes[$0] }
         && leftContracted.map { left.sizes[$0] } == rightContracted.map { right.sizes[$0] },
       "a contraction of \(operands[0]) over \(leftContracted) and \(operands[1]) over "
-        + "\(rightContracted), batch \(leftBatch) and \(rightBatch), has mismatched shapes or element types")
+        + "\(rightContracted), batch \(leftBatch) and \(rightBatch), has mismatched shapes or element types"
+    )
     let sizes =
       leftBatch.map { left.sizes[$0] }
       + free(left.rank, leftBatch, leftContracted).map { left.sizes[$0] }
@@ -81,8 +82,8 @@ extension DType {
 extension Tensor {
   /// A contraction over axes, separate for each element of the batch axes.
   ///
-  /// The result's axes: batch, then this tensor's free axes, then those of the other. Half precision
-  /// accumulates in f32, which `result` may preserve.
+  /// The result's axes: batch, then this tensor's free axes, then those of the other. Half
+  /// precision accumulates in f32, which `result` may preserve.
   public func dot(
     _ other: Tensor, contracting: (left: [Int], right: [Int]),
     batch: (left: [Int], right: [Int]) = ([], []), result: DType? = nil
@@ -96,12 +97,14 @@ extension Tensor {
     return Tensor(operation, [self, other])
   }
 
-  /// The matrix multiplication of the last two axes; leading axes must be equal, or absent on the right.
+  /// The matrix multiplication of the last two axes; leading axes must be equal, or absent on the
+  /// right.
   ///
   /// `[…, m, k] · [k, n]` and `[…, m, k] · […, k, n]` give `[…, m, n]`. With a plain
   /// matrix on the right, leading axes are flattened, which runs a third faster on the CPU.
   public func matmul(_ other: Tensor) -> Tensor {
-    precondition(rank >= 2 && other.rank >= 2, "a matrix multiplication of \(type) and \(other.type)")
+    precondition(
+      rank >= 2 && other.rank >= 2, "a matrix multiplication of \(type) and \(other.type)")
     if other.rank == 2 {
       let flat = reshape([-1, shape[-1]]).dot(other, contracting: ([1], [0]))
       return flat.reshape(Shape(Array(shape.sizes.dropLast()) + [other.shape[1]]))
@@ -118,7 +121,8 @@ extension Tensor {
     let parts = equation.split(separator: ">", omittingEmptySubsequences: false)
     let inputs = parts[0].dropLast().split(separator: ",", omittingEmptySubsequences: false)
       .map(Array.init)
-    precondition(parts.count == 2 && inputs.count == 2, "\"\(equation)\" is not an equation of two operands")
+    precondition(
+      parts.count == 2 && inputs.count == 2, "\"\(equation)\" is not an equation of two operands")
     let (l, r, out) = (inputs[0], inputs[1], Array(parts[1]))
     precondition(
       l.count == left.rank && r.count == right.rank
@@ -136,7 +140,9 @@ extension Tensor {
       right, contracting: (places(l, contracted), places(r, contracted)),
       batch: (places(l, batch), places(r, batch)))
     let have = batch + free(l) + free(r)
-    precondition(have.sorted() == out.sorted(), "\"\(equation)\": its result must have every free letter of the operands, and no other")
+    precondition(
+      have.sorted() == out.sorted(),
+      "\"\(equation)\": its result must have every free letter of the operands, and no other")
     return product.transpose(places(have, out))
   }
 }

@@ -73,7 +73,8 @@ extension Tensor {
     return (keep ? result.expanded(axes) : result).cast(to: dtype)
   }
 
-  /// The sum over axes, all for nil; `keep` leaves them with size 1. Half precision is summed in f32.
+  /// The sum over axes, all for nil; `keep` leaves them with size 1. Half precision is summed in
+  /// f32.
   public func sum(_ axes: [Int]? = nil, keep: Bool = false) -> Tensor {
     reduce(.sum, axes, keep: keep)
   }

@@ -19,8 +19,8 @@ struct ShardingConstraint: Operation {
 }
 
 extension Tensor {
-  /// This value, sharded over the mesh along the given axes; axes that are not listed are replicated.
-  /// Without a mesh it has no effect.
+  /// This value, sharded over the mesh along the given axes; axes that are not listed are
+  /// replicated. Without a mesh it has no effect.
   public func sharded(_ axes: LogicalAxis?...) -> Tensor { sharded(Sharding(axes)) }
 
   /// This value with a given sharding over the mesh. Without a mesh it has no effect.

@@ -8,7 +8,8 @@ struct Sort: Operation {
   }
   func results(_ operands: [TensorType]) -> [TensorType] {
     precondition(
-      operands.allSatisfy { $0.shape == operands[0].shape }, "sort takes operands of one shape: \(operands)")
+      operands.allSatisfy { $0.shape == operands[0].shape },
+      "sort takes operands of one shape: \(operands)")
     return operands
   }
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] {

@@ -25,7 +25,8 @@ extension Graph {
   /// - Parameters:
   ///   - nodes: nodes, operands before their users.
   ///   - kept: tensors whose nodes are never merged with others.
-  /// - Returns: the distinct nodes, and a map from each tensor of `nodes` to its equal among theirs.
+  /// - Returns: the distinct nodes, and a map from each tensor of `nodes` to its equal among
+  ///   theirs.
   static func distinct(
     _ nodes: [Node], keeping kept: Set<Tensor.ID>
   ) -> (nodes: [Node], equal: (Tensor) -> Tensor) {

@@ -62,7 +62,8 @@ struct LoweringPass {
         continue
       }
       precondition(
-        !(node.operation is Parameter), "a value of another trace was used, of type \(node.results)")
+        !(node.operation is Parameter), "a value of another trace was used, of type \(node.results)"
+      )
       let (own, isNew) = distinct.enter(node.operation, operands) {
         let isSame = zip(operands, node.operands).allSatisfy { $0.id == $1.id }
         return isSame ? node : Node(node.operation, operands)

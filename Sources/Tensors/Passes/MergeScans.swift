@@ -1,5 +1,5 @@
-/// Replaces loops by the versions that differentiation extended with the values that gradients need,
-/// so that one loop computes both.
+/// Replaces loops by the versions that differentiation extended with the values that gradients
+/// need, so that one loop computes both.
 struct MergedScans {
   /// The node with the most results of each loop.
   private var widest: [Scan.Identity: Node] = [:]

@@ -8,8 +8,8 @@ public struct Mesh: Hashable, Sendable {
   /// The number of devices that weights are sharded over and that work on different samples; each
   /// weight is gathered where it is used (Zhao and others, "PyTorch FSDP", 2023).
   public var fsdp: Int
-  /// The number of devices that the features of each matrix multiplication are sharded over (Shoeybi
-  /// and others, "Megatron-LM", 2019).
+  /// The number of devices that the features of each matrix multiplication are sharded over
+  /// (Shoeybi and others, "Megatron-LM", 2019).
   public var tensor: Int
 
   /// Makes a mesh; one device by default.

@@ -1,5 +1,5 @@
-/// How an array is sharded over a mesh: the meaning of each of its axes, nil for replicated ones; axes
-/// that are not listed are replicated.
+/// How an array is sharded over a mesh: the meaning of each of its axes, nil for replicated ones;
+/// axes that are not listed are replicated.
 public struct Sharding: Hashable, Sendable {
   /// The meaning of each axis.
   public let axes: [LogicalAxis?]

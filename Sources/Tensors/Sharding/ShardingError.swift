@@ -38,7 +38,8 @@ public enum ShardingError: Error, Equatable, CustomStringConvertible {
       return "The mesh's data × fsdp of \(mesh.batchShards) does not divide the batch of \(batch). "
         + "Use a batch of \(up), or smaller axes."
     case .elsewhere(let type):
-      return "A shard of an array \(type) is on a device of another process; only all processes together "
+      return
+        "A shard of an array \(type) is on a device of another process; only all processes together "
         + "can write it."
     }
   }

@@ -2,8 +2,8 @@ extension ConvolutionKernelGradient {
   /// The samples per block, few enough to fit into the processor's cache.
   private static let block = 8
 
-  /// The sum over blocks of convolutions with samples and channels swapped: each channel of the input
-  /// becomes a sample, and the cotangent becomes the kernel.
+  /// The sum over blocks of convolutions with samples and channels swapped: each channel of the
+  /// input becomes a sample, and the cotangent becomes the kernel.
   func blocked(_ operands: [Tensor]) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
     guard window.strides.count == 2, window.groups == 1, x.shape[0] % Self.block == 0,

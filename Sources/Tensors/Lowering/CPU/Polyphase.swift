@@ -16,7 +16,9 @@ extension ConvolutionInputGradient {
     let rank = window.strides.count
     guard axis < rank else { return phase(dy, flipped, phases) }
     let s = window.strides[axis]
-    let phaseResults = (0..<s).map { interleave(dy, flipped, axis: axis + 1, phases: phases + [$0]) }
+    let phaseResults = (0..<s).map {
+      interleave(dy, flipped, axis: axis + 1, phases: phases + [$0])
+    }
     guard s > 1 else { return phaseResults[0] }
     var sizes = phaseResults[0].shape.sizes
     sizes[axis + 1] *= s

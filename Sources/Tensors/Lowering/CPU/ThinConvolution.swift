@@ -1,6 +1,6 @@
 /// Convolutions to a few channels: one matrix multiplication of all positions with all taps, whose
-/// results are shifted and added. It reads the input once; a direct convolution would leave most lanes
-/// of a vector unused.
+/// results are shifted and added. It reads the input once; a direct convolution would leave most
+/// lanes of a vector unused.
 extension ConvolutionWindow {
   /// Whether a convolution with a kernel, or the transposed one, runs faster this way.
   func isThin(_ kernel: Shape, transposed: Bool = false) -> Bool {
