@@ -1,4 +1,4 @@
-# What people do with this project; `make` lists it.
+# The tasks of this project; `make` lists them.
 .PHONY: help setup build demo install uninstall test test-all lint train-base train-classifier evaluate bench
 
 SWIFT_FLAGS ?=
@@ -14,15 +14,15 @@ zsh_completion = $(share)/zsh/site-functions/_twinflow
 fish_completion = $(share)/fish/vendor_completions.d/twinflow.fish
 
 help:
-	@echo "make demo              turn the base model into a one-step generator and look at the pictures"
-	@echo "make install           PREFIX=/usr/local: the program with its recipes, weights and completions"
-	@echo "make test              all quick tests; make test-all adds the slow ones"
+	@echo "make demo              turn the base model into a one-step generator and draw pictures"
+	@echo "make install           PREFIX=/usr/local: install the program, recipes, weights and completions"
+	@echo "make test              run the quick tests; make test-all runs the slow ones too"
 	@echo "make train-base        train the base model from scratch"
-	@echo "make train-classifier  train the classifier that measures pictures"
-	@echo "make train-twinflow    the long recipe: the base model to one step, without haste"
-	@echo "make evaluate          measure what make train-twinflow made, with 10,000 samples"
-	@echo "make bench             measure our steps beside PyTorch's"
-	@echo "make lint              check how the code is formatted, and that imports are declared"
+	@echo "make train-classifier  train the classifier for evaluation"
+	@echo "make train-twinflow    train the base model to one step with the long recipe"
+	@echo "make evaluate          evaluate the model of make train-twinflow with 10,000 samples"
+	@echo "make bench             time training and sampling against PyTorch"
+	@echo "make lint              check the formatting, and that imports are declared"
 
 setup:
 	@scripts/setup

@@ -1,8 +1,8 @@
-"""Runs both sides of each piece of work in turns, each time in a process of its own.
+"""Runs both implementations of each workload in turns, each time in a new process.
 
-Prints medians over all steps, the median of the rounds' ratios, and which share of the rate of
-large matrix products, measured in the same run, each side reaches. The operations are those of
-PyTorch's step, for both sides.
+Prints medians over all steps, the median of the rounds' ratios, and the fraction of the FLOP/s of
+large matrix multiplications, measured in the same run, that each implementation reaches. For both the
+FLOPs are those of PyTorch's step.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OURS = ROOT / ".build/release/twinflow-bench"
 PEER = ROOT / "Benchmarks/pytorch/bench.py"
-# Work, steps a round, what it is.
+# The workload, its steps per round and its title.
 WORKS = {
     "unet-step": (2, "U-Net, tutorial step, batch 128"),
     "dit-step": (3, "DiT, large-scale step, batch 64"),
@@ -47,7 +47,7 @@ def seconds(found):
 
 
 def cold_compilation(work):
-    """Seconds of tracing and compiling with an empty cache, then what a second start takes."""
+    """The seconds of tracing and compiling with an empty cache, and of compiling in a second start."""
     plugin = os.environ.get("TWINFLOW_PLUGIN") or str(
         pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
         / "twinflow/plugins/pjrt-cpu.so")
@@ -77,8 +77,8 @@ def compare(work, rounds, threads, with_compiled):
         if index == 0:
             flop = fact(found, "flop")
         theirs = seconds(found)
-        products = seconds(lines([OURS, "product", "--steps", 8, "--warmup", 2]))
-        peaks.append(max(2 * 2048**3 / min(products), max(fact(found, "gemm_gflops").values()) * 1e9))
+        multiplications = seconds(lines([OURS, "product", "--steps", 8, "--warmup", 2]))
+        peaks.append(max(2 * 2048**3 / min(multiplications), max(fact(found, "gemm_gflops").values()) * 1e9))
         ratios.append(statistics.median(theirs) / statistics.median(mine))
         ours += mine
         peer += theirs
@@ -101,11 +101,11 @@ def compare(work, rounds, threads, with_compiled):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("works", nargs="*", choices=[*WORKS, []], help="what is timed; all of it")
+    parser.add_argument("works", nargs="*", choices=[*WORKS, []], help="the workloads; all by default")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument(
-        "--eager", action="store_true", help="leave torch.compile out, which takes minutes")
+        "--eager", action="store_true", help="skip torch.compile, which takes minutes")
     options = parser.parse_args()
     print(
         f"{'seconds':44}{'ours':>9}{'PyTorch':>9}{'ratio':>7}  {'range':9}{'compiled':>10}{'ratio':>7}"

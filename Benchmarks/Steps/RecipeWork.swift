@@ -5,7 +5,7 @@ import Recipe
 import Tensors
 import Training
 
-/// Training runs by a recipe, and single evaluations of a recipe's network: works of any size, on any
+/// Training runs with a recipe, and evaluations of a recipe's network, of any size and on any
 /// device.
 extension Bench {
   /// Times steps of a training run.
@@ -26,8 +26,8 @@ extension Bench {
     try emitMemory(engine)
   }
 
-  /// Measures which share of the time the devices wait between the steps of a run: with data and steps
-  /// prepared one after the other, and while a step runs.
+  /// Measures the fraction of time that the devices wait between steps: with data and steps
+  /// prepared sequentially, and while a step runs.
   func measureWaiting(_ recipe: TrainingRecipe, on engine: Engine) throws {
     var recipe = recipe
     recipe.steps = warmup + steps
@@ -45,10 +45,10 @@ extension Bench {
     }
   }
 
-  /// Counts the operations of a step by compiling it for the CPU.
+  /// Counts the FLOPs of a step by compiling it for the CPU.
   func countRecipe() throws {
     let plan = try Plan(decoded(), on: Engine().client)
-    emit(["flop": plan.operations, "bytes": plan.memory.total])
+    emit(["flop": plan.flops, "bytes": plan.memory.total])
   }
 
   /// Times evaluations of the network alone, with weights in bf16.

@@ -7,13 +7,13 @@ import Recipe
 import Tensors
 import Training
 
-/// A compiled program with its arguments and the result that is printed.
+/// A compiled program with its arguments and the name of the printed result.
 struct PreparedWork {
   let function: CompiledFunction
   let arguments: Named<ShardedArray>
   let value: String
 
-  /// A product of square matrices.
+  /// A multiplication of square matrices.
   static func product(_ size: Int, _ dtype: DType, on engine: Engine) throws -> PreparedWork {
     let arguments = try engine.compile(Named()) { _ in
       let numbers =
@@ -31,7 +31,7 @@ struct PreparedWork {
 }
 
 extension Bench.Work {
-  /// The network of the works that need no recipe.
+  /// The network of the workloads without a recipe.
   private var model: ModelConfig {
     switch self {
     case .unetStep, .unetSample: return ModelConfig(TutorialUNetConfig())
@@ -51,7 +51,7 @@ extension Bench.Work {
     }
   }
 
-  /// The training run whose step is timed, nil for other works.
+  /// The training run whose step is timed, nil for other workloads.
   func recipe(output: String) throws -> TrainingRecipe? {
     let (preset, rate, batch): (String, String, Int)
     switch self {
@@ -83,7 +83,7 @@ extension Bench.Work {
     }
   }
 
-  /// A forward and a backward run of the network.
+  /// A forward and a backward pass of the network.
   private func gradient(on engine: Engine, batch: Int) throws -> PreparedWork {
     let model = model
     let image = model.sampleShape().sizes
@@ -109,7 +109,7 @@ extension Bench.Work {
     return PreparedWork(function: function, arguments: arguments, value: "loss")
   }
 
-  /// One picture of 256 × 256 from latents.
+  /// The decoding of one picture of 256 × 256.
   private func decoder(on engine: Engine) throws -> PreparedWork {
     var config = AutoencoderKLConfig()
     config.latentChannels = 16

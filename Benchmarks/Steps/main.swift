@@ -6,9 +6,9 @@ import Training
 
 extension DeviceKind: ExpressibleByArgument {}
 
-/// Times our side of a piece of work; prints one JSON line for each thing measured.
+/// Times a workload in this project; prints one JSON line per measurement.
 ///
-/// The other side is `Benchmarks/pytorch/bench.py`, which prints the same lines.
+/// `Benchmarks/pytorch/bench.py` prints the same lines for PyTorch.
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "twinflow-bench")
 
@@ -19,19 +19,19 @@ struct Bench: ParsableCommand {
     case unetSample = "unet-sample"
     case ditSample = "dit-sample"
     case decoder
-    /// A large-scale step of a transformer of 60 layers, whose compiling alone is of interest.
+    /// A large-scale step of a transformer of 60 layers, to measure its compilation.
     case deepStep = "deep-step"
-    /// A product of square matrices, for the rate that the others are measured by.
+    /// A multiplication of square matrices, for the peak FLOP/s.
     case product
-    /// A training run by a recipe.
+    /// A training run with a recipe.
     case recipe
-    /// How long the devices wait for the host in a run by a recipe.
+    /// The time that devices wait for the host in a run with a recipe.
     case waiting
-    /// The operations of a recipe's step, without running it.
+    /// The FLOPs of a recipe's step, without running it.
     case count
     /// An evaluation of a recipe's network.
     case evaluation
-    /// Operations and gradients beside their plain form on the CPU in f64.
+    /// Operations and gradients compared with their plain form on the CPU in f64.
     case operations
     /// A folder of weights, read to the device.
     case load

@@ -1,4 +1,4 @@
-"""Times PyTorch at one piece of work; prints one JSON line for each thing measured."""
+"""Times a workload in PyTorch; prints one JSON line per measurement."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ def emit(**facts):
 
 
 def batch_of(count):
-    """Images that can be learned: a bright disc whose place tells the class, with noise."""
+    """Images that can be learned: a bright disc at a position that depends on the class, with noise."""
     label = torch.randint(0, 10, (count,))
     angle = 2 * torch.pi * label / 10
     row = (14 + 7 * angle.sin()).reshape(-1, 1, 1)
@@ -32,9 +32,9 @@ def batch_of(count):
 
 
 def gemm_peak():
-    """The best rate of f32 products, in GFLOP/s: MKL's of matrices, and oneDNN's 1 x 1 convolution.
+    """The peak f32 GFLOP/s of MKL's matrix multiplication and oneDNN's 1 x 1 convolution.
 
-    MKL holds back on processors of other makers, so that it alone would be no peak.
+    MKL is slower on processors of other makers, so it alone would not give the peak.
     """
     rates = {}
     for size in (1024, 2048):
@@ -57,7 +57,7 @@ def gemm_peak():
 
 
 def count_flop(work):
-    """The FLOP of the products, convolutions and attentions of one run."""
+    """The FLOPs of the matrix multiplications, convolutions and attention of one run."""
     from torch.utils import flop_counter
 
     aten = torch.ops.aten
@@ -111,7 +111,7 @@ def decoding(network):
 
 
 def prepared(options):
-    """The work as a function that gives a number, and that number's name."""
+    """The workload as a function that returns a number, and the name of the number."""
     if options.work == "dit-gradient":
         network = networks.DiT(width=384, heads=6)
         return gradient(torch.compile(network) if options.compile else network), "loss"

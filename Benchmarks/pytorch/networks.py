@@ -1,4 +1,4 @@
-"""The two networks of the comparison: the tutorial's U-Net and a small diffusion transformer."""
+"""The networks of the benchmark: the tutorial's U-Net and a small diffusion transformer."""
 
 import math
 
@@ -12,7 +12,7 @@ def time_layers(width):
 
 
 class TutorialUNet(nn.Module):
-    """The published tutorial's U-Net for 28 x 28 grey images, conditioned once at its bottom."""
+    """The published tutorial's U-Net for 28 x 28 gray images, conditioned once at its bottom."""
 
     def __init__(self, hidden=64, time_width=64, label_width=64, classes=10):
         super().__init__()

@@ -1,6 +1,6 @@
 """One training step of TwinFlow, in the tutorial's version and in the one for large networks.
 
-x_t = t z + (1 - t) x; the network predicts z - x; a negative time asks for the fake trajectory.
+x_t = t z + (1 - t) x; the network predicts z - x; negative times are the fake trajectory.
 """
 
 import copy
@@ -10,7 +10,7 @@ import torch
 
 
 def ends(x_t, velocity, t):
-    """What the velocity at time t says of the data and of the noise."""
+    """The data and the noise that the velocity at time t predicts."""
     t = t.abs()
     return x_t - t * velocity, x_t + (1 - t) * velocity
 
@@ -20,7 +20,7 @@ def column(values):
 
 
 class Average:
-    """A second copy of a network that follows it, at a rate that grows from 0 to its final one."""
+    """An exponential moving average of a network, whose decay rises from 0 to its final value."""
 
     def __init__(self, network, rate):
         self.network = copy.deepcopy(network).requires_grad_(False)
@@ -35,7 +35,7 @@ class Average:
 
 @torch.no_grad()
 def recursive_target(average, velocity, target, x_t, t, tt, label, order):
-    """The regression target of RCGM: the velocity less its clamped inconsistency."""
+    """The regression target of RCGM: the velocity minus its clamped inconsistency."""
     start = torch.maximum(t - 0.01, tt)
     x = x_t - 0.01 * target
     total = torch.zeros_like(x)
@@ -66,7 +66,7 @@ def guidance(average, x_t, t, label, other):
 
 
 class TutorialStep:
-    """Every loss on the whole batch; another image's label stands for "no label"."""
+    """Every loss on the whole batch; the empty condition is another image's label."""
 
     def __init__(self, network, order=2, guidance_ratio=0.5, rate=0.99, learning_rate=2e-4):
         self.network, self.order, self.ratio = network, order, guidance_ratio
@@ -108,14 +108,14 @@ class TutorialStep:
 
 
 def barron(prediction, target, c=1e-3):
-    """The square error of each image, weighted by its own size: alpha = 1."""
+    """The squared error of each image, reweighted by Barron's loss with alpha = 1."""
     error = (prediction - target).square().flatten(1).mean(1)
     weight = (error / (c * c + 1e-8) + 1).rsqrt().detach()
     return error * weight / c
 
 
 class SplitStep:
-    """Each quarter of the batch learns one thing: leap, small step, any step, fake trajectory."""
+    """A quarter of the batch for each loss: end-to-end, multi-step, any-step, adversarial."""
 
     def __init__(self, network, order=2, guidance_ratio=0.8, rate=0.99, rectify=0.5,
                  learning_rate=3e-4, no_label=10, fused=None):

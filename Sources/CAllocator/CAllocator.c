@@ -8,12 +8,12 @@
 #include <sys/sysinfo.h>
 #endif
 
-// A program's temporaries are gigabytes, allocated and freed in every run. They stay with the
-// process, in huge pages where the kernel has them: zeroing new pages costs more than many a product.
+// A program's temporaries are gigabytes, allocated and freed in every run. Freed memory is
+// retained, in huge pages where the kernel supports them, because zeroing new pages is expensive.
 const char *malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always";
 
 #ifdef __linux__
-// The number in a file of a control group, the largest one where there is none or it says "max".
+// The limit in a file of a control group, the largest number where there is none or it is "max".
 static uint64_t group_limit(const char *folder, const char *file) {
   char path[4352], text[32];
   snprintf(path, sizeof path, "%s/%s", folder, file);
@@ -26,8 +26,8 @@ static uint64_t group_limit(const char *folder, const char *file) {
   return limit;
 }
 
-// The least limit of the control groups, version 2, that this process is in. In a container the
-// process's own group is the root of what it sees.
+// The smallest limit of this process's control groups. In a container the process's group is the
+// root of the visible hierarchy.
 static uint64_t groups_limit(void) {
   char line[4096], folder[4224];
   uint64_t least = group_limit("/sys/fs/cgroup", "memory.max");

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-// The handler may run at any time and on any thread: a slot is filled before it is shown, and its
-// path lies in the table, so that nothing that the handler reads is ever freed.
-enum { EMPTY, CHANGING, SHOWN };
+// The handler may run at any time and on any thread: a slot is filled before it is published, and
+// its path is in the table, so that nothing that the handler reads is ever freed.
+enum { EMPTY, CHANGING, PUBLISHED };
 
 typedef struct {
   _Atomic int state;
@@ -19,7 +19,7 @@ typedef struct {
 } slot;
 
 static slot table[CFILES_SLOTS];
-// Slots from here on have never been used.
+// Slots from this index on have never been used.
 static _Atomic int used;
 static struct sigaction before;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -36,15 +36,16 @@ static void say(const char *text) {
 
 static void handle(int number, siginfo_t *information, void *context) {
   (void)context;
-  // Only the kernel's own signals have the address that was read.
+  // Only signals from the kernel have the address of the access.
   const char *path = information->si_code > 0 ? cfiles_path(information->si_addr) : NULL;
   if (path) {
     say(path);
-    say(" was cut short while it was being read. Let nothing write to it while it is in use, make "
-        "it whole again and start anew.\n");
+    say(" was truncated while it was being read. Do not write to it while it is in use, restore it "
+        "and start again.\n");
     _exit(74);
   }
-  // Not ours: what was there before gets it, when the instruction is repeated or by a new signal.
+  // Not a mapped file: the previous handler gets the signal, from the repeated instruction or
+  // raised.
   sigaction(number, &before, NULL);
   if (information->si_code <= 0) raise(number);
 }
@@ -69,15 +70,15 @@ int cfiles_remember(const void *start, size_t size, const char *path) {
     if (count < sizeof table[i].path) {
       memcpy(table[i].path, path, count + 1);
     } else {
-      // The end says most.
-      size_t kept = sizeof table[i].path - 4;
+      // The end of a path identifies a file best.
+      size_t length = sizeof table[i].path - 4;
       memcpy(table[i].path, "...", 3);
-      memcpy(table[i].path + 3, path + count - kept, kept + 1);
+      memcpy(table[i].path + 3, path + count - length, length + 1);
     }
     int end = atomic_load(&used);
     while (end < i + 1 && !atomic_compare_exchange_weak(&used, &end, i + 1)) {
     }
-    atomic_store(&table[i].state, SHOWN);
+    atomic_store(&table[i].state, PUBLISHED);
     return i;
   }
   return -1;
@@ -91,7 +92,7 @@ const char *cfiles_path(const void *address) {
   uintptr_t place = (uintptr_t)address;
   int end = atomic_load(&used);
   for (int i = 0; i < end; i++)
-    if (atomic_load(&table[i].state) == SHOWN && place >= table[i].start &&
+    if (atomic_load(&table[i].state) == PUBLISHED && place >= table[i].start &&
         place - table[i].start < table[i].size)
       return table[i].path;
   return NULL;

@@ -5,17 +5,17 @@
 #include "Call.h"
 #include "Kernels.h"
 
-// A tile of queries by a block of keys stays in the cache of a core.
+// A tile of queries by a block of keys fits into the cache of a core.
 enum { QUERY_TILE = 48, KEY_BLOCK = 512 };
 
-// One head of one sample. Rows of copies are `width` elements long, the next multiple of a vector
-// after `columns`.
+// One head of one sample. Rows of copies have `width` elements, `columns` rounded up to a multiple
+// of a vector.
 typedef struct AttentionHead {
   int64_t queryCount, keyCount, keysPadded, columns, width;
-  // Copies: queries times the scale and log₂e, keys and values as rows, and with axes exchanged.
+  // Copies: queries times the scale and log₂e, keys and values as rows, and transposed.
   float *queries, *keys, *values, *keysTransposed, *valuesTransposed, *cotangents;
   float *queriesGradient, *keysGradient, *valuesGradient;
-  // In the results.
+  // Pointers into the results.
   float *out, *logSum;
   int64_t outStride;
   const uint8_t *mask;
@@ -24,23 +24,23 @@ typedef struct AttentionHead {
   int64_t biasQuery, biasKey;
   // In units of log 2; 0 for none.
   float softCap;
-  // The query's position among the keys is its number and this much.
+  // The offset from a query's number to its position among the keys.
   int64_t offset;
-  // How many keys a query sees before and after its position; negative for all.
+  // The numbers of keys that a query sees before and after its position; negative for all.
   int64_t before, after;
 } AttentionHead;
 
 static const float LOG2_E = 1.44269504f;
 
-// The score of a key that a query does not see.
+// The score of a key that is hidden from a query.
 static const float HIDDEN = -1e30f;
 
-// Keys one after the other.
+// A range of keys.
 typedef struct KeyRange {
   int64_t from, to;
 } KeyRange;
 
-// The keys that some of consecutive queries see as far as their positions go.
+// The keys that any of consecutive queries may see by its position.
 static inline KeyRange visibleKeys(const AttentionHead *head, int64_t query, int64_t end) {
   int64_t from = head->before < 0 ? 0 : query + head->offset - head->before;
   int64_t to = head->after < 0 ? head->keyCount : end + head->offset + head->after;
@@ -49,7 +49,7 @@ static inline KeyRange visibleKeys(const AttentionHead *head, int64_t query, int
 
 static inline int64_t up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 
-// Queries in a tile, so that tiles are alike.
+// The number of queries in a tile, so that tiles have equal sizes.
 static int64_t queryTile(int64_t count) {
   int64_t tiles = (count + QUERY_TILE - 1) / QUERY_TILE;
   return tiles == 0 ? 1 : up((count + tiles - 1) / tiles, 6);
@@ -87,7 +87,7 @@ static int64_t queryTile(int64_t count) {
 #undef ROWS
 #endif
 
-// What is compiled for one kind of processor.
+// The functions that are compiled for one kind of processor.
 typedef struct Kind {
   int64_t lanes;
   void (*forward)(AttentionHead *, int64_t, int64_t, float *);
@@ -99,7 +99,7 @@ typedef struct Kind {
 
 static Kind kind(void) {
 #if defined(__x86_64__)
-  // What keeps oneDNN from a processor's instructions counts here too.
+  // Respects the environment variable that limits oneDNN's instruction set.
   const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
   bool basic = limit && strstr(limit, "SSE"), avx2 = limit && !strstr(limit, "AVX512");
   if (basic) return (Kind){4, forward4, backward4, copyRows4, transpose4};
@@ -113,7 +113,7 @@ static Kind kind(void) {
 #endif
 }
 
-// A tensor's tokens: element d of token t of sample b and head h lies at
+// The tokens of a tensor: element d of token t of sample b and head h is at
 // `data[(b·count + t)·stride + h·columns + d]`.
 typedef struct Tokens {
   float *data;
@@ -122,11 +122,11 @@ typedef struct Tokens {
 
 typedef struct Work {
   Kind kind;
-  // Heads of queries, and those among them that share a head of keys and values.
+  // The number of query heads, and how many of them share a head of keys and values.
   int64_t heads, group;
   int64_t columns, width, keysPadded;
   float scale, softCap;
-  // How many keys a query sees before and after its position.
+  // The numbers of keys that a query sees before and after its position.
   int64_t band[2];
   Tokens queries, keys, values, out, cotangents;
   Tokens queriesGradient, keysGradient, valuesGradient;
@@ -136,7 +136,7 @@ typedef struct Work {
   const uint8_t *mask;
   const float *bias;
   int64_t maskStrides[4], biasStrides[4];
-  // The parts that the queries of a head are cut into.
+  // The number of parts that the queries of a head are divided into.
   int64_t parts;
   _Atomic bool failed;
 } Work;
@@ -145,7 +145,8 @@ static float *at(Tokens tokens, int64_t sample, int64_t head, int64_t columns) {
   return tokens.data + sample * tokens.count * tokens.stride + head * columns;
 }
 
-// Copies the keys and values of a head and what is true of the sample, and returns the memory behind.
+// Copies the keys and values of a head and the sample's mask, and returns the end of the used
+// memory.
 static float *prepareKeys(
     const Work *work, AttentionHead *head, int64_t sample, int64_t number, float *next) {
   const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
@@ -174,7 +175,7 @@ static float *prepareKeys(
   return head->keysTransposed + padded * width;
 }
 
-// Copies the queries of a head, and returns the memory behind.
+// Copies the queries of a head, and returns the end of the used memory.
 static float *prepareQueries(
     const Work *work, AttentionHead *head, int64_t sample, int64_t number, float *next) {
   head->out = at(work->out, sample, number, work->columns);
@@ -220,7 +221,7 @@ static void writeRows(Tokens to, float *from, int64_t width, int64_t columns, fl
     for (int64_t j = 0; j < columns; j++) to.data[j] = from[j] * factor;
 }
 
-// All heads of queries that share a head of keys and values, whose gradients they add to.
+// Processes all query heads that share a head of keys and values, whose gradients they accumulate.
 static void backwardPart(void *context, int64_t index) {
   Work *work = context;
   const int64_t columns = work->columns, width = work->width, padded = work->keysPadded;
@@ -272,9 +273,9 @@ static Tokens tokens(const XLA_FFI_Buffer *buffer, int place) {
       (float *)buffer->data + (packed ? place * token : 0), sizes[1], packed ? 3 * token : token};
 }
 
-// Reads queries, keys and values from the first buffers; from the last ones lengths, mask and bias,
-// as far as attribute `given` has a 1 for them. The number of buffers of the former, or 0 where
-// something is missing.
+// Reads queries, keys and values from the first buffers, and lengths, mask and bias, for which
+// attribute `given` has a 1, from the last ones. Returns the number of buffers of the former, or 0
+// where an argument is missing.
 static int readOperands(XLA_FFI_Frame *frame, int others, Work *work) {
   int64_t given[3];
   if (frame->arguments.size < 1 || !Call_float(frame, "scale", &work->scale) ||
@@ -320,16 +321,16 @@ XLA_FFI_Error *Kernels_attention(XLA_FFI_Frame *frame) {
   if (Call_isQuestion(frame)) return NULL;
   Work work = {0};
   if (!readOperands(frame, 0, &work) || frame->results.size != 2)
-    return Call_error(frame, "attention got other arguments than it takes");
+    return Call_error(frame, "attention got unexpected arguments");
   work.out = tokens(Call_result(frame, 0), 0);
   work.logSum = Call_result(frame, 1)->data;
-  // Few heads are cut, so that every thread has something to do.
+  // With few heads their queries are divided, so that every thread has work.
   int64_t all = Call_argument(frame, 0)->sizes[0] * work.heads;
   int64_t wanted = 2 * Call_threads(frame), most = work.queries.count / 64;
   work.parts = all >= wanted || most < 2 ? 1 : (wanted + all - 1) / all;
   if (work.parts > 1 && work.parts > most) work.parts = most;
   Call_parallel(frame, all * work.parts, forwardPart, &work);
-  return work.failed ? Call_error(frame, "attention found no memory to work in") : NULL;
+  return work.failed ? Call_error(frame, "attention could not allocate its working memory") : NULL;
 }
 
 XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame) {
@@ -337,7 +338,7 @@ XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame) {
   Work work = {0};
   int inputs = readOperands(frame, 3, &work);
   if (!inputs || frame->results.size != inputs)
-    return Call_error(frame, "attention's gradient got other arguments than it takes");
+    return Call_error(frame, "the gradient of attention got unexpected arguments");
   work.out = tokens(Call_argument(frame, inputs), 0);
   work.logSum = Call_argument(frame, inputs + 1)->data;
   work.cotangents = tokens(Call_argument(frame, inputs + 2), 0);
@@ -346,5 +347,5 @@ XLA_FFI_Error *Kernels_attentionGradient(XLA_FFI_Frame *frame) {
   work.valuesGradient = tokens(Call_result(frame, inputs == 1 ? 0 : 2), 2);
   int64_t all = Call_argument(frame, 0)->sizes[0] * (work.heads / work.group);
   Call_parallel(frame, all, backwardPart, &work);
-  return work.failed ? Call_error(frame, "attention's gradient found no memory to work in") : NULL;
+  return work.failed ? Call_error(frame, "the gradient of attention could not allocate its working memory") : NULL;
 }

@@ -1,7 +1,7 @@
 // Attention of one head, for one kind of processor; included once for each.
 //
-// Before: LANES, the f32 in a vector, ROWS, the rows of a register tile, and NAME(), which tells the
-// kinds apart. A register tile is ROWS by 4 vectors.
+// The including file defines LANES, the number of f32 in a vector, ROWS, the rows of a register
+// tile, and NAME(), which makes names unique. A register tile is ROWS by 4 vectors.
 
 typedef float NAME(Vector) __attribute__((ext_vector_type(LANES)));
 typedef float NAME(Loose) __attribute__((ext_vector_type(LANES), aligned(4)));
@@ -15,7 +15,7 @@ static inline __attribute__((always_inline)) void NAME(store)(float *to, NAME(Ve
   *(NAME(Loose) *)to = vector;
 }
 
-// 2 to the power of x, for x ≤ 0; a relative error of 2e−7. What is not a number stays none.
+// 2 to the power of x, for x ≤ 0, with a relative error of 2e−7. NaN is preserved.
 static inline __attribute__((always_inline)) NAME(Vector) NAME(exp2)(NAME(Vector) x) {
   const float shift = 12582912;  // Adding it leaves no digit behind the point.
   const NAME(Vector) given = x;
@@ -38,8 +38,8 @@ static inline __attribute__((always_inline)) NAME(Vector) NAME(exp2)(NAME(Vector
   return given == given ? y : given;
 }
 
-// c (+)= a·b for `rows` by `vectors`·LANES; b's and c's rows lie apart by their strides, a's elements
-// by `row` and `inner`.
+// c (+)= a·b for `rows` by `vectors`·LANES, with the strides of the rows of b and c, and the
+// strides `row` and `inner` of a.
 static inline __attribute__((always_inline)) void NAME(tile)(
     int rows, int vectors, int64_t depth, const float *a, int64_t row, int64_t inner, const float *b,
     int64_t bRow, float *c, int64_t cRow, bool adds) {
@@ -89,7 +89,7 @@ static void NAME(tiles)(
 #undef TILE_ROWS
 
 // c (+)= a·b; the columns are a multiple of LANES.
-static void NAME(product)(
+static void NAME(matmul)(
     int64_t rows, int64_t columns, int64_t depth, const float *a, int64_t row, int64_t inner,
     const float *b, int64_t bRow, float *c, int64_t cRow, bool adds) {
   for (int64_t j = 0; j < columns; j += 4 * LANES) {
@@ -111,7 +111,7 @@ static float NAME(greatest)(NAME(Vector) vector) {
   return greatest;
 }
 
-// Copies rows, times a factor, and fills up to `width` and `padded` rows with zeros.
+// Copies rows, times a factor, padded with zeros to `width` columns and `padded` rows.
 static void NAME(copyRows)(
     float *to, int64_t width, int64_t padded, const float *from, int64_t stride, int64_t rows,
     int64_t columns, float factor) {
@@ -122,27 +122,27 @@ static void NAME(copyRows)(
   }
 }
 
-// Exchanges rows and columns: `to` gets `width` rows of `padded` elements.
+// Transposes to `width` rows of `padded` elements.
 static void NAME(transpose)(float *to, const float *from, int64_t padded, int64_t width) {
   for (int64_t first = 0; first < padded; first += LANES)
     for (int64_t j = 0; j < width; j++)
       for (int64_t i = 0; i < LANES; i++) to[j * padded + first + i] = from[(first + i) * width + j];
 }
 
-// The hyperbolic tangent, to an absolute error of 2e−7. What is not a number stays none.
+// The hyperbolic tangent, with an absolute error of 2e−7. NaN is preserved.
 static inline __attribute__((always_inline)) NAME(Vector) NAME(tanh)(NAME(Vector) x) {
   NAME(Vector) small = NAME(exp2)(__builtin_elementwise_abs(x) * (-2 * LOG2_E));
   NAME(Vector) y = (1.0f - small) / (1.0f + small);
   return x < 0.0f ? -y : y;
 }
 
-// The scores of a tile of queries with a block of keys, in units of log 2; HIDDEN where a key is not
-// visible or beyond the last one.
+// The scores of a tile of queries with a block of keys, in units of log 2; HIDDEN for hidden keys
+// and beyond the last key.
 static void NAME(scores)(
     const AttentionHead *head, int64_t query, int64_t queries, int64_t key, int64_t keys,
     float *scores, int64_t stride) {
   int64_t columns = up(keys, LANES);
-  NAME(product)(
+  NAME(matmul)(
       queries, columns, head->width, head->queries + query * head->width, head->width, 1,
       head->keysTransposed + key, head->keysPadded, scores, stride, false);
   for (int64_t i = 0; i < queries; i++) {
@@ -197,20 +197,20 @@ static void NAME(forward)(AttentionHead *head, int64_t from, int64_t to, float *
           NAME(store)(row + j, each);
           sum += each;
         }
-        // What was counted while every key was hidden vanishes with the first visible one.
+        // Sums over hidden keys only are scaled to 0 by the first visible key.
         float correction = isFirst ? 0 : exp2f(most[i] - now);
         total[i] = total[i] * correction + NAME(sum)(sum);
         most[i] = now;
         if (!isFirst)
           for (int64_t j = 0; j < width; j++) mixed[i * width + j] *= correction;
       }
-      NAME(product)(
+      NAME(matmul)(
           queries, width, keys, scores, KEY_BLOCK, 1, head->values + key * width, width, mixed,
           width, !isFirst);
     }
     for (int64_t i = 0; i < queries; i++) {
       float *out = head->out + (query + i) * head->outStride;
-      // A query that sees nothing gives 0, and its weights are 0 for the gradient.
+      // The output of a query that sees no key is 0, and so are its weights for the gradient.
       bool isBlind = most[i] <= HIDDEN;
       float share = 1 / total[i];
       for (int64_t j = 0; j < head->columns; j++)
@@ -220,7 +220,7 @@ static void NAME(forward)(AttentionHead *head, int64_t from, int64_t to, float *
   }
 }
 
-// Adds to the gradients of keys and values; writes those of queries.
+// Accumulates the gradients of keys and values; writes those of queries.
 static void NAME(backward)(AttentionHead *head, float *scores) {
   const int64_t width = head->width;
   float *slopes = scores + QUERY_TILE * KEY_BLOCK;
@@ -243,7 +243,7 @@ static void NAME(backward)(AttentionHead *head, float *scores) {
       int64_t keys = range.to - key < KEY_BLOCK ? range.to - key : KEY_BLOCK;
       int64_t columns = up(keys, LANES);
       NAME(scores)(head, query, queries, key, keys, scores, KEY_BLOCK);
-      NAME(product)(
+      NAME(matmul)(
           queries, columns, width, cotangents, width, 1, head->valuesTransposed + key,
           head->keysPadded, slopes, KEY_BLOCK, false);
       for (int64_t i = 0; i < queries; i++) {
@@ -255,20 +255,20 @@ static void NAME(backward)(AttentionHead *head, float *scores) {
           NAME(store)(weights + j, weight);
           NAME(Vector) each = weight * (NAME(load)(slope + j) - along[i]);
           if (head->softCap > 0) {
-            // Hidden scores lie far outside.
+            // Hidden scores are far below the others.
             NAME(Vector) t = __builtin_elementwise_max(score / head->softCap, (NAME(Vector))(-1.0f));
             each *= 1.0f - t * t;
           }
           NAME(store)(slope + j, each);
         }
       }
-      NAME(product)(
+      NAME(matmul)(
           keys, width, queries, scores, 1, KEY_BLOCK, cotangents, width,
           head->valuesGradient + key * width, width, true);
-      NAME(product)(
+      NAME(matmul)(
           keys, width, queries, slopes, 1, KEY_BLOCK, head->queries + query * width, width,
           head->keysGradient + key * width, width, true);
-      NAME(product)(
+      NAME(matmul)(
           queries, width, keys, slopes, KEY_BLOCK, 1, head->keys + key * width, width,
           head->queriesGradient + query * width, width, key != start);
     }

@@ -13,7 +13,7 @@ static void collect(void) {
   *next++ = (CKernel){"twinflow_attention_gradient", Kernels_attentionGradient};
 #ifdef TWINFLOW_ONEDNN
   if (OneDNN_load()) {
-    *next++ = (CKernel){"twinflow_product", Kernels_product};
+    *next++ = (CKernel){"twinflow_matmul", Kernels_matmul};
     *next++ = (CKernel){"twinflow_convolution", Kernels_convolution};
     *next++ = (CKernel){
         "twinflow_convolution_input_gradient", Kernels_convolutionInputGradient};

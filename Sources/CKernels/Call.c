@@ -57,7 +57,7 @@ bool Call_float(XLA_FFI_Frame *frame, const char *name, float *value) {
   return true;
 }
 
-// Freed with its thread.
+// Freed when its thread ends.
 typedef struct Memory {
   size_t size;
   void *start;
@@ -89,7 +89,7 @@ void *Call_memory(size_t size) {
   return memory->start;
 }
 
-// Older plugins have no pool to offer.
+// Older plugins do not provide a thread pool.
 static bool hasPool(const XLA_FFI_Frame *frame) {
   return frame->api->struct_size >= sizeof(XLA_FFI_Api) && frame->context;
 }
@@ -108,7 +108,7 @@ typedef struct Job {
   void *context;
   int64_t count;
   atomic_int_fast64_t next, done;
-  // Threads that may still look at the job; the last one frees it.
+  // The number of threads that may still access the job; the last one frees it.
   atomic_int holders;
   pthread_mutex_t mutex;
   pthread_cond_t finished;
@@ -134,7 +134,8 @@ static void leave(Job *job) {
   free(job);
 }
 
-// A thread that comes late finds nothing left to do: nobody waits for one that has not begun.
+// A thread that starts late finds no work; the caller does not wait for threads that have not
+// started.
 static void help(void *data) {
   work(data);
   leave(data);

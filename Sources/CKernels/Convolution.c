@@ -7,14 +7,14 @@
 
 #ifdef TWINFLOW_ONEDNN
 
-// A convolution's numbers; those of the spatial axes stand in groups of three.
+// The indices of a convolution's parameters; those of spatial axes are in groups of three.
 enum {
   MODE, RANK, BATCH, GROUPS, INPUT_CHANNELS, OUTPUT_CHANNELS,
   INPUT, OUTPUT = INPUT + 3, KERNEL = OUTPUT + 3, STRIDES = KERNEL + 3, DILATION = STRIDES + 3,
   LOW = DILATION + 3, HIGH = LOW + 3, SIZE = HIGH + 3
 };
 
-// The layout of `[batch, spatial…, channels]`, which oneDNN names batch, channels, spatial.
+// The layout of `[batch, spatial…, channels]`, whose axes oneDNN orders batch, channels, spatial.
 static Layout dataLayout(const int64_t *key, int64_t channels, int sizes) {
   dnnl_dims_t size = {key[BATCH], channels}, stride = {0, 1};
   int64_t next = channels;
@@ -27,8 +27,8 @@ static Layout dataLayout(const int64_t *key, int64_t channels, int sizes) {
   return OneDNN_layout((int)key[RANK] + 2, size, stride);
 }
 
-// The layout of `[spatial…, channels in / groups, channels out]`, which oneDNN names groups, out, in,
-// spatial; or the one that the convolution prefers.
+// The layout of `[spatial…, channels in / groups, channels out]`, whose axes oneDNN orders groups,
+// out, in, spatial; or the layout that the convolution prefers.
 static Layout kernelLayout(const int64_t *key, bool preferred) {
   int64_t groups = key[GROUPS], in = key[INPUT_CHANNELS] / groups, out = key[OUTPUT_CHANNELS];
   int first = groups > 1;
@@ -46,7 +46,7 @@ static Layout kernelLayout(const int64_t *key, bool preferred) {
   return OneDNN_layout(first + 2 + (int)key[RANK], size, preferred ? NULL : stride);
 }
 
-// A primitive that brings a kernel from one layout into another.
+// A primitive that reorders a kernel from one layout to another.
 static Primitive *makeReorder(Layout from, Layout to) {
   Primitive *reorder = calloc(1, sizeof *reorder);
   if (!reorder) return NULL;
@@ -71,7 +71,7 @@ static bool make(Primitive *primitive, const int64_t *key) {
   Layout preferred = kernelLayout(key, true);
   bool made = OneDNN_makeConvolution(primitive, mode, preferred, &window);
   OneDNN_destroyLayout(preferred);
-  // Layouts stay for as long as primitives do, which is for good.
+  // Layouts live as long as primitives, which are never freed.
   Layout kernel = made ? kernelLayout(key, false) : NULL;
   if (!kernel) return false;
   if (dnnl.memory_desc_equal(kernel, primitive->weights)) {
@@ -85,10 +85,10 @@ static bool make(Primitive *primitive, const int64_t *key) {
 
 typedef struct Work {
   int64_t key[SIZE];
-  // Samples in a part, and elements of a sample.
+  // The number of samples in a part, and of elements in a sample.
   int64_t samples, inputSize, outputSize;
   float *input, *kernel, *output;
-  // A kernel's gradient: one for each part, so many bytes apart.
+  // The gradient of the kernel for each part, with the distance between them in bytes.
   char *partial;
   size_t partialSize;
   int64_t parts;
@@ -187,16 +187,16 @@ static XLA_FFI_Error *convolve(XLA_FFI_Frame *frame, enum Mode mode) {
   if (Call_isQuestion(frame)) return NULL;
   Work work = {0};
   if (!read(frame, mode, &work))
-    return Call_error(frame, "a convolution got other arguments than it takes");
+    return Call_error(frame, "a convolution got unexpected arguments");
   int64_t batch = work.key[BATCH], threads = Call_threads(frame);
-  // Samples are few where each is large: then a part is one sample.
+  // With few samples each part is one sample.
   int64_t wanted = threads > 1 ? 4 * threads : 1;
   if (mode == KERNEL_GRADIENT) wanted = threads;
   work.samples = (batch + wanted - 1) / wanted;
   work.parts = (batch + work.samples - 1) / work.samples;
 
   const Primitive *first = primitive(&work, work.samples);
-  if (!first) return Call_error(frame, "oneDNN has no such convolution");
+  if (!first) return Call_error(frame, "oneDNN does not support the convolution");
   void *buffer = NULL;
   float *kernel = work.kernel;
   size_t size = dnnl.memory_desc_get_size(first->weights);
@@ -209,7 +209,7 @@ static XLA_FFI_Error *convolve(XLA_FFI_Frame *frame, enum Mode mode) {
     if (buffer && !reorder(first->reorder, kernel, buffer)) work.failed = true;
   }
   if (needsBuffer && !buffer)
-    return Call_error(frame, "a convolution found no memory to work in");
+    return Call_error(frame, "a convolution could not allocate its working memory");
   Call_parallel(frame, work.parts, part, &work);
   if (work.partial && !work.failed) {
     if (work.parts > 1) Call_parallel(frame, work.parts, addPart, &work);

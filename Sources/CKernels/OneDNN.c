@@ -15,7 +15,7 @@ OneDNN dnnl;
 static bool loaded;
 static void (*setThreads)(int);
 
-// A stream for each thread, which ends with it.
+// A stream for each thread, destroyed with it.
 static pthread_key_t streamKey;
 
 static void endStream(void *stream) { dnnl.stream_destroy(stream); }
@@ -39,7 +39,7 @@ static void load(void) {
   if (!(dnnl.name = (__typeof__(dnnl.name))dlsym(library, "dnnl_" #name))) return;
   ONEDNN_FUNCTIONS(ONEDNN_LOOK_UP)
 #undef ONEDNN_LOOK_UP
-  // XLA's threads share the work; oneDNN's own would stand in their way.
+  // XLA's threads share the work, so oneDNN must not use threads of its own.
   setThreads = (void (*)(int))dlsym(library, "omp_set_num_threads");
   loaded = setThreads && pthread_key_create(&streamKey, endStream) == 0 &&
       dnnl.engine_create(&dnnl.engine, dnnl_cpu, 0) == dnnl_success;

@@ -1,5 +1,5 @@
-// oneDNN of version 2 or 3, whichever the build has the headers of: looked up when the first kernel
-// is asked for, so that a program runs without it too.
+// oneDNN of version 2 or 3, depending on the headers of the build. It is loaded when the first
+// kernel is used, so that programs also run without it.
 
 #ifndef TWINFLOW_ONEDNN_H
 #define TWINFLOW_ONEDNN_H
@@ -15,12 +15,12 @@
 #endif
 #endif
 
-// Whether the library is there.
+// Loads the library; false where it is missing.
 bool OneDNN_load(void);
 
 #ifdef TWINFLOW_ONEDNN
 
-// The functions that are used here: of both versions, and of each.
+// The functions used here: of both versions, and of each.
 #define ONEDNN_COMMON_FUNCTIONS(each) \
   each(engine_create)                 \
   each(stream_create)                 \
@@ -74,18 +74,18 @@ typedef struct OneDNN {
 
 extern OneDNN dnnl;
 
-// A primitive that was made once for what `key` says, with its layouts.
+// A primitive for the parameters in `key`, with its layouts; made once.
 typedef struct Primitive {
   dnnl_primitive_t primitive;
-  // Of the source, the weights, the destination and the scratch memory, as the primitive wants them.
+  // The layouts of source, weights, destination and scratch memory that the primitive expects.
   Layout source, weights, destination, scratch;
   size_t scratchSize;
-  // What brings a kernel from our layout into the primitive's, or a gradient back; often null.
+  // The reorder of a kernel from our layout to the primitive's, or of a gradient back; often null.
   struct Primitive *reorder;
 } Primitive;
 
-// The primitive of a key of numbers; `make` is called once in a process for each. Null where it
-// fails. A primitive uses the calling thread only, and any number of threads may run it.
+// The primitive for a key; `make` is called once per key in a process. Null where it fails. A
+// primitive uses only the calling thread, and any number of threads may run it.
 const Primitive *OneDNN_primitive(
     const int64_t *key, size_t count, bool (*make)(Primitive *, const int64_t *key));
 
@@ -99,28 +99,28 @@ typedef struct Operand {
 // Runs a primitive on the calling thread; false where it fails.
 bool OneDNN_run(const Primitive *primitive, const Operand *operands, int count);
 
-// The layout of an array in f32 by the strides of its axes, or for null strides the one that the
-// primitive which takes it prefers. Null where it fails.
+// The layout of an f32 array with the given strides, or for null strides the one that the primitive
+// prefers. Null where it fails.
 Layout OneDNN_layout(int rank, const dnnl_dims_t sizes, const dnnl_dims_t strides);
 
 void OneDNN_destroyLayout(Layout layout);
 
-// Makes the product of the primitive's source and weights.
-bool OneDNN_makeProduct(Primitive *primitive);
+// Makes the matrix multiplication of the primitive's source and weights.
+bool OneDNN_makeMatmul(Primitive *primitive);
 
 enum Mode { FORWARD, INPUT_GRADIENT, KERNEL_GRADIENT };
 
-// The window of a convolution: a number for each spatial axis; `gaps` of 0 are dense.
+// The window of a convolution, one number per spatial axis; `gaps` of 0 mean no dilation.
 typedef struct Window {
   dnnl_dims_t strides, gaps, low, high;
 } Window;
 
-// Makes a convolution, or one of its gradients, of the primitive's source and destination with
-// a kernel of layout `kernel`; the primitive's weights become the layout that it takes the kernel in.
+// Makes a convolution, or one of its gradients, from the primitive's source to its destination with
+// a kernel of layout `kernel`; sets the primitive's weights to the layout that it expects.
 bool OneDNN_makeConvolution(
     Primitive *primitive, enum Mode mode, Layout kernel, const Window *window);
 
-// Makes what brings an array from the primitive's source layout into that of its destination.
+// Makes the reorder of an array from the primitive's source layout to that of its destination.
 bool OneDNN_makeReorder(Primitive *primitive);
 
 #endif

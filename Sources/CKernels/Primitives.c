@@ -1,4 +1,4 @@
-// How primitives are made, which version 3 of oneDNN does in one call and version 2 in two.
+// Creation of primitives, which takes one call in version 3 of oneDNN and two in version 2.
 
 #include <stdlib.h>
 
@@ -6,7 +6,7 @@
 
 #ifdef TWINFLOW_ONEDNN
 
-// Attributes that say that the caller brings the scratch memory.
+// Attributes by which the caller provides the scratch memory.
 static dnnl_primitive_attr_t makeAttributes(void) {
   dnnl_primitive_attr_t attributes = NULL;
   if (dnnl.primitive_attr_create(&attributes) != dnnl_success) return NULL;
@@ -41,7 +41,7 @@ static dnnl_primitive_desc_t describe(const void *operation, const_dnnl_primitiv
   return description;
 }
 
-static dnnl_primitive_desc_t describeProduct(const Primitive *primitive) {
+static dnnl_primitive_desc_t describeMatmul(const Primitive *primitive) {
   dnnl_matmul_desc_t operation;
   dnnl_status_t status = dnnl.matmul_desc_init(
       &operation, primitive->source, primitive->weights, NULL, primitive->destination);
@@ -95,7 +95,7 @@ Layout OneDNN_layout(int rank, const dnnl_dims_t sizes, const dnnl_dims_t stride
   return status == dnnl_success ? layout : NULL;
 }
 
-static dnnl_primitive_desc_t describeProduct(const Primitive *primitive) {
+static dnnl_primitive_desc_t describeMatmul(const Primitive *primitive) {
   dnnl_primitive_desc_t description = NULL;
   dnnl_primitive_attr_t attributes = makeAttributes();
   dnnl.matmul_primitive_desc_create(
@@ -136,7 +136,7 @@ static dnnl_primitive_desc_t describeConvolution(
 
 #endif
 
-// Makes the primitive of a description and asks for its scratch memory; the description goes.
+// Makes the primitive of a description and queries its scratch memory; frees the description.
 static bool finish(Primitive *primitive, dnnl_primitive_desc_t description) {
   if (!description) return false;
   bool made = dnnl.primitive_create(&primitive->primitive, description) == dnnl_success;
@@ -148,9 +148,9 @@ static bool finish(Primitive *primitive, dnnl_primitive_desc_t description) {
   return made && primitive->scratch;
 }
 
-bool OneDNN_makeProduct(Primitive *primitive) {
+bool OneDNN_makeMatmul(Primitive *primitive) {
   if (!primitive->source || !primitive->weights || !primitive->destination) return false;
-  return finish(primitive, describeProduct(primitive));
+  return finish(primitive, describeMatmul(primitive));
 }
 
 bool OneDNN_makeConvolution(

@@ -1,6 +1,6 @@
 #include "CPJRT.h"
 
-// The layouts that plugins were built with; a change here is a mistake in the header.
+// The sizes of the structs in plugins; a failed assertion means a mistake in the header.
 _Static_assert(sizeof(void *) == 8, "plugins are 64-bit libraries");
 _Static_assert(sizeof(PJRT_Version) == 24, "PJRT_Version");
 _Static_assert(offsetof(PJRT_Api, Error_Destroy) == 40, "PJRT_Api");

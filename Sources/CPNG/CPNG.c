@@ -22,7 +22,7 @@ static int append(cpng_buffer *buffer, const void *bytes, size_t count) {
   if (count > SIZE_MAX - buffer->count) return 0;
   size_t needed = buffer->count + count;
   if (needed > buffer->capacity) {
-    // Half as much again, so that many small pieces are copied few times.
+    // Grows by half, so that appending many small pieces copies rarely.
     size_t capacity = needed > SIZE_MAX - needed / 2 ? needed : needed + needed / 2;
     uint8_t *grown = realloc(buffer->bytes, capacity);
     if (!grown) return 0;
@@ -90,7 +90,7 @@ typedef struct {
 
 static void read_bytes(png_structp png, png_bytep bytes, size_t count) {
   source *from = png_get_io_ptr(png);
-  if (count > from->left) png_error(png, "the file ends too early");
+  if (count > from->left) png_error(png, "the file is truncated");
   memcpy(bytes, from->bytes, count);
   from->bytes += count;
   from->left -= count;
@@ -102,7 +102,7 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
   memset(texts, 0, sizeof *texts);
   message[0] = 0;
   if (count < 8 || png_sig_cmp(bytes, 0, 8)) {
-    strcpy(message, "it does not begin as a PNG file does");
+    strcpy(message, "it does not begin with the signature of a PNG file");
     return 1;
   }
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
@@ -120,7 +120,7 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
     return 1;
   }
   png_set_read_fn(png, &from, read_bytes);
-  // By default a damaged text chunk is left out in silence.
+  // By default damaged text chunks are ignored silently.
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_read_info(png, info);
   png_set_expand(png);
@@ -138,9 +138,9 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
     png_error(png, "its pixels have a number of channels other than 1, 3 and 4");
   if (stride == 0 || stride / (size_t)*channels != *width || stride % (size_t)*channels != 0)
     png_error(png, "its pixels cannot be made 8 bits deep");
-  // A few bytes can promise any size: memory is taken only for what a picture may be.
+  // A small file can claim any size, so the size is limited before memory is allocated.
   if (*height > CPNG_LARGEST / stride) {
-    snprintf(message, 160, "its %u x %u pixels take more than the %zu MiB that are read",
+    snprintf(message, 160, "its %u x %u pixels take more than the limit of %zu MiB",
              (unsigned)*width, (unsigned)*height, (size_t)CPNG_LARGEST >> 20);
     longjmp(png_jmpbuf(png), 1);
   }

@@ -8,21 +8,21 @@ import Runtime
 import Training
 import Weights
 
-/// Trains the methods of a comparison one after the other, and measures them.
+/// Trains and measures the methods of a comparison.
 public struct Comparison {
-  /// What is compared.
+  /// The recipe.
   public let recipe: ComparisonRecipe
   private let engine: Engine
-  private let yardstick: Yardstick
+  private let metric: Metric
   private let runs: [(name: String, recipe: TrainingRecipe)]
 
-  /// What a comparison is doing.
+  /// The progress of a comparison.
   public enum Event {
-    /// A step of a method's training.
+    /// A training step of a method was made.
     case training(String, Trainer.Progress)
-    /// A method's samples are measured.
+    /// The measurement of a method's samples has started.
     case measuring(String)
-    /// Something that a user should know, in a sentence.
+    /// A message for the user.
     case notice(String)
   }
 
@@ -35,25 +35,25 @@ public struct Comparison {
     self.engine = engine
     let base = try recipe.baseRecipe().map { [(name: "base", recipe: $0)] } ?? []
     runs = try base + recipe.methods.map { (name: $0.name, recipe: try recipe.training($0)) }
-    yardstick = try Yardstick(
+    metric = try Metric(
       runs[0].recipe.data, samples: recipe.samples, classifier: classifier, on: engine)
-    for (name, training) in runs { try yardstick.check(training.model, "the method \(name)") }
+    for (name, training) in runs { try metric.check(training.model, "the method \(name)") }
     try Self.checkOutputs(recipe.output)
   }
 
-  /// Runs it. What an earlier run has trained or measured is taken from there where everything that
-  /// it depends on is the same: recipe, start weights, data, what measures it, and the program.
+  /// Runs the comparison. Results of an earlier run are reused where all that they depend on is
+  /// unchanged: recipe, initial weights, data, metric and program version.
   ///
   /// - Parameters:
-  ///   - events: told of everything that takes long.
-  ///   - stopping: asked after every step of training whether to save and stop.
-  /// - Returns: the report, nil if it was stopped.
+  ///   - events: called with the progress.
+  ///   - stopping: called after every training step; returns whether to save and stop.
+  /// - Returns: the report, nil if the run was stopped.
   public func run(
     events: @escaping (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> ComparisonReport? {
     var report = ComparisonReport(
-      title: recipe.title, distance: yardstick.name, accuracy: yardstick.accuracyName,
-      floor: yardstick.floor,
+      title: recipe.title, distance: metric.name, accuracy: metric.accuracyName,
+      floor: metric.floor,
       samples: recipe.samples, evaluations: recipe.evaluations, steps: recipe.steps)
     for (name, training) in runs {
       let trainer = try Trainer(training, on: engine, start: .continued, by: "compare") {
@@ -68,33 +68,34 @@ public struct Comparison {
       guard finished else { return nil }
       let path = training.result
       let key = try key(of: path)
-      let kept = Measured(of: training)
-      if let kept, kept.key == key, kept.isIntact {
-        report.rows.append(kept.row.named(name))
+      let saved = SavedRow(of: training)
+      if let saved, saved.key == key, saved.isIntact {
+        report.rows.append(saved.row.named(name))
         continue
       }
-      if kept != nil, seconds.isEmpty {
-        events(.notice("\(name): what was measured was of other weights, data or settings."))
+      if saved != nil, seconds.isEmpty {
+        events(.notice("\(name): the saved measurement is of other weights, data or settings."))
       }
       events(.measuring(name))
       let file = try ModelFile(path, on: engine)
-      let marks = try recipe.steps.map {
-        try yardstick.mark(file, steps: $0, samples: recipe.samples, on: engine)
+      let scores = try recipe.steps.map {
+        try metric.measure(file, steps: $0, samples: recipe.samples, on: engine)
       }
       let row = ComparisonReport.Row(
         name: name, trainingSteps: training.steps,
         evaluations: try TrainingCost(training).evaluations,
         seconds: seconds.isEmpty
-          ? kept?.isIntact == true ? kept?.row.seconds : nil : seconds.sorted()[seconds.count / 2],
+          ? saved?.isIntact == true ? saved?.row.seconds : nil
+          : seconds.sorted()[seconds.count / 2],
         memory: try trainer.memory(), parameters: trainer.parameters,
-        distances: marks.map(\.distance), accuracies: marks.map(\.accuracy))
-      try Measured(key, row).write(for: training)
+        distances: scores.map(\.distance), accuracies: scores.map(\.accuracy))
+      try SavedRow(key, row).write(for: training)
       report.rows.append(row)
     }
     return report
   }
 
-  /// Checks, before anything is trained, that what is written in the end replaces nothing else.
+  /// Checks, before anything is trained, that the outputs replace no other files.
   private static func checkOutputs(_ folder: String) throws {
     let report = folder + "/report.json"
     let data = FileManager.default.contents(atPath: report)
@@ -105,7 +106,7 @@ public struct Comparison {
     let text = folder + "/report.md"
     if data == nil, FileManager.default.fileExists(atPath: text) {
       throw FileError.otherKind(
-        path: text, found: "a text that no comparison has written", expected: "a report")
+        path: text, found: "text that was not written by a comparison", expected: "a report")
     }
     try FileKind.json.checkReplaceable(report)
     try FileKind.text.checkReplaceable(text)
@@ -114,16 +115,16 @@ public struct Comparison {
     }
   }
 
-  /// The hash of everything that a measurement depends on.
+  /// The hash of all that a measurement depends on.
   private func key(of weights: String) throws -> String {
     let hash = ContentHash()
     hash.add(try WeightFiles.contentHash(weights))
     hash.add("\(recipe.steps) \(recipe.samples) \(programVersion)")
-    hash.add(yardstick.content)
+    hash.add(metric.content)
     return hash.text
   }
 
-  /// What has been trained, after a run.
+  /// The trained networks, after a run.
   ///
   /// - Throws: the errors of files.
   public func networks() throws -> [(name: String, file: ModelFile)] {
@@ -132,30 +133,31 @@ public struct Comparison {
     }
   }
 
-  /// The set of points that is compared on, nil for pictures.
+  /// The set of points that methods are compared on, nil for pictures.
   public var points: Points? {
-    if case .points(let set, _, _) = yardstick { set } else { nil }
+    if case .points(let set, _, _) = metric { set } else { nil }
   }
 
-  /// For a comparison of points: where each trained network sends noise.
+  /// The trajectories from noise to generated points, for a comparison on points.
   ///
-  /// - Returns: the method's name with the start and the end of each point's way.
-  public func ways(steps: Int, count: Int) throws -> [(name: String, start: [Float], end: [Float])]
-  {
-    guard case .points = yardstick else { return [] }
+  /// - Returns: the name of each method with the start and the end of each trajectory.
+  public func trajectories(
+    steps: Int, count: Int
+  ) throws -> [(name: String, start: [Float], end: [Float])] {
+    guard case .points = metric else { return [] }
     return try networks().map { name, file in
-      let points = try Yardstick.points(file, file.card.sampler(steps), count: count, on: engine)
+      let points = try Metric.points(file, file.card.sampler(steps), count: count, on: engine)
       return (name, points.start, points.end)
     }
   }
 }
 
-/// What was measured of a run, kept in its folder, so that a comparison can be stopped at any time.
-private struct Measured: Codable {
-  /// The hash of everything that it depends on.
+/// The measurements of a run, saved in its folder, so that a comparison can be stopped at any time.
+private struct SavedRow: Codable {
+  /// The hash of all that the measurements depend on.
   let key: String
   let row: ComparisonReport.Row
-  /// The hash of both, by which a file that was edited is known.
+  /// The hash of both, to detect edited files.
   let check: String
 
   init(_ key: String, _ row: ComparisonReport.Row) throws {
@@ -163,7 +165,7 @@ private struct Measured: Codable {
     check = try Self.check(key, row)
   }
 
-  /// Whether the file says what was measured.
+  /// Whether the file was not edited.
   var isIntact: Bool { (try? Self.check(key, row)) == check }
 
   private static func check(_ key: String, _ row: ComparisonReport.Row) throws -> String {
@@ -172,9 +174,9 @@ private struct Measured: Codable {
 
   init?(of training: TrainingRecipe) {
     guard let data = FileManager.default.contents(atPath: Self.path(training)),
-      let measured = try? JSONDecoder().decode(Measured.self, from: data)
+      let saved = try? JSONDecoder().decode(SavedRow.self, from: data)
     else { return nil }
-    self = measured
+    self = saved
   }
 
   func write(for training: TrainingRecipe) throws {

@@ -204,7 +204,7 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
   /// The budget is for more steps than can be counted.
   case budgetTooLarge(method: String, evaluations: Double, most: Double)
   /// Nothing measures how near samples come to the data.
-  case noYardstick(data: String)
+  case noMetric(data: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -215,7 +215,7 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
     case .budgetTooLarge(let method, let evaluations, let most):
       "A budget of \(evaluations) evaluations is for more steps of \(method) than can be counted. "
         + "Lower evaluations to \(most) at most."
-    case .noYardstick(let data):
+    case .noMetric(let data):
       "Nothing measures how near samples come to \(data). Compare on fashion-mnist or on points."
     }
   }

@@ -1,42 +1,42 @@
 import Files
 import Foundation
 
-/// What a comparison has measured.
+/// The results of a comparison.
 public struct ComparisonReport: Codable, Sendable {
-  /// What it is called.
+  /// The title.
   public let title: String
-  /// What the distance is called.
+  /// The name of the distance.
   public let distance: String
-  /// What the second figure is.
+  /// The meaning of the second figure.
   public let accuracy: String
-  /// The distance of as many real samples.
+  /// The distance of the same number of real samples.
   public let floor: Double
-  /// How many samples each figure is of.
+  /// The number of samples behind each figure.
   public let samples: Int
-  /// Network evaluations of one sample that each method could make.
+  /// The training budget of each method in network evaluations of one sample.
   public let evaluations: Double
   /// The numbers of steps that were measured.
   public let steps: [Int]
-  /// The base model, if there is one of this comparison's own, and the methods.
+  /// The rows: the base model, if the comparison trains one, and the methods.
   public internal(set) var rows: [Row] = []
 
   /// One trained network.
   public struct Row: Codable, Sendable {
     /// The method.
     public let name: String
-    /// Steps of training.
+    /// Training steps.
     public let trainingSteps: Int
-    /// Network evaluations of one sample in a step of training.
+    /// Network evaluations of one sample in a training step.
     public let evaluations: Double
-    /// The median of the seconds that a step of training took, nil if they were not counted.
+    /// The median seconds of a training step, nil if they were not measured.
     public let seconds: Double?
-    /// The bytes that a step of training needs at once, by the compiler's plan.
+    /// The peak memory of a training step in bytes, as planned by the compiler.
     public let memory: Int?
-    /// Parameters that are trained, that are frozen, and those of further networks.
+    /// The numbers of parameters.
     public let parameters: Parameters
-    /// The distance by the number of sampling steps.
+    /// The distances, one for each number of sampling steps.
     public let distances: [Double]
-    /// The second figure by the number of sampling steps.
+    /// The second figures, one for each number of sampling steps.
     public let accuracies: [Double]
 
     /// The same figures under another name.
@@ -47,13 +47,13 @@ public struct ComparisonReport: Codable, Sendable {
     }
   }
 
-  /// Numbers of parameters.
+  /// The numbers of parameters of a method.
   public struct Parameters: Codable, Sendable {
-    /// Those that are trained and then generate.
+    /// Trained parameters of the generating network.
     public let trained: Int
-    /// Those of the network that generates which stay as they are.
+    /// Frozen parameters of the generating network.
     public let frozen: Int
-    /// Those of further networks: averages and initial networks that are targets, teachers, fakes.
+    /// Parameters of further networks: target averages, initial networks, teachers, fakes.
     public let auxiliary: Int
   }
 
@@ -63,7 +63,7 @@ public struct ComparisonReport: Codable, Sendable {
       "# \(title)", "",
       "Each method was trained for \(Self.short(evaluations)) network evaluations of one sample, one "
         + "with its gradient counted as three. Figures are the \(distance) of \(samples) samples; "
-        + "that of as many real ones is \(Self.number(floor)).", "",
+        + "that of the same number of real ones is \(Self.number(floor)).", "",
     ]
     let heads =
       ["method"] + steps.map { "\($0) step\($0 == 1 ? "" : "s")" } + [
@@ -72,7 +72,7 @@ public struct ComparisonReport: Codable, Sendable {
     lines.append("| " + heads.joined(separator: " | ") + " |")
     lines.append("|---|" + String(repeating: "---:|", count: heads.count - 1))
     for row in rows {
-      let marks = steps.indices.map { i in
+      let cells = steps.indices.map { i in
         Self.number(row.distances[i]) + String(format: " (%.3f)", row.accuracies[i])
       }
       let facts = [
@@ -82,7 +82,7 @@ public struct ComparisonReport: Codable, Sendable {
         "\(row.trainingSteps)", row.seconds.map { String(format: "%.3g", $0) } ?? "–",
       ]
       lines.append(
-        "| " + ([row.name.replacing("|", with: "\\|")] + marks + facts).joined(separator: " | ")
+        "| " + ([row.name.replacing("|", with: "\\|")] + cells + facts).joined(separator: " | ")
           + " |")
     }
     lines += ["", "In brackets: \(accuracy)."]

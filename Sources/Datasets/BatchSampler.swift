@@ -1,9 +1,9 @@
-/// An endless order of a set's samples: every epoch shuffles them anew, and batches run on over the
-/// ends of epochs, so that no sample is lost.
+/// An endless order of a set's samples: every epoch is shuffled, and batches continue across
+/// epochs, so that no sample is dropped.
 ///
-/// The order follows from the seed alone, and its position can be saved.
+/// The order depends on the seed only, and its position can be saved.
 public struct BatchSampler: Sendable {
-  /// Where an order stands.
+  /// A position in the order.
   public struct Position: Codable, Equatable, Sendable {
     /// The seed of the order.
     public let seed: UInt64
@@ -11,7 +11,7 @@ public struct BatchSampler: Sendable {
     public let count: Int
     /// The epoch, from 0.
     public let epoch: Int
-    /// How many samples of the epoch are gone.
+    /// The number of samples taken from the epoch.
     public let taken: Int
   }
 
@@ -21,17 +21,17 @@ public struct BatchSampler: Sendable {
   private var taken = 0
   private var order: [Int]
 
-  /// One place in a batch.
+  /// One sample of a batch.
   public struct Pick: Equatable, Sendable {
     /// The sample's index in the set.
     public let index: Int
-    /// A fair coin for augmentation.
+    /// A fair coin toss for augmentation.
     public let coin: Bool
   }
 
   /// Makes the order of `count` samples.
   public init(count: Int, seed: UInt64) {
-    precondition(count > 0, "an order of no samples")
+    precondition(count > 0, "an order needs a sample")
     self.count = count
     self.seed = seed
     order = Self.order(count, seed, 0)
@@ -50,12 +50,12 @@ public struct BatchSampler: Sendable {
     }
   }
 
-  /// Where the order stands.
+  /// The current position.
   public var position: Position {
     Position(seed: seed, count: count, epoch: epoch, taken: taken)
   }
 
-  /// Takes the order to a position.
+  /// Moves to a saved position.
   ///
   /// - Throws: `DatasetError.wrongPosition` where it is of another seed or set.
   public mutating func restore(_ position: Position) throws(DatasetError) {
@@ -67,7 +67,7 @@ public struct BatchSampler: Sendable {
     guard (0...Int.max / count - 2).contains(position.epoch), (0...count).contains(position.taken)
     else {
       throw .wrongPosition(
-        reason: "sample \(position.taken) of epoch \(position.epoch) is not one of \(count)")
+        reason: "sample \(position.taken) of epoch \(position.epoch) is not within \(count)")
     }
     (epoch, taken) = (position.epoch, position.taken)
     order = Self.order(count, seed, epoch)

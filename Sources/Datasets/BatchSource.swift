@@ -1,19 +1,19 @@
 import Tensors
 
-/// An endless, repeatable stream of batches.
+/// An endless, reproducible stream of batches.
 public protocol BatchSource: Sendable {
-  /// The hash of the data's content, wherever it lies.
+  /// The hash of the data's content, independent of its location.
   var content: String { get }
 
   /// The next batch: its arrays by name, rows first.
   ///
-  /// - Parameter rows: the rows of the batch that are wanted; the others are passed over.
+  /// - Parameter rows: the rows of the batch to return; the others are skipped.
   mutating func next(rows: Range<Int>) throws -> Named<HostArray>
 
-  /// Where the stream stands, as text for a checkpoint.
+  /// The current position, as text for a checkpoint.
   func saved() throws -> String
 
-  /// Takes the stream to where it stood.
+  /// Moves to a saved position.
   ///
   /// - Throws: `DatasetError.wrongPosition` for a position in another stream.
   mutating func restore(_ saved: String) throws
@@ -23,7 +23,7 @@ public protocol BatchSource: Sendable {
 struct BatchNumber {
   private(set) var number = 0
 
-  /// The number of this batch; the next one has the next.
+  /// The number of the next batch, which is then incremented.
   mutating func next() -> Int {
     defer { number += 1 }
     return number
@@ -33,7 +33,7 @@ struct BatchNumber {
 
   mutating func restore(_ saved: String) throws {
     guard let number = Int(saved), (0..<1 << 62).contains(number) else {
-      throw DatasetError.wrongPosition(reason: "\(saved) is no number of batches")
+      throw DatasetError.wrongPosition(reason: "\(saved) is not a number of batches")
     }
     self.number = number
   }

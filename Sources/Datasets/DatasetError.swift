@@ -1,12 +1,12 @@
 /// What can be wrong with a data set.
 public enum DatasetError: Error, Equatable, CustomStringConvertible {
-  /// A file is not there.
+  /// A file is missing.
   case missing(path: String, package: String?)
-  /// A file is no gzip file, or is cut short or damaged.
+  /// A file is not a gzip file, or is truncated or damaged.
   case damagedGZip(path: String, reason: String)
-  /// A file is no IDX file, or is cut short or damaged.
+  /// A file is not an IDX file, or is truncated or damaged.
   case damagedIDX(path: String, reason: String)
-  /// Two files do not belong together, or a file holds other things than its name says.
+  /// Two files do not match, or a file does not hold what its name says.
   case inconsistent(path: String, reason: String)
   /// A saved position is of another stream.
   case wrongPosition(reason: String)
@@ -20,13 +20,13 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
       }
       return "There is no file \(path).\(hint ?? "")"
     case .damagedGZip(let path, let reason):
-      return "\(path) is no whole gzip file: \(reason). Install or download it again."
+      return "\(path) is truncated or not a gzip file: \(reason). Install or download it again."
     case .damagedIDX(let path, let reason):
-      return "\(path) is no whole IDX file: \(reason). Install or download it again."
+      return "\(path) is truncated or not an IDX file: \(reason). Install or download it again."
     case .inconsistent(let path, let reason):
       return "\(path) does not hold what it should: \(reason)."
     case .wrongPosition(let reason):
-      return "The saved position in the data does not fit: \(reason). "
+      return "The saved position in the data does not match: \(reason). "
         + "Resume with the data and the batch size of the first run."
     }
   }

@@ -1,7 +1,7 @@
-/// Fashion-MNIST: 28 × 28 grey pictures of clothes in ten classes (Xiao, Rasul and Vollgraf, 2017).
+/// Fashion-MNIST: 28 × 28 gray pictures of clothes in ten classes (Xiao, Rasul and Vollgraf, 2017).
 public struct FashionMNIST: Sendable {
-  /// The two parts of the set.
-  public enum Part: String, Sendable, CaseIterable {
+  /// The splits of the set.
+  public enum Split: String, Sendable, CaseIterable {
     /// 60,000 pictures to train on.
     case training = "train"
     /// 10,000 pictures to compare with.
@@ -13,29 +13,29 @@ public struct FashionMNIST: Sendable {
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot",
   ]
 
-  /// The folder that Debian's package fills.
+  /// The folder that Debian's package installs.
   public static let folder = "/usr/share/datasets/fashion-mnist"
 
-  /// Which part of the set it is.
-  public let part: Part
+  /// The split.
+  public let split: Split
   /// The number of pictures.
   public let count: Int
   /// The height and width of a picture.
   public let size = 28
-  /// The grey values of all pictures, row-major, 0 is black.
+  /// The gray values of all pictures, row-major; 0 is black.
   public let pixels: [UInt8]
   /// Each picture's class, an index into `classNames`.
   public let classes: [UInt8]
 
-  /// Reads a part of the set from its gzip files.
+  /// Reads a split from its gzip files.
   ///
-  /// - Throws: `DatasetError` where a file is missing or damaged, or the two do not fit;
+  /// - Throws: `DatasetError` where a file is missing or damaged, or the two do not match;
   ///   `FileError` where one cannot be read.
-  public init(_ part: Part, folder: String? = nil) throws {
+  public init(_ split: Split, folder: String? = nil) throws {
     let folder = folder ?? Self.folder
     let package = "dataset-fashion-mnist"
-    let imagePath = "\(folder)/\(part.rawValue)-images-idx3-ubyte.gz"
-    let classPath = "\(folder)/\(part.rawValue)-labels-idx1-ubyte.gz"
+    let imagePath = "\(folder)/\(split.rawValue)-images-idx3-ubyte.gz"
+    let classPath = "\(folder)/\(split.rawValue)-labels-idx1-ubyte.gz"
     let images = try IDX(gzip: imagePath, rank: 3, package: package)
     let classes = try IDX(gzip: classPath, rank: 1, package: package)
     guard images.sizes[0] > 0, images.sizes[1...] == [28, 28] else {
@@ -49,9 +49,9 @@ public struct FashionMNIST: Sendable {
     }
     guard classes.bytes.allSatisfy({ $0 < Self.classNames.count }) else {
       throw DatasetError.inconsistent(
-        path: classPath, reason: "a class is \(classes.bytes.max() ?? 0), they go from 0 to 9")
+        path: classPath, reason: "a class is \(classes.bytes.max() ?? 0), 0 to 9 are expected")
     }
-    self.part = part
+    self.split = split
     count = images.sizes[0]
     pixels = images.bytes
     self.classes = classes.bytes

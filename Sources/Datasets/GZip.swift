@@ -2,22 +2,22 @@ import CZlib
 import Files
 import Foundation
 
-/// Reads gzip files by zlib.
+/// Reads gzip files with zlib.
 enum GZip {
-  /// The content of a file: that of all its members, one after the other (RFC 1952).
+  /// The content of a file: of all its members, concatenated (RFC 1952).
   ///
   /// - Parameters:
-  ///   - bound: how many bytes the content may have, by what has been read of it so far; nil where
-  ///     more must be read to say so. What is beyond is not unpacked.
-  ///   - piece: the most bytes that zlib is given or gives at once.
-  /// - Throws: `DatasetError` where the file is missing, cut short, damaged (its checksums are
-  ///   tested), followed by anything but zeros, or unpacks to more than `bound`; `FileError.unreadable`;
+  ///   - bound: the limit of the content's bytes, from the bytes decompressed so far; nil where
+  ///     more bytes are needed to know it. Decompression stops at the limit.
+  ///   - piece: the most bytes in one call of zlib.
+  /// - Throws: `DatasetError` where the file is missing, truncated, damaged (checksums are
+  ///   verified), followed by anything but zeros, or longer than `bound`; `FileError.unreadable`;
   ///   what `bound` throws.
   static func contents(
     of path: String, package: String? = nil, piece: Int = 1 << 20,
     bound: ([UInt8]) throws -> Int?
   ) throws -> [UInt8] {
-    // A file that is there and may not be read is not missing.
+    // A file that exists and is not readable is not missing.
     if access(path, F_OK) != 0, errno == ENOENT {
       throw DatasetError.missing(path: path, package: package)
     }
@@ -28,7 +28,7 @@ enum GZip {
   }
 }
 
-/// The unpacking of one file.
+/// The decompression of one file.
 private struct Inflation {
   private let input: UnsafeRawBufferPointer
   private let path: String
@@ -63,7 +63,7 @@ private struct Inflation {
   ) throws {
     var status = Z_OK
     while status == Z_OK {
-      // zlib counts in 32 bits: it is given a piece at a time.
+      // zlib counts in 32 bits, so input is passed in pieces.
       let given = min(piece, input.count - place)
       stream.next_in = UnsafeMutablePointer(
         mutating: input.baseAddress.map { ($0 + place).assumingMemoryBound(to: UInt8.self) })
@@ -78,18 +78,18 @@ private struct Inflation {
       output += chunk[..<made]
       if limit == nil { limit = try bound(output) }
       if let limit, output.count > limit {
-        throw fail("it unpacks to more than the \(limit) bytes that its content should have")
+        throw fail("it decompresses to more than the \(limit) bytes that its content should have")
       }
     }
     switch status {
     case Z_STREAM_END: return
     case Z_BUF_ERROR: throw fail("it ends after \(input.count) bytes, too early")
-    case Z_NEED_DICT: throw fail("it needs a dictionary, which the format does not know")
+    case Z_NEED_DICT: throw fail("it needs a dictionary, which the format does not have")
     default: throw fail(stream.msg.map { String(cString: $0) } ?? "zlib's error \(status)")
     }
   }
 
-  /// Whether another member follows; zeros that fill up the file's last block are allowed.
+  /// Whether another member follows; trailing zeros that pad the file are allowed.
   private func isFollowed() throws -> Bool {
     let rest = input[place...]
     if rest.starts(with: [0x1F, 0x8B]) { return true }

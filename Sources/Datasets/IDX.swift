@@ -1,4 +1,4 @@
-/// An array of bytes in the IDX format of the MNIST family: a type, the sizes, the elements.
+/// An array of bytes in the IDX format of MNIST: a type, the sizes, the elements.
 struct IDX: Equatable {
   /// The size of each axis.
   let sizes: [Int]
@@ -16,7 +16,7 @@ struct IDX: Equatable {
   /// - Throws: `DatasetError`, `FileError.unreadable`.
   init(gzip path: String, rank: Int, package: String? = nil) throws {
     let content = try GZip.contents(of: path, package: package) { content in
-      // A short file is reported once it is known to be one.
+      // Truncated files are reported later.
       let count = Self.headerCount(rank)
       guard content.count >= count else { return nil }
       return count + (try Self.sizes(content, rank: rank, path: path).count)
@@ -28,8 +28,8 @@ struct IDX: Equatable {
   ///
   /// - Parameters:
   ///   - rank: the number of axes that the array must have.
-  ///   - path: what messages call the file.
-  /// - Throws: `DatasetError.damagedIDX` for anything but a whole array of bytes.
+  ///   - path: the file's path in messages.
+  /// - Throws: `DatasetError.damagedIDX` for anything but a complete array of bytes.
   init(_ content: [UInt8], rank: Int, path: String) throws(DatasetError) {
     let count: Int
     (sizes, count) = try Self.sizes(content, rank: rank, path: path)
@@ -44,14 +44,14 @@ struct IDX: Equatable {
 
   private static func headerCount(_ rank: Int) -> Int { 4 + 4 * rank }
 
-  /// The sizes that a file begins with, and how many elements they make.
+  /// The sizes in the header, and the number of elements.
   private static func sizes(
     _ content: [UInt8], rank: Int, path: String
   ) throws(DatasetError) -> (sizes: [Int], count: Int) {
     func fail(_ reason: String) -> DatasetError { .damagedIDX(path: path, reason: reason) }
     guard content.count >= 4 else { throw fail("it has \(content.count) bytes") }
     guard content[0] == 0, content[1] == 0, content[2] == 8 else {
-      throw fail("it does not begin with the mark of an array of bytes")
+      throw fail("it does not begin with the magic number of an array of bytes")
     }
     guard Int(content[3]) == rank else {
       throw fail("its array has \(content[3]) axes, \(rank) are expected")

@@ -1,29 +1,29 @@
 import Foundation
 
-/// Endless sets of points in the plane, on which methods can be compared in minutes.
+/// Distributions of points in the plane, on which methods can be compared in minutes.
 ///
-/// Each has about the mean 0 and a standard deviation of 1 in both directions.
+/// Each has a mean of about 0 and a standard deviation of about 1 in both directions.
 public enum Points: String, Codable, CaseIterable, Sendable {
   /// Eight narrow normal distributions on a circle.
   case eightGaussians = "eight-gaussians"
-  /// Two half circles, one in the other's opening.
+  /// Two interleaved half circles.
   case moons
-  /// The dark squares of a board of 4 × 4.
+  /// The dark squares of a 4 × 4 board.
   case checkerboard
   /// Two arms around the middle.
   case spiral
-  /// A rolled-up sheet from its side.
+  /// A rolled-up sheet seen from the side.
   case swissRoll = "swiss-roll"
 
-  /// Some of the set's points: the same seed and number give the same ones.
+  /// Random points of the distribution: the same seed and number give the same points.
   ///
   /// - Parameters:
-  ///   - count: how many.
-  ///   - number: the number of the batch among those of the seed.
+  ///   - count: the number of points.
+  ///   - number: the number of the batch with this seed.
   /// - Returns: x and y of each point.
   public func sample(_ count: Int, seed: UInt64, number: Int = 0) -> [Float] {
     var random = SplitMix64(seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(bitPattern: Int64(number)))
-    // The first words of neighbouring seeds are put far apart.
+    // Decorrelates neighboring seeds.
     random = SplitMix64(random.next())
     return (0..<count).flatMap { _ -> [Float] in
       let point = self.point(&random)

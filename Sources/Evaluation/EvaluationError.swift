@@ -2,11 +2,11 @@ import Tensors
 
 /// What can go wrong while samples are measured, besides the errors of files and the plugin.
 public enum EvaluationError: Error, Equatable, CustomStringConvertible {
-  /// Images have another shape than the classifier takes.
+  /// Images do not have the shape that the classifier takes.
   case otherShape(source: String, found: Shape, classifier: String, expected: Shape)
-  /// A class of the data is none of the classifier's.
+  /// A class of the data is not known to the classifier.
   case otherClasses(classifier: String, classes: Int, found: Int)
-  /// A network knows fewer classes than the classifier that is to judge its samples.
+  /// A network has fewer classes than the classifier that evaluates its samples.
   case fewerClasses(path: String, found: Int, classifier: String, expected: Int)
   /// A set has too few pictures for a covariance.
   case tooFew(source: String, found: Int)
@@ -14,7 +14,7 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   case featuresConstant(classifier: String)
   /// The classifier's features of finite images are NaN or infinite.
   case featuresNotFinite(classifier: String)
-  /// The eigenvalues of a covariance were not found.
+  /// The eigenvalues of a covariance could not be computed.
   case noEigenvalues(status: Int)
 
   /// What was found, what was expected and what to do.
@@ -22,26 +22,26 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .otherShape(let source, let found, let classifier, let expected):
       "The samples of \(source) are \(found); the classifier \(classifier) takes images of "
-        + "\(expected). Evaluate a network that makes such images, or name a classifier of its own "
-        + "images with --classifier."
+        + "\(expected). Evaluate a network that makes such images, or name a classifier for its images "
+        + "with --classifier."
     case .otherClasses(let classifier, let classes, let found):
-      "The data has the class \(found); the classifier \(classifier) knows the classes 0 to "
-        + "\(classes - 1). Name a classifier of all classes with --classifier."
+      "The data has the class \(found); the classifier \(classifier) has the classes 0 to "
+        + "\(classes - 1). Name a classifier with all classes with --classifier."
     case .fewerClasses(let path, let found, let classifier, let expected):
-      "The network \(path) knows \(found) classes and the classifier \(classifier) \(expected). "
-        + "Name a classifier of the network's classes with --classifier."
+      "The network \(path) has \(found) classes and the classifier \(classifier) \(expected). "
+        + "Name a classifier with the network's classes with --classifier."
     case .tooFew(let source, let found):
       "\(source) has \(found) picture\(found == 1 ? "" : "s"); at least \(Evaluator.samples.lowerBound) are "
         + "needed to measure a distance. Name a larger set."
     case .featuresConstant(let classifier):
-      "The features that the classifier \(classifier) computes are the same for all real pictures, so "
-        + "that they tell nothing: its weights are damaged, or the pictures are all equal. Train it "
-        + "again, or name another one with --classifier."
+      "The features that the classifier \(classifier) computes are the same for all real pictures: "
+        + "its weights are damaged, or the pictures are all equal. Train it again, or name another one "
+        + "with --classifier."
     case .featuresNotFinite(let classifier):
       "The features that the classifier \(classifier) computes are not finite: its weights are "
         + "damaged. Train it again, or name another one with --classifier."
     case .noEigenvalues(let status):
-      "The eigenvalues of a covariance of features were not found (LAPACK's status \(status)), so "
+      "The eigenvalues of a covariance of features could not be computed (LAPACK status \(status)), so "
         + "there is no Fréchet distance. Measure more samples, or use another classifier."
     }
   }

@@ -6,11 +6,11 @@ import Tensors
 import Pipelines
 import Runtime
 
-/// Measures sets of images by a classifier's eyes.
+/// Measures sets of images by the features and answers of a classifier.
 public struct Evaluator: Sendable {
-  /// How many images go through the classifier at once.
+  /// The number of images in a batch.
   public static let batch = 100
-  /// How many samples can be measured: a covariance needs two.
+  /// The numbers of samples that can be measured; a covariance needs two.
   public static let samples = 2...1_000_000
 
   private let engine: Engine
@@ -18,15 +18,15 @@ public struct Evaluator: Sendable {
   private let function: CompiledFunction
   private let width: Int
 
-  /// What is known of a set of images.
+  /// The measurement of a set of images.
   public struct Measurement: Sendable {
-    /// Their features' statistics.
+    /// The statistics of the features.
     public var features: FeatureStatistics
-    /// How many were taken for what they should be.
-    public var hits = 0
+    /// The number of images classified as the requested class.
+    public var correct = 0
 
-    /// The fraction of the images that were classified as what they should be.
-    public var accuracy: Double { Double(hits) / Double(features.count) }
+    /// The fraction classified as the requested class.
+    public var accuracy: Double { Double(correct) / Double(features.count) }
   }
 
   /// Loads a classifier's weights.
@@ -47,25 +47,25 @@ public struct Evaluator: Sendable {
     arguments["count"] = TensorType([], .int32)
     function = try engine.compile(arguments) { arguments in
       let network = Scope.bind(arguments.group("weights")) { Classifier($0, config) }
-      // What a file of 8-bit pixels can hold is what is measured.
+      // Images are measured as 8-bit pixels.
       let pixels = ((arguments["images"]!.clamped(-1...1) + 1) * 127.5).rounded() / 127.5 - 1
       let (features, logits) = network(pixels)
       let counted = Tensor.iota([count], axis: 0, .int32).less(arguments["count"]!)
       let exact = features.cast(to: .float64)
       let kept = counted.expanded([1]).select(exact, exact.zerosLike)
-      let hits = logits.argmax().equal(arguments["classes"]!).cast(to: .int32)
+      let correct = logits.argmax().equal(arguments["classes"]!).cast(to: .int32)
       return Named([
         ("sum", kept.sum([0])), ("products", kept.dot(kept, contracting: ([0], [0]))),
-        ("hits", counted.select(hits, hits.zerosLike).sum()),
+        ("correct", counted.select(correct, correct.zerosLike).sum()),
       ])
     }
   }
 
-  /// A batch of images to be measured.
+  /// A batch of images to measure.
   public struct Batch {
     /// The images `[batch, …]` within ±1.
     public let images: ShardedArray
-    /// The images' classes, as many as a batch has.
+    /// The requested classes of the images.
     public let classes: [Int32]
 
     /// Makes a batch.
@@ -75,36 +75,36 @@ public struct Evaluator: Sendable {
     }
   }
 
-  /// Measures growing sets of images in batches of `batch`, each the first part of the next.
+  /// Measures nested sets of images in batches of `batch`: each set starts with the smaller ones.
   ///
   /// - Parameters:
-  ///   - counts: how many images, 2 or more each.
-  ///   - make: for the number of a batch its images and their classes; what lies beyond the largest set is
-  ///     not looked at.
-  /// - Returns: what is known of each set.
-  /// - Throws: `EvaluationError.otherClasses` for classes that the classifier does not know,
+  ///   - counts: the sizes of the sets, 2 or more each.
+  ///   - make: the images and classes of a batch, by its number; those beyond the largest set are
+  ///     ignored.
+  /// - Returns: the measurement of each set.
+  /// - Throws: `EvaluationError.otherClasses` for classes that the classifier does not have,
   ///   `featuresNotFinite`, and what `make` throws.
   public func measure(
     _ counts: [Int], _ make: (Int) throws -> Batch
   ) throws -> [Measurement] {
     precondition(counts.allSatisfy { $0 > 1 }, "\(counts) images cannot be measured")
-    var whole = Measurement(features: FeatureStatistics(width: width))
+    var full = Measurement(features: FeatureStatistics(width: width))
     var measured: [Int: Measurement] = [:]
     let largest = counts.max() ?? 0
     for number in 0..<(largest + Self.batch - 1) / Self.batch {
       let range = number * Self.batch..<(number + 1) * Self.batch
       let batch = try make(number)
       for count in Set(counts) where range.lowerBound < count && count <= range.upperBound {
-        measured[count] = try adding(batch, count: count - range.lowerBound, to: whole)
+        measured[count] = try adding(batch, count: count - range.lowerBound, to: full)
       }
-      whole =
+      full =
         try measured[range.upperBound]
-        ?? (largest > range.upperBound ? adding(batch, count: Self.batch, to: whole) : whole)
+        ?? (largest > range.upperBound ? adding(batch, count: Self.batch, to: full) : full)
     }
     return counts.map { measured[$0]! }
   }
 
-  /// A measurement with the first images of a batch.
+  /// A measurement extended by the first images of a batch.
   private func adding(
     _ batch: Batch, count: Int, to measurement: Measurement
   ) throws -> Measurement {
@@ -125,22 +125,22 @@ public struct Evaluator: Sendable {
     }
     var result = measurement
     result.features.add(count: count, sum: sum, products: products)
-    result.hits += Int(try results["hits"]!.array(of: Int32.self)[0])
+    result.correct += Int(try results["correct"]!.array(of: Int32.self)[0])
     return result
   }
 
-  /// Measures the first real pictures of a set.
+  /// Measures the first pictures of a set of real ones.
   ///
-  /// - Throws: `EvaluationError.otherShape` where the classifier takes others, `tooFew`, and
+  /// - Throws: `EvaluationError.otherShape` where the classifier takes other images, `tooFew`, and
   ///   `featuresConstant`.
   public func measure(_ set: FashionMNIST, counts: [Int]) throws -> [Measurement] {
-    let name = "The set of \(set.part == .test ? "test" : "training") pictures"
+    let name = "The set of \(set.split == .test ? "test" : "training") pictures"
     try checkShape([set.size, set.size, 1], of: name)
     guard set.count >= Self.samples.lowerBound else {
       throw EvaluationError.tooFew(source: name, found: set.count)
     }
     let measured = try measure(counts) { number in
-      // The last batch is filled up with the set's last picture, which is not counted.
+      // The last batch is padded with the set's last picture, which is not counted.
       let indices = (number * Self.batch..<(number + 1) * Self.batch).map { min($0, set.count - 1) }
       let images = try engine.array(
         set.images(indices), shape: [Self.batch, set.size, set.size, 1])
@@ -152,15 +152,15 @@ public struct Evaluator: Sendable {
     return measured
   }
 
-  /// Checks that a network's samples are what the classifier takes.
+  /// Checks that the classifier can evaluate a network's samples.
   ///
-  /// - Throws: `EvaluationError.otherShape`, and `fewerClasses` where it knows fewer classes.
+  /// - Throws: `EvaluationError.otherShape`, and `fewerClasses` where it has fewer classes.
   public func check(_ file: ModelFile) throws { try check(file.model, file.path) }
 
-  /// Checks that a model's samples are what the classifier takes.
+  /// Checks that the classifier can evaluate a model's samples.
   ///
-  /// - Parameter name: what messages call the model.
-  /// - Throws: `EvaluationError.otherShape`, and `fewerClasses` where it knows fewer classes.
+  /// - Parameter name: the model's name in messages.
+  /// - Throws: `EvaluationError.otherShape`, and `fewerClasses` where it has fewer classes.
   public func check(_ model: ModelConfig, _ name: String) throws {
     try checkShape(model.sampleShape(), of: name)
     guard model.classes >= classifier.model.classes else {
@@ -178,7 +178,7 @@ public struct Evaluator: Sendable {
     }
   }
 
-  /// The classes of a batch of generated images: equally many of each.
+  /// The classes to request for a batch of generated images, equally many of each.
   public var classes: [Int32] {
     let classes = classifier.model.classes
     return (0..<Self.batch).map { Int32($0 % classes) }

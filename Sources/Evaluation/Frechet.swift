@@ -1,26 +1,26 @@
 import CLAPACKE
 
-/// Mean and covariance of a set of feature vectors.
+/// The mean and covariance of a set of feature vectors.
 public struct FeatureStatistics: Sendable, Equatable {
   /// The number of vectors.
   public private(set) var count = 0
   /// The number of features.
   public let width: Int
   private var sum: [Double]
-  /// Sums of products, row-major.
+  /// The sum of outer products, row-major.
   private var products: [Double]
 
-  /// Makes statistics of no vectors.
+  /// Makes the statistics of an empty set.
   public init(width: Int) {
     self.width = width
     sum = [Double](repeating: 0, count: width)
     products = [Double](repeating: 0, count: width * width)
   }
 
-  /// Adds vectors by their sums.
+  /// Adds vectors, given by their sums.
   ///
   /// - Parameters:
-  ///   - count: how many vectors.
+  ///   - count: the number of vectors.
   ///   - sum: their sum `[width]`.
   ///   - products: the sum of their outer products `[width, width]`.
   public mutating func add(count: Int, sum: [Double], products: [Double]) {
@@ -53,17 +53,17 @@ public struct FeatureStatistics: Sendable, Equatable {
     return (0..<width).contains { covariance[$0 * width + $0] > 1e-12 * mean[$0] * mean[$0] }
   }
 
-  /// The Fréchet distance to other statistics, if both were of normal distributions:
+  /// The Fréchet distance between the normal distributions with these statistics:
   /// `|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2·(Σ₁Σ₂)^½)` (Heusel and others, 2017).
   ///
-  /// It falls with the number of vectors: compare distances of equal counts only.
+  /// It decreases with the number of vectors: compare only distances of equal counts.
   ///
   /// - Throws: `EvaluationError.noEigenvalues`.
   public func distance(to other: FeatureStatistics) throws(EvaluationError) -> Double {
     precondition(width == other.width, "distances are between equally wide features")
     let shift = zip(mean, other.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     let (a, b) = (covariance, other.covariance)
-    // tr((AB)^½) = tr((√A·B·√A)^½), and the latter product is symmetric.
+    // tr((AB)^½) = tr((√A·B·√A)^½), whose matrix is symmetric.
     let (values, vectors) = try eigen(a)
     let roots = values.map { max(0, $0).squareRoot() }
     var root = [Double](repeating: 0, count: width * width)

@@ -1,25 +1,27 @@
-/// The fraction of generated points lies where real ones do: precision in the sense of
-/// Kynkäänniemi and others, "Improved precision and recall metric", 2019, with one radius for all.
+/// The fraction of generated points that are near real ones: precision in the sense of Kynkäänniemi
+/// and others, "Improved precision and recall metric", 2019, with one radius for all points.
 ///
-/// The sliced Wasserstein distance hardly sees points between the arms of a spiral; this does.
+/// It detects points between the arms of a spiral, to which the sliced Wasserstein distance is
+/// nearly insensitive.
 public struct PointPrecision: Sendable {
   private let real: [Float]
   private let radius: Float
 
-  /// Takes real points; the radius is what 99 of 100 other real points have to their nearest one.
+  /// Makes the metric; the radius is the 99th percentile of the distances of other real points to
+  /// the nearest real point.
   public init(real: [Float], others: [Float]) {
     self.real = real
     let distances = Self.squares(others, real).sorted()
     radius = distances.isEmpty ? 0 : distances[distances.count * 99 / 100]
   }
 
-  /// The fraction of points, x and y of each, that lies within the radius of a real one.
+  /// The fraction of points, x and y of each, within the radius of a real one.
   public func callAsFunction(_ points: [Float]) -> Double {
     let near = Self.squares(points, real).count { $0 <= radius }
     return Double(near) / Double(max(1, points.count / 2))
   }
 
-  /// The squared distance of each point to the nearest of others.
+  /// The squared distance of each point to the nearest of the others.
   private static func squares(_ points: [Float], _ others: [Float]) -> [Float] {
     others.withUnsafeBufferPointer { others in
       stride(from: 0, to: points.count, by: 2).map { i in

@@ -5,23 +5,23 @@ import Pipelines
 import Runtime
 import Tensors
 
-/// What was measured of generators and of real pictures, as a table and as JSON.
+/// The measurements of generators and real pictures, as a table and as JSON.
 public struct Report: Codable, Equatable, Sendable {
   /// One measured set of pictures.
   public struct Row: Codable, Equatable, Sendable {
-    /// What made the pictures.
+    /// The source of the pictures.
     public var name: String
     /// The steps of the sampler, nil for real pictures.
     public var steps: Int?
-    /// The scale of guidance; each step takes two evaluations with it.
+    /// The guidance scale; each step takes two evaluations with it.
     public var guidance: Double?
-    /// How many pictures were measured; distances of other counts cannot be compared.
+    /// The number of pictures measured; distances of different numbers cannot be compared.
     public var samples: Int
     /// The Fréchet distance of the classifier's features to those of the test set.
     public var distance: Double
     /// The fraction of the pictures classified as the requested class.
     public var accuracy: Double
-    /// The seconds that making one picture took, nil for real pictures.
+    /// The seconds to generate one picture, nil for real pictures.
     public var secondsPerImage: Double?
 
     /// Makes a row.
@@ -41,7 +41,7 @@ public struct Report: Codable, Equatable, Sendable {
 
   /// The rows in order.
   public var rows: [Row]
-  /// The hash of the weights' content that was measured, nil where there are several.
+  /// The content hash of the weights that were measured, nil where there are several.
   public var weights: String?
 
   /// Makes a report.
@@ -56,7 +56,7 @@ public struct Report: Codable, Equatable, Sendable {
       Report.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
   }
 
-  /// Checks that a file may be replaced by a report: that it is not there, is empty or is one.
+  /// Checks that a file may be replaced by a report: it is missing, empty or a report.
   ///
   /// - Throws: `FileError.otherKind` and `unwritable`.
   public static func checkReplaceable(_ path: String) throws {
@@ -97,12 +97,12 @@ extension Evaluator {
   /// Measures a network at a number of steps against real statistics.
   ///
   /// - Parameters:
-  ///   - guidance: the scale of guidance; nil for what the file of weights asks for.
-  ///   - samples: how many pictures; a row for each number, the smaller sets parts of the larger.
+  ///   - guidance: the guidance scale; nil for that of the weights' card.
+  ///   - samples: the numbers of pictures, each a row; the smaller sets are subsets of the larger.
   ///   - reference: the statistics of the test set.
   ///   - compute: the element type that the network computes in.
-  ///   - progress: told after every batch how many pictures have been made.
-  /// - Throws: `EvaluationError` where the classifier does not fit the network,
+  ///   - progress: called before every batch with the number of pictures made.
+  /// - Throws: `EvaluationError` where the classifier cannot evaluate the network,
   ///   `PipelineError.imagesNotFinite`, and the plugin's errors.
   public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
@@ -138,8 +138,8 @@ extension Evaluator {
 }
 
 extension ModelFile.Card {
-  /// The sampler for a number of steps: the published preset where the network knows target times,
-  /// else Euler steps along the flow.
+  /// The sampler for a number of steps: the published preset for networks that know target times,
+  /// otherwise Euler steps along the flow.
   public func sampler(_ steps: Int) -> SamplerSettings {
     anyStep ? .preset(steps) : .euler(steps)
   }

@@ -6,13 +6,13 @@ public enum SlicedWasserstein {
   /// The root of the mean, over evenly spaced directions, of the squared 2-Wasserstein distances
   /// between the sets' projections.
   ///
-  /// It falls with the number of points, so compare distances of equal counts only.
+  /// It decreases with the number of points: compare only distances of equal counts.
   ///
   /// - Parameters:
   ///   - a: x and y of each point.
-  ///   - b: as many points.
+  ///   - b: the same number of points.
   public static func distance(_ a: [Float], _ b: [Float], directions: Int = 128) -> Double {
-    precondition(a.count == b.count && a.count % 2 == 0, "the sets are of unequal counts")
+    precondition(a.count == b.count && a.count % 2 == 0, "the sets have different counts")
     let count = a.count / 2
     guard count > 0 else { return 0 }
     func projected(_ points: [Float], _ x: Float, _ y: Float) -> [Float] {

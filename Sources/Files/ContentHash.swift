@@ -1,11 +1,11 @@
 import CXXHash
 import Foundation
 
-/// The XXH3 128-bit hash of content, by which files and values are told apart; not for secrets.
+/// The XXH3 128-bit hash of content, to identify files and values; not cryptographic.
 public final class ContentHash {
   private let state: OpaquePointer
 
-  /// Makes the hash of nothing.
+  /// Makes the hash of empty content.
   public init() {
     guard let state = XXH3_createState() else { preconditionFailure("out of memory") }
     self.state = state
@@ -19,7 +19,7 @@ public final class ContentHash {
     XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
   }
 
-  /// Adds a text with its length, so that neighbouring texts cannot be confused.
+  /// Adds a text with its length, so that the boundaries of texts matter.
   public func add(_ text: String) {
     withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { add($0) }
     var text = text

@@ -1,16 +1,17 @@
 import Foundation
 
-/// The place that a path leads to once links are followed.
+/// Paths with symbolic links resolved.
 enum FilePath {
-  /// The folder that a path's last part lies in.
+  /// The parent folder of a path.
   static func folder(_ path: String) -> String {
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// A path whose last part is no symbolic link: that of the file, which need not be there yet.
+  /// The path of a file, with symbolic links of its last component resolved; the file need not
+  /// exist.
   ///
-  /// - Throws: `FileError.unwritable` where links lead in a circle or to a name that is not UTF-8.
+  /// - Throws: `FileError.unwritable` where links form a cycle or lead to a name that is not UTF-8.
   static func followingLinks(_ path: String) throws(FileError) -> String {
     var result = path
     for _ in 0..<40 {
@@ -28,12 +29,12 @@ enum FilePath {
   }
 }
 
-/// The file that a path leads to, by which two paths to one file are known.
+/// The identity of a file, to recognize different paths to the same file.
 struct FileIdentity: Hashable {
   private let device: UInt
   private let number: UInt
 
-  /// Finds a file, after links; nil where there is none.
+  /// Finds a file, following links; nil where there is none.
   init?(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
@@ -42,16 +43,14 @@ struct FileIdentity: Hashable {
   }
 }
 
-/// A path with its last part's symbolic links followed: the place of the file that is written or
-/// read, which need not be there yet.
+/// The path of a file, with symbolic links of its last component resolved; the file need not exist.
 ///
-/// - Throws: `FileError.unwritable` where links lead in a circle or to a name that is not UTF-8.
+/// - Throws: `FileError.unwritable` where links form a cycle or lead to a name that is not UTF-8.
 public func placeOfFile(_ path: String) throws(FileError) -> String {
   try FilePath.followingLinks(path)
 }
 
-/// Checks that a file that will be written is none of those that are read, whatever names and links
-/// lead to them. A file that is not there yet is none of them.
+/// Checks that an output file is none of the input files, including by other names and links.
 ///
 /// - Throws: `FileError.replacesInput`.
 public func checkOutput(_ output: String, replacesNoneOf inputs: [String]) throws(FileError) {

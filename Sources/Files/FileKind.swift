@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a file holds, as far as its bytes tell.
+/// The kind of a file, as far as its bytes tell.
 public enum FileKind: String, CaseIterable, Sendable {
   /// A PNG picture.
   case png
@@ -10,7 +10,7 @@ public enum FileKind: String, CaseIterable, Sendable {
   case json
   /// A JSON object on each line.
   case jsonLines
-  /// A compiled program of a cache.
+  /// A compiled program in a cache.
   case program
   /// Text in UTF-8, such as Markdown.
   case text
@@ -27,26 +27,26 @@ public enum FileKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// Checks that a file may be replaced by one of this kind: that it is not there, is empty or looks
-  /// like one.
+  /// Checks that a file may be replaced by one of this kind: it is missing, empty or of this kind.
   ///
-  /// - Throws: `FileError.otherKind`, and `unwritable` where it is no file or cannot be looked at.
+  /// - Throws: `FileError.otherKind`, and `unwritable` where it is not a regular file or cannot be
+  ///   read.
   public func checkReplaceable(_ path: String) throws(FileError) {
     var status = stat()
     guard stat(path, &status) == 0 else {
       if errno == ENOENT { return }
       throw .unwritable(path: path, reason: String(cString: strerror(errno)))
     }
-    // Renaming would put a file in the place of a device such as /dev/null.
+    // A rename would replace a device such as /dev/null.
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw .unwritable(path: path, reason: "it is no file")
+      throw .unwritable(path: path, reason: "it is not a regular file")
     }
     guard status.st_size > 0 else { return }
     let file: MappedFile
     do {
       file = try MappedFile(path)
     } catch .unreadable(_, let reason) {
-      throw .unwritable(path: path, reason: "what it holds cannot be read: \(reason)")
+      throw .unwritable(path: path, reason: "its content cannot be read: \(reason)")
     } catch {
       throw error
     }
@@ -58,19 +58,19 @@ public enum FileKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// Whether bytes look like a whole file of this kind.
+  /// Whether bytes look like a file of this kind.
   public func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
     switch self {
     case .png: bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
     case .safetensors: Self.beginsAsSafeTensors(bytes)
     case .json: Self.isJSON(bytes)
     case .jsonLines: Self.beginsAsJSONLines(bytes)
-    case .program: bytes.starts(with: Self.programMark)
+    case .program: bytes.starts(with: Self.programMagic)
     case .text: Self.isText(bytes)
     }
   }
 
-  /// The header's length, which is never beyond 100 MiB, and the header's first byte.
+  /// Checks the header's length, at most 100 MiB, and its first byte.
   private static func beginsAsSafeTensors(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.count > 8 && bytes[8] == UInt8(ascii: "{")
       && UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) <= 100 << 20
@@ -85,8 +85,8 @@ public enum FileKind: String, CaseIterable, Sendable {
     return (try? JSONSerialization.jsonObject(with: data)) != nil
   }
 
-  /// The first line must be an object, or where it is damaged any other one. It need not be valid: logs
-  /// may have `nan` in them, and the last line of a process that was killed is cut short.
+  /// Checks that a line looks like an object. It need not be valid: logs may contain `nan`, and the
+  /// last line of a killed process is truncated.
   private static func beginsAsJSONLines(_ bytes: UnsafeRawBufferPointer) -> Bool {
     func isObject(_ line: Slice<UnsafeRawBufferPointer>) -> Bool {
       line.first == UInt8(ascii: "{") && isText(UnsafeRawBufferPointer(rebasing: line))
@@ -103,8 +103,8 @@ public enum FileKind: String, CaseIterable, Sendable {
     !bytes.contains(0) && String(validating: bytes, as: UTF8.self) != nil
   }
 
-  /// What a compiled program begins with.
-  public static let programMark = Array("XLA program 1\n".utf8)
+  /// The magic bytes of a compiled program.
+  public static let programMagic = Array("XLA program 1\n".utf8)
 
   private static let blanks = Set(" \t\r\n".utf8)
 }

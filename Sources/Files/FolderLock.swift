@@ -1,19 +1,19 @@
 import Foundation
 
-/// The right to write to a folder, which one object of one process has at a time.
+/// An exclusive lock on a folder.
 ///
-/// It is an advisory lock on the folder's file `.lock`, which says who holds it. It ends with the
-/// process, however that ends, or with the last reference.
+/// It is an advisory lock on the file `.lock` in the folder, which names the holder. It is released
+/// with the last reference, or when the process ends for any reason.
 public final class FolderLock: Sendable {
-  /// Whether the folder is locked: false on a file system that has no locks.
+  /// Whether the lock is held: false on a file system without locks.
   public let isHeld: Bool
   private let path: String
   private let descriptor: Int32
 
-  /// Locks a folder that exists.
+  /// Locks an existing folder.
   ///
-  /// - Throws: `FileError.locked` with who holds it, `otherKind` where the folder's `.lock` is
-  ///   something else, `unwritable` where it cannot be made.
+  /// - Throws: `FileError.locked` with the holder, `otherKind` where `.lock` is something else,
+  ///   `unwritable` where it cannot be created.
   public init(_ folder: String) throws(FileError) {
     let path = folder.isEmpty ? ".lock" : "\(folder)/.lock"
     func fail() -> FileError {
@@ -21,7 +21,7 @@ public final class FolderLock: Sendable {
     }
     var (file, outcome) = (Int32(-1), FileLock.Outcome.busy)
     repeat {
-      // The file may be removed between the two calls: then there is another one.
+      // Repeats where the file was removed between the two calls.
       if file >= 0 { close(file) }
       file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
       guard file >= 0 else { throw fail() }
@@ -32,17 +32,17 @@ public final class FolderLock: Sendable {
     var status = stat()
     guard fstat(file, &status) == 0 else { throw fail() }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw .unwritable(path: path, reason: "it is no file")
+      throw .unwritable(path: path, reason: "it is not a regular file")
     }
     let holder = Self.holder(file)
     guard outcome != .busy else {
-      throw .locked(path: folder, holder: holder ?? "a process that does not say its name")
+      throw .locked(path: folder, holder: holder ?? "an unknown process")
     }
     guard status.st_size == 0 || holder != nil else {
       throw .otherKind(path: path, found: "something else", expected: "the lock of a folder")
     }
     if outcome == .taken {
-      let text = Self.mark + "\(getpid()) on host \(Self.host) since \(Self.now)\n"
+      let text = Self.prefix + "\(getpid()) on host \(Self.host) since \(Self.now)\n"
       guard ftruncate(file, 0) == 0, pwrite(file, text, text.utf8.count, 0) == text.utf8.count
       else { throw fail() }
     }
@@ -53,7 +53,7 @@ public final class FolderLock: Sendable {
   }
 
   deinit {
-    // Another process may have opened the file already: it notices that it has locked what is gone.
+    // A process that has opened the file meanwhile notices that it was removed.
     if isHeld {
       unlink(path)
       FileLock.release(descriptor)
@@ -61,14 +61,14 @@ public final class FolderLock: Sendable {
     close(descriptor)
   }
 
-  private static let mark = "process "
+  private static let prefix = "process "
 
-  /// The first line of a lock's file, nil where it is none of a lock.
+  /// The first line of a lock file, nil where it is not one.
   private static func holder(_ file: Int32) -> String? {
     var bytes = [UInt8](repeating: 0, count: 400)
     let count = pread(file, &bytes, bytes.count, 0)
     guard count > 0, let text = String(validating: bytes[..<count], as: UTF8.self),
-      text.hasPrefix(mark), !text.utf8.contains(0)
+      text.hasPrefix(prefix), !text.utf8.contains(0)
     else { return nil }
     return String(text.prefix { $0 != "\n" })
   }

@@ -1,9 +1,8 @@
 import Foundation
 
-/// The names of what lies in a folder, sorted.
+/// The names of the entries of a folder, sorted.
 ///
-/// Names that are not UTF-8 are left out: no text can stand for them, so that whoever used the
-/// nearest text would touch another file.
+/// Names that are not UTF-8 are omitted, because a string could not identify their files.
 ///
 /// - Throws: `FileError.unreadable`.
 public func namesInFolder(_ path: String) throws(FileError) -> [String] {

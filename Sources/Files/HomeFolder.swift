@@ -1,10 +1,10 @@
 import Foundation
 
-/// A path with the home folder that its `~` stands for, as shells read it.
+/// A path with a leading `~` expanded to a home folder, as in shells.
 ///
 /// `~` and `~/x` are in the folder of HOME, or of the user's entry where HOME is empty or not set;
-/// `~user/x` is in that user's. A `~` elsewhere, and the name of a user who is not known, are left
-/// as they are: files may have such names. `./~` names a file `~`.
+/// `~user/x` is in that user's home folder. A `~` elsewhere and the name of an unknown user are not
+/// expanded, because files may have such names; `./~` names a file `~`.
 public func expandedPath(_ path: String) -> String {
   expandedPath(path, environment: ProcessInfo.processInfo.environment)
 }
@@ -20,12 +20,12 @@ func expandedPath(_ path: String, environment: [String: String]) -> String {
     home = homeFolder(user: String(name))
   }
   guard let home, !home.isEmpty else { return path }
-  // The root as a home is no second slash before the rest.
+  // Avoids a double slash where the home folder is the root.
   return home.hasSuffix("/") && !rest.isEmpty ? String(home.dropLast()) + rest : home + rest
 }
 
-/// The home folder in the system's entry of a user, of the program's own for nil; nil where there is
-/// no such user.
+/// The home folder in the system's entry of a user, for nil of the current user; nil for an unknown
+/// user.
 private func homeFolder(user: String?) -> String? {
   var entry = passwd()
   var found: UnsafeMutablePointer<passwd>?

@@ -1,6 +1,6 @@
 import Foundation
 
-/// JSON with sorted keys: equal values give equal texts.
+/// JSON with sorted keys, so that equal values have equal texts.
 public enum JSONFile {
   /// A value as a line of text.
   public static func text(_ value: some Encodable) throws -> String {
@@ -9,10 +9,10 @@ public enum JSONFile {
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 
-  /// Writes a value to a file, whole or not at all.
+  /// Writes a value to a file, atomically.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else than JSON;
-  ///   a file that was there stays.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something other than
+  ///   JSON; an existing file is then kept.
   public static func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

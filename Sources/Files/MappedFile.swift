@@ -1,12 +1,12 @@
 import CFiles
 import Foundation
 
-/// A file in memory as the system maps it, read-only; unmapped with the last reference.
+/// A read-only memory-mapped file, unmapped with the last reference.
 ///
-/// Where another program cuts the file short meanwhile, reading what is gone ends the process with
-/// status 74 and a message that names the file.
+/// If another program truncates the file, reading the missing bytes ends the process with status 74
+/// and a message that names the file.
 ///
-/// Sendable: nothing changes after `init`, and the memory is only read.
+/// `@unchecked Sendable`: nothing changes after `init`, and the memory is only read.
 public final class MappedFile: @unchecked Sendable {
   /// The file's bytes.
   public let bytes: UnsafeRawBufferPointer
@@ -19,14 +19,14 @@ public final class MappedFile: @unchecked Sendable {
     func fail() -> FileError {
       .unreadable(path: path, reason: String(cString: strerror(errno)))
     }
-    // Without O_NONBLOCK a pipe would be waited for.
+    // Without O_NONBLOCK opening a pipe would block.
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw fail() }
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0 else { throw fail() }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw .unreadable(path: path, reason: "it is no file")
+      throw .unreadable(path: path, reason: "it is not a regular file")
     }
     guard status.st_size > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -48,14 +48,13 @@ public final class MappedFile: @unchecked Sendable {
     }
   }
 
-  /// Lets the system take the memory of some bytes back; they are read from the disk again when they
-  /// are looked at again.
-  public func release(_ part: UnsafeRawBufferPointer) {
+  /// Releases the memory of some bytes; they are read from disk again on the next access.
+  public func release(_ range: UnsafeRawBufferPointer) {
     let page = Int(getpagesize())
-    guard let start = part.baseAddress.map({ Int(bitPattern: $0) }) else { return }
-    // Pages that the part has to itself.
+    guard let start = range.baseAddress.map({ Int(bitPattern: $0) }) else { return }
+    // The pages that are completely within the range.
     let first = (start + page - 1) / page * page
-    let end = (start + part.count) / page * page
+    let end = (start + range.count) / page * page
     guard end > first, let address = UnsafeMutableRawPointer(bitPattern: first) else { return }
     madvise(address, end - first, MADV_DONTNEED)
   }

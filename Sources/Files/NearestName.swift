@@ -1,16 +1,16 @@
-/// The one of `names` that a person most likely meant by `word`, or nil where none is close.
+/// The name closest to `word`, or nil where none is close.
 ///
-/// Close is at most two slips (a letter more, less, changed, or two swapped), and a third of the
-/// word where that is more.
+/// Close means at most two edits (a letter inserted, deleted, replaced, or two swapped), or a third
+/// of the word if that is more.
 public func nearestName(to word: String, among names: [String]) -> String? {
-  let ranked = names.map { (name: $0, slips: slips(from: word, to: $0)) }
-  guard let best = ranked.min(by: { $0.slips < $1.slips }) else { return nil }
+  let ranked = names.map { (name: $0, edits: edits(from: word, to: $0)) }
+  guard let best = ranked.min(by: { $0.edits < $1.edits }) else { return nil }
   let longest = max(word.count, best.name.count)
-  return best.slips < longest && best.slips <= max(2, longest / 3) ? best.name : nil
+  return best.edits < longest && best.edits <= max(2, longest / 3) ? best.name : nil
 }
 
-/// The number of single slips that turn one word into another, letter case aside.
-func slips(from first: String, to second: String) -> Int {
+/// The number of edits between two words, ignoring case.
+func edits(from first: String, to second: String) -> Int {
   let a = Array(first.lowercased())
   let b = Array(second.lowercased())
   var beforeLast = [Int](repeating: 0, count: b.count + 1)

@@ -1,16 +1,17 @@
 import Foundation
 
-/// The recipes and weights that come with the program, found wherever it is started from.
+/// The recipes and weights that are installed with the program, independent of the working
+/// directory.
 ///
-/// A path that names a file is that file. Another relative one that begins with `Assets/` or
-/// `Recipes/`, and a recipe's name such as `compare/points`, are looked for in the shared folders:
-/// that of the variable `TWINFLOW_SHARE`, `../share/twinflow` beside the program's folder, and the
-/// project's root where the program lies in its build folder.
+/// The path of an existing file is used as it is. Other relative paths that begin with `Assets/` or
+/// `Recipes/`, and names of recipes such as `compare/points`, are searched for in the shared
+/// folders: that of the variable `TWINFLOW_SHARE`, `../share/twinflow` relative to the program's
+/// folder, and the project's root where the program is in its build folder.
 public struct SharedFiles: Sendable {
-  /// The folders that are looked in, in order; each holds `Recipes` and `Assets`.
+  /// The folders to search, in order; each holds `Recipes` and `Assets`.
   public let folders: [String]
 
-  /// Those of this process.
+  /// The shared files of this process.
   public static let standard = SharedFiles(
     environment: ProcessInfo.processInfo.environment,
     executable: Bundle.main.executableURL?.resolvingSymlinksInPath().path)
@@ -29,8 +30,8 @@ public struct SharedFiles: Sendable {
     self.folders = folders
   }
 
-  /// The place of an input file: as given where it exists or is no shared file's name, otherwise in
-  /// the first shared folder that has it.
+  /// The path of an input file: as given where it exists or is not the name of a shared file,
+  /// otherwise in the first shared folder that has it.
   ///
   /// - Throws: `FileError.notFound` for a shared file's name that is in none of the folders.
   public func path(_ name: String) throws(FileError) -> String {
@@ -38,9 +39,9 @@ public struct SharedFiles: Sendable {
     return try found(name, among: folders.map { "\($0)/\(name)" })
   }
 
-  /// The place of a recipe: as `path`, and for a relative name such as `fashion-mnist-demo` or
-  /// `compare/points.yaml` also that file in the folders of recipes. A folder of the name, such as
-  /// that of an earlier run, is no recipe.
+  /// The path of a recipe: as `path`, and for a relative name such as `fashion-mnist-demo` or
+  /// `compare/points.yaml` also that file in the folders of recipes. A folder of this name, such as
+  /// that of an earlier run, is ignored.
   ///
   /// - Throws: `FileError.notFound` for a relative name that is in none of the folders.
   public func recipe(_ name: String) throws(FileError) -> String {
@@ -57,9 +58,9 @@ public struct SharedFiles: Sendable {
 
   private func found(_ name: String, among candidates: [String]) throws(FileError) -> String {
     let manager = FileManager.default
-    // A name that the system cannot take is for the reader of the file to refuse.
+    // Invalid names are left to the reader of the file.
     if name.utf8.contains(0) || manager.fileExists(atPath: name) { return name }
-    // A file of weights may be several, beside an index of the name.
+    // Weights may be in several files with an index.
     let suffixes = ["", ".index.json"]
     for candidate in [name] + candidates {
       if suffixes.contains(where: { manager.fileExists(atPath: candidate + $0) }) {
@@ -70,7 +71,7 @@ public struct SharedFiles: Sendable {
     throw .notFound(name: name, places: ["\(here == "/" ? "" : here)/\(name)"] + candidates)
   }
 
-  /// The folder with `Package.swift` and `Assets` that a folder lies in.
+  /// The parent folder with `Package.swift` and `Assets`, nil where there is none.
   private static func root(above folder: String) -> String? {
     var folder = folder
     while folder != "/", folder.hasPrefix("/") {

@@ -1,11 +1,11 @@
 import Foundation
 
-/// A file that appears whole or not at all, also when the power fails: it is written beside its
-/// place, and takes it once all is on the disk.
+/// An atomically written file, also in a power failure: it is written to a temporary file in the
+/// same folder, which is renamed once it is on disk.
 ///
-/// A file that is replaced keeps its rights, and a symbolic link stays one: what it leads to is
-/// replaced. The temporary file is locked for as long as its writer lives; what writers that were
-/// killed have left in the folder goes with the next file that is written there.
+/// A replaced file keeps its permissions, and a symbolic link is kept: its target is replaced. The
+/// temporary file is locked as long as its writer lives; temporary files of killed writers are
+/// removed with the next file that is written to the folder.
 public final class StagedFile {
   private let path: String
   private let place: String
@@ -15,14 +15,14 @@ public final class StagedFile {
 
   /// Opens the temporary file.
   ///
-  /// - Parameter kind: what will be written; only a file of the same kind is replaced.
+  /// - Parameter kind: the kind of the file; only a file of the same kind is replaced.
   /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else.
   public init(_ path: String, as kind: FileKind) throws(FileError) {
     self.path = path
     self.kind = kind
     place = try FilePath.followingLinks(path)
     guard !place.isEmpty, !place.hasSuffix("/") else {
-      throw .unwritable(path: path, reason: "it names no file")
+      throw .unwritable(path: path, reason: "it does not name a file")
     }
     try kind.checkReplaceable(place)
     let folder = FilePath.folder(place)
@@ -34,9 +34,9 @@ public final class StagedFile {
     }
   }
 
-  /// Adds bytes.
+  /// Appends bytes.
   ///
-  /// - Throws: `FileError.unwritable`; the temporary file is then gone.
+  /// - Throws: `FileError.unwritable`; the temporary file is then removed.
   public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var done = 0
     while done < bytes.count {
@@ -50,29 +50,30 @@ public final class StagedFile {
     }
   }
 
-  /// Waits until all is on the disk; afterwards only `commit` is left.
+  /// Waits until all bytes are on disk; afterwards only `commit` may be called.
   ///
-  /// - Throws: `FileError.unwritable`; the temporary file is then gone.
+  /// - Throws: `FileError.unwritable`; the temporary file is then removed.
   public func finish() throws(FileError) {
     guard fsync(temporary.descriptor) == 0 else { throw failure() }
     isFinished = true
   }
 
-  /// Puts the finished file in its place.
+  /// Moves the finished file to its path.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where something else has come there meanwhile.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else
+  ///   meanwhile.
   public func commit() throws(FileError) {
-    precondition(isFinished, "a file is put in its place before it is finished")
+    precondition(isFinished, "a file is committed before it is finished")
     try kind.checkReplaceable(place)
     guard rename(temporary.path, place) == 0 else { throw failure() }
     temporary.isMoved()
     try Self.settle(FilePath.folder(place), for: path)
   }
 
-  /// Writes a file at once.
+  /// Writes a file, atomically.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else; a file
-  ///   that was there stays.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else; an
+  ///   existing file is then kept.
   public static func write(
     _ data: some ContiguousBytes, to path: String, as kind: FileKind
   ) throws {
@@ -82,14 +83,14 @@ public final class StagedFile {
     try file.commit()
   }
 
-  /// Deletes the temporary files that writers which are gone have left in a folder. Those of writers
-  /// that live, of this process and of others, stay, and so does everything else.
+  /// Deletes the temporary files of writers that no longer run. Those of running writers, of this
+  /// process and of others, are kept.
   public static func removeAbandoned(in folder: String) {
     TemporaryFile.removeAbandoned(in: folder)
   }
 
-  /// Waits until a folder's names are on the disk. File systems that cannot say so, and folders that
-  /// may be written but not read, are taken for done.
+  /// Waits until a folder's entries are on disk. File systems that do not support this, and folders
+  /// that are writable but not readable, are ignored.
   private static func settle(_ folder: String, for path: String) throws(FileError) {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

@@ -1,17 +1,17 @@
 import Foundation
 
-/// A file under a name of its own, `.twinflow-<16 hexadecimal digits>.partial`, that is locked for
-/// as long as it is open, and deleted unless it is moved elsewhere.
+/// A file with a unique name, `.twinflow-<16 hexadecimal digits>.partial`, that is locked while
+/// it is open, and deleted unless it is moved.
 final class TemporaryFile {
-  /// Why a file could not be made.
+  /// The reason why a file could not be created.
   struct Fault: Error { let reason: String }
 
   let path: String
   private(set) var descriptor: Int32
   private var isInPlace = true
 
-  /// Makes a file in a folder, with the rights of another one where that is there, else with those
-  /// of any new file.
+  /// Creates a file in a folder, with the permissions of another file if that exists, otherwise
+  /// with default permissions.
   init(in folder: String, like model: String) throws(Fault) {
     var status = stat()
     let isReplacing = stat(model, &status) == 0
@@ -24,7 +24,7 @@ final class TemporaryFile {
         if errno == EEXIST || errno == EINTR { continue }
         throw Fault(reason: String(cString: strerror(errno)))
       }
-      // Between the two calls another process may have taken the file for an abandoned one.
+      // Another process may have removed the file as an abandoned one between the two calls.
       guard FileLock.take(descriptor) != .busy, FileLock.isNamed(descriptor, at: path) else {
         close(descriptor)
         continue
@@ -42,24 +42,24 @@ final class TemporaryFile {
 
   deinit { discard() }
 
-  /// Says that the file has been moved to its place.
+  /// Records that the file was moved.
   func isMoved() {
     isInPlace = false
     discard()
   }
 
-  /// Closes the file, and deletes it where it still has its own name.
+  /// Closes the file, and deletes it unless it was moved.
   func discard() {
     guard descriptor >= 0 else { return }
     if isInPlace { unlink(path) }
-    // Last, because the lock goes with it. What was written has been waited for, or is not wanted.
+    // Last, because this releases the lock. Errors no longer matter here.
     FileLock.release(descriptor)
     close(descriptor)
     descriptor = -1
   }
 
-  /// Gives a file the owner, as far as this process may, and the mode of another one. Where it may
-  /// not, nobody gets rights through the file's own owner or group that the old one did not give.
+  /// Sets the owner, as far as permitted, and the mode of another file. If the owner cannot be set,
+  /// nobody gets permissions through the new owner or group that the old file did not give.
   private static func copyRights(_ status: stat, to descriptor: Int32) -> Bool {
     var mode = status.st_mode & 0o7777
     if fchown(descriptor, status.st_uid, status.st_gid) != 0 {
@@ -79,15 +79,15 @@ final class TemporaryFile {
     return String(repeating: "0", count: 16 - text.utf8.count) + text
   }
 
-  /// Whether a file's name is one that this type makes.
+  /// Whether a file name is one of this type's.
   static func isName(_ name: String) -> Bool {
     guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return false }
     let digits = name.utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count)
     return digits.count == 16 && digits.allSatisfy { "0123456789abcdef".utf8.contains($0) }
   }
 
-  /// Deletes the files whose writers are gone. What cannot be listed, opened or locked stays: it is
-  /// for a later time or another user, and whoever writes to the folder learns what is wrong with it.
+  /// Deletes the files whose writers no longer run. Files that cannot be listed, opened or locked
+  /// are left for a later time or another user.
   static func removeAbandoned(in folder: String) {
     for name in (try? namesInFolder(folder)) ?? [] where isName(name) {
       let path = "\(folder)/\(name)"
@@ -107,13 +107,13 @@ final class TemporaryFile {
 
 /// Advisory locks that end with the process, however it ends.
 enum FileLock {
-  /// What became of a wish for a lock.
+  /// The result of trying to lock a file.
   enum Outcome {
     /// The lock is held.
     case taken
-    /// Another one holds it.
+    /// Another holder has the lock.
     case busy
-    /// The file system has no locks.
+    /// The file system does not support locks.
     case unsupported
   }
 
@@ -129,18 +129,18 @@ enum FileLock {
     return .taken
   }
 
-  /// Gives a lock back at once: closing alone waits for a child that is just being started, which has
-  /// the descriptor until its own program begins.
+  /// Releases a lock. Closing alone would not release it while a child process that is just being
+  /// started still has the descriptor.
   static func release(_ descriptor: Int32) { flock(descriptor, LOCK_UN) }
 
-  /// Whether a path still names what a descriptor is open for.
+  /// Whether a path still names the open file of a descriptor.
   static func isNamed(_ descriptor: Int32, at path: String) -> Bool {
     var (mine, there) = (stat(), stat())
     return fstat(descriptor, &mine) == 0 && lstat(path, &there) == 0 && mine.st_nlink > 0
       && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino
   }
 
-  /// Whether a descriptor is open for a regular file.
+  /// Whether a descriptor is of a regular file.
   static func isRegular(_ descriptor: Int32) -> Bool {
     var status = stat()
     return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG

@@ -1,12 +1,12 @@
 import Tensors
 
-/// What a network is trained to do: from its evaluations on a batch to a loss.
+/// A training objective: the loss of a network on a batch.
 public protocol Objective: Sendable {
-  /// Draws everything random of a step on a batch.
+  /// Draws all random numbers of a step on a batch.
   ///
-  /// Whatever mixes rows of the batch happens here, so that afterwards a batch can be dealt out to
+  /// Everything that mixes rows of the batch happens here, so that the result can be divided into
   /// micro-batches.
-  func draw(_ batch: Samples, key: Key) -> DrawnBatch
+  func draw(_ batch: Batch, key: Key) -> DrawnBatch
 
   /// The loss of a batch with its draws, and metrics.
   func callAsFunction(_ networks: Networks, _ batch: DrawnBatch) -> Loss
@@ -14,80 +14,80 @@ public protocol Objective: Sendable {
   /// The same objective on one of `count` micro-batches, each of which has its share of every group of
   /// rows, so that the mean of their losses is the loss of the batch.
   ///
-  /// - Throws: `FlowError.indivisibleGroup` where a group cannot be shared equally.
+  /// - Throws: `FlowError.indivisibleGroup` where a group cannot be divided equally.
   func microBatch(of count: Int) throws -> any Objective
 
-  /// The groups of rows that a batch consists of, one after the other.
+  /// The sizes of the consecutive groups of rows in a batch.
   var rowGroups: [Int] { get }
 
-  /// The groups of rows that a draw consists of, by its name.
+  /// The sizes of the consecutive groups of rows in a draw, by its name.
   func rowGroups(ofDraw name: String) -> [Int]
 
-  /// The network that targets come from.
+  /// The network that computes targets.
   var target: TargetNetwork { get }
 
-  /// The networks beside the one that is trained to generate; none for most objectives.
+  /// The networks beside the generating one; none for most objectives.
   var auxiliaries: [Auxiliary] { get }
 
-  /// Every how many steps the network that generates is updated.
+  /// The number of steps between updates of the generating network.
   var interval: Int { get }
 }
 
 extension Objective {
-  /// Most objectives treat all draws as the batch.
+  /// By default the groups of the batch.
   public func rowGroups(ofDraw name: String) -> [Int] { rowGroups }
 
-  /// Most objectives have no target network of their own.
+  /// By default the live network.
   public var target: TargetNetwork { .live }
 
-  /// Most objectives need one network alone.
+  /// By default none.
   public var auxiliaries: [Auxiliary] { [] }
 
-  /// Most objectives update it in every step.
+  /// By default 1: an update in every step.
   public var interval: Int { 1 }
 
-  /// The loss of a batch with draws from a key.
-  public func callAsFunction(_ networks: Networks, _ batch: Samples, key: Key) -> Loss {
+  /// The loss of a batch, with draws from a key.
+  public func callAsFunction(_ networks: Networks, _ batch: Batch, key: Key) -> Loss {
     self(networks, draw(batch, key: key))
   }
 }
 
-/// A batch with everything random of a step.
+/// A batch with all random numbers of a step.
 public struct DrawnBatch {
   /// The batch.
-  public let samples: Samples
+  public let batch: Batch
   /// The draws by name, rows first.
   public let draws: Named<Tensor>
 
   /// Makes a batch with draws.
-  public init(_ samples: Samples, draws: Named<Tensor>) {
-    (self.samples, self.draws) = (samples, draws)
+  public init(_ batch: Batch, draws: Named<Tensor>) {
+    (self.batch, self.draws) = (batch, draws)
   }
 }
 
-/// A network of the same architecture that an objective holds beside the one that generates. It
-/// starts as a copy of that one, and has an optimiser state of its own.
+/// A network of the same architecture that an objective holds beside the generating one. It starts
+/// as a copy of that one and has its own optimizer state.
 public struct Auxiliary: Hashable, Sendable {
   /// Its name among the objective's networks.
   public let name: String
-  /// Every how many steps it is updated; nil for a frozen one.
+  /// The number of steps between its updates; nil for a frozen network.
   public let interval: Int?
   /// Its learning rate as a multiple of the recipe's.
-  public let rate: Double
+  public let learningRateFactor: Double
 
   /// Describes a network.
-  public init(_ name: String, interval: Int?, rate: Double = 1) {
+  public init(_ name: String, interval: Int?, learningRateFactor: Double = 1) {
     self.name = name
     self.interval = interval
-    self.rate = rate
+    self.learningRateFactor = learningRateFactor
   }
 }
 
-/// The bindings of one architecture that an objective evaluates.
+/// The networks that an objective evaluates, all bindings of one architecture.
 public struct Networks {
   /// The network that is trained.
   public let live: any VelocityModel
-  /// The target network: the average, the initial network or the live one; it gets no gradient.
+  /// The target network, without gradient: the average, the initial network or the live one.
   public let target: any VelocityModel
   /// The auxiliary networks by name.
   public let auxiliaries: [String: any VelocityModel]
@@ -103,13 +103,13 @@ public struct Networks {
   }
 }
 
-/// A batch as objectives see it.
-public struct Samples {
+/// The data and conditions of a batch.
+public struct Batch {
   /// The data `[batch, …]`.
   public let data: Tensor
-  /// What each sample is conditioned on, batch first.
+  /// The condition of each sample, batch first.
   public let condition: Named<Tensor>
-  /// The condition that says nothing, of the same shapes.
+  /// The empty condition for each sample, of the same shapes.
   public let unconditional: Named<Tensor>
 
   /// Makes a batch.
@@ -120,15 +120,15 @@ public struct Samples {
   }
 }
 
-/// A loss with what is worth knowing of it.
+/// A loss with metrics.
 public struct Loss {
-  /// The scalar that is minimised.
+  /// The scalar that is minimized.
   public let total: Tensor
-  /// The scalars that the auxiliary networks minimise, by their names.
+  /// The scalars that the auxiliary networks minimize, by their names.
   public let auxiliaries: Named<Tensor>
   /// Scalars to be logged, by name.
   public let metrics: Named<Tensor>
-  /// Values on the way, for tests: only those that are asked for are computed.
+  /// Intermediate values for tests; only those that are used are computed.
   public let details: Named<Tensor>
 
   /// Makes a loss.
@@ -143,7 +143,7 @@ public struct Loss {
   }
 }
 
-/// How far a prediction is from its target, one number a sample.
+/// The loss of a prediction against its target, one number per sample.
 public enum RegressionLoss: Hashable, Sendable {
   /// The mean square.
   case l2
@@ -151,7 +151,7 @@ public enum RegressionLoss: Hashable, Sendable {
   /// robust loss function", 2019. α = 2 is the mean square over c.
   case barron(alpha: Double = 1, c: Double = 1e-3)
 
-  /// The distances of `[batch, …]`, in f32 at least.
+  /// The losses of `[batch, …]`, in f32 or wider.
   public func callAsFunction(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     let square = (prediction.wide - target.wide).squared().meanPerSample()
     switch self {
@@ -166,7 +166,7 @@ public enum RegressionLoss: Hashable, Sendable {
 }
 
 extension Int {
-  /// The rows of one of `count` micro-batches that share these.
+  /// The rows of each of `count` micro-batches that divide these equally.
   ///
   /// - Throws: `FlowError.indivisibleGroup`.
   func shared(by count: Int) throws(FlowError) -> Int {

@@ -1,14 +1,14 @@
 import Tensors
 
-/// How a network is told of the target time.
+/// How a network receives the target time.
 public enum TimeConvention: String, Codable, Hashable, Sendable, CaseIterable {
-  /// By a second time beside the current one, for networks that have an embedder for it.
+  /// As a second time beside the current one, for networks that have an embedder for it.
   case pair
-  /// By one time, `t − tt/2`, for networks without: the published version for adapters. The pairs
-  /// (t, t) and (t/2, 0) look the same to the network.
+  /// Combined into one time, `t − tt/2`, for networks without one: the published version for
+  /// LoRA. The network cannot distinguish the pairs (t, t) and (t/2, 0).
   case middle
 
-  /// A network that is told in this way.
+  /// A network that receives times by this convention.
   public func applied(to network: any VelocityModel) -> any VelocityModel {
     self == .pair ? network : MiddleTimeModel(network: network)
   }

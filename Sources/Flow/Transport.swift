@@ -2,8 +2,9 @@ import Tensors
 
 /// A network that predicts the velocity of the linear flow between data and noise.
 ///
-/// `x_t = t·z + (1 − t)·x`: t = 1 is noise z, t = 0 is data x, and the velocity is `z − x`. Times lie
-/// in [−1, 1]; negative ones are the twin trajectory, on which the network learns its own fakes.
+/// `x_t = t·z + (1 − t)·x`: t = 1 is noise z, t = 0 is data x, and the velocity is `z − x`.
+/// Times are in [−1, 1]; negative times are the twin trajectory, on which the network learns its
+/// own fakes.
 public protocol VelocityModel {
   /// The predicted velocity, of `x`'s type.
   ///
@@ -11,24 +12,24 @@ public protocol VelocityModel {
   ///   - x: the noised samples `[batch, …]`.
   ///   - time: the signed current times `[batch]`.
   ///   - target: the signed target times `[batch]`.
-  ///   - condition: what each sample is conditioned on, batch first.
+  ///   - condition: the condition of each sample, batch first.
   func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Tensor
 }
 
-/// One evaluation of a network, with what its velocity says of both ends of the path.
+/// One evaluation of a network, with the ends of the path that its velocity implies.
 public struct Evaluation {
   /// The predicted velocity F.
   public let velocity: Tensor
-  /// The data that it points to, `x̂ = x_t − |t|·F`.
+  /// The predicted data, `x̂ = x_t − |t|·F`.
   public let data: Tensor
-  /// The noise that it comes from, `ẑ = x_t + (1 − |t|)·F`.
+  /// The predicted noise, `ẑ = x_t + (1 − |t|)·F`.
   public let noise: Tensor
 }
 
 extension VelocityModel {
-  /// Evaluates the network and both ends of its path.
+  /// Evaluates the network and predicts both ends of the path.
   public func evaluate(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Evaluation {
@@ -39,29 +40,29 @@ extension VelocityModel {
   }
 }
 
-/// The point of the path between data and noise at times `[batch]`, `t·z + (1 − t)·x`.
+/// The points of the paths between data and noise at times `[batch]`, `t·z + (1 − t)·x`.
 public func interpolate(data: Tensor, noise: Tensor, time: Tensor) -> Tensor {
   let t = time.expanded(toRank: data.rank).cast(to: data.dtype)
   return t * noise + (1 - t) * data
 }
 
 extension Tensor {
-  /// Rows of the first axis, those of ascending ranges one after the other.
+  /// Rows of the first axis, concatenated over ascending ranges.
   func rows(_ ranges: [Range<Int>]) -> Tensor {
     ranges.count == 1 ? self[ranges[0]] : .concatenate(ranges.map { self[$0] })
   }
 
   /// The tensor with the rows of ascending ranges replaced.
   func replacing(_ ranges: [Range<Int>], with rows: Tensor) -> Tensor {
-    var parts: [Tensor] = []
+    var pieces: [Tensor] = []
     var (place, taken) = (0, 0)
     for range in ranges where !range.isEmpty {
-      parts.append(self[place..<range.lowerBound])
-      parts.append(rows[taken..<taken + range.count])
+      pieces.append(self[place..<range.lowerBound])
+      pieces.append(rows[taken..<taken + range.count])
       (place, taken) = (range.upperBound, taken + range.count)
     }
-    parts.append(self[place..<shape[0]])
-    return .concatenate(parts.filter { $0.shape[0] > 0 })
+    pieces.append(self[place..<shape[0]])
+    return .concatenate(pieces.filter { $0.shape[0] > 0 })
   }
 }
 
@@ -69,7 +70,7 @@ extension Named<Tensor> {
   /// Rows of every tensor's first axis.
   public func rows(_ range: Range<Int>) -> Named { mapValues { $0[range] } }
 
-  /// Rows of every tensor's first axis, those of ascending ranges one after the other.
+  /// Rows of every tensor's first axis, concatenated over ascending ranges.
   func rows(_ ranges: [Range<Int>]) -> Named { mapValues { $0.rows(ranges) } }
 
   /// These rows followed by those of another collection of the same names.

@@ -1,21 +1,21 @@
 import Tensors
 
-/// The arrays that a case must have, checked before anything is traced with them.
+/// Checks of a case's arrays before anything is traced with them.
 extension GoldenCase {
-  /// The shape of one sample, and how many there are in a batch.
+  /// The shape of a sample, and the number of samples in a batch.
   struct BatchShape {
     let rows: Int
     let sample: [Int]
-    /// The width of the condition; 1 for the zeros that stand for none.
+    /// The width of the condition; 1 for the zeros that replace a missing one.
     let condition: Int
 
     /// The elements of a sample.
     var width: Int { sample.reduce(1, *) }
-    /// The shape of some samples.
+    /// The shape of a number of samples.
     func samples(_ rows: Int) -> [Int] { [rows] + sample }
   }
 
-  /// Looks an input up.
+  /// An input by its name.
   ///
   /// - Throws: `GoldenError.wrongCase` where it is missing.
   func input(_ name: String) throws -> HostArray {
@@ -25,7 +25,7 @@ extension GoldenCase {
     return array
   }
 
-  /// Checks an input's shape; nil sizes may be anything.
+  /// An input with a checked shape; nil sizes are not checked.
   ///
   /// - Throws: `GoldenError.wrongCase` where it is missing or of another shape.
   @discardableResult
@@ -41,9 +41,9 @@ extension GoldenCase {
     return array
   }
 
-  /// The samples and the condition of an input's batch.
+  /// The shape of the batch that an input holds.
   ///
-  /// - Throws: `GoldenError.wrongCase` where they are missing or do not fit together.
+  /// - Throws: `GoldenError.wrongCase` where samples or condition are missing or do not match.
   func batchShape(samples: String, condition: String) throws -> BatchShape {
     let shape = try input(samples).shape
     guard shape.count >= 2, shape.allSatisfy({ $0 > 0 }) else {
@@ -54,9 +54,9 @@ extension GoldenCase {
     return BatchShape(rows: shape[0], sample: Array(shape.dropFirst()), condition: width)
   }
 
-  /// Checks the weights of a network: three layers under a prefix.
+  /// Checks the weights of an MLP of three layers under a prefix.
   ///
-  /// - Parameter times: how many times it takes.
+  /// - Parameter times: the number of times that the network takes.
   /// - Throws: `GoldenError.wrongCase` where one is missing or of another shape.
   func checkNetwork(_ prefix: String, _ batch: BatchShape, times: Int) throws {
     var width = batch.width + times + batch.condition
@@ -68,10 +68,11 @@ extension GoldenCase {
     }
   }
 
-  /// Checks that each adapter fits its layer, and that the averaged ones are of the same shapes.
+  /// Checks that LoRA's factors match their layers, and that the averaged ones have the same
+  /// shapes.
   ///
   /// - Throws: `GoldenError.wrongCase` where one is missing or of another shape.
-  func checkAdapters() throws {
+  func checkLoRA() throws {
     for layer in ["fc1", "fc2"] {
       let (name, weight) = ("model.lora.\(layer)", try input("model.base.\(layer).weight").shape)
       for set in ["default", "old"] {
@@ -86,9 +87,10 @@ extension GoldenCase {
     }
   }
 
-  /// How the published code has split the batch: from masks of 0 and 1, each a run of rows.
+  /// The partition of the batch in the published code, from masks of 0 and 1, each of consecutive
+  /// rows.
   ///
-  /// - Throws: `GoldenError.wrongCase` where they are no such split.
+  /// - Throws: `GoldenError.wrongCase` where the masks are not a partition.
   func partition(of rows: Int) throws -> [Int] {
     var (start, counts) = (0, [Int]())
     for group in ["e2e", "mul", "any", "adv", "one"] {

@@ -1,24 +1,25 @@
 import Foundation
 import Tensors
 
-/// A case of the published code: settings, inputs with every random draw, and outputs.
+/// A test case computed by the published code: settings, inputs with every random draw, and
+/// outputs.
 ///
-/// A folder with `config.json`, `inputs.safetensors` and `expected.safetensors`.
+/// It is a folder with `config.json`, `inputs.safetensors` and `expected.safetensors`.
 public struct GoldenCase: Sendable {
   /// The folder's name.
   public let name: String
-  /// What the case is about.
+  /// The kind of the case.
   public let kind: Kind
   let path: String
   let config: Config
   let inputs: Named<HostArray>
   let expected: Named<HostArray>
 
-  /// What cases are about.
+  /// The kinds of cases.
   public enum Kind: String, Decodable, Sendable, CaseIterable {
     /// The objective for large models.
     case full
-    /// The objective for adapters.
+    /// The objective for LoRA.
     case lora
     /// The objective for small networks.
     case tutorial
@@ -32,7 +33,7 @@ public struct GoldenCase: Sendable {
     case textEncoder = "text_encoder"
   }
 
-  /// What `config.json` says.
+  /// The content of `config.json`.
   struct Config: Decodable, Sendable {
     let kind: String
     let model: Sizes?
@@ -51,7 +52,7 @@ public struct GoldenCase: Sendable {
     }
   }
 
-  /// The sizes of the case's network.
+  /// The sizes of the network.
   struct Sizes: Decodable, Sendable {
     let type: String?
     let dim: Int
@@ -63,7 +64,7 @@ public struct GoldenCase: Sendable {
 
   /// Opens a case.
   ///
-  /// - Returns: nil where the folder is a case of another kind.
+  /// - Returns: nil for a case of another kind.
   /// - Throws: `GoldenError` and the errors of files.
   public init?(folder path: String) throws {
     let json = path + "/config.json"
@@ -72,7 +73,7 @@ public struct GoldenCase: Sendable {
     }
     struct Header: Decodable { let kind: String? }
     guard let header = try? JSONDecoder().decode(Header.self, from: data) else {
-      throw GoldenError.wrongCase(path: json, reason: "it is no JSON object")
+      throw GoldenError.wrongCase(path: json, reason: "it is not a JSON object")
     }
     guard let kind = header.kind.flatMap(Kind.init) else { return nil }
     do {
@@ -90,9 +91,9 @@ public struct GoldenCase: Sendable {
     expected = try HostArray.read(path + "/expected.safetensors")
   }
 
-  /// Computes the case and compares every output that ours has.
+  /// Computes the case and compares every output that is implemented here.
   ///
-  /// - Throws: `GoldenError.wrongCase` for settings that are not known, and the plugin's errors.
+  /// - Throws: `GoldenError.wrongCase` for unknown settings, and the plugin's errors.
   public func check(on client: Client) throws -> [Comparison] {
     switch kind {
     case .full, .lora: try checkMethod(on: client)
@@ -107,17 +108,17 @@ public struct GoldenCase: Sendable {
   func fail(_ reason: String) -> GoldenError { .wrongCase(path: path, reason: reason) }
 }
 
-/// One output beside the published one.
+/// The comparison of an output with the published one.
 public struct Comparison: Sendable {
   /// The output's published name.
   public let name: String
-  /// The norm of the difference as a part of the published norm.
+  /// The norm of the difference relative to the published norm.
   public let relative: Double
-  /// The difference as a part of what is allowed; beyond 1 it is too large.
+  /// The difference relative to the tolerance; above 1 it is too large.
   public let share: Double
 
-  /// Compares arrays: all elements within `absolute`, or the norm of the difference within a part
-  /// of the expected norm.
+  /// Compares arrays: all elements within `absolute`, or the norm of the difference within
+  /// `relative` times the expected norm.
   init(
     _ name: String, _ actual: HostArray, _ expected: HostArray, absolute: Double = 0,
     relative limit: Double
@@ -134,24 +135,24 @@ public struct Comparison: Sendable {
       norm += Double(b) * Double(b)
       greatest = difference.isNaN ? .infinity : max(greatest, difference)
     }
-    let part = square == 0 ? 0 : (square / norm).squareRoot()
-    relative = part.isNaN ? .infinity : part
+    let ratio = square == 0 ? 0 : (square / norm).squareRoot()
+    relative = ratio.isNaN ? .infinity : ratio
     share = min(greatest == 0 ? 0 : greatest / absolute, relative / limit)
   }
 }
 
-/// What can be wrong with the folder of a case.
+/// What can be wrong with a case.
 public enum GoldenError: Error, Equatable, CustomStringConvertible {
-  /// A folder holds no case.
+  /// A folder does not contain a case.
   case noCase(path: String)
-  /// A case is not as it should be.
+  /// A case is invalid.
   case wrongCase(path: String, reason: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
     case .noCase(let path):
-      "\(path) holds no case: there is no config.json. Name the folder of a case, or one of cases."
+      "\(path) is not a case: it has no config.json. Name the folder of a case, or a folder of cases."
     case .wrongCase(let path, let reason): "\(path) cannot be checked: \(reason)."
     }
   }

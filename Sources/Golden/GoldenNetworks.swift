@@ -2,14 +2,14 @@ import Flow
 import Layers
 import Tensors
 
-/// The network of the cases: a three-layer perceptron of sample, times and condition.
-struct Perceptron: VelocityModel {
+/// The network of the cases: a three-layer MLP of sample, times and condition.
+struct MLP: VelocityModel {
   /// The names of its weights.
   static let names = (1...3).flatMap { ["fc\($0).bias", "fc\($0).weight"] }
 
   /// The weights, `[output, input]` and `[output]`, of three layers.
   let layers: [(weight: Tensor, bias: Tensor)]
-  /// Whether it takes the target time too.
+  /// Whether it takes the target time.
   let takesTarget: Bool
 
   init(_ weights: Named<Tensor>, takesTarget: Bool = true) {
@@ -32,11 +32,11 @@ struct Perceptron: VelocityModel {
 }
 
 extension Named<Tensor> {
-  /// The weights with adapters on the first two layers, `W + scale·B·A`.
-  func adapted(by adapters: Named<Tensor>, scale: Double) -> Named<Tensor> {
+  /// The weights with LoRA on the first two layers, `W + scale·B·A`.
+  func merged(with lora: Named<Tensor>, scale: Double) -> Named<Tensor> {
     var result = self
     for layer in ["fc1", "fc2"] {
-      guard let a = adapters["\(layer)_A"], let b = adapters["\(layer)_B"] else { continue }
+      guard let a = lora["\(layer)_A"], let b = lora["\(layer)_B"] else { continue }
       let change = b.dot(a, contracting: ([1], [0])) * scale
       result["\(layer).weight"] = self["\(layer).weight"]! + change
     }

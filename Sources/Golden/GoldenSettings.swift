@@ -1,7 +1,7 @@
 import Flow
 
 extension GoldenCase {
-  /// The settings of a training case, under the published names.
+  /// The settings of a training case, by their published names.
   struct Method: Decodable, Sendable {
     var estimateOrder = 2
     var enhancedRatio = 0.0
@@ -27,7 +27,7 @@ extension GoldenCase {
       let c: Double?
     }
 
-    /// Reads the settings; one that is not known is an error, for it would be ignored.
+    /// Reads the settings; unknown ones are errors.
     init(from decoder: any Decoder) throws {
       let keys = try decoder.container(keyedBy: Key.self)
       for key in keys.allKeys {
@@ -54,9 +54,9 @@ extension GoldenCase {
       }
     }
 
-    /// What no method can be told, nil where there is nothing.
+    /// The description of a setting that is out of range, nil where there is none.
     ///
-    /// - Parameter orders: those that the method has.
+    /// - Parameter orders: the orders that the method supports.
     func problem(orders: ClosedRange<Int>) -> String? {
       func outside(_ name: String, _ value: Double?, _ range: ClosedRange<Double>) -> String? {
         guard let value, !range.contains(value) else { return nil }
@@ -86,7 +86,7 @@ extension GoldenCase {
           debugDescription: "the setting \(key.stringValue) \(value) is not known"))
     }
 
-    /// The settings under our names.
+    /// The settings of the objective.
     var settings: TwinFlowSettings {
       var settings = TwinFlowSettings()
       settings.order = estimateOrder
@@ -106,7 +106,7 @@ extension GoldenCase {
     }
   }
 
-  /// One run of a sampler's case, under the published names.
+  /// One run of a sampler's case, by the published names.
   struct Run: Decodable, Sendable {
     let sampling_style: String
     let sampling_steps: Int
@@ -130,7 +130,7 @@ extension GoldenCase {
       }
     }
 
-    /// The settings under our names, nil for what no sampler has.
+    /// The settings of the sampler, nil where they are out of range.
     var settings: SamplerSettings? {
       let styles: [String: SamplerSettings.Style] = ["few": .few, "mul": .multi, "any": .any]
       guard let style = styles[sampling_style], (1...GoldenCase.mostSteps).contains(sampling_steps),
@@ -153,7 +153,7 @@ extension GoldenCase {
 }
 
 extension KeyedDecodingContainer {
-  /// As many numbers as there must be.
+  /// A list of a given number of numbers.
   fileprivate func numbers(_ count: Int, forKey key: Key) throws -> [Double] {
     let numbers = try decode([Double].self, forKey: key)
     guard numbers.count == count else {

@@ -2,7 +2,7 @@ import Runtime
 import Tensors
 import Weights
 
-/// A dense array on the host; f32 on the device.
+/// A dense f32 array on the host.
 struct HostArray: Sendable {
   let values: [Float]
   let shape: [Int]
@@ -22,7 +22,7 @@ struct HostArray: Sendable {
   /// The size of the first axis; 0 where there is none.
   var rowCount: Int { shape.first ?? 0 }
 
-  /// Rows of the first axis, those of several ranges one after the other.
+  /// Rows of the first axis, concatenated over ranges.
   func rows(_ ranges: [Range<Int>]) -> HostArray {
     let width = values.count / max(1, rowCount)
     let chosen = ranges.flatMap { values[$0.lowerBound * width..<$0.upperBound * width] }
@@ -32,7 +32,7 @@ struct HostArray: Sendable {
   /// One row of the first axis.
   func row(_ row: Int) -> HostArray { rows([row..<row + 1]) }
 
-  /// Every array of a file; booleans, whole numbers and f64 become f32.
+  /// Every array of a file; booleans, integers and f64 are converted to f32.
   ///
   /// - Throws: the errors of files, and `GoldenError.wrongCase` for other element types.
   static func read(_ path: String) throws -> Named<HostArray> {
@@ -68,10 +68,10 @@ struct HostProgram {
   private let client: Client
   private let weights: Named<ShardedArray>
 
-  /// Compiles a function of arrays like these; it runs once or twice, so the compiler takes little
-  /// care.
+  /// Compiles a function of arrays of the given types, with few optimizations, because it runs once
+  /// or twice.
   ///
-  /// - Parameter weights: further arguments, which are on the device already.
+  /// - Parameter weights: further arguments, which are already on the device.
   init(
     _ like: Named<HostArray>, weights: Named<ShardedArray> = Named(), on client: Client,
     _ body: (Named<Tensor>) throws -> Named<Tensor>
@@ -94,7 +94,7 @@ struct HostProgram {
 
   func callAsFunction(_ arguments: Named<HostArray>) throws -> Named<HostArray> {
     let buffers = try program.arguments.names.map { name in
-      if let weight = weights[name] { return weight.parts[0].buffer }
+      if let weight = weights[name] { return weight.shards[0].buffer }
       return try client.buffer(arguments[name]!.values, shape: arguments[name]!.shape)
     }
     let results = try executable.execute(buffers).map {

@@ -3,7 +3,7 @@ import Optimizers
 import Tensors
 
 extension GoldenCase {
-  /// The training steps of a case, one after the other, by gradient descent.
+  /// The training steps of a case, by gradient descent.
   struct Steps {
     private let golden: GoldenCase
     private let draws: [Draw]
@@ -12,14 +12,14 @@ extension GoldenCase {
     private let frozen: Named<HostArray>
     let averages: Bool
 
-    /// Compiles the step: the target network's average, the loss, its gradients, the update.
+    /// Compiles the step: the target network's average, the loss, its gradients and the update.
     init(
-      _ golden: GoldenCase, draws: [Draw], targetEMADecay rate: Double, on client: Client,
-      _ loss: (Networks, Samples, Named<Tensor>) -> Loss
+      _ golden: GoldenCase, draws: [Draw], targetEMADecay: Double, on client: Client,
+      _ loss: (Networks, Batch, Named<Tensor>) -> Loss
     ) throws {
       self.golden = golden
       self.draws = draws
-      averages = rate > 0 && rate < 1
+      averages = targetEMADecay > 0 && targetEMADecay < 1
       let (weights, average) = golden.trainable
       frozen =
         golden.kind == .lora ? golden.weights("model.base").prefixed("frozen") : Named()
@@ -32,7 +32,7 @@ extension GoldenCase {
       program = try HostProgram(given, on: client) { given in
         let weights = given.group("weights")
         var (average, decay) = (given.group("average"), given["decay"]!)
-        if case .average(let final) = TargetNetwork(emaDecay: rate) {
+        if case .average(let final) = TargetNetwork(emaDecay: targetEMADecay) {
           let next = RampedAverage(weights: average, decay: decay)
             .updated(with: weights, decay: final)
           (average, decay) = (next.weights, next.decay)
@@ -40,21 +40,21 @@ extension GoldenCase {
         let frozen = given.group("frozen")
         let live = bind(weights, frozen)
         let target =
-          switch rate {
+          switch targetEMADecay {
           case 0: live
-          // The initial network: adapters that are switched off, or the weights before training.
-          case 1 where golden.kind == .lora: Perceptron(frozen, takesTarget: false)
+          // The initial network: without LoRA, or with the weights before training.
+          case 1 where golden.kind == .lora: MLP(frozen, takesTarget: false)
           default: bind(average.stopGradient(), frozen)
           }
         let loss = loss(
           Networks(live: live, target: target),
-          Samples(
+          Batch(
             data: given["x"]!, condition: Named([("c", given["c0"]!)]),
             unconditional: Named([("c", (given["e0"] ?? given["c0"])!)])),
           given.group("draw"))
         let gradients = loss.total.gradients(for: weights)
         let next = SGD().update(
-          weights, gradients, Named(), rate: .constant(step, .float32),
+          weights, gradients, Named(), learningRate: .constant(step, .float32),
           step: .constant(0, .float32))
         var results = loss.details.prefixed("details")
         results["loss"] = loss.total
@@ -74,39 +74,39 @@ extension GoldenCase {
     }
   }
 
-  /// The weights that are trained and their average at the start.
+  /// The trained weights and their initial average.
   private var trainable: (weights: Named<HostArray>, average: Named<HostArray>) {
     guard kind == .lora else {
       let weights = weights("model")
       return (weights, inputs.group("ema").isEmpty ? weights : self.weights("ema"))
     }
-    func adapters(_ set: String) -> Named<HostArray> {
+    func lora(_ set: String) -> Named<HostArray> {
       let names = ["fc1_A", "fc1_B", "fc2_A", "fc2_B"]
       return Named(names.map { ($0, inputs["model.lora.\($0)_\(set)"]!) })
     }
-    return (adapters("default"), adapters("old"))
+    return (lora("default"), lora("old"))
   }
 
-  /// The weights of a network under a prefix, and no other arrays that stand there.
+  /// The weights of a network under a prefix, without other arrays there.
   private func weights(_ prefix: String) -> Named<HostArray> {
-    Named(Perceptron.names.map { ($0, inputs["\(prefix).\($0)"]!) })
+    Named(MLP.names.map { ($0, inputs["\(prefix).\($0)"]!) })
   }
 
-  /// How weights become a network.
+  /// The function that binds weights to a network.
   private var binding: (Named<Tensor>, Named<Tensor>) -> any VelocityModel {
-    guard kind == .lora else { return { weights, _ in Perceptron(weights) } }
+    guard kind == .lora else { return { weights, _ in MLP(weights) } }
     let scale = (config.model?.lora_alpha ?? 1) / Double(config.model?.lora_r ?? 1)
     return { weights, frozen in
-      Perceptron(frozen.adapted(by: weights, scale: scale), takesTarget: false)
+      MLP(frozen.merged(with: weights, scale: scale), takesTarget: false)
     }
   }
 
   /// A draw of a step, under its published name.
   struct Draw {
     let name: String
-    /// As published, or with one element a row where it is a time.
+    /// The published shape, or for times one element per row.
     let shape: [Int]
-    /// Whether the settings make any use of it; zeros stand for one that is not there.
+    /// Whether the settings use it; unused draws are replaced by zeros.
     let isUsed: Bool
 
     static func times(_ name: String, _ rows: Int, isUsed: Bool = true) -> Draw {
@@ -121,7 +121,7 @@ extension GoldenCase {
     }
   }
 
-  /// A step's samples and draws; a network without a condition gets 0, as published.
+  /// The samples and draws of a step; a missing condition is replaced by 0, as published.
   private func batch(_ step: Int, _ draws: [Draw]) -> Named<HostArray> {
     let given = inputs.group("step\(step)")
     var batch = Named<HostArray>()
@@ -140,17 +140,17 @@ extension GoldenCase {
     return batch
   }
 
-  /// Checks everything that the steps of a case are given.
+  /// Checks all inputs of a case's steps.
   ///
-  /// - Throws: `GoldenError.wrongCase` for what is missing, or of another shape.
+  /// - Throws: `GoldenError.wrongCase` for inputs that are missing or of another shape.
   private func checkInputs(_ batch: BatchShape, _ draws: [Draw], guided: Bool) throws {
     if kind == .lora {
       try checkNetwork("model.base", batch, times: 1)
-      try checkAdapters()
+      try checkLoRA()
     } else {
       try checkNetwork("model", batch, times: 2)
       if !inputs.group("ema").isEmpty {
-        for name in Perceptron.names {
+        for name in MLP.names {
           try input("ema.\(name)", shape: input("model.\(name)").shape)
         }
       }
@@ -167,7 +167,7 @@ extension GoldenCase {
       for draw in draws where draw.isUsed {
         let name = "step\(step).draw.\(draw.name)"
         let array = try input(name)
-        // Published times have an axis for each of a sample's.
+        // Published times have trailing axes of size 1.
         let axes = [Int](repeating: 1, count: batch.sample.count)
         let fits =
           array.shape == draw.shape || (draw.shape.count == 1 && array.shape == draw.shape + axes)
@@ -182,7 +182,7 @@ extension GoldenCase {
 
   /// The settings of a training case.
   ///
-  /// - Throws: `GoldenError.wrongCase` where there are none, or some that no method can have.
+  /// - Throws: `GoldenError.wrongCase` where they are missing or out of range.
   private func method() throws -> Method {
     guard let method = config.method else { throw fail("its config.json has no method") }
     if let problem = method.problem(orders: kind == .tutorial ? 1...16 : 0...16) {
@@ -197,7 +197,7 @@ extension GoldenCase {
     return method
   }
 
-  /// The comparisons of one step: what is asked for where the case has it.
+  /// The comparisons of one step, of those outputs that the case has.
   struct StepComparisons {
     let golden: GoldenCase
     let step: Int
@@ -208,13 +208,13 @@ extension GoldenCase {
       (self.golden, self.step, self.results) = (golden, step, results)
     }
 
-    /// Compares an output with the published one, in some of its rows.
+    /// Compares an output with the published one, in all or some of its rows.
     mutating func compare(
       _ name: String, _ actual: HostArray?, rows: [Range<Int>]? = nil, relative: Double = 1e-5
     ) {
       let name = "step\(step).\(name)"
       guard var wanted = golden.expected[name], var actual else { return }
-      // Where the sizes differ no row can be told from another, and the comparison fails as it is.
+      // Where the shapes differ, rows are not selected, and the comparison fails.
       if let rows, wanted.shape == actual.shape {
         (actual, wanted) = (actual.rows(rows), wanted.rows(rows))
       }
@@ -224,7 +224,7 @@ extension GoldenCase {
           relative: relative))
     }
 
-    /// Compares what all methods have: the loss, gradients, new weights, the average, its decay.
+    /// Compares the outputs of all methods: loss, gradients, new weights, average and decay.
     mutating func compareUpdate(averaged: Bool) {
       compare("loss", results["loss"])
       let isLora = golden.kind == .lora
@@ -285,7 +285,7 @@ extension GoldenCase {
       ] {
         step.compare(name, details[detail], relative: relative)
       }
-      // Targets of adversarial rows are not used, and kept as 0.
+      // The published targets of adversarial rows are unused.
       let real = partition.realRanges()
       step.compare("rcgm0.target_in", details["enhanced"], rows: real)
       step.compare("rcgm0.target_out", details["regression"], rows: real, relative: 2e-4)

@@ -5,7 +5,7 @@ import Tensors
 import Weights
 
 extension GoldenCase.Kind {
-  /// Whether the case is about a network with published weights, in the folder `model`.
+  /// Whether the case has a network with published weights, in the folder `model`.
   var isNetwork: Bool { [.transformer, .autoencoder, .textEncoder].contains(self) }
 }
 
@@ -25,14 +25,14 @@ extension GoldenCase {
   ///
   /// - Parameters:
   ///   - specs: the network's parameters.
-  ///   - names: their table for the names of arrays on disk.
-  ///   - ignored: arrays on disk that hold none of them.
+  ///   - names: the map from parameters to the names of arrays on disk.
+  ///   - ignored: arrays on disk that hold no parameter.
   ///   - inputs: the inputs that are used.
-  ///   - rows: of an output whose rows do not all count, those that do; all axes but the last are of
+  ///   - rows: the rows of an output that are compared, nil for all; all axes but the last are
   ///     rows.
   ///   - body: the outputs by name, from bound weights and inputs.
-  /// - Throws: `GoldenError.wrongCase` for weights that do not fit, and for expected outputs that the
-  ///   network does not have; and the plugin's errors.
+  /// - Throws: `GoldenError.wrongCase` for weights that do not match, and for expected outputs that
+  ///   the network does not have; and the plugin's errors.
   func compare(
     _ specs: Named<ParameterSpec>, names: ([String]) -> NameMap,
     ignoring ignored: (String) -> Bool = { _ in false }, inputs: Named<HostArray>,
@@ -52,7 +52,7 @@ extension GoldenCase {
     let results = try program(inputs.prefixed("inputs"))
     return try expected.pairs.map { name, wanted in
       guard let actual = results[name] else {
-        throw fail("its expected.safetensors has \(name), which is no output that is known")
+        throw fail("its expected.safetensors has \(name), which is not a known output")
       }
       guard actual.shape == wanted.shape else {
         throw fail("its expected \(name) is \(wanted.shape), and the network's is \(actual.shape)")
@@ -64,7 +64,7 @@ extension GoldenCase {
     }
   }
 
-  /// Names the case in what goes wrong with its files.
+  /// Adds the case to the errors of its files.
   private func naming<T>(_ body: () throws -> T) throws -> T {
     do {
       return try body()
@@ -76,7 +76,7 @@ extension GoldenCase {
 }
 
 extension HostArray {
-  /// Some of the rows that all axes but the last make up, nil for the whole.
+  /// Selected rows, where all axes but the last are rows; all of them for nil.
   fileprivate func at(_ rows: [Int]?) -> HostArray {
     guard let rows, let width = shape.last else { return self }
     return HostArray(values, [values.count / max(1, width), width]).rows(rows.map { $0..<$0 + 1 })

@@ -1,9 +1,9 @@
-/// How much f32 differs from f64 in a case's outputs, at most: for each of them, or for all.
+/// The largest differences between f32 and f64 in a case's outputs: for each of them, or for all.
 struct NoiseFloors: Decodable, Sendable {
   private let each: [String: Double]
   private let all: Double
 
-  /// Reads a number for each output, or one for all, which may be written as a text.
+  /// Reads a number for each output, or one for all, which may be written as a string.
   init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
     if let each = try? value.decode([String: Double].self) {
@@ -12,10 +12,10 @@ struct NoiseFloors: Decodable, Sendable {
     {
       (each, all) = ([:], number)
     } else {
-      throw DecodingError.dataCorruptedError(in: value, debugDescription: "it is no number")
+      throw DecodingError.dataCorruptedError(in: value, debugDescription: "it is not a number")
     }
   }
 
-  /// The noise floor of an output, 0 where it is not known.
+  /// The noise floor of an output, 0 where it is unknown.
   subscript(_ name: String) -> Double { each[name] ?? all }
 }

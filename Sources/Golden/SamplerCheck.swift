@@ -2,16 +2,16 @@ import Flow
 import Tensors
 
 extension GoldenCase {
-  /// The most steps of a run.
+  /// The largest number of steps of a run.
   static let mostSteps = 1000
-  /// Network calls in one program: larger programs take long to compile.
+  /// The limit of network calls in one program; larger programs take long to compile.
   private static let callsInAProgram = 96
 
   func checkSampler(on client: Client) throws -> [Comparison] {
     let runs = config.runs ?? []
     if let wrong = runs.firstIndex(where: { $0.settings == nil }) {
       throw fail(
-        "its run \(wrong) is no sampler's: it must have the style few, mul or any, "
+        "its run \(wrong) is invalid: it must have the style few, mul or any, "
           + "1 to \(Self.mostSteps) steps, order 1 or 2, a stochast_ratio from 0 to 1 or SDE, an "
           + "extrapol_ratio of 0 or more, three numbers above 0 in time_dist_ctrl, and two in "
           + "rfba_gap_steps of 0 or more with a sum below 1")
@@ -46,12 +46,12 @@ extension GoldenCase {
     let convention: TimeConvention = single ? .middle : .pair
     let program = try HostProgram(inputs, on: client) { inputs in
       var results = Named<Tensor>()
-      let network = Perceptron(inputs.group(weights), takesTarget: !single)
+      let network = MLP(inputs.group(weights), takesTarget: !single)
       let condition =
         inputs["c0"] ?? .zeros([inputs["z0"]!.shape[0], 1], .float32)
       for (number, run) in runs.enumerated() {
         let recorder = Recorder(network)
-        // The published code names no target time for the second call of a step; the recorded runs
+        // The published code passes no target time in the second call of a step; the recorded runs
         // have tt = t there.
         let called = SecondCallAtItsTime(
           convention.applied(to: recorder), applies: run.sampling_order == 2)
@@ -73,7 +73,7 @@ extension GoldenCase {
         try steps[order]
         ?? CompiledSamplerStep(inputs, corrects: order == 2, on: client) { inputs in
           SecondCallAtItsTime(
-            convention.applied(to: Perceptron(inputs.group(weights), takesTarget: !single)),
+            convention.applied(to: MLP(inputs.group(weights), takesTarget: !single)),
             applies: order == 2)
         }
       steps[order] = step
@@ -108,18 +108,18 @@ extension GoldenCase {
           "\(name).t_steps", HostArray(times.map { Float($0) }, [times.count]), grid,
           absolute: 1e-6, relative: 1e-6))
     }
-    // From t = 1 the published correction of order 2 divides by 0: later steps are not finite.
+    // At t = 1 the published correction of order 2 divides by 0, and later steps are not finite.
     let right = run.sampling_order == 2 && times[0] == 1 ? 1 : steps
     for step in 0..<right {
       if let samples = wanted["samples"] {
-        // A row that is not there is empty, and so differs.
+        // A missing row is replaced by an empty one, which differs.
         let row =
           step + 1 < samples.rowCount ? samples.row(step + 1) : HostArray([], [0])
-        // The trajectory traced as a whole, and step by step with one compiled program.
-        for way in ["samples", "stepped"] {
+        // The trajectory in one program, and step by step with one compiled step.
+        for output in ["samples", "stepped"] {
           list.append(
             Comparison(
-              "\(name).\(way)[\(step + 1)]", actual[way]!.row(step), row, relative: relative))
+              "\(name).\(output)[\(step + 1)]", actual[output]!.row(step), row, relative: relative))
         }
       }
       for half in 0..<run.sampling_order {
@@ -147,11 +147,11 @@ extension GoldenCase {
 }
 
 extension GoldenCase.Run {
-  /// The network calls that it takes.
+  /// The number of network calls.
   var calls: Int { (settings?.times.count ?? 1) * sampling_order }
 }
 
-/// A network that keeps what it was called with.
+/// A network that records its arguments.
 private final class Recorder: VelocityModel {
   private let network: any VelocityModel
   private(set) var x: [Tensor] = []
@@ -170,7 +170,7 @@ private final class Recorder: VelocityModel {
   }
 }
 
-/// A network that takes the time for the target time in every second call.
+/// A network that uses the time as the target time in every second call.
 private final class SecondCallAtItsTime: VelocityModel {
   private let network: any VelocityModel
   private let applies: Bool

@@ -2,7 +2,7 @@ import Flow
 import Runtime
 import Tensors
 
-/// The sampler as generation runs it: one compiled step that the host repeats for any settings.
+/// The sampler as used for generation: one compiled step that the host repeats for any settings.
 struct CompiledSamplerStep {
   private let function: CompiledFunction
   private let constants: Named<ShardedArray>
@@ -46,7 +46,7 @@ struct CompiledSamplerStep {
     }
   }
 
-  /// The data that each step of a run points to, `[steps, batch, …]`.
+  /// The data predicted in each step of a run, `[steps, batch, …]`.
   func samples(_ settings: SamplerSettings) throws -> HostArray {
     func array(_ values: [Double]) throws -> ShardedArray {
       try ShardedArray(values, shape: Shape(noise.shape), on: client)
@@ -63,7 +63,7 @@ struct CompiledSamplerStep {
       given.merge(
         try step.named.map { _, number in try ShardedArray([number], shape: [], on: client) }
           .prefixed("step"))
-      // A step whose noise has no weight has none in the case.
+      // The case has no noise for steps that do not use it.
       let drawn = fresh.flatMap { i < $0.rowCount ? $0.row(i).values.map(Double.init) : nil }
       given["fresh"] = try array(drawn ?? zeros)
       state = try function(given)

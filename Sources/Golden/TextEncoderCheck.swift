@@ -20,8 +20,8 @@ extension GoldenCase {
     }
   }
 
-  /// Computes what an encoder makes of `input_ids`, with `attention_mask` where there is one, and
-  /// without where an output's name ends in `nomask`.
+  /// Encodes `input_ids`, with `attention_mask` where there is one, and without it for outputs
+  /// whose name ends in `nomask`.
   private func check<Encoder: TextEncoder>(
     _: Encoder.Type, _ sizes: Encoder.Config, on client: Client
   ) throws -> [Comparison] {
@@ -33,7 +33,7 @@ extension GoldenCase {
     if let beyond = hidden.first(where: { $0 > sizes.depth }) {
       throw fail("it expects hidden_\(beyond), and its model has \(sizes.depth) layers")
     }
-    // Hidden states at padding mean nothing.
+    // Hidden states at padding are undefined.
     let real = used["mask"].map { mask in mask.values.indices.filter { mask.values[$0] == 1 } }
     let masked = Set(outputs.filter { $0.isMasked && $0.isOfTokens }.map(\.name))
     let build = { (scope: Scope) in Encoder(scope, sizes) }
@@ -47,10 +47,10 @@ extension GoldenCase {
       func encode(_ valid: Tensor?) -> TextEncoding {
         encoder(tokens, valid: valid, hidden: hidden, in: .float32)
       }
-      let encodings = (masked: encode(valid), whole: encode(nil))
+      let encodings = (masked: encode(valid), unmasked: encode(nil))
       var results = Named<Tensor>()
       for output in outputs {
-        results[output.name] = output.value(output.isMasked ? encodings.masked : encodings.whole)
+        results[output.name] = output.value(output.isMasked ? encodings.masked : encodings.unmasked)
       }
       return results
     }
@@ -78,7 +78,7 @@ extension GoldenCase {
     guard inputs["attention_mask"] != nil else { return nil }
     let mask = try input("attention_mask", shape: tokens.shape)
     guard mask.values.allSatisfy({ $0 == 0 || $0 == 1 }) else {
-      throw fail("its input attention_mask holds other numbers than 0 and 1")
+      throw fail("its input attention_mask holds numbers other than 0 and 1")
     }
     return mask
   }
@@ -87,7 +87,7 @@ extension GoldenCase {
 /// An output of a text encoder by its name in a case: `hidden_3`, `last_hidden_state_nomask`.
 private struct EncoderOutput {
   let name: String
-  /// Whether padding is hidden from it, in a case that has a mask.
+  /// Whether it is computed with the mask, in a case that has one.
   let isMasked: Bool
   private let kind: Kind
 
@@ -131,7 +131,7 @@ private struct EncoderOutput {
     }
   }
 
-  /// The output in what an encoder computed, nil where it has none.
+  /// The output in an encoder's result, nil where it has none.
   func value(_ encoding: TextEncoding) -> Tensor? {
     switch kind {
     case .hidden(let layer): encoding.hidden[layer]

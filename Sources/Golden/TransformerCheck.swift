@@ -18,7 +18,7 @@ extension GoldenCase {
     let latents = try latents("latents", channels: sizes.channels, multiple: sizes.patch)
     let labels = try input("labels", shape: [latents.rowCount])
     guard labels.values.allSatisfy({ $0 >= 0 && $0 <= Float(sizes.classes) }) else {
-      throw fail("its input labels has others than the classes 0 to \(sizes.classes)")
+      throw fail("its input labels has values other than 0 to \(sizes.classes)")
     }
     var used = Named([("latents", latents), ("labels", labels)])
     let sets = try timeSets(rows: latents.rowCount, targets: false, &used)
@@ -40,7 +40,7 @@ extension GoldenCase {
   private func checkQwenImage(on client: Client) throws -> [Comparison] {
     let sizes: QwenImageConfig = try networkConfig()
     guard sizes.inputFeatures % (sizes.patch * sizes.patch) == 0 else {
-      throw fail("\(sizes.inputFeatures) input features are no patches of \(sizes.patch)²")
+      throw fail("\(sizes.inputFeatures) input features cannot be patches of \(sizes.patch)²")
     }
     let channels = sizes.inputFeatures / (sizes.patch * sizes.patch)
     let latents = try latents("latents", channels: channels, multiple: sizes.patch)
@@ -93,9 +93,9 @@ extension GoldenCase {
     }
   }
 
-  /// An input with the channels first, `[batch, channels, height, width]`.
+  /// An input of shape `[batch, channels, height, width]`.
   ///
-  /// - Parameter multiple: what height and width must be multiples of.
+  /// - Parameter multiple: the number that must divide height and width.
   /// - Throws: `GoldenError.wrongCase` where it is missing or of another shape.
   func latents(_ name: String, channels: Int, multiple: Int) throws -> HostArray {
     let array = try input(name, shape: [nil, channels, nil, nil])
@@ -103,21 +103,21 @@ extension GoldenCase {
       array.shape[3] % multiple == 0
     else {
       throw fail(
-        "its input \(name) is \(array.shape), and a height and width of multiples of \(multiple) were "
-          + "expected")
+        "its input \(name) is \(array.shape), and height and width must be multiples of "
+          + "\(multiple)")
     }
     return array
   }
 
-  /// The names of the pairs of times whose outputs are expected: `raw_a` is the output at `t_a` and
-  /// `tt_a`, which are added to the inputs that are used.
+  /// The names of the pairs of times of the expected outputs: `raw_a` is the output at `t_a` and
+  /// `tt_a`, which are added to the used inputs.
   private func timeSets(
     rows: Int, targets: Bool, _ used: inout Named<HostArray>
   ) throws -> [String] {
     var sets: [String] = []
     for name in expected.names where name != "packed_input" {
-      guard let mark = name.lastIndex(of: "_") else { continue }
-      let set = String(name[name.index(after: mark)...])
+      guard let underscore = name.lastIndex(of: "_") else { continue }
+      let set = String(name[name.index(after: underscore)...])
       guard !sets.contains(set) else { continue }
       sets.append(set)
       for time in targets ? ["t_\(set)", "tt_\(set)"] : ["t_\(set)"] {
@@ -129,8 +129,8 @@ extension GoldenCase {
 }
 
 extension Tensor {
-  /// Images with the channels last, from the first.
+  /// Images converted from channels first to channels last.
   var channelsLast: Tensor { transpose([0, 2, 3, 1]) }
-  /// Images with the channels first, from the last.
+  /// Images converted from channels last to channels first.
   var channelsFirst: Tensor { transpose([0, 3, 1, 2]) }
 }

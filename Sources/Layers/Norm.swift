@@ -1,6 +1,6 @@
 import Tensors
 
-/// Layer normalisation of the last axis: Ba, Kiros and Hinton, 2016.
+/// Layer normalization of the last axis: Ba, Kiros and Hinton, 2016.
 public struct LayerNorm {
   let weight: Tensor?
   let bias: Tensor?
@@ -13,7 +13,7 @@ public struct LayerNorm {
     self.epsilon = epsilon
   }
 
-  /// Normalises the last axis.
+  /// Normalizes the last axis.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let y = x.normalized([-1], epsilon: epsilon)
     guard let weight, let bias else { return y }
@@ -21,7 +21,7 @@ public struct LayerNorm {
   }
 }
 
-/// Root-mean-square normalisation of the last axis: Zhang and Sennrich, 2019.
+/// Root-mean-square normalization of the last axis: Zhang and Sennrich, 2019.
 public struct RMSNorm {
   let weight: Tensor
   let epsilon: Double
@@ -32,16 +32,16 @@ public struct RMSNorm {
     self.epsilon = epsilon
   }
 
-  /// Normalises the last axis.
+  /// Normalizes the last axis.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     x.rmsNormalized(epsilon: epsilon) * weight.cast(to: x.dtype)
   }
 }
 
-/// Root-mean-square normalisation whose factor is 1 + weight: Gemma Team, 2024.
+/// Root-mean-square normalization whose factor is 1 + weight: Gemma Team, 2024.
 ///
 /// The factor is applied in f32, before the result is rounded to the input's element type.
-public struct ZeroCentredRMSNorm {
+public struct ZeroCenteredRMSNorm {
   let weight: Tensor
   let epsilon: Double
 
@@ -51,7 +51,7 @@ public struct ZeroCentredRMSNorm {
     self.epsilon = epsilon
   }
 
-  /// Normalises the last axis.
+  /// Normalizes the last axis.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let wide = x.wide
     return (wide.rmsNormalized(epsilon: epsilon) * (1 + weight.cast(to: wide.dtype)))
@@ -59,7 +59,7 @@ public struct ZeroCentredRMSNorm {
   }
 }
 
-/// Group normalisation of `[batch, spatial…, channels]`: Wu and He, 2018.
+/// Group normalization of `[batch, spatial…, channels]`: Wu and He, 2018.
 public struct GroupNorm {
   let weight: Tensor
   let bias: Tensor
@@ -74,7 +74,7 @@ public struct GroupNorm {
     self.epsilon = epsilon
   }
 
-  /// Normalises within groups.
+  /// Normalizes within groups.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     x.groupNormalized(groups, epsilon: epsilon) * weight.cast(to: x.dtype) + bias.cast(to: x.dtype)
   }

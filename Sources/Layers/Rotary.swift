@@ -6,7 +6,8 @@ import Tensors
 public struct Rotary {
   /// Which features make a pair.
   public enum Layout: Sendable, Hashable, CaseIterable {
-    /// Neighbours 2i and 2i + 1, the real and imaginary parts of a number: FLUX, Qwen-Image, Z-Image.
+    /// Neighbors 2i and 2i + 1, the real and imaginary parts of a number: FLUX, Qwen-Image,
+    /// Z-Image.
     case interleaved
     /// i and i + width/2: Llama, Qwen, Gemma.
     case halfSplit

@@ -56,7 +56,7 @@ public struct Scope {
   public static func / (scope: Scope, number: Int) -> Scope { scope / "\(number)" }
 
   /// Every weight that a network asks for: the one source for initial values, checks of files and
-  /// optimiser state.
+  /// optimizer state.
   public static func declare(
     adapters: LoRA? = nil, _ build: (Scope) -> some Any
   ) -> Named<ParameterSpec> {

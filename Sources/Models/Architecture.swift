@@ -4,7 +4,7 @@ import Recipe
 import Tensors
 import Weights
 
-/// A kind of network with its settings: what recipes and weight files name under `model`.
+/// A kind of network with its settings, as under `model` in recipes and weight files.
 ///
 /// A new architecture is a folder of its own and one line in `Models.all`.
 public protocol Architecture: RecipeGroup, Hashable {
@@ -14,24 +14,24 @@ public protocol Architecture: RecipeGroup, Hashable {
   /// The name in recipes and weight files.
   static var kind: String { get }
 
-  /// The network, bound to the weights of a scope or declaring them.
+  /// The network, which binds or declares the weights of a scope.
   func network(_ scope: Scope) -> Network
 
-  /// What the network takes of each sample: first the sample itself.
+  /// The inputs of the network for each sample, the sample itself first.
   ///
   /// - Parameter size: the height and width of a sample, in pixels or latents as the network has them;
-  ///   nil for the usual one. Networks of other samples have no size.
+  ///   nil for the default. It is ignored by networks whose samples are not images.
   func inputs(_ size: ImageSize?) -> [InputSpec]
 
   /// Whether samples are the latents of a codec, and not pixels.
   var worksOnLatents: Bool { get }
 
-  /// What the network's parameters are called on disk.
+  /// The names of the network's parameters on disk.
   var names: NameMap { get }
 }
 
 extension Architecture {
-  /// Most parameters are called on disk as in memory.
+  /// By default the names in memory.
   public var names: NameMap { NameMap() }
 
   /// Most networks work on the data themselves.
@@ -45,16 +45,16 @@ extension Architecture {
     Scope.declare(adapters: lora) { network($0) }
   }
 
-  /// The network bound to weights, as a velocity model; nil where it is none.
+  /// The network bound to weights, as a velocity model; nil where it is not one.
   func velocityModel(_ weights: Named<Tensor>, _ lora: LoRA?) -> (any VelocityModel)? {
     guard Self.isGenerative else { return nil }
     return Scope.bind(weights, adapters: lora) { network($0) } as? any VelocityModel
   }
 }
 
-/// An architecture with a stack of layers, which can be run in several ways.
+/// An architecture with a stack of layers, whose execution can be chosen.
 public protocol StackedArchitecture: Architecture {
-  /// How the stack is run.
+  /// How the stack is executed.
   var execution: StackExecution { get set }
 }
 

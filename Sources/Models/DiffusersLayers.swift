@@ -27,7 +27,7 @@ struct TimestepEmbedder {
 }
 
 extension MLP {
-  /// Diffusers' `FeedForward` with GELU and four times the width inside.
+  /// Diffusers' `FeedForward` with GELU and a hidden width of four times the width.
   static func feedForward(_ scope: Scope, width: Int, approximate: Bool = true) -> MLP {
     MLP(
       (scope / "net" / 0).linear("proj", width, 4 * width, from: .embed, to: .hidden),
@@ -42,7 +42,7 @@ extension Tensor {
   public func patchTokens(_ patch: Int) -> Tensor {
     precondition(
       rank == 4 && shape[1] % patch == 0 && shape[2] % patch == 0,
-      "\(type) is not made of patches of \(patch)²")
+      "\(type) cannot be divided into patches of \(patch)²")
     let (height, width) = (shape[1] / patch, shape[2] / patch)
     return reshape([shape[0], height, patch, width, patch, shape[3]])
       .transpose([0, 1, 3, 5, 2, 4]).reshape([shape[0], height * width, -1])
@@ -57,7 +57,7 @@ extension Tensor {
     precondition(
       rank == 3 && height % patch == 0 && width % patch == 0
         && shape[1] == height / patch * (width / patch) && shape[2] % (patch * patch) == 0,
-      "\(type) holds no patches of \(patch)² for an image of \(height) × \(width)")
+      "\(type) does not hold patches of \(patch)² of an image of \(height) × \(width)")
     return reshape([shape[0], height / patch, width / patch, -1, patch, patch])
       .transpose([0, 1, 4, 2, 5, 3]).reshape([shape[0], height, width, -1])
   }

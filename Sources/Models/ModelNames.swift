@@ -3,7 +3,7 @@ import Recipe
 import Weights
 
 extension ModelConfig {
-  /// What adapters are called in files of their own: as diffusers and PEFT call them.
+  /// The names of LoRA in files of their own, as in diffusers and PEFT.
   public var adapterNames: NameMap {
     var names = names
     names.prefix = "transformer."
@@ -12,7 +12,7 @@ extension ModelConfig {
 }
 
 extension LoRA {
-  /// What diffusers and PEFT read of adapters beside their arrays.
+  /// The metadata of LoRA that diffusers and PEFT read.
   public struct Published: Encodable, Sendable {
     let rank: Int
     let alpha: Double
@@ -33,7 +33,7 @@ extension LoRA {
     }
   }
 
-  /// The adapters of a network as others describe them; the layers of a stack one by one.
+  /// The metadata for a network, with the layers of a stack listed one by one.
   public func published(_ model: ModelConfig) -> Published {
     let suffix = ".lora_A.weight"
     let maps = model.weights(with: self).pairs.filter { $0.name.hasSuffix(suffix) }.flatMap {

@@ -3,7 +3,7 @@ import Foundation
 import Layers
 import Recipe
 
-/// A network's `config.json` as it is published beside its weights.
+/// The `config.json` that is published with a network's weights.
 public enum PublishedConfig {
   /// Reads a file.
   ///
@@ -19,7 +19,7 @@ public enum PublishedConfig {
     } catch let error as InvalidRecipeValue {
       throw PublishedConfigError(path: path, reason: "\(error)")
     } catch let error as DecodingError {
-      // The decoder does not name a number that it cannot represent, and calls it invalid JSON.
+      // The decoder reports numbers that it cannot represent as invalid JSON, without their key.
       var reason = error.reason
       if case .dataCorrupted = error, (try? JSONSerialization.jsonObject(with: data)) != nil {
         reason = "one of its numbers is a fraction where a whole one was expected, or too large"
@@ -29,15 +29,15 @@ public enum PublishedConfig {
   }
 }
 
-/// A `config.json` that does not describe a network as it should.
+/// An invalid or unsupported `config.json`.
 public struct PublishedConfigError: Error, Equatable, CustomStringConvertible {
   /// The file.
   public let path: String
-  /// The key, what its value is, and what was expected.
+  /// The key, its value, and what was expected.
   public let reason: String
 
   /// What was found, what was expected and what to do.
-  public var description: String { "\(path) describes no network that can be built: \(reason)." }
+  public var description: String { "\(path) does not describe a supported network: \(reason)." }
 }
 
 extension DecodingError {
@@ -51,7 +51,7 @@ extension DecodingError {
     case .valueNotFound(let type, let context):
       "\(place(context.codingPath)) is null, and \(type) was expected"
     case .typeMismatch(let type, let context):
-      "\(place(context.codingPath)) is of another kind than \(type)"
+      "\(place(context.codingPath)) is not of the type \(type)"
     case .dataCorrupted(let context):
       "\(place(context.codingPath)) is not valid JSON"
     @unknown default: "it cannot be read"
@@ -60,15 +60,15 @@ extension DecodingError {
 }
 
 extension KeyedEncodingContainer {
-  /// Writes how a stack is run unless it is the default of its depth, since published configs have no
-  /// such key.
+  /// Writes how a stack is executed unless it is the default of its depth, since published configs
+  /// have no such key.
   mutating func encode(_ execution: StackExecution, _ key: Key, depth: Int) throws {
     if execution != .standard(depth: depth) { try encode(execution, forKey: key) }
   }
 }
 
 extension StackExecution {
-  /// The default for a depth: the time to compile an unrolled stack grows faster than what it gains.
+  /// The default for a depth: for deep stacks, compiling unrolled layers costs more than it gains.
   static func standard(depth: Int) -> StackExecution { depth > 24 ? .scanned : .unrolled }
 
   /// This, or nil where it is the default of a depth.
@@ -99,7 +99,7 @@ extension RecipeGroup {
 }
 
 extension KeyedDecodingContainer {
-  /// How a stack of a depth is run.
+  /// How a stack of a given depth is executed.
   ///
   /// - Throws: an error that names the key where the stack is too deep to be unrolled.
   func execution(_ key: Key, depth: Int) throws -> StackExecution {

@@ -1,18 +1,18 @@
 import Layers
 import Tensors
 
-/// The sizes that networks can have: wide enough for every network that was ever trained, and small
-/// enough that their products can be counted.
+/// Limits of the sizes of networks: large enough for all existing networks, and small enough that
+/// the products of sizes do not overflow.
 enum SizeLimit {
   /// The height and width of images and patches.
   static let pixels = 1...1 << 16
-  /// The height and width of the patches of published networks, whose weights grow with its square.
+  /// The height and width of the patches of published networks, whose weights grow with the square.
   static let patch = 1...256
   /// Features, channels, frequencies.
   static let features = 1...1 << 20
-  /// Layers of a stack that is run in a loop.
+  /// Layers of a stack that is executed as a loop.
   static let layers = 1...10_000
-  /// Layers that are each part of the program: a compiler's time grows with them, and its memory.
+  /// Unrolled layers, which increase the compiler's time and memory.
   static let unrolledLayers = 1...256
   /// Classes.
   static let classes = 1...1 << 24
@@ -26,14 +26,13 @@ extension ModelConfig {
     weights.values.reduce(0) { $0 + $1.shape.realCount }
   }
 
-  /// Whether the network's sizes can be counted at all.
+  /// Whether the network's sizes are within the limits.
   var isCountable: Bool {
     weightCount <= SizeLimit.elements && sampleShape().realCount <= SizeLimit.elements
   }
 
-  /// Whether what the network computes for a batch can be counted: no value in between is larger
-  /// than each element of the batch beside each other element of its sample, or beside the features of
-  /// the widest layer.
+  /// Whether the sizes of all activations for a batch can be counted: none has more elements than
+  /// the batch times the elements of a sample, or times the features of the widest layer.
   public func canHold(batch: Int) -> Bool {
     let widest = weights.values.flatMap(\.shape.sizes).max() ?? 1
     let elements = sampleShape().realCount
@@ -42,6 +41,6 @@ extension ModelConfig {
 }
 
 extension Shape {
-  /// The number of elements, however many they are.
+  /// The number of elements, without overflow.
   var realCount: Double { sizes.reduce(1) { $0 * Double($1) } }
 }

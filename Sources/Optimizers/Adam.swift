@@ -3,16 +3,16 @@ import Tensors
 
 /// Adam with decoupled weight decay: Kingma and Ba, 2015; Loshchilov and Hutter, 2019.
 public struct AdamW: Optimizer {
-  /// The rate of the gradients' average.
+  /// The decay of the first moment, the average of the gradients.
   public var beta1: Double
-  /// The rate of the squared gradients' average.
+  /// The decay of the second moment, the average of the squared gradients.
   public var beta2: Double
-  /// Added to the root of the squares.
+  /// The constant added to the root of the second moment.
   public var epsilon: Double
-  /// The part of a weight that is taken off per unit of learning rate; 0 makes it Adam.
+  /// The decoupled weight decay, per unit of learning rate; 0 makes it Adam.
   public var weightDecay: Double
 
-  /// Makes the rule.
+  /// Makes the optimizer.
   public init(
     beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0
   ) {
@@ -22,15 +22,15 @@ public struct AdamW: Optimizer {
     self.weightDecay = weightDecay
   }
 
-  /// Both averages of every weight, `first.*` and `second.*`.
+  /// Both moments of every weight, `first.*` and `second.*`.
   public func state(for weights: Named<ArraySpec>) -> Named<ArraySpec> {
     moments(of: weights)
   }
 
-  /// One step, see `Optimizer.update`.
+  /// See `Optimizer.update`.
   public func update(
-    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
-    step: Tensor
+    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>,
+    learningRate: Tensor, step: Tensor
   ) -> (weights: Named<Tensor>, state: Named<Tensor>) {
     let count = step + 1
     let (correction1, correction2) = (correction(beta1, count), correction(beta2, count))
@@ -39,7 +39,7 @@ public struct AdamW: Optimizer {
       let gradient = gradients[name]!.cast(to: .float32)
       let (first, second) = momentUpdate(name, gradient, state, beta1, beta2)
       let direction = (first / correction1) / ((second / correction2).sqrt() + epsilon)
-      newWeights[name] = weight * (1 - rate * weightDecay) - rate * direction
+      newWeights[name] = weight * (1 - learningRate * weightDecay) - learningRate * direction
       newState["first.\(name)"] = first
       newState["second.\(name)"] = second
     }
@@ -47,18 +47,18 @@ public struct AdamW: Optimizer {
   }
 }
 
-/// Adam whose step is rectified while the squares' average is young: Liu and others, 2020.
+/// Adam with a rectified step while the second moment averages few gradients: Liu and others, 2020.
 public struct RAdam: Optimizer {
-  /// The rate of the gradients' average.
+  /// The decay of the first moment, the average of the gradients.
   public var beta1: Double
-  /// The rate of the squared gradients' average.
+  /// The decay of the second moment, the average of the squared gradients.
   public var beta2: Double
-  /// Added to the root of the squares.
+  /// The constant added to the root of the second moment.
   public var epsilon: Double
-  /// The part of a weight that is taken off per unit of learning rate, decoupled.
+  /// The decoupled weight decay, per unit of learning rate.
   public var weightDecay: Double
 
-  /// Makes the rule.
+  /// Makes the optimizer.
   public init(
     beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0
   ) {
@@ -68,15 +68,15 @@ public struct RAdam: Optimizer {
     self.weightDecay = weightDecay
   }
 
-  /// Both averages of every weight, `first.*` and `second.*`.
+  /// Both moments of every weight, `first.*` and `second.*`.
   public func state(for weights: Named<ArraySpec>) -> Named<ArraySpec> {
     moments(of: weights)
   }
 
-  /// One step, see `Optimizer.update`.
+  /// See `Optimizer.update`.
   public func update(
-    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
-    step: Tensor
+    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>,
+    learningRate: Tensor, step: Tensor
   ) -> (weights: Named<Tensor>, state: Named<Tensor>) {
     let count = step + 1
     let (correction1, correction2) = (correction(beta1, count), correction(beta2, count))
@@ -92,7 +92,8 @@ public struct RAdam: Optimizer {
       let (first, second) = momentUpdate(name, gradient, state, beta1, beta2)
       let mean = first / correction1
       let adaptive = rectification * correction2.sqrt() * mean / (second.sqrt() + epsilon)
-      newWeights[name] = weight * (1 - rate * weightDecay) - rate * ready.select(adaptive, mean)
+      let decayed = weight * (1 - learningRate * weightDecay)
+      newWeights[name] = decayed - learningRate * ready.select(adaptive, mean)
       newState["first.\(name)"] = first
       newState["second.\(name)"] = second
     }
@@ -100,7 +101,7 @@ public struct RAdam: Optimizer {
   }
 }
 
-/// 1 − βⁿ, which for a young average is the small difference of two numbers near 1.
+/// The bias correction 1 − βⁿ, accurate where βⁿ is near 1.
 private func correction(_ beta: Double, _ count: Tensor) -> Tensor {
   beta == 0 ? count.zerosLike + 1 : -(count * log(beta)).expm1()
 }

@@ -1,13 +1,13 @@
 import Tensors
 
-/// Gradient descent, with momentum if asked for.
+/// Stochastic gradient descent, with optional momentum.
 public struct SGD: Optimizer {
-  /// The part of the last direction that is kept, as in PyTorch: `v ← momentum·v + g`.
+  /// The factor of the last direction, as in PyTorch: `v ← momentum·v + g`.
   public var momentum: Double
-  /// The part of a weight that is added to its gradient.
+  /// The factor of each weight that is added to its gradient.
   public var weightDecay: Double
 
-  /// Makes the rule.
+  /// Makes the optimizer.
   public init(momentum: Double = 0, weightDecay: Double = 0) {
     self.momentum = momentum
     self.weightDecay = weightDecay
@@ -19,10 +19,10 @@ public struct SGD: Optimizer {
       ? Named() : weights.mapValues { $0.cast(to: .float32) }.prefixed("first")
   }
 
-  /// One step, see `Optimizer.update`.
+  /// See `Optimizer.update`.
   public func update(
-    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>, rate: Tensor,
-    step: Tensor
+    _ weights: Named<Tensor>, _ gradients: Named<Tensor>, _ state: Named<Tensor>,
+    learningRate: Tensor, step: Tensor
   ) -> (weights: Named<Tensor>, state: Named<Tensor>) {
     var (newWeights, newState) = (weights, state)
     for (name, weight) in weights.pairs {
@@ -32,7 +32,7 @@ public struct SGD: Optimizer {
         direction = state["first.\(name)"]! * momentum + direction
         newState["first.\(name)"] = direction
       }
-      newWeights[name] = weight - rate * direction
+      newWeights[name] = weight - learningRate * direction
     }
     return (newWeights, newState)
   }

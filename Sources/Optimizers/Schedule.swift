@@ -3,23 +3,23 @@ import Tensors
 
 /// The learning rate over the steps of a run.
 public struct Schedule: Sendable, Hashable {
-  /// What follows the warm-up.
+  /// The shape of the decay after the warm-up.
   public enum Decay: String, Codable, Sendable, Hashable, CaseIterable {
-    /// The peak rate to the end.
+    /// No decay.
     case constant
-    /// A straight line to the last rate.
+    /// A linear decay to the final rate.
     case linear
-    /// Half a cosine to the last rate: Loshchilov and Hutter, 2017.
+    /// A cosine decay to the final rate: Loshchilov and Hutter, 2017.
     case cosine
   }
 
-  /// The highest rate.
+  /// The learning rate after the warm-up.
   public var peak: Double
-  /// Steps in which the rate rises from 0 to the peak in a straight line.
+  /// The steps of linear warm-up from 0 to the peak.
   public var warmup: Int
-  /// What follows.
+  /// The decay after the warm-up.
   public var decay: Decay
-  /// The rate at the end as a part of the peak.
+  /// The final learning rate as a fraction of the peak.
   public var final: Double
 
   /// Makes a schedule.
@@ -30,8 +30,8 @@ public struct Schedule: Sendable, Hashable {
     self.final = final
   }
 
-  /// The rate of a step, counted from 0, in a run of `total` steps.
-  public func rate(at step: Int, of total: Int) -> Double {
+  /// The learning rate of a step, counted from 0, in a run of `total` steps.
+  public func learningRate(at step: Int, of total: Int) -> Double {
     let rest = Double(max(1, total - warmup))
     let progress = min(1, max(0, (Double(step) - Double(warmup)) / rest))
     let fall =
@@ -43,8 +43,8 @@ public struct Schedule: Sendable, Hashable {
     return fall * (warmup > 0 ? min(1, Double(step + 1) / Double(warmup)) : 1) * peak
   }
 
-  /// The rate of a step, counted from 0, in a run of `total` steps; a scalar in f32.
-  public func rate(step: Tensor, of total: Int) -> Tensor {
+  /// The learning rate of a step, counted from 0, in a run of `total` steps; a scalar in f32.
+  public func learningRate(step: Tensor, of total: Int) -> Tensor {
     let count = step.cast(to: .float32)
     let rest = Double(max(1, total - warmup))
     let progress = ((count - Double(warmup)) / rest).clamped(0...1)

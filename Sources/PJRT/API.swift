@@ -2,11 +2,11 @@ import CPJRT
 
 /// An address inside a plugin.
 ///
-/// It is `@unchecked Sendable` because PJRT lets any thread use its objects.
+/// `@unchecked Sendable`: PJRT objects may be used from any thread.
 struct Handle: @unchecked Sendable, Hashable {
   let pointer: OpaquePointer
 
-  /// Makes a handle of a result, which the plugin must have filled in.
+  /// Makes a handle of a result that the plugin must have set.
   init(_ pointer: OpaquePointer?, _ operation: String) throws {
     guard let pointer else { throw PJRTError.missing(what: "result", operation: operation) }
     self.pointer = pointer
@@ -15,11 +15,11 @@ struct Handle: @unchecked Sendable, Hashable {
 
 /// The functions of a loaded plugin.
 ///
-/// It is `@unchecked Sendable` because the table is constant and lives as long as the process.
+/// `@unchecked Sendable`: the table is constant and lives as long as the process.
 struct API: @unchecked Sendable {
   let table: UnsafePointer<PJRT_Api>
 
-  /// Calls a function and throws the error it returns; sets the size of the arguments itself.
+  /// Calls a function and throws the error that it returns; sets the struct size of the arguments.
   func call<Arguments>(
     _ function: KeyPath<PJRT_Api, PJRT_Function?>, _ arguments: inout Arguments,
     _ operation: @autoclosure () -> String
@@ -32,7 +32,7 @@ struct API: @unchecked Sendable {
     }
   }
 
-  /// Calls a function that only fails on a mistake of ours, such as a destructor.
+  /// Calls a function that fails only on a programming error, such as a destructor.
   func release<Arguments>(
     _ function: KeyPath<PJRT_Api, PJRT_Function?>, _ arguments: inout Arguments
   ) {
@@ -59,7 +59,7 @@ struct API: @unchecked Sendable {
     release(\.Event_Destroy, &arguments)
   }
 
-  /// Turns a plugin's error into ours and frees it.
+  /// Converts a plugin's error to `PJRTError` and frees it.
   func take(_ error: OpaquePointer, _ operation: String) -> PJRTError {
     var code = PJRT_Error_GetCode_Args()
     code.error = error
@@ -81,7 +81,7 @@ struct API: @unchecked Sendable {
     withSize(&arguments) { table.pointee.Error_Destroy?($0) }
   }
 
-  /// Writes the structure's size into its first field and hands its address on.
+  /// Writes the struct's size into its first field and passes its address.
   private func withSize<Arguments, Result>(
     _ arguments: inout Arguments, _ body: (UnsafeMutableRawPointer) -> Result
   ) -> Result {
@@ -92,13 +92,13 @@ struct API: @unchecked Sendable {
   }
 }
 
-/// A string from a plugin's bytes; what is not UTF-8 is replaced.
+/// A string from a plugin's bytes; invalid UTF-8 is replaced.
 func text(_ start: UnsafePointer<CChar>?, _ count: Int) -> String {
   let bytes = UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count)
   return String(decoding: bytes, as: UTF8.self)
 }
 
-/// A structure of arguments of which a part is nested in another, with its size filled in.
+/// A nested struct with its size set.
 func sized<Structure>(_ structure: Structure) -> Structure {
   var structure = structure
   withUnsafeMutableBytes(of: &structure) {

@@ -1,15 +1,15 @@
 import CPJRT
 import Synchronization
 
-/// A dense array in a device's memory, row-major, which never changes.
+/// An immutable dense, row-major array in a device's memory.
 ///
-/// Its memory is freed with the last reference to it, or taken by a program that it is donated to.
+/// Its memory is freed with the last reference, or taken by a program that it is donated to.
 public final class Buffer: Sendable {
   /// The client it belongs to.
   public let client: Client
   /// The element type and shape.
   public let type: BufferType
-  /// The device it lies on.
+  /// The device that it is on.
   public let device: Device
 
   private let state: Mutex<State>
@@ -24,7 +24,7 @@ public final class Buffer: Sendable {
   /// The size of each axis, outermost first.
   public var shape: [Int] { type.shape }
 
-  /// Whether a program has taken the memory, so that the buffer cannot be used any more.
+  /// Whether the buffer was donated, so that it can no longer be used.
   public var isConsumed: Bool {
     state.withLock { if case .consumed = $0 { true } else { false } }
   }
@@ -36,7 +36,7 @@ public final class Buffer: Sendable {
     state = Mutex(.live(handle))
   }
 
-  /// Takes over a buffer of the plugin's, and asks for its type.
+  /// Takes ownership of a plugin's buffer, and queries its type.
   convenience init(
     _ handle: BufferHandle, on device: Device, _ client: Client, _ operation: String
   ) throws {
@@ -52,15 +52,17 @@ public final class Buffer: Sendable {
     self.init(handle, type, device, client)
   }
 
-  /// Calls `body` with the address in the plugin, which stays good meanwhile.
+  /// Calls `body` with the plugin's pointer, which stays valid during the call.
   ///
-  /// Throws `PJRTError.consumed` once a program has taken the memory.
+  /// - Throws: `PJRTError.consumed` where a program has taken the memory.
   func withPointer<Result>(_ body: (OpaquePointer) throws -> Result) throws -> Result {
     let handle = try live()
     return try withExtendedLifetime(handle) { try body(handle.pointer) }
   }
 
-  /// The plugin's buffer; throws `PJRTError.consumed` once a program has taken the memory.
+  /// The plugin's buffer.
+  ///
+  /// - Throws: `PJRTError.consumed` where a program has taken the memory.
   func live() throws -> BufferHandle {
     switch state.withLock({ $0 }) {
     case .live(let handle): return handle
@@ -68,7 +70,7 @@ public final class Buffer: Sendable {
     }
   }
 
-  /// Hands the plugin's buffer over to the caller for good, or until it is restored.
+  /// Transfers ownership of the plugin's buffer to the caller, until it is restored.
   func take(by operation: String) throws -> BufferHandle {
     try state.withLock { state in
       switch state {
@@ -80,14 +82,14 @@ public final class Buffer: Sendable {
     }
   }
 
-  /// Takes back a plugin's buffer that was handed over and not used up.
+  /// Takes back ownership of a plugin's buffer that was not consumed.
   func restore(_ handle: BufferHandle) { state.withLock { $0 = .live(handle) } }
 }
 
-/// A buffer of the plugin's, freed with the last reference.
+/// A plugin's buffer, freed with the last reference.
 ///
-/// Who works with the address holds a reference, so that a buffer may be read by one thread while
-/// another donates it.
+/// Every user of the pointer holds a reference, so that one thread may read a buffer while another
+/// donates it.
 final class BufferHandle: Sendable {
   private let handle: Handle
   private let api: API
@@ -99,7 +101,7 @@ final class BufferHandle: Sendable {
 
   var pointer: OpaquePointer { handle.pointer }
 
-  /// Whether the plugin has given the memory up, by donation or by an error.
+  /// Whether the plugin has deleted the buffer, by donation or after an error.
   var isDeleted: Bool {
     var arguments = PJRT_Buffer_IsDeleted_Args()
     arguments.buffer = pointer

@@ -5,7 +5,7 @@ public struct BufferType: Hashable, Sendable, CustomStringConvertible {
   /// The size of each axis, outermost first; a scalar has none.
   public let shape: [Int]
 
-  /// Makes a type from its parts.
+  /// Makes a type.
   public init(_ dtype: DType, _ shape: [Int]) {
     self.dtype = dtype
     self.shape = shape
@@ -14,20 +14,20 @@ public struct BufferType: Hashable, Sendable, CustomStringConvertible {
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
 
-  /// The bytes that a dense array of this type takes.
+  /// The bytes of a dense array of this type.
   public var byteCount: Int { count * dtype.byteCount }
 
   /// The text, `f32[2, 3]`.
   public var description: String { "\(dtype.rawValue)\(shape)" }
 }
 
-/// What a program takes on each device, and what it gives up.
+/// The arguments of a program on each device, and which of them are donated.
 public struct Signature: Hashable, Sendable {
-  /// One argument: its type on one device, and its name in messages.
+  /// An argument: its type on one device, and its name in messages.
   public struct Argument: Hashable, Sendable {
-    /// The type of the part that one device holds.
+    /// The type of the shard on one device.
     public let type: BufferType
-    /// What messages call it.
+    /// The name in messages.
     public let name: String?
 
     /// Makes an argument.
@@ -39,8 +39,8 @@ public struct Signature: Hashable, Sendable {
 
   /// The arguments in the program's order.
   public let arguments: [Argument]
-  /// The indices of those whose memory the program takes, which its text marks as donated by
-  /// `tf.aliasing_output` or `jax.buffer_donor`.
+  /// The indices of donated arguments, which the program's text marks by `tf.aliasing_output` or
+  /// `jax.buffer_donor`.
   public let donated: Set<Int>
 
   /// Makes a signature.

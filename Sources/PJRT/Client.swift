@@ -1,7 +1,7 @@
 import CAllocator
 import CPJRT
 
-/// A plugin at work: its devices, and what makes buffers and programs on them.
+/// A client of a plugin, which makes buffers and programs on its devices.
 ///
 /// ```swift
 /// let client = try Client(Plugin.load(), options: ["cpu_device_count": 1])
@@ -20,17 +20,17 @@ public final class Client: Sendable {
   public let plugin: Plugin
   /// The platform's name, such as `cpu` or `cuda`.
   public let platformName: String
-  /// The plugin's text on its version.
+  /// The plugin's description of its version.
   public let platformVersion: String
-  /// All devices, also those of other processes.
+  /// All devices, including those of other processes.
   public let devices: [Device]
-  /// The devices that this process can place buffers on; there is at least one.
+  /// The devices that this process can place buffers on, at least one.
   public let addressableDevices: [Device]
-  /// The custom calls that programs may make of this project's own kernels.
+  /// The names of this project's kernels that programs may call.
   public let kernels: Set<String>
-  /// Whether those kernels that need oneDNN are missing, because its library is not there or not of
-  /// the version that the program was built for.
-  public var lacksOneDNN: Bool { !kernels.isEmpty && !kernels.contains("twinflow_product") }
+  /// Whether the kernels that need oneDNN are missing, because the library is missing or has another
+  /// version than the program was built for.
+  public var lacksOneDNN: Bool { !kernels.isEmpty && !kernels.contains("twinflow_matmul") }
 
   /// Options that every program of this client is compiled with.
   let defaults: [String: CompileOptions.Override]
@@ -40,12 +40,13 @@ public final class Client: Sendable {
 
   /// Makes a client.
   ///
-  /// The CPU plugin takes the option `cpu_device_count`, the number of virtual devices. Throws what
-  /// the plugin says. On Linux the process may take no more memory from then on than the machine has.
+  /// The CPU plugin has the option `cpu_device_count`, the number of virtual devices. On Linux this
+  /// limits the memory of the process to that of the machine.
   ///
   /// - Parameters:
   ///   - kernels: whether programs may use this project's kernels, which exist for the CPU.
-  ///   - store: what the processes of a run find each other by; nil for a single process.
+  ///   - store: the store by which the processes of a run find each other; nil for a single process.
+  /// - Throws: the plugin's errors, `PJRTError.noGPU` and `noDevice`.
   public init(
     _ plugin: Plugin, options: [String: NamedValue] = [:], kernels: Bool = true,
     store: (any KeyValueStore)? = nil
@@ -102,10 +103,10 @@ public final class Client: Sendable {
       limit: arguments.bytes_limit_is_set ? Int(arguments.bytes_limit) : nil)
   }
 
-  /// The bytes that a program on some of this process's devices may need on each of them; nil where
-  /// that is not known. The virtual devices of a CPU share the machine's memory.
+  /// The memory in bytes of each device that a program runs on; nil where it is not known. The virtual
+  /// devices of a CPU share the machine's memory.
   ///
-  /// - Parameter count: over how many devices of this process the program is spread.
+  /// - Parameter count: the number of this process's devices that the program is partitioned over.
   public func capacity(over count: Int = 1) -> Int? {
     if platformName == "cpu" {
       let memory = CAllocator_Memory()

@@ -1,32 +1,32 @@
-/// How a program is compiled and spread over devices.
+/// How a program is compiled and distributed over devices.
 public struct CompileOptions: Hashable, Sendable {
-  /// How many copies run on different data.
+  /// The number of replicas.
   public var replicas = 1
-  /// Over how many devices one copy is partitioned.
+  /// The number of devices that each replica is partitioned over.
   public var partitions = 1
-  /// The devices' ids, `[replica][partition]`; nil takes the first ones in order.
+  /// The ids of the devices, `[replica][partition]`; nil for the first ones in order.
   public var deviceAssignment: [[Int]]?
   /// Whether the text's shardings are in the `sdy` dialect.
   public var usesShardy = false
   /// Whether the partitioner may choose the shardings of outputs that the text leaves open.
   public var propagatesShardingToOutputs = false
-  /// XLA's own options for this program by name, such as `xla_cpu_enable_fast_math`; a name that it
-  /// does not know is an error.
+  /// XLA's options for this program by name, such as `xla_cpu_enable_fast_math`; an unknown name is
+  /// an error.
   public var overrides: [String: Override] = [:]
 
-  /// A value of one of XLA's options; it must be of the option's own kind.
+  /// A value of one of XLA's options, which must have the option's type.
   public enum Override: Hashable, Sendable {
-    /// A text, also for names of an enumeration.
+    /// A string, or the name of an enumeration's case.
     case string(String)
-    /// A truth value.
+    /// A boolean.
     case bool(Bool)
-    /// A whole number.
+    /// An integer.
     case integer(Int64)
-    /// A number.
+    /// A floating-point number.
     case double(Double)
   }
 
-  /// Options of a program on one device, to be changed from there.
+  /// Makes options for a program on one device.
   public init() {}
 
   /// Options of a program that is partitioned over some devices by Shardy.
@@ -74,8 +74,9 @@ public struct CompileOptions: Hashable, Sendable {
     return options.bytes
   }
 
-  /// Throws `PJRTError.wrongDeviceAssignment` where the options do not fit a client's devices, which
-  /// plugins accept in silence.
+  /// Checks that the options match a client's devices, which plugins do not.
+  ///
+  /// - Throws: `PJRTError.wrongDeviceAssignment`.
   package func check(_ client: Client) throws {
     precondition(replicas > 0 && partitions > 0, "a program needs a replica and a partition")
     func fail(_ reason: String) -> PJRTError { .wrongDeviceAssignment(reason: reason) }

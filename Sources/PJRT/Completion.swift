@@ -2,7 +2,7 @@ import CPJRT
 import Dispatch
 import Synchronization
 
-/// The end of a program's run, which may still be under way.
+/// The completion of a program's run, which may still be running.
 public final class Completion: Sendable {
   private struct State {
     var failure: PJRTError?
@@ -12,11 +12,11 @@ public final class Completion: Sendable {
   private let state = Mutex(State())
   private let pending = DispatchGroup()
 
-  /// Takes over the events of a run, one a device.
+  /// Takes ownership of the events of a run, one per device.
   init(_ events: [OpaquePointer?], _ api: API, _ operation: String) {
     for case let event? in events {
       pending.enter()
-      // The waiter is passed through the plugin as an address, held until it is called.
+      // The waiter is passed through the plugin as an address and retained until its callback.
       let waiter = Unmanaged.passRetained(Waiter(completion: self, api: api, operation: operation))
       var arguments = PJRT_Event_OnReady_Args()
       arguments.event = event
@@ -61,7 +61,7 @@ public final class Completion: Sendable {
 
   /// Waits until the program has ended on every device of this process.
   ///
-  /// - Throws: the plugin's error where the run has failed.
+  /// - Throws: the plugin's error where the run failed.
   public func wait() throws {
     pending.wait()
     if let failure = state.withLock({ $0.failure }) { throw failure }

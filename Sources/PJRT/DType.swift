@@ -18,7 +18,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, Codable {
   case float32 = "f32"
   case float64 = "f64"
 
-  /// Bytes that one element takes in host and device memory; a bool takes a whole byte.
+  /// The bytes of one element in host and device memory; a bool takes one byte.
   public var byteCount: Int {
     switch self {
     case .bool, .int8, .uint8: 1
@@ -40,7 +40,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, Codable {
   public var isInteger: Bool { self != .bool && !isFloat }
 }
 
-/// A Swift type whose memory layout is that of one tensor element.
+/// A Swift type with the memory layout of a tensor element.
 ///
 /// Elements of `bfloat16` have no Swift type: read and write them as `UInt16` bit patterns with the
 /// untyped functions.

@@ -1,12 +1,12 @@
 import CPJRT
 
-/// One device of a client; it may be used as long as its client lives.
+/// A device of a client, valid as long as the client lives.
 public struct Device: Sendable, Hashable, CustomStringConvertible {
   /// The number that device assignments use.
   public let id: Int
   /// The maker's name for this kind of device, such as `cpu`.
   public let kind: String
-  /// The plugin's short text, such as `CpuDevice(id=0)`.
+  /// The plugin's description, such as `CpuDevice(id=0)`.
   public let description: String
   /// The number of the hardware on this machine, or nil where it has none.
   public let localHardwareID: Int?
@@ -51,12 +51,12 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// What a device's allocator says of its memory, in bytes.
+/// The allocator statistics of a device, in bytes.
 public struct DeviceMemory: Hashable, Sendable {
   /// Bytes in use now.
   public let inUse: Int
-  /// The most that were in use at once, where the plugin counts it.
+  /// The peak use, where the plugin counts it.
   public let peak: Int?
-  /// The most that can be in use, where the plugin knows it.
+  /// The capacity, where the plugin knows it.
   public let limit: Int?
 }

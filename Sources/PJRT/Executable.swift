@@ -4,18 +4,18 @@ import CPJRT
 public final class Executable: Sendable {
   /// The client it runs on.
   public let client: Client
-  /// What it takes on each device.
+  /// The arguments on each device.
   public let signature: Signature
   /// The devices it runs on, in the order of `execute`'s arguments.
   public let devices: [Device]
-  /// How many results it gives on each device.
+  /// The number of results on each device.
   public let resultCount: Int
-  /// The memory one run needs on each device, or nil where the plugin does not say.
+  /// The memory that one run needs on each device, or nil where the plugin does not report it.
   public let memory: ProgramMemory?
 
   let handle: Handle
 
-  /// Takes over a loaded program of the plugin's.
+  /// Takes ownership of a plugin's loaded program.
   init(_ handle: Handle, _ signature: Signature, _ client: Client) throws {
     let api = client.api
     do {
@@ -42,10 +42,10 @@ public final class Executable: Sendable {
 
   deinit { Self.destroy(handle, client.api) }
 
-  /// The program in the plugin's own form, which the same version of the plugin can load again on
-  /// the same kind of machine.
+  /// The serialized program, which the same version of the plugin can load on the same kind of
+  /// machine.
   public func serialized() throws -> [UInt8] {
-    let operation = "serialising a program"
+    let operation = "serializing a program"
     return try Self.withProgram(handle, client.api, operation) { program in
       var arguments = PJRT_Executable_Serialize_Args()
       arguments.executable = program
@@ -79,20 +79,20 @@ public final class Executable: Sendable {
   }
 }
 
-/// The bytes that one run of a program needs on each device, by the compiler's plan.
+/// The memory in bytes that one run of a program needs on each device, as planned by the compiler.
 public struct ProgramMemory: Hashable, Sendable {
   /// The arguments.
   public let arguments: Int
   /// The results.
   public let results: Int
-  /// How much of the results lies in the arguments' memory, by donation.
+  /// The bytes of results in the memory of donated arguments.
   public let aliased: Int
-  /// What is only needed during the run.
+  /// The temporaries during the run.
   public let temporaries: Int
   /// The machine code.
   public let code: Int
 
-  /// The most that is needed at once: arguments, results and temporaries, shared memory once.
+  /// The peak: arguments, results and temporaries, with shared memory counted once.
   public var total: Int { arguments + results - aliased + temporaries }
 
   init?(_ program: OpaquePointer, _ api: API) throws {
@@ -115,9 +115,10 @@ public struct ProgramMemory: Hashable, Sendable {
 extension Client {
   /// Compiles a program.
   ///
-  /// `program` is the StableHLO text of a module with a function `@main`; `signature` is what it
-  /// takes on each device, which `execute` checks, because plugins do not. Throws the plugin's error
-  /// with line and column where the text is wrong.
+  /// - Parameters:
+  ///   - program: the StableHLO text of a module with a function `@main`.
+  ///   - signature: its arguments on each device, which `execute` checks, because plugins do not.
+  /// - Throws: the plugin's error, with line and column where the text is invalid.
   public func compile(
     _ program: String, _ signature: Signature, options: CompileOptions = CompileOptions()
   ) throws -> Executable {
@@ -149,7 +150,9 @@ extension Client {
     return try Executable(handle, signature, self)
   }
 
-  /// Loads what `Executable.serialized` gave; throws where it is damaged or another version's.
+  /// Loads a serialized program.
+  ///
+  /// - Throws: the plugin's error where it is damaged or of another version.
   public func load(_ serialized: [UInt8], _ signature: Signature) throws -> Executable {
     let operation = "loading a program"
     let handle = try serialized.withUnsafeBytes { bytes in

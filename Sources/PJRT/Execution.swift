@@ -1,20 +1,22 @@
 import CPJRT
 
 extension Executable {
-  /// Runs the program on its one device, waits, and gives the results in the program's order.
+  /// Runs the program on its one device, waits, and returns the results in the program's order.
   ///
-  /// Throws `PJRTError` where number, type or device of an argument is wrong, before anything runs.
-  /// The donated arguments cannot be used afterwards.
+  /// Donated arguments cannot be used afterwards.
+  ///
+  /// - Throws: `PJRTError` where number, type or device of an argument is wrong, before anything
+  ///   runs.
   public func execute(_ arguments: [Buffer]) throws -> [Buffer] {
     try execute([arguments])[0]
   }
 
-  /// Runs the program on all its devices, waits, and gives each device's results.
+  /// Runs the program on all its devices, waits, and returns each device's results.
   ///
   /// - Parameter arguments: `[device][argument]` in the order of `devices`; each device gets its own
   ///   shard.
-  /// - Throws: as `start`; where the run fails, donated arguments that the plugin has not used up can
-  ///   be used again.
+  /// - Throws: as `start`; where the run fails, donated arguments that were not consumed remain
+  ///   usable.
   @_disfavoredOverload
   public func execute(_ arguments: [[Buffer]]) throws -> [[Buffer]] {
     try check(arguments)
@@ -26,16 +28,16 @@ extension Executable {
     }
   }
 
-  /// Starts the program on all its devices and returns at once.
+  /// Starts the program on all its devices without waiting for it.
   ///
-  /// The results can be handed on to other programs, and reading them waits for them. The donated
+  /// The results can be passed to other programs, and reading them waits for them. Donated
   /// arguments cannot be used afterwards, even where the run fails.
   ///
   /// - Parameter arguments: `[device][argument]` in the order of `devices`; each device gets its own
   ///   shard.
-  /// - Returns: each device's results, and the end of the run.
+  /// - Returns: each device's results, and the completion of the run.
   /// - Throws: `PJRTError` where number, type or device of an argument is wrong, before anything runs,
-  ///   and where the plugin cannot start the program. What fails later is thrown by `Completion.wait`.
+  ///   and where the plugin cannot start the program. Later errors are thrown by `Completion.wait`.
   public func start(
     _ arguments: [[Buffer]]
   ) throws -> (results: [[Buffer]], completion: Completion) {
@@ -54,7 +56,7 @@ extension Executable {
     }
   }
 
-  /// Gives donated arguments back that a failed run has not used up.
+  /// Restores donated arguments that a failed run did not consume.
   private func restoring<Result>(
     _ taken: [ObjectIdentifier: BufferHandle], _ arguments: [[Buffer]], _ body: () throws -> Result
   ) throws -> Result {
@@ -93,7 +95,7 @@ extension Executable {
     }
   }
 
-  /// Takes the donated buffers out of their owners' hands; all or none.
+  /// Takes ownership of the donated buffers, of all or none.
   private func take(_ arguments: [[Buffer]]) throws -> [ObjectIdentifier: BufferHandle] {
     var taken: [ObjectIdentifier: BufferHandle] = [:]
     for row in arguments {
@@ -133,7 +135,7 @@ extension Executable {
         try client.api.call(\.LoadedExecutable_Execute, &call, Self.operation)
       }
     }
-    // Every event and every result is taken over before the first error is thrown.
+    // All events and results are taken over before the first error is thrown.
     let completion = Completion(events.content[0], client.api, Self.operation)
     let results = zip(devices, outputs.content).map { device, row in
       row.map { pointer in
@@ -147,7 +149,7 @@ extension Executable {
   }
 }
 
-/// Rows of pointers in memory that stays where it is while a plugin works on it.
+/// A table of pointers at a fixed address, for a plugin to read and write.
 private final class PointerTable {
   typealias Row = UnsafeMutablePointer<OpaquePointer?>
 
@@ -167,16 +169,16 @@ private final class PointerTable {
     }
   }
 
-  /// The rows, to be filled in.
+  /// The rows, for writing.
   var rows: UnsafePointer<Row?> { UnsafePointer(starts) }
 
-  /// The rows, to be read.
+  /// The rows, for reading.
   var constantRows: UnsafePointer<UnsafePointer<OpaquePointer?>?> {
-    // The two pointer types differ only in what may be done through them.
+    // The two pointer types differ only in mutability.
     UnsafeRawPointer(starts).assumingMemoryBound(to: UnsafePointer<OpaquePointer?>?.self)
   }
 
-  /// The cells as they are now.
+  /// The current values.
   var content: [[OpaquePointer?]] {
     counts.enumerated().map { row, count in
       Array(UnsafeBufferPointer(start: starts[row], count: count))

@@ -6,8 +6,8 @@ import Synchronization
 extension Plugin {
   /// Registers this project's kernels with the plugin, once in a process.
   ///
-  /// - Returns: the custom calls that programs for the CPU may make from then on; none where the
-  ///   plugin takes no kernels.
+  /// - Returns: the names of the kernels that programs for the CPU may call; none where the plugin
+  ///   does not support custom kernels.
   func registerKernels() throws -> Set<String> {
     try registered.withLock { names in
       if let names { return names }

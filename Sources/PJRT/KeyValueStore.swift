@@ -1,8 +1,8 @@
 import CPJRT
 import Foundation
 
-/// Keys and values that all processes of a run reach: what a plugin's clients in different processes
-/// find each other by.
+/// A key-value store shared by all processes of a run, by which the plugin's clients find each
+/// other.
 public protocol KeyValueStore: Sendable {
   /// Sets a key's value.
   func put(_ key: String, _ value: [UInt8]) throws
@@ -12,9 +12,9 @@ public protocol KeyValueStore: Sendable {
 }
 
 extension KeyValueStore {
-  /// A key's value, waited for.
+  /// Waits for a key's value.
   ///
-  /// - Returns: nil where it has none within so many seconds.
+  /// - Returns: nil where it has none within the given seconds.
   public func wait(for key: String, seconds: Double) throws -> [UInt8]? {
     let end = ContinuousClock.now + .seconds(seconds)
     var pause = 0.002
@@ -27,7 +27,7 @@ extension KeyValueStore {
   }
 }
 
-/// A store as the plugin calls it.
+/// The plugin's callbacks to a store.
 final class StoreCallbacks: Sendable {
   private let store: any KeyValueStore
 
@@ -76,13 +76,13 @@ final class StoreCallbacks: Sendable {
     }
   }
 
-  /// What the plugin is told of a failure.
+  /// A failure that is reported to the plugin.
   private struct Failure: Error {
     let code: PJRTError.Code
     let message: String
   }
 
-  /// A value in memory that the plugin frees.
+  /// A copy of a value that the plugin frees.
   private static func copy(_ value: [UInt8]) throws -> (UnsafeMutablePointer<CChar>, Int) {
     guard let memory = malloc(max(1, value.count)) else {
       throw Failure(code: .resourceExhausted, message: "out of memory")
@@ -93,7 +93,7 @@ final class StoreCallbacks: Sendable {
     return (memory.assumingMemoryBound(to: CChar.self), value.count)
   }
 
-  /// Does something with the store; what goes wrong is given to the plugin.
+  /// Runs a callback on the store, and reports its errors to the plugin.
   private static func answer(
     _ own: UnsafeMutableRawPointer?, _ failure: UnsafeMutablePointer<PJRT_CallbackError?>?,
     _ body: (any KeyValueStore) throws -> Void

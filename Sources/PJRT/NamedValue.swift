@@ -1,20 +1,20 @@
 import CPJRT
 import Foundation
 
-/// A value of one of the options that a client is made with, such as `cpu_device_count`.
+/// The value of an option for making a client, such as `cpu_device_count`.
 public enum NamedValue: Hashable, Sendable {
-  /// A whole number.
+  /// An integer.
   case integer(Int64)
-  /// A text.
+  /// A string.
   case string(String)
-  /// A truth value.
+  /// A boolean.
   case bool(Bool)
-  /// A number of single precision.
+  /// A number in single precision.
   case float(Float)
-  /// A list of whole numbers.
+  /// A list of integers.
   case integers([Int64])
 
-  /// Calls `body` with the options as the interface wants them, in the order of their names.
+  /// Calls `body` with the options in the form of the interface, sorted by name.
   static func withValues<Result>(
     _ options: [String: NamedValue], _ body: (UnsafeBufferPointer<PJRT_NamedValue>) throws -> Result
   ) rethrows -> Result {
@@ -55,7 +55,7 @@ public enum NamedValue: Hashable, Sendable {
     return try values.withUnsafeBufferPointer(body)
   }
 
-  /// The text of a value that a plugin gave.
+  /// The text of a plugin's value.
   static func text(_ value: PJRT_NamedValue) -> String {
     switch value.type {
     case Int32(PJRT_NAMED_STRING): PJRT.text(value.string_value, value.value_size)
@@ -73,10 +73,10 @@ public enum NamedValue: Hashable, Sendable {
 extension NamedValue: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral,
   ExpressibleByBooleanLiteral
 {
-  /// Makes a whole number from a literal.
+  /// Makes an integer from a literal.
   public init(integerLiteral value: Int64) { self = .integer(value) }
-  /// Makes a text from a literal.
+  /// Makes a string from a literal.
   public init(stringLiteral value: String) { self = .string(value) }
-  /// Makes a truth value from a literal.
+  /// Makes a boolean from a literal.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
 }

@@ -1,22 +1,22 @@
 import CPJRT
 
-/// What the compiler made of a program, instruction by instruction: XLA's HloModuleProto.
+/// A program after the compiler's optimizations, read from XLA's HloModuleProto.
 public struct OptimizedProgram: Sendable {
-  /// One instruction of what a device runs.
+  /// An instruction that a device runs.
   public struct Instruction: Sendable {
     /// XLA's name of the operation, such as `dot` or `all-reduce`.
     public var opcode = ""
-    /// What a custom call calls.
+    /// The target of a custom call.
     public var target = ""
-    /// The sizes of the result's axes; of a tuple's parts one after the other.
+    /// The shapes of the results, several for a tuple.
     public fileprivate(set) var shapes: [[Int]] = []
-    /// The bytes of the result.
+    /// The bytes of the results.
     public fileprivate(set) var bytes = 0
-    /// The sizes of the operands' axes.
+    /// The shapes of the operands.
     public fileprivate(set) var operands: [[[Int]]] = []
-    /// The axes of the first operand that a product sums over.
+    /// The contracted axes of a dot's first operand.
     public fileprivate(set) var contracted: [Int] = []
-    /// How often a device runs it in one run of the program.
+    /// The number of times that a device runs it in one run of the program.
     public fileprivate(set) var count = 1
 
     fileprivate var id = 0
@@ -25,12 +25,12 @@ public struct OptimizedProgram: Sendable {
     fileprivate var trips = 1
   }
 
-  /// The instructions that run, those inside loops with their number of rounds.
+  /// The instructions that run, those inside loops with their number of iterations.
   public let instructions: [Instruction]
 
   init?(_ module: [UInt8]) {
     guard var fields = ProtobufReader(module[...]).fields() else { return nil }
-    // The module may come with its configuration around it.
+    // The module may be wrapped together with its configuration.
     if !fields.contains(where: { $0.number == 6 }), case .content(let inner)? = fields.first?.value,
       let module = ProtobufReader(inner).fields()
     {
@@ -87,8 +87,8 @@ public struct OptimizedProgram: Sendable {
       case (3, .content(let shape)): add(shape, to: &result)
       case (28, .content(let text)): result.target = String(decoding: text, as: UTF8.self)
       case (30, .content(let dimensions)):
-        for part in ProtobufReader(dimensions).fields() ?? [] where part.number == 1 {
-          result.contracted += ProtobufReader.numbers(part.value)
+        for field in ProtobufReader(dimensions).fields() ?? [] where field.number == 1 {
+          result.contracted += ProtobufReader.numbers(field.value)
         }
       case (35, .number(let id)): result.id = Int(truncatingIfNeeded: id)
       case (36, let ids): result.operandIDs += ProtobufReader.numbers(ids)
@@ -101,7 +101,8 @@ public struct OptimizedProgram: Sendable {
     return result
   }
 
-  /// The number of rounds that the compiler has found for a loop: `{"known_trip_count":{"n":"12"}`.
+  /// The number of iterations that the compiler determined for a loop:
+  /// `{"known_trip_count":{"n":"12"}`.
   private static func trips(_ config: ArraySlice<UInt8>) -> Int {
     let text = String(decoding: config, as: UTF8.self)
     guard let key = text.firstRange(of: "\"known_trip_count\""),
@@ -116,9 +117,9 @@ public struct OptimizedProgram: Sendable {
       switch (field.number, field.value) {
       case (2, .number(let type)): width = widths[Int(truncatingIfNeeded: type)] ?? 0
       case (3, let value): sizes += ProtobufReader.numbers(value)
-      case (4, .content(let part)):
+      case (4, .content(let element)):
         isTuple = true
-        add(part, to: &result)
+        add(element, to: &result)
       default: break
       }
     }
@@ -134,7 +135,7 @@ public struct OptimizedProgram: Sendable {
 }
 
 extension Executable {
-  /// What the compiler made of the program, nil where the plugin does not say.
+  /// The program after the compiler's optimizations, nil where the plugin does not provide it.
   public func optimizedProgram() throws -> OptimizedProgram? {
     let operation = "asking for a compiled program"
     let bytes: [UInt8]? = try Self.withProgram(handle, client.api, operation) { executable in

@@ -1,22 +1,22 @@
-/// What can go wrong between this program and a PJRT plugin, as facts.
+/// What can go wrong between this program and a PJRT plugin.
 public enum PJRTError: Error, Equatable, Sendable {
-  /// No plugin was named and none is installed for a kind of device; `searched` was looked for.
+  /// No plugin was named and none is installed for a kind of device at `searched`.
   case noPlugin(searched: String, device: DeviceKind)
-  /// NVIDIA's driver is missing, or shows no GPU to this process.
+  /// NVIDIA's driver is missing, or no GPU is visible to this process.
   case noGPU(message: String)
   /// The file at `path` cannot be used as a plugin.
   case notAPlugin(path: String, reason: NotAPlugin)
-  /// The plugin speaks a version of the interface that this program does not understand.
+  /// The plugin has a version of the interface that this program does not support.
   case versionMismatch(path: String, found: Plugin.Version, reason: String)
-  /// The plugin reported an error; `operation` says what it was asked for.
+  /// The plugin reported an error in an operation.
   case failure(code: Code, message: String, operation: String)
   /// The client has no device that this process can use.
   case noDevice
-  /// The plugin left out a function or a result that was asked for.
+  /// The plugin lacks a function, or did not return a result.
   case missing(what: String, operation: String)
-  /// The plugin returned a buffer whose elements have no counterpart here.
+  /// The plugin returned a buffer of an unsupported element type.
   case unknownElementType(code: Int, operation: String)
-  /// The options name devices that do not fit the program or the client.
+  /// The options name devices that do not match the program or the client.
   case wrongDeviceAssignment(reason: String)
   /// A program that runs on `expected` devices got arguments for another number of them.
   case wrongDeviceCount(expected: Int, found: Int)
@@ -24,9 +24,9 @@ public enum PJRTError: Error, Equatable, Sendable {
   case wrongArgumentCount(device: Int, expected: Int, found: Int)
   /// An argument's element type or shape is not what the program takes.
   case wrongArgument(index: Int, name: String?, expected: BufferType, found: BufferType)
-  /// An argument lies on another device than the one that needs it.
+  /// An argument is on another device than the one that needs it.
   case wrongArgumentDevice(index: Int, name: String?, expected: Int, found: Int)
-  /// A buffer was used after a program had taken its memory.
+  /// A buffer was used after it was donated.
   case consumed(type: BufferType, by: String)
   /// A buffer was read as elements of another type than it holds.
   case wrongElementType(expected: DType, found: DType)
@@ -37,7 +37,7 @@ public enum PJRTError: Error, Equatable, Sendable {
   public enum NotAPlugin: Equatable, Sendable {
     /// There is no such file.
     case missing
-    /// The system could not load it as a shared library; the text is the system's.
+    /// The system could not load it as a shared library, for the reason given.
     case notALibrary(String)
     /// It is a shared library without the function `GetPjrtApi`.
     case noEntryPoint
@@ -82,8 +82,8 @@ extension PJRTError: CustomStringConvertible {
       """
     case .noGPU(let message):
       """
-      There is no NVIDIA GPU that this process can use: see whether nvidia-smi lists one, and whether \
-      CUDA_VISIBLE_DEVICES hides it. Without a GPU use --device cpu. (\(message))
+      There is no NVIDIA GPU that this process can use: check that nvidia-smi lists one, and that \
+      CUDA_VISIBLE_DEVICES does not hide it. Without a GPU use --device cpu. (\(message))
       """
     case .notAPlugin(let path, let reason):
       """
@@ -92,19 +92,19 @@ extension PJRTError: CustomStringConvertible {
       """
     case .versionMismatch(let path, let found, let reason):
       """
-      The plugin \(path) speaks version \(found) of the PJRT interface, which this program does not \
-      understand: \(reason). Run `scripts/setup` to install one that fits.
+      The plugin \(path) has version \(found) of the PJRT interface, which this program does not \
+      support: \(reason). Run `scripts/setup` to install a supported one.
       """
     case .failure(let code, let message, let operation):
       "The plugin failed at \(operation) (\(code)): \(message)"
     case .noDevice:
-      "The plugin has no device that this process can use; ask for at least one."
+      "The plugin has no device that this process can use; request at least one."
     case .missing(let what, let operation):
-      "The plugin gave no \(what) at \(operation); use a newer plugin."
+      "The plugin provided no \(what) at \(operation); use a newer plugin."
     case .unknownElementType(let code, let operation):
       """
-      The plugin returned elements of type \(code) at \(operation), which have no counterpart here; \
-      convert them in the program.
+      The plugin returned elements of type \(code) at \(operation), which is not supported; convert \
+      them in the program.
       """
     case .wrongDeviceAssignment(let reason):
       "The device assignment does not fit: \(reason)."
@@ -115,7 +115,7 @@ extension PJRTError: CustomStringConvertible {
     case .wrongArgument(let index, let name, let expected, let found):
       "\(Self.argument(index, name)) must be \(expected) and is \(found)."
     case .wrongArgumentDevice(let index, let name, let expected, let found):
-      "\(Self.argument(index, name)) must lie on device \(expected) and lies on device \(found)."
+      "\(Self.argument(index, name)) must be on device \(expected) and is on device \(found)."
     case .consumed(let type, let operation):
       """
       A buffer of \(type) was used after \(operation) had taken its memory; use that program's \
@@ -124,7 +124,7 @@ extension PJRTError: CustomStringConvertible {
     case .wrongElementType(let expected, let found):
       "A buffer of \(found.rawValue) was read as \(expected.rawValue)."
     case .cacheUnwritable(let path, let reason):
-      "\(path) could not be written: \(reason). Check the disk's space and rights."
+      "\(path) could not be written: \(reason). Check the disk space and permissions."
     }
   }
 

@@ -6,10 +6,10 @@ import Synchronization
 public enum DeviceKind: String, CaseIterable, Sendable {
   /// The machine's processor.
   case cpu
-  /// NVIDIA's GPUs.
+  /// NVIDIA GPUs.
   case cuda
 
-  /// Where `scripts/setup` puts the plugin, within the folder of plugins.
+  /// The path of the plugin that `scripts/setup` installs, within the folder of plugins.
   var library: String {
     switch self {
     case .cpu: "pjrt-cpu.so"
@@ -26,9 +26,9 @@ public enum DeviceKind: String, CaseIterable, Sendable {
 public final class Plugin: Sendable {
   /// A version of the PJRT interface.
   public struct Version: Hashable, Sendable, CustomStringConvertible {
-    /// The part whose change breaks compatibility.
+    /// The major version, whose change breaks compatibility.
     public let major: Int
-    /// The part that counts additions.
+    /// The minor version, which counts additions.
     public let minor: Int
 
     /// The text, `0.115`.
@@ -39,7 +39,7 @@ public final class Plugin: Sendable {
   public let path: String
   /// The version of the interface that the plugin was built with.
   public let version: Version
-  /// What the plugin says of itself, such as `xla_version` and `stablehlo_current_version`; a
+  /// The plugin's attributes, such as `xla_version` and `stablehlo_current_version`; a
   /// version of three numbers reads `1.16.0`.
   public let attributes: [String: String]
 
@@ -51,9 +51,10 @@ public final class Plugin: Sendable {
 
   /// Loads a plugin, once in a process.
   ///
-  /// It is looked for at `path`, then at the path in the environment variable TWINFLOW_PLUGIN, then
-  /// in the cache that `scripts/setup` fills. Throws `PJRTError` where there is none, or where the
-  /// file is not one.
+  /// The path is `path`, otherwise that in the environment variable TWINFLOW_PLUGIN, otherwise the place
+  /// where `scripts/setup` installs plugins.
+  ///
+  /// - Throws: `PJRTError` where there is no file, or where it is not a plugin.
   public static func load(
     _ path: String? = nil, device: DeviceKind = .cpu,
     environment: [String: String] = ProcessInfo.processInfo.environment
@@ -70,7 +71,7 @@ public final class Plugin: Sendable {
 
   /// The path that `load` would load.
   ///
-  /// Throws `PJRTError.noPlugin` where nothing is named and nothing installed.
+  /// - Throws: `PJRTError.noPlugin` where none is named and none is installed.
   public static func find(
     _ path: String? = nil, device: DeviceKind = .cpu,
     environment: [String: String] = ProcessInfo.processInfo.environment
@@ -89,7 +90,7 @@ public final class Plugin: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw PJRTError.notAPlugin(path: path, reason: .missing)
     }
-    // Without this, plugins report on standard error what no user can act on; one's own value stays.
+    // Suppresses plugins' informational messages; a value that is set already stays.
     setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0)
     CUDALibraries(plugin: path)?.load()
     guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
@@ -138,8 +139,8 @@ public final class Plugin: Sendable {
   }
 }
 
-/// The folder that holds what can be downloaded or computed again: `twinflow` in XDG_CACHE_HOME, or
-/// in `~/.cache`.
+/// The folder for files that can be downloaded or computed again: `twinflow` in XDG_CACHE_HOME, or in
+/// `~/.cache`.
 public func cacheDirectory(
   environment: [String: String] = ProcessInfo.processInfo.environment
 ) -> String {

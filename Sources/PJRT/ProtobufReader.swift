@@ -1,16 +1,16 @@
-/// Reads the wire format of protocol buffers, as far as compiled programs need it.
+/// Reads the subset of the protocol buffers wire format that compiled programs use.
 struct ProtobufReader {
   private let bytes: ArraySlice<UInt8>
 
   init(_ bytes: ArraySlice<UInt8>) { self.bytes = bytes }
 
-  /// What a field holds.
+  /// The value of a field.
   enum Value {
     case number(UInt64)
     case content(ArraySlice<UInt8>)
   }
 
-  /// The fields in order; nil where the bytes are no message.
+  /// The fields in order; nil where the bytes are not a message.
   func fields() -> [(number: Int, value: Value)]? {
     var fields: [(Int, Value)] = []
     var place = bytes.startIndex
@@ -39,7 +39,7 @@ struct ProtobufReader {
     return fields
   }
 
-  /// A list of whole numbers, packed or one at a time.
+  /// A list of integers, packed or not.
   static func numbers(_ value: Value) -> [Int] {
     switch value {
     case .number(let number): return [Int(truncatingIfNeeded: number)]

@@ -1,4 +1,4 @@
-/// Writes the wire format of protocol buffers, as far as compile options need it.
+/// Writes the subset of the protocol buffers wire format that compile options use.
 struct ProtobufWriter {
   private(set) var bytes: [UInt8] = []
 

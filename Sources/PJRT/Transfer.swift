@@ -3,7 +3,9 @@ import CPJRT
 extension Client {
   /// Copies an array to a device.
   ///
-  /// `values` are row-major and as many as `shape` has elements; the first device is taken for nil.
+  /// - Parameters:
+  ///   - values: the elements, row-major.
+  ///   - device: the device; nil for the first one.
   public func buffer<T: Element>(
     _ values: [T], shape: [Int], on device: Device? = nil
   ) throws -> Buffer {
@@ -19,7 +21,7 @@ extension Client {
 
   /// Copies the bytes of an array to a device during the call.
   ///
-  /// They are row-major and dense, `type.byteCount` of them.
+  /// - Parameter bytes: `type.byteCount` bytes, dense and row-major.
   public func buffer(
     bytes: UnsafeRawBufferPointer, _ type: BufferType, on device: Device? = nil
   ) throws -> Buffer {
@@ -29,11 +31,11 @@ extension Client {
     return buffer
   }
 
-  /// Makes a buffer of memory that stays as it is for as long as `owner` lives, such as a mapped
-  /// file; `owner` is held until the plugin is done with the memory.
+  /// Makes a buffer of memory that does not change as long as `owner` lives, such as a mapped file;
+  /// `owner` is retained until the plugin is done with the memory.
   ///
-  /// On the CPU nothing is copied where the memory is aligned to 64 bytes; elsewhere, and on other
-  /// devices, the plugin copies.
+  /// On the CPU memory that is aligned to 64 bytes is not copied; other memory, and memory for
+  /// other devices, is.
   public func buffer(
     sharing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable, _ type: BufferType,
     on device: Device? = nil
@@ -51,8 +53,7 @@ extension Client {
     do {
       try api.call(\.Event_OnReady, &arguments, "sharing memory with a device")
     } catch {
-      // The memory is still in use, so its owner must stay: better a leak than a read of freed
-      // memory.
+      // The memory may still be in use, so its owner is leaked rather than freed.
       api.destroy(event: done)
       throw error
     }
@@ -60,7 +61,7 @@ extension Client {
     return buffer
   }
 
-  /// Holds the owner of shared memory until the plugin is done with it.
+  /// Retains the owner of shared memory until the plugin is done with it.
   private final class Guardian: Sendable {
     let owner: any AnyObject & Sendable
     let api: API
@@ -78,10 +79,11 @@ extension Client {
       bytes.count == type.byteCount,
       "\(type) takes \(type.byteCount) bytes and \(bytes.count) were given")
     let device = device ?? addressableDevices[0]
-    precondition(addressableDevices.contains(device), "device \(device) is not this client's")
+    precondition(
+      addressableDevices.contains(device), "device \(device) does not belong to this client")
     let operation = "copying to a device"
     let sizes = type.shape.map(Int64.init)
-    // An empty array has no address of its own, and the plugin wants one.
+    // The plugin needs an address, which an empty array does not have.
     return try withUnsafeBytes(of: 0) { empty in
       try sizes.withUnsafeBufferPointer { sizes in
         var arguments = PJRT_Client_BufferFromHostBuffer_Args()
@@ -103,7 +105,9 @@ extension Client {
 extension Buffer {
   /// Copies the elements to an array, row-major.
   ///
-  /// Waits for the buffer. Throws `PJRTError.wrongElementType` where they are of another type.
+  /// Waits for the buffer.
+  ///
+  /// - Throws: `PJRTError.wrongElementType` where the elements are of another type.
   public func array<T: Element>(of type: T.Type = T.self) throws -> [T] {
     guard T.dtype == dtype else {
       throw PJRTError.wrongElementType(expected: T.dtype, found: dtype)
@@ -156,7 +160,8 @@ extension Buffer {
 
   /// A copy on another device of the same client.
   public func copied(to device: Device) throws -> Buffer {
-    precondition(client.addressableDevices.contains(device), "device \(device) is not the client's")
+    precondition(
+      client.addressableDevices.contains(device), "device \(device) does not belong to the client")
     let operation = "copying between devices"
     return try withPointer { source in
       var arguments = PJRT_Buffer_CopyToDevice_Args()
@@ -168,7 +173,7 @@ extension Buffer {
     }
   }
 
-  /// The address of the memory on the device, for tests and for sharing with other libraries.
+  /// The address in device memory, for tests and for sharing with other libraries.
   public func address() throws -> UInt {
     try withPointer { source in
       var arguments = PJRT_Buffer_UnsafePointer_Args()

@@ -1,53 +1,53 @@
 import CCairo
 
-/// A white page that can be drawn on, by cairo. Lengths are pixels, from the upper left corner.
+/// A white page to draw on with cairo. Coordinates are pixels from the upper left corner.
 public final class Canvas {
-  /// Pixels across.
+  /// The width in pixels.
   public let width: Int
-  /// Pixels down.
+  /// The height in pixels.
   public let height: Int
   private let surface: OpaquePointer
   private let context: OpaquePointer
 
-  /// A colour by its parts from 0 to 1.
-  public struct Colour: Hashable, Sendable {
+  /// A color with components from 0 to 1.
+  public struct Color: Hashable, Sendable {
     let red, green, blue: Double
     var opacity = 1.0
 
-    /// A grey.
-    public static func grey(_ value: Double) -> Colour {
-      Colour(red: value, green: value, blue: value)
+    /// A gray.
+    public static func gray(_ value: Double) -> Color {
+      Color(red: value, green: value, blue: value)
     }
 
-    /// The same colour, through which what lies below is seen.
-    public func with(opacity: Double) -> Colour {
-      Colour(red: red, green: green, blue: blue, opacity: opacity)
+    /// The same color with an opacity.
+    public func with(opacity: Double) -> Color {
+      Color(red: red, green: green, blue: blue, opacity: opacity)
     }
 
-    /// Colours that are told apart also by people who see few: Okabe and Ito, 2008.
+    /// A palette for people with color vision deficiency: Okabe and Ito, 2008.
     public static let palette = [
       (0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233),
       (0, 0, 0), (150, 140, 60),
-    ].map { Colour(red: $0.0 / 255, green: $0.1 / 255, blue: $0.2 / 255) }
+    ].map { Color(red: $0.0 / 255, green: $0.1 / 255, blue: $0.2 / 255) }
   }
 
-  /// Where a text lies relative to its place.
+  /// The alignment of text relative to its position.
   public enum Alignment: Sendable {
-    /// The place is the text's left end.
+    /// The text starts at the position.
     case left
-    /// The place is the text's middle.
-    case centre
-    /// The place is the text's right end.
+    /// The text is centered at the position.
+    case center
+    /// The text ends at the position.
     case right
   }
 
-  /// The most pixels that cairo's pages can have across and down.
+  /// The largest width and height of a page in cairo.
   public static let largest = 32767
 
   /// Makes a white page.
   ///
-  /// - Throws: `PictureError.impossiblePage` where it is empty, larger than `largest` or beyond the
-  ///   memory.
+  /// - Throws: `PictureError.impossiblePage` where it is empty, larger than `largest` or does not
+  ///   fit into memory.
   public init(width: Int, height: Int) throws(PictureError) {
     guard (1...Self.largest).contains(width), (1...Self.largest).contains(height),
       let surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))
@@ -69,19 +69,19 @@ public final class Canvas {
     cairo_surface_destroy(surface)
   }
 
-  /// Writes a line of text on a base line.
+  /// Draws a line of text at a baseline.
   public func text(
-    _ text: String, x: Double, y: Double, size: Double, bold: Bool = false, grey: Double = 0.1,
+    _ text: String, x: Double, y: Double, size: Double, bold: Bool = false, gray: Double = 0.1,
     alignment: Alignment = .left
   ) {
     setFont(size, bold)
     let shift =
       switch alignment {
       case .left: 0.0
-      case .centre: extent(text) / 2
+      case .center: extent(text) / 2
       case .right: extent(text)
       }
-    cairo_set_source_rgb(context, grey, grey, grey)
+    cairo_set_source_rgb(context, gray, gray, gray)
     cairo_move_to(context, x - shift, y)
     cairo_show_text(context, text)
   }
@@ -92,21 +92,21 @@ public final class Canvas {
     return extent(text)
   }
 
-  /// Fills a rectangle with a grey value, 0 is black.
-  public func rectangle(x: Double, y: Double, width: Double, height: Double, grey: Double) {
-    cairo_set_source_rgb(context, grey, grey, grey)
+  /// Fills a rectangle with a gray value; 0 is black.
+  public func rectangle(x: Double, y: Double, width: Double, height: Double, gray: Double) {
+    cairo_set_source_rgb(context, gray, gray, gray)
     cairo_rectangle(context, x, y, width, height)
     cairo_fill(context)
   }
 
   /// Draws a line through points.
   ///
-  /// - Parameter dashes: lengths that are drawn and left out in turn; none for a whole line.
+  /// - Parameter dashes: the lengths of dashes and gaps in turn; empty for a solid line.
   public func line(
-    _ points: [(x: Double, y: Double)], colour: Colour, width: Double = 1, dashes: [Double] = []
+    _ points: [(x: Double, y: Double)], color: Color, width: Double = 1, dashes: [Double] = []
   ) {
     guard let first = points.first else { return }
-    set(colour)
+    set(color)
     cairo_set_line_width(context, width)
     cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
     cairo_set_dash(context, dashes, Int32(dashes.count), 0)
@@ -116,17 +116,17 @@ public final class Canvas {
   }
 
   /// Fills a circle.
-  public func dot(x: Double, y: Double, radius: Double, colour: Colour) {
-    set(colour)
+  public func dot(x: Double, y: Double, radius: Double, color: Color) {
+    set(color)
     cairo_arc(context, x, y, radius, 0, 2 * .pi)
     cairo_fill(context)
   }
 
-  private func set(_ colour: Colour) {
-    cairo_set_source_rgba(context, colour.red, colour.green, colour.blue, colour.opacity)
+  private func set(_ color: Color) {
+    cairo_set_source_rgba(context, color.red, color.green, color.blue, color.opacity)
   }
 
-  /// Draws a picture with each pixel `scale` × `scale` large.
+  /// Draws a picture enlarged by `scale`.
   public func picture(_ picture: Picture, x: Int, y: Int, scale: Int) {
     cairo_surface_flush(surface)
     guard let data = cairo_image_surface_get_data(surface) else { return }
@@ -134,9 +134,9 @@ public final class Canvas {
     for row in 0..<picture.height * scale where (0..<height).contains(y + row) {
       for column in 0..<picture.width * scale where (0..<width).contains(x + column) {
         let source = (row / scale * picture.width + column / scale) * picture.channels
-        let colour = picture.channels == 1 ? [0, 0, 0] : [2, 1, 0]
+        let color = picture.channels == 1 ? [0, 0, 0] : [2, 1, 0]
         let place = (y + row) * stride + (x + column) * 4
-        for (i, channel) in colour.enumerated() {
+        for (i, channel) in color.enumerated() {
           data[place + i] = picture.values[source + channel]
         }
       }
@@ -144,7 +144,7 @@ public final class Canvas {
     cairo_surface_mark_dirty(surface)
   }
 
-  /// What is drawn so far, in RGB.
+  /// The page as an RGB picture.
   public var picture: Picture {
     cairo_surface_flush(surface)
     let stride = Int(cairo_image_surface_get_stride(surface))

@@ -1,17 +1,18 @@
 import Foundation
 
-/// Lines over a few named places, such as distances over numbers of steps, on a logarithmic scale.
+/// A line chart over a few named positions, such as distances over numbers of steps, on a
+/// logarithmic scale.
 public struct LineChart: Sendable {
-  /// The line at the top.
+  /// The title.
   public var title: String
-  /// What the heights are.
+  /// The label of the vertical axis.
   public var axis: String
-  /// The places from left to right.
+  /// The labels of the positions from left to right.
   public var places: [String]
-  /// The lines: a name, and a value for each place; what has no place on the scale, because it is not
-  /// above 0 or not finite, is left out.
+  /// The lines: a name, and a value for each position; values that are not positive or not finite
+  /// are left out.
   public var lines: [(name: String, values: [Double])]
-  /// A value that is drawn as a level line.
+  /// A value that is drawn as a horizontal line.
   public var level: (name: String, value: Double)?
 
   /// Makes a chart.
@@ -38,7 +39,7 @@ public struct LineChart: Sendable {
     let height = max(440, 120 + 22 * (lines.count + 2))
     let canvas = try Canvas(width: width, height: height)
     canvas.text(title, x: 20, y: 30, size: 18, bold: true)
-    canvas.text(axis + ", logarithmic", x: 20, y: 52, size: 12, grey: 0.35)
+    canvas.text(axis + ", logarithmic", x: 20, y: 52, size: 12, gray: 0.35)
     let all = (lines.flatMap(\.values) + [level?.value].compactMap { $0 })
       .filter { $0 > 0 && $0.isFinite }
     guard let least = all.min(), let greatest = all.max() else { return canvas.picture }
@@ -57,38 +58,38 @@ public struct LineChart: Sendable {
         let value = digit * pow(10, Double(exponent))
         guard log10(value) >= low, log10(value) <= high else { continue }
         canvas.line(
-          [(left, y(value)), (left + plotWidth, y(value))], colour: .grey(0.88))
+          [(left, y(value)), (left + plotWidth, y(value))], color: .gray(0.88))
         canvas.text(
-          String(format: "%g", value), x: left - 8, y: y(value) + 4, size: 11, grey: 0.35,
+          String(format: "%g", value), x: left - 8, y: y(value) + 4, size: 11, gray: 0.35,
           alignment: .right)
       }
     }
     for (i, name) in places.enumerated() {
       canvas.text(
-        name, x: x(i), y: top + plotHeight + 22, size: 12, grey: 0.25, alignment: .centre)
+        name, x: x(i), y: top + plotHeight + 22, size: 12, gray: 0.25, alignment: .center)
     }
     let legend = Double(width) - right + 20
     for (i, line) in lines.enumerated() {
-      let colour = Canvas.Colour.palette[i % Canvas.Colour.palette.count]
+      let color = Canvas.Color.palette[i % Canvas.Color.palette.count]
       let points = line.values.enumerated().filter { $1 > 0 && $1.isFinite }
         .map { (x: x($0), y: y($1)) }
-      // Later rounds of the colours have dashes and smaller dots.
-      let round = i / Canvas.Colour.palette.count
+      // When the colors repeat, lines are dashed and dots are smaller.
+      let round = i / Canvas.Color.palette.count
       let dashes = [[], [7.0, 4], [2, 3]][min(round, 2)]
       let radius = round == 0 ? 4.0 : 3
-      canvas.line(points, colour: colour, width: 2, dashes: dashes)
-      for point in points { canvas.dot(x: point.x, y: point.y, radius: radius, colour: colour) }
+      canvas.line(points, color: color, width: 2, dashes: dashes)
+      for point in points { canvas.dot(x: point.x, y: point.y, radius: radius, color: color) }
       let place = top + 10 + 22 * Double(i)
       canvas.line(
-        [(legend, place), (legend + 32, place)], colour: colour, width: 2, dashes: dashes)
-      canvas.dot(x: legend + 16, y: place, radius: radius, colour: colour)
+        [(legend, place), (legend + 32, place)], color: color, width: 2, dashes: dashes)
+      canvas.dot(x: legend + 16, y: place, radius: radius, color: color)
       canvas.text(line.name, x: legend + 40, y: place + 4, size: 12)
     }
     if let level, level.value > 0, level.value.isFinite {
       canvas.line(
-        [(left, y(level.value)), (left + plotWidth, y(level.value))], colour: .grey(0.45))
+        [(left, y(level.value)), (left + plotWidth, y(level.value))], color: .gray(0.45))
       canvas.text(
-        level.name, x: left + plotWidth, y: y(level.value) - 5, size: 11, grey: 0.45,
+        level.name, x: left + plotWidth, y: y(level.value) - 5, size: 11, gray: 0.45,
         alignment: .right)
     }
     return canvas.picture

@@ -4,34 +4,34 @@ import Foundation
 
 /// A picture of 8-bit values in memory.
 public struct Picture: Equatable, Sendable {
-  /// Pixels in a row.
+  /// The width in pixels.
   public let width: Int
-  /// Rows.
+  /// The height in pixels.
   public let height: Int
-  /// 1 for grey, 3 for RGB, 4 for RGBA.
+  /// 1 for gray, 3 for RGB, 4 for RGBA.
   public let channels: Int
-  /// The values, row-major, channels together.
+  /// The values, row-major, with interleaved channels.
   public let values: [UInt8]
 
-  /// Makes a picture of its values.
+  /// Makes a picture from 8-bit values.
   public init(width: Int, height: Int, channels: Int, values: [UInt8]) {
     precondition(
       [1, 3, 4].contains(channels) && values.count == width * height * channels,
-      "\(values.count) values make no picture of \(width) × \(height) × \(channels)")
+      "\(values.count) values do not match a picture of \(width) × \(height) × \(channels)")
     self.width = width
     self.height = height
     self.channels = channels
     self.values = values
   }
 
-  /// Makes a picture of finite numbers; those beyond ±1 are cut off.
+  /// Makes a picture from numbers within ±1; others are clamped.
   ///
-  /// - Throws: `PictureError.impossibleChannels` where they are not 1, 3 or 4.
+  /// - Throws: `PictureError.impossibleChannels` for other numbers of channels than 1, 3 and 4.
   public init(
     width: Int, height: Int, channels: Int, numbers: some Collection<Float>
   ) throws(PictureError) {
     guard [1, 3, 4].contains(channels) else { throw .impossibleChannels(channels) }
-    precondition(numbers.allSatisfy { !$0.isNaN }, "a pixel of a picture is no number")
+    precondition(numbers.allSatisfy { !$0.isNaN }, "a pixel of a picture is NaN")
     let values = numbers.map { UInt8(((min(1, max(-1, $0)) + 1) * 127.5).rounded()) }
     self.init(width: width, height: height, channels: channels, values: values)
   }
@@ -56,10 +56,10 @@ public struct Picture: Equatable, Sendable {
     return Data(bytes: out.bytes, count: out.count)
   }
 
-  /// Writes the picture as a PNG file, whole or not at all.
+  /// Writes the picture as a PNG file, atomically.
   ///
-  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something else than a PNG
-  ///   picture; a file that was there stays.
+  /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something other than a
+  ///   PNG picture; an existing file is then kept.
   public func write(to path: String, texts: [(key: String, text: String)] = []) throws {
     try StagedFile.write(png(texts: texts), to: path, as: .png)
   }
@@ -83,11 +83,11 @@ public struct Picture: Equatable, Sendable {
     }
     guard status == 0 else { throw PictureError.damaged(path: path, reason: text(message)) }
     let values = Array(UnsafeBufferPointer(start: pixels.bytes, count: pixels.count))
-    let parts = UnsafeBufferPointer(start: texts.bytes, count: texts.count)
+    let strings = UnsafeBufferPointer(start: texts.bytes, count: texts.count)
       .split(separator: 0, omittingEmptySubsequences: false)
       .map { String(decoding: $0, as: UTF8.self) }
     var found: [String: String] = [:]
-    for i in stride(from: 0, to: parts.count - 1, by: 2) { found[parts[i]] = parts[i + 1] }
+    for i in stride(from: 0, to: strings.count - 1, by: 2) { found[strings[i]] = strings[i + 1] }
     let picture = Picture(
       width: Int(width), height: Int(height), channels: Int(channels), values: values)
     return (picture, found)
@@ -100,23 +100,23 @@ public struct Picture: Equatable, Sendable {
 
 /// What can be wrong with a picture.
 public enum PictureError: Error, Equatable, CustomStringConvertible {
-  /// A file is no PNG file, or is cut short or damaged.
+  /// A file is not a PNG file, or is truncated or damaged.
   case damaged(path: String, reason: String)
-  /// Pixels of so many numbers have no colour.
+  /// A number of channels is not supported.
   case impossibleChannels(Int)
-  /// A page cannot be that large.
+  /// A page is too large.
   case impossiblePage(width: Int, height: Int)
 
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
     case .damaged(let path, let reason):
-      "\(path) is no whole PNG picture: \(reason). Make or copy it again."
+      "\(path) is truncated or not a PNG picture: \(reason). Make or copy it again."
     case .impossibleChannels(let count):
-      "Pixels of \(count) numbers make no picture: 1 (grey), 3 (RGB) or 4 (RGBA) are expected."
+      "Pixels have \(count) channels; 1 (gray), 3 (RGB) or 4 (RGBA) are expected."
     case .impossiblePage(let width, let height):
-      "A page of \(width) × \(height) pixels cannot be drawn: at most \(Canvas.largest) across and "
-        + "down, and the memory, are there. Draw fewer or smaller pictures."
+      "A page of \(width) × \(height) pixels cannot be drawn: it must have at most \(Canvas.largest) "
+        + "pixels in each direction and fit into memory. Draw fewer or smaller pictures."
     }
   }
 }

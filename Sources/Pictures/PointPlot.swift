@@ -1,10 +1,10 @@
-/// Sets of points side by side, each with the ways that its points came, if it has any.
+/// Sets of points side by side, with the trajectories that lead to the points, where known.
 public struct PointPlot: Sendable {
   /// One set.
   public struct Panel: Sendable {
-    /// The line above it.
+    /// The title.
     public var title: String
-    /// Where ways begin, x and y of each; empty for none.
+    /// The starts of the trajectories, x and y of each; empty for none.
     public var starts: [Float]
     /// The points, x and y of each.
     public var points: [Float]
@@ -19,12 +19,12 @@ public struct PointPlot: Sendable {
 
   /// The sets.
   public var panels: [Panel]
-  /// How far the panels reach from 0 in each direction.
+  /// The range of the panels around 0 in each direction.
   public var reach = 3.0
-  /// How many panels lie in a row.
+  /// The number of panels in a row.
   public var columns = 4
-  /// For how many points the way is drawn.
-  public var ways = 200
+  /// The number of trajectories that are drawn.
+  public var trajectories = 200
 
   /// Makes a plot.
   public init(_ panels: [Panel]) { self.panels = panels }
@@ -47,21 +47,21 @@ public struct PointPlot: Sendable {
       let top = Double(margin + i / across * (size + head + margin) + head)
       canvas.text(panel.title, x: left, y: top - 8, size: 13, bold: true)
       canvas.rectangle(
-        x: left, y: top, width: Double(size), height: Double(size), grey: 0.965)
+        x: left, y: top, width: Double(size), height: Double(size), gray: 0.965)
       func place(_ values: [Float], _ i: Int) -> (x: Double, y: Double)? {
         let (x, y) = (Double(values[2 * i]), Double(values[2 * i + 1]))
         guard abs(x) < reach, abs(y) < reach else { return nil }
         let scale = Double(size) / (2 * reach)
         return (left + (x + reach) * scale, top + (reach - y) * scale)
       }
-      for i in 0..<min(ways, panel.starts.count / 2) {
+      for i in 0..<min(trajectories, panel.starts.count / 2) {
         guard let start = place(panel.starts, i), let end = place(panel.points, i) else { continue }
-        canvas.line([start, end], colour: .grey(0.5).with(opacity: 0.35), width: 0.7)
+        canvas.line([start, end], color: .gray(0.5).with(opacity: 0.35), width: 0.7)
       }
-      let colour = Canvas.Colour.palette[panel.starts.isEmpty ? 1 : 0].with(opacity: 0.5)
+      let color = Canvas.Color.palette[panel.starts.isEmpty ? 1 : 0].with(opacity: 0.5)
       for i in 0..<panel.points.count / 2 {
         guard let point = place(panel.points, i) else { continue }
-        canvas.dot(x: point.x, y: point.y, radius: 1.1, colour: colour)
+        canvas.dot(x: point.x, y: point.y, radius: 1.1, color: color)
       }
     }
     return canvas.picture

@@ -1,16 +1,16 @@
-/// A page of small pictures in rows and columns, with a title, a line below it and a name a row.
+/// A page of small pictures in rows and columns, with a title, a caption and row names.
 public struct Sheet: Sendable {
-  /// The line at the top.
+  /// The title.
   public var title: String
-  /// A smaller line below the title.
+  /// The caption below the title.
   public var caption: String
-  /// The name of each row; empty for none.
+  /// The names of the rows; empty for none.
   public var rows: [String]
-  /// How many pictures a row has.
+  /// The number of pictures in a row.
   public var columns: Int
-  /// The pictures, row after row, all of one size.
+  /// The pictures, row by row, all of one size.
   public var pictures: [Picture]
-  /// How many pixels of the page one pixel of a picture takes, across and down.
+  /// The factor by which pictures are enlarged.
   public var scale = 2
 
   /// Makes a sheet.
@@ -40,7 +40,7 @@ public struct Sheet: Sendable {
       ? 0 : Int((rows.map { canvas.width(of: $0, size: 13) }.max() ?? 0).rounded(.up)) + 12
   }
 
-  /// The sheet as one picture.
+  /// The sheet as a picture.
   ///
   /// - Throws: `PictureError.impossiblePage`.
   public var picture: Picture {
@@ -76,7 +76,7 @@ public struct Sheet: Sendable {
 
   private func draw(on canvas: Canvas, x: Int, y: Int) {
     canvas.text(title, x: Double(x), y: Double(y + 18), size: 18, bold: true)
-    canvas.text(caption, x: Double(x), y: Double(y + 40), size: 13, grey: 0.35)
+    canvas.text(caption, x: Double(x), y: Double(y + 40), size: 13, gray: 0.35)
     let left = x + labelWidth(canvas)
     for (i, picture) in pictures.enumerated() {
       let (row, column) = (i / columns, i % columns)
@@ -87,7 +87,7 @@ public struct Sheet: Sendable {
     for (row, name) in rows.enumerated() {
       let middle = y + Self.head + row * (cell.height + Self.gap) + cell.height / 2
       canvas.text(
-        name, x: Double(left - 12), y: Double(middle + 5), size: 13, grey: 0.25, alignment: .right)
+        name, x: Double(left - 12), y: Double(middle + 5), size: 13, gray: 0.25, alignment: .right)
     }
   }
 }

@@ -3,12 +3,11 @@ import Runtime
 import Synchronization
 import Tensors
 
-/// One network's weights, which are on the devices only while they are needed.
+/// The weights of one network, which can be loaded onto the devices and released.
 ///
-/// It has a storage type of its own: what is stored narrowly stays so, and is widened where it is
-/// computed with.
+/// Weights stay in the element type that they are stored in, and are converted where they are used.
 public final class Component: Sendable {
-  /// Where the weights come from, for messages.
+  /// The file of the weights, for messages.
   public let path: String
   /// The parameters.
   public let specs: Named<ParameterSpec>
@@ -16,7 +15,7 @@ public final class Component: Sendable {
   private let read: @Sendable () throws -> Named<ShardedArray>
   private let loaded = Mutex<Named<ShardedArray>?>(nil)
 
-  /// Makes a component whose weights are read when they are first asked for.
+  /// Makes a component whose weights are read on first use.
   package init(
     path: String, specs: Named<ParameterSpec>,
     read: @escaping @Sendable () throws -> Named<ShardedArray>
@@ -26,7 +25,7 @@ public final class Component: Sendable {
     self.read = read
   }
 
-  /// The weights, read where they are not on the devices.
+  /// The weights on the devices, which are read if they are not loaded.
   ///
   /// - Throws: the errors of files and of the plugin.
   @discardableResult
@@ -39,7 +38,7 @@ public final class Component: Sendable {
     }
   }
 
-  /// Lets go of the weights; their memory is free when nobody else holds them.
+  /// Releases the weights; their memory is freed with the last reference.
   public func release() { loaded.withLock { $0 = nil } }
 
   /// Whether the weights are on the devices.

@@ -29,7 +29,7 @@ extension Engine {
   /// The arrays with other element types; nothing is copied where none changes.
   ///
   /// - Parameters:
-  ///   - path: the file that they are of, for messages.
+  ///   - path: the file of the arrays, for messages.
   ///   - allowsOverflow: whether finite numbers may become infinite.
   /// - Throws: `PipelineError.beyondRange` with the number of those that would, and the plugin's
   ///   errors.
@@ -63,8 +63,8 @@ extension Engine {
 }
 
 extension DType {
-  /// The least number that is rounded to infinity in a floating-point type: half a step above its
-  /// largest one. Infinite for all other types.
+  /// The least number that a floating-point type rounds to infinity: half a step above its largest
+  /// finite number. Infinite for all other types.
   fileprivate var infinite: Double {
     switch self {
     case .float16: 65520

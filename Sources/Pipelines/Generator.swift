@@ -4,15 +4,15 @@ import Runtime
 import Synchronization
 import Tensors
 
-/// Makes samples from noise with a trained network.
+/// Generates samples from noise with a trained network.
 ///
-/// The network is compiled once for a batch and a size, as one step of the sampler whose numbers are
-/// arguments: the same program makes 1 step or 50, of every style and grid. The host loops over the
-/// steps, and can look at each or stop.
+/// One sampler step is compiled for a batch and a size, with the numbers of the step as arguments:
+/// the same program serves any number of steps, any style and any grid. The host loops over the
+/// steps, and can observe each step or cancel.
 public final class Generator: Sendable {
-  /// How many samples one run makes.
+  /// The number of samples per run.
   public let batch: Int
-  /// The size of images, nil for the usual one of the network.
+  /// The size of images, nil for the network's default.
   public let size: ImageSize?
 
   private let file: ModelFile
@@ -20,29 +20,29 @@ public final class Generator: Sendable {
   private let compute: DType
   private let programs = Mutex<[Variant: CompiledFunction]>([:])
 
-  /// The programs that a generator may need.
+  /// The programs of a generator.
   private enum Variant: Hashable {
-    /// The noise, and the keys of a number of steps.
+    /// The initial noise, and the keys of the given number of steps.
     case start(steps: Int)
-    /// A step.
+    /// One step.
     case step(isGuided: Bool, corrects: Bool)
   }
 
-  /// How far a run has come.
+  /// The progress of a run.
   public struct Progress: Sendable {
-    /// The steps that have been made.
+    /// The number of steps made.
     public let step: Int
-    /// The steps of the whole run.
+    /// The number of steps in the run.
     public let total: Int
-    /// The samples that the last evaluation points to, in f64.
+    /// The samples predicted by the last step, in f64.
     public let preview: ShardedArray
   }
 
-  /// Makes a generator; programs are compiled when they are first needed.
+  /// Makes a generator; programs are compiled on first use.
   ///
   /// - Parameters:
-  ///   - batch: samples a run.
-  ///   - size: the size of images, nil for the usual one of the network.
+  ///   - batch: the number of samples per run.
+  ///   - size: the size of images, nil for the network's default.
   ///   - compute: the element type that the network computes in.
   /// - Throws: `PipelineError.notGenerative` for a network that predicts no velocity.
   public init(
@@ -59,16 +59,16 @@ public final class Generator: Sendable {
 
   private var shape: Shape { Shape([batch] + file.model.sampleShape(size).sizes) }
 
-  /// Compiles the programs that some settings need, or takes them from earlier runs.
+  /// Compiles the programs for given settings, or reuses those of earlier runs.
   ///
-  /// - Throws: `RuntimeError.outOfMemory` where the devices cannot hold so many samples at once, and
-  ///   the plugin's errors.
+  /// - Throws: `RuntimeError.outOfMemory` where the programs do not fit into the devices' memory,
+  ///   and the plugin's errors.
   public func prepare(_ settings: SamplerSettings, guidance: Double = 0) throws {
     _ = try program(.start(steps: settings.steps.count))
     _ = try step(settings, guidance)
   }
 
-  /// How many programs have been compiled.
+  /// The number of programs that have been compiled.
   var programCount: Int { programs.withLock(\.count) }
 
   private func step(_ settings: SamplerSettings, _ guidance: Double) throws -> CompiledFunction {
@@ -88,7 +88,7 @@ public final class Generator: Sendable {
     }
   }
 
-  /// The program of the noise and of the steps' keys.
+  /// The program of the initial noise and the steps' keys.
   private func start(_ steps: Int) throws -> CompiledFunction {
     let types = Named([("key", Key.type), ("number", TensorType([], .uint64))])
     return try engine.compile(types) { [shape] arguments in
@@ -140,9 +140,9 @@ public final class Generator: Sendable {
     }
   }
 
-  /// The noise that a run starts from, `[batch, …]`.
+  /// The initial noise of a run, `[batch, …]`.
   ///
-  /// - Parameter number: the number of the run among those of the seed.
+  /// - Parameter number: the number of the run with this seed.
   public func noise(seed: UInt64, number: Int = 0) throws -> ShardedArray {
     try program(.start(steps: 1))(source(seed, number))["noise"]!
   }
@@ -154,18 +154,18 @@ public final class Generator: Sendable {
     ])
   }
 
-  /// Makes one batch.
+  /// Generates one batch.
   ///
   /// - Parameters:
-  ///   - prompts: what is asked for, as many as the batch.
+  ///   - prompts: one prompt per sample.
   ///   - guidance: the scale of classifier-free guidance, 0 for none; each step takes two evaluations
   ///     with it.
   ///   - seed: the same seed and number give the same samples.
-  ///   - number: the number of the run among those of the seed.
-  ///   - observer: told after every step; what it throws stops the run and is thrown on. Without one
-  ///     no step is waited for.
-  /// - Returns: samples `[batch, …]` in f32, all finite; pixels are about ±1.
-  /// - Throws: `PipelineError` for a prompt that means nothing to the network,
+  ///   - number: the number of the run with this seed.
+  ///   - observer: called after every step; an error that it throws cancels the run and is
+  ///     rethrown. Without an observer the host does not wait between steps.
+  /// - Returns: samples `[batch, …]` in f32, all finite; pixels are within about ±1.
+  /// - Throws: `PipelineError` for a prompt that the network does not support,
   ///   `imagesNotFinite`, and the plugin's errors.
   public func callAsFunction(
     _ prompts: [Prompt], _ settings: SamplerSettings, guidance: Double = 0, seed: UInt64,
@@ -204,8 +204,8 @@ public final class Generator: Sendable {
           Progress(step: i + 1, total: steps.count, preview: results["state.data"]!))
       }
     }
-    guard let last else { preconditionFailure("a run of no steps") }
-    try RuntimeError.withMemoryTold(of: step) { try last.completion.wait() }
+    guard let last else { preconditionFailure("a run has no steps") }
+    try RuntimeError.reportingMemory(of: step) { try last.completion.wait() }
     guard try last.results["finite"]!.array(of: Int32.self)[0] == 1 else {
       throw PipelineError.imagesNotFinite(path: file.path, guidance: guidance)
     }

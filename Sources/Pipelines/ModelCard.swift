@@ -4,16 +4,17 @@ import Models
 import Recipe
 
 extension ModelFile {
-  /// What a file of weights says of itself.
+  /// The description of a model in its file of weights.
   public struct Card: Codable, Hashable, Sendable {
     /// The network.
     public var model: ModelConfig
-    /// Whether the network knows target times other than the current one: generation in a few
-    /// steps asks for them, a plain flow takes many small steps.
+    /// Whether the network was trained with target times other than the current one, which
+    /// generation in a few steps needs.
     public var anyStep: Bool
-    /// The scale of guidance that generation needs; 0 where it is in the weights, or not wanted.
+    /// The guidance scale for generation; 0 where guidance is trained into the weights, or not
+    /// used.
     public var guidance: Double
-    /// How the network is told of target times.
+    /// How the network receives target times.
     public var timeConvention = TimeConvention.pair
     /// The adapters that the file holds, nil where it holds the whole network.
     public var adapter: AdapterCard?
@@ -25,7 +26,7 @@ extension ModelFile {
       self.guidance = guidance
     }
 
-    /// Reads a card; files that say nothing of times have the usual convention.
+    /// Reads a card; without a time convention it is `pair`.
     public init(from decoder: any Decoder) throws {
       let keys = try decoder.container(keyedBy: CodingKeys.self)
       model = try keys.decode(ModelConfig.self, forKey: .model)

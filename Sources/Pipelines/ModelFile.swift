@@ -8,16 +8,16 @@ import Runtime
 import Tensors
 import Weights
 
-/// The weights of a network with what is needed to use them: one safetensors file, whose metadata
-/// say in JSON, under `twinflow`, what network it is and how it was trained.
+/// A trained model in a safetensors file, whose metadata describe the network and its training in
+/// JSON under `twinflow`.
 public struct ModelFile: Sendable {
-  /// Where it lies.
+  /// The path of the file.
   public let path: String
   /// All files that it consists of.
   public let paths: [String]
-  /// What the file says of itself.
+  /// The description in the file.
   public let card: Card
-  /// The weights, which are on the devices until the component is told to release them.
+  /// The weights, which stay on the devices until the component releases them.
   public let component: Component
 
   /// The weights on the devices, in the element types that they are stored in.
@@ -28,20 +28,20 @@ public struct ModelFile: Sendable {
 
   static let key = "twinflow"
 
-  /// Reads a file and checks every weight against the network's own list. LoRA are added to the
-  /// weights that they name as their base.
+  /// Reads a file and checks every weight against the network's parameters. LoRA is merged into the
+  /// base weights that the file names.
   ///
   /// - Parameter allowsOverflow: whether numbers beyond f32's range become infinite.
-  /// - Throws: `WeightsError` for a damaged file or weights that do not fit, `PipelineError.noModel`
-  ///   for a file of another program, `unreadableCard` for one whose description is wrong, `otherBase`
-  ///   for adapters whose base has changed.
+  /// - Throws: `WeightsError` for a damaged file or weights that do not match,
+  ///   `PipelineError.noModel` for a file of another program, `unreadableCard` for an invalid
+  ///   description, `otherBase` for LoRA whose base has changed.
   public init(_ path: String, on engine: Engine, allowsOverflow: Bool = false) throws {
     let header = try ModelHeader(path)
     self.path = path
     guard let adapter = header.card.adapter else {
       card = header.card
       paths = header.file.paths
-      // Nothing is computed in f64, so that nothing is kept in it.
+      // Nothing is computed in f64, so weights are not kept in it.
       let stored = try header.storedTypes()
       component = Component(path: path, specs: header.specs) {
         try header.weights(on: engine, allowsOverflow: allowsOverflow) {

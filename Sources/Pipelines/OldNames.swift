@@ -2,9 +2,9 @@ import Models
 import Weights
 
 extension ModelConfig {
-  /// What the parameters are called in a file that has arrays of these names: as today, or as in
-  /// version 0.1, which had a stack's layers in one array, the maps to queries, keys and values side by
-  /// side, and another name for the embedding of classes.
+  /// The names of the parameters in a file with arrays of these names: the current ones, or those
+  /// of version 0.1, which stored a stack's layers in one array, the maps to queries, keys and
+  /// values concatenated, and the class embedding under another name.
   func names(among found: [String]) -> NameMap {
     guard Self.areOld(found) else { return names }
     let renamed = NameMap.Rule.rename("class_embedding", to: Self.oldEmbedding)

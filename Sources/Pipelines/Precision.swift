@@ -4,7 +4,7 @@ import Tensors
 public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
   /// Single precision.
   case float32 = "f32"
-  /// Half the memory and, on devices with units for it, many times the speed.
+  /// Half the memory, and several times the speed on devices that support it.
   case bfloat16 = "bf16"
 
   /// The element type.

@@ -1,2 +1,2 @@
-/// The version of this program, which runs and reports name.
+/// The version of this program, as recorded in runs and reports.
 public let programVersion = "0.2.0"

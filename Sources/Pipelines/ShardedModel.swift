@@ -1,8 +1,8 @@
 import Flow
 import Tensors
 
-/// A network whose evaluations are sharded over the mesh by samples, and computed in an element type
-/// of their own.
+/// A network whose evaluations are sharded over the mesh by samples and computed in a given element
+/// type.
 package struct ShardedModel: VelocityModel {
   let model: any VelocityModel
   let compute: DType
@@ -16,10 +16,10 @@ package struct ShardedModel: VelocityModel {
   package func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Tensor {
-    let split = { (value: Tensor) in value.sharded(.batch) }
+    let sharded = { (value: Tensor) in value.sharded(.batch) }
     let result = model(
-      split(x.cast(to: compute)), time: split(time), target: split(target),
-      condition: condition.mapValues(split))
-    return split(result).cast(to: x.dtype)
+      sharded(x.cast(to: compute)), time: sharded(time), target: sharded(target),
+      condition: condition.mapValues(sharded))
+    return sharded(result).cast(to: x.dtype)
   }
 }

@@ -1,5 +1,5 @@
-/// When a wait of so many seconds ends: at once for a negative number or none, and within the range
-/// of the clock for any other, infinity included.
+/// The end of a wait: immediately for negative numbers and NaN, and bounded by the range of the
+/// clock for large numbers and infinity.
 func deadline(after seconds: Double) -> ContinuousClock.Instant {
   let bounded = seconds > 0 ? min(seconds, 1e9) : 0
   return ContinuousClock.now + .seconds(bounded)

@@ -2,19 +2,19 @@ import Files
 import Foundation
 import PJRT
 
-/// A store in a folder that all processes see: on one machine any folder, on several one of a shared
-/// file system. Each key is a file.
+/// A store in a folder that all processes can access: on one machine any folder, on several a
+/// folder of a shared file system. Each key is a file.
 public struct FolderStore: KeyValueStore {
   /// The folder.
   public let path: String
 
-  /// Opens a folder, which is made where it is missing.
+  /// Opens a folder, which is created where it is missing.
   ///
   /// - Throws: `ProcessesError.storeUnreachable`.
   public init(_ path: String) throws {
     self.path = path
     guard !path.utf8.contains(0) else {
-      throw ProcessesError.storeUnreachable(store: path, reason: "it holds a NUL character")
+      throw ProcessesError.storeUnreachable(store: path, reason: "it contains a NUL character")
     }
     guard Self.makeFolder(path) else { throw failure() }
   }
@@ -22,8 +22,8 @@ public struct FolderStore: KeyValueStore {
   /// See `KeyValueStore`.
   public func put(_ key: String, _ value: [UInt8]) throws {
     do {
-      // A reader sees the whole value or none. What is told is gone with the machine anyway, so it
-      // need not reach the disk.
+      // Readers see the complete value or none. Values do not outlive the machine, so they need not
+      // reach the disk.
       try Data(value).write(to: URL(fileURLWithPath: file(key)), options: .atomic)
     } catch {
       throw ProcessesError.storeUnreachable(store: path, reason: Self.reason(error))
@@ -34,7 +34,7 @@ public struct FolderStore: KeyValueStore {
   public func get(_ key: String) throws -> [UInt8]? {
     let descriptor = open(file(key), O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
-      // A file that another machine has just replaced is there at the next look.
+      // A file that another machine has just replaced will be there on the next attempt.
       guard errno == ENOENT || errno == ESTALE else { throw failure() }
       guard access(path, F_OK) == 0 else {
         throw ProcessesError.storeUnreachable(store: path, reason: "the folder is gone")
@@ -57,9 +57,9 @@ public struct FolderStore: KeyValueStore {
     }
   }
 
-  /// Makes a folder and those around it, where they are missing.
+  /// Creates a folder and its parents where they are missing.
   ///
-  /// - Returns: whether it is there; errno says why not.
+  /// - Returns: whether it exists; otherwise errno has the reason.
   private static func makeFolder(_ path: String) -> Bool {
     func isFolder() -> Bool {
       var status = stat()
@@ -68,12 +68,12 @@ public struct FolderStore: KeyValueStore {
       return status.st_mode & S_IFMT == S_IFDIR
     }
     if mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder() { return true }
-    let around = (path as NSString).deletingLastPathComponent
-    guard errno == ENOENT, !around.isEmpty, around != path, makeFolder(around) else { return false }
+    let parent = (path as NSString).deletingLastPathComponent
+    guard errno == ENOENT, !parent.isEmpty, parent != path, makeFolder(parent) else { return false }
     return mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder()
   }
 
-  /// What the system says of an error, where Foundation says only that there is one.
+  /// The system's reason for an error, which is more specific than Foundation's.
   private static func reason(_ error: any Error) -> String {
     var error = error as NSError
     while let inner = error.userInfo[NSUnderlyingErrorKey] as? NSError { error = inner }

@@ -1,22 +1,22 @@
 import Foundation
 import PJRT
 
-/// How the processes of a run come together in a store that may hold what earlier runs have left.
+/// The rendezvous of a run's processes in a store that may contain values of earlier runs.
 ///
-/// Each process leaves a fresh name. The first one answers every name that it sees with a fresh name
-/// for the run, and each process confirms under that. Names of processes that are gone are answered
-/// too, and never confirmed.
+/// Each process stores a unique name. The first process answers every name that it finds with a
+/// unique name of the run, which each process confirms. Names from earlier runs are answered too,
+/// but never confirmed.
 struct Gathering {
   let rank: Int
   let count: Int
   let store: any KeyValueStore
-  /// Whether the wait is to end before all have come.
+  /// Whether to end the wait early.
   var stopping: @Sendable () -> Bool = { false }
 
-  /// Waits until all have come.
+  /// Waits until all processes have joined.
   ///
-  /// - Returns: the part of the store that is this run's own.
-  /// - Throws: `ProcessesError.missing` with those that have not, `stopped`.
+  /// - Returns: the part of the store that belongs to this run.
+  /// - Throws: `ProcessesError.missing` with the processes that have not joined, `stopped`.
   func own(within seconds: Double) throws -> any KeyValueStore {
     let own = UUID().uuidString
     try store.put("process/\(rank)", Array(own.utf8))
@@ -44,7 +44,7 @@ struct Gathering {
       if missing.isEmpty, let run { return RunStore(store: store, run: run) }
       if stopping() { throw ProcessesError.stopped(point: "the start") }
       guard ContinuousClock.now < end else {
-        // Without an answer it is the first process that is missed.
+        // Without an answer the first process is missing.
         throw ProcessesError.missing(
           ranks: run == nil ? [0] : missing, count: count, point: "the start", seconds: seconds)
       }

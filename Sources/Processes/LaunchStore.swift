@@ -1,12 +1,12 @@
 import Foundation
 import Synchronization
 
-/// The store that `twinflow launch` makes for its processes where none is named: a folder for
-/// temporary files, which is gone when all of them are.
+/// The store that `twinflow launch` creates for its processes where none is named: a temporary
+/// folder that is removed after the last process has ended.
 ///
-/// The launcher and its processes each hold a shared lock on a file in it. Who can lock that file
-/// for itself alone knows that all others have ended, and may remove the folder: the launcher at its
-/// end; where it was killed, its last process; where these were killed too, the next launcher.
+/// The launcher and its processes each hold a shared lock on a file in it. A process that gets the
+/// exclusive lock knows that all others have ended, and removes the folder: the launcher at its
+/// end; if it was killed, its last process; if those were killed too, the next launcher.
 public final class LaunchStore: Sendable {
   /// The folder.
   public let path: String
@@ -17,7 +17,7 @@ public final class LaunchStore: Sendable {
   private static let prefix = "twinflow-launch-"
   private static let lockName = "processes.lock"
 
-  /// Makes a store in the folder for temporary files.
+  /// Creates a store in the folder for temporary files.
   ///
   /// - Throws: `ProcessesError.storeUnreachable`.
   public init(run: String, in folder: String = NSTemporaryDirectory()) throws(ProcessesError) {
@@ -29,13 +29,13 @@ public final class LaunchStore: Sendable {
       rmdir(path)
       throw error
     }
-    // Another launcher may have taken the new file for one that is left.
+    // Another launcher may have removed the new file as an abandoned one.
     guard flock(lock, LOCK_SH) == 0, Self.isFile(lock, at: path) else { throw Self.failure(path) }
   }
 
   /// Enters a store as one of the processes that it was made for.
   ///
-  /// - Returns: nil where the folder is not a launcher's, or is gone.
+  /// - Returns: nil where the folder is not a launcher's, or no longer exists.
   public init?(entering path: String) {
     guard Self.isName(path) else { return nil }
     self.path = path
@@ -45,7 +45,7 @@ public final class LaunchStore: Sendable {
 
   deinit { close(lock) }
 
-  /// Leaves the store, and removes it where nobody else is in it.
+  /// Leaves the store, and removes it if no other process uses it.
   ///
   /// - Returns: whether it was removed.
   @discardableResult
@@ -54,7 +54,7 @@ public final class LaunchStore: Sendable {
     return Self.removeUnused(path, lock)
   }
 
-  /// Removes the stores of one's own launchers that have ended without being able to.
+  /// Removes the stores of this user's launchers that were killed.
   public static func removeAbandoned(in folder: String = NSTemporaryDirectory()) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     for path in names.map({ (folder as NSString).appendingPathComponent($0) }) where isName(path) {
@@ -69,11 +69,11 @@ public final class LaunchStore: Sendable {
     }
   }
 
-  /// Removes a store whose lock nobody else holds.
+  /// Removes a store whose lock no other process holds.
   @discardableResult
   private static func removeUnused(_ path: String, _ lock: Int32) -> Bool {
     guard flock(lock, LOCK_EX | LOCK_NB) == 0, isFile(lock, at: path) else { return false }
-    // The lock goes last: where something stays, the next launcher tries again.
+    // The lock is removed last: if something remains, the next launcher tries again.
     for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     where name != lockName {
       try? FileManager.default.removeItem(atPath: path + "/" + name)
@@ -81,7 +81,7 @@ public final class LaunchStore: Sendable {
     return unlink(path + "/" + lockName) == 0 && rmdir(path) == 0
   }
 
-  /// Whether an open file is the one that lies at the lock's place, and not one that was removed.
+  /// Whether an open file is still the lock at its path, and was not removed.
   private static func isFile(_ file: Int32, at path: String) -> Bool {
     var (own, there) = (stat(), stat())
     return fstat(file, &own) == 0 && lstat(path + "/" + lockName, &there) == 0

@@ -2,39 +2,39 @@ import Foundation
 import PJRT
 import Synchronization
 
-/// The processes of a run: they meet, and each watches that the others live.
+/// The processes of a run, with barriers and a watch for failures.
 ///
-/// A process that dies would leave the others waiting in a collective for ever. Each one therefore
-/// tells the store every few seconds that it lives, and looks whether the others do.
+/// A process that dies would leave the others waiting in a collective forever. Each one therefore
+/// writes a heartbeat to the store every few seconds, and checks those of the others.
 public final class ProcessGroup: Sendable {
   /// The number of this process, from 0.
   public let rank: Int
   /// The number of processes.
   public let count: Int
-  /// What they tell each other by; what earlier runs have left there is not seen.
+  /// The store by which they communicate, without the values of earlier runs.
   public let store: any KeyValueStore
-  /// How long is waited for others.
+  /// How long to wait for the other processes.
   public let patience: Patience
 
   private let isOver = Atomic<Bool>(false)
   private let meetings = Mutex<[String: Int]>([:])
 
-  /// How long is waited for other processes, in seconds.
+  /// How long to wait for other processes, in seconds.
   public struct Patience: Hashable, Sendable {
-    /// For all to come.
+    /// The limit for all processes to join.
     public var coming = 300.0
-    /// For a sign of life.
+    /// The limit for a heartbeat.
     public var life = 30.0
-    /// Between two signs of one's own.
+    /// The interval between heartbeats of this process.
     public var pulse = 3.0
 
-    /// Makes the usual one.
+    /// Makes the default.
     public init() {}
   }
 
-  /// Joins a group and waits until all have come.
+  /// Joins a group and waits until all processes have joined.
   ///
-  /// - Parameter stopping: ends the wait where it says so.
+  /// - Parameter stopping: returns whether to end the wait early.
   /// - Throws: `ProcessesError`.
   public init(
     rank: Int, count: Int, store: any KeyValueStore, patience: Patience = Patience(),
@@ -46,10 +46,11 @@ public final class ProcessGroup: Sendable {
     try pulse(0)
   }
 
-  /// Waits until all processes have come to a point; each name may be used again and again.
+  /// Waits at a barrier until all processes have reached it; names can be reused.
   ///
-  /// - Parameter seconds: how long, by default as long as all others live.
-  /// - Throws: `ProcessesError.missing` with those that have not, `failed` where one has given up.
+  /// - Parameter seconds: the limit; by default as long as all other processes are alive.
+  /// - Throws: `ProcessesError.missing` with the processes that did not reach it, `failed` where
+  ///   one failed.
   public func meet(_ point: String, seconds: Double = .infinity) throws {
     let number = meetings.withLock { meetings in
       meetings[point, default: 0] += 1
@@ -75,10 +76,12 @@ public final class ProcessGroup: Sendable {
     }
   }
 
-  /// Gives signs of life and watches the others until the process is done, on a thread of its own.
+  /// Writes heartbeats and watches the other processes until this one is done, on a separate
+  /// thread.
   ///
-  /// - Parameter lost: told of a process that has failed or is silent, or of a store that is gone; it
-  ///   should end the process, because the others cannot be waited for.
+  /// - Parameter lost: called with the error where a process has failed or is silent, or the store
+  ///   is unreachable; it should end the process, because waiting for the others would block
+  ///   forever.
   public func watch(lost: @escaping @Sendable (any Error) -> Void) {
     let thread = Thread { [self] in
       var watch = Watch(self)
@@ -100,13 +103,13 @@ public final class ProcessGroup: Sendable {
     thread.start()
   }
 
-  /// Wishes that all stop; may be called by any of them, again and again.
-  public func wishToStop() throws { try store.put("stop/wish", [1]) }
+  /// Requests that all processes stop; any process may call this, repeatedly.
+  public func requestStop() throws { try store.put("stop/wish", [1]) }
 
-  /// The step after which all stop, nil as long as nobody wishes it. All must call this after every
-  /// step: none of them can then be further than one step ahead of the first, which decides.
+  /// The step after which all processes stop, nil without a request. All processes must call this
+  /// after every step: none is then more than one step ahead of the first process, which decides.
   ///
-  /// - Throws: `ProcessesError`, `strangeValue` where the store holds no step.
+  /// - Throws: `ProcessesError`, `strangeValue` where the stored value is not a step.
   public func stop(after step: Int) throws -> Int? {
     if let decided = try store.get("stop/step") {
       guard let last = Self.number(decided), last >= 0 else {
@@ -120,19 +123,20 @@ public final class ProcessGroup: Sendable {
     return last
   }
 
-  /// Says that this process is done as it should be: the others do not miss it.
+  /// Reports that this process has finished, so that the others no longer watch it.
   public func finish() throws {
     isOver.store(true, ordering: .relaxed)
     try store.put("done/\(rank)", [1])
   }
 
-  /// Says that this process has failed, so that the others need not wait for its silence.
+  /// Reports that this process has failed, so that the others notice before its heartbeat is
+  /// overdue.
   public func fail(_ error: any Error) {
     isOver.store(true, ordering: .relaxed)
     try? store.put("failure/\(rank)", Array("\(error)".utf8))
   }
 
-  /// A number of eight bytes, the lowest first; nil for other bytes and for one out of range.
+  /// A little-endian number of eight bytes; nil for other counts and for numbers out of range.
   private static func number(_ bytes: [UInt8]) -> Int? {
     guard bytes.count == 8 else { return nil }
     return Int(exactly: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
@@ -151,7 +155,7 @@ public final class ProcessGroup: Sendable {
     }
   }
 
-  /// When each process has last been seen to live, by this one's clock.
+  /// The time at which each process's heartbeat last changed, by this process's clock.
   private struct Watch {
     let group: ProcessGroup
     private var seen: [Int: (sign: [UInt8]?, at: ContinuousClock.Instant)] = [:]

@@ -1,15 +1,16 @@
 import Foundation
 import PJRT
 
-/// Which of a run's processes this one is, as whoever started it says in the environment.
+/// The rank of this process in a run, from the environment variables of the program that started
+/// it.
 public struct ProcessPlace: Hashable, Sendable {
-  /// The number of this process, from 0.
+  /// The rank of this process, from 0.
   public let rank: Int
   /// The number of processes.
   public let count: Int
-  /// The store's name, nil where the run's folder is to hold it.
+  /// The store's name, nil for a store in the run's folder.
   public let store: String?
-  /// What tells this start of the run from others.
+  /// The identifier of this start of the run.
   public let run: String
 
   /// Makes a place.
@@ -22,13 +23,13 @@ public struct ProcessPlace: Hashable, Sendable {
     "TWINFLOW_PROCESS", "TWINFLOW_PROCESSES", "TWINFLOW_STORE", "TWINFLOW_RUN"
   )
 
-  /// The place that the environment tells of: our own variables, torchrun's or Slurm's; nil for a
-  /// process on its own.
+  /// The place in the environment: from `twinflow launch`'s variables, torchrun's or Slurm's; nil
+  /// for a single process.
   ///
   /// - Throws: `ProcessesError.wrongEnvironment`.
   public init?(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
     guard let starter = Starter.all.first(where: { $0.hasStarted(environment) }) else {
-      // Alone it would write over what the others write.
+      // As a single process it would overwrite the files of the others.
       guard let rank = environment[Self.rankKey] else { return nil }
       throw ProcessesError.wrongEnvironment(
         variable: Self.countKey, found: nil,
@@ -49,33 +50,33 @@ public struct ProcessPlace: Hashable, Sendable {
     run = starter.run.compactMap { environment[$0] }.joined(separator: "-")
   }
 
-  /// A program that starts processes, and the variables by which it tells them their places.
+  /// A program that starts processes, and the environment variables with their ranks.
   private struct Starter {
     let rank: String
     let count: String
     let run: [String]
     /// A variable that only its processes have.
-    var mark: String?
+    var ownKey: String?
 
     static let all = [
       Starter(rank: ProcessPlace.rankKey, count: ProcessPlace.countKey, run: [ProcessPlace.runKey]),
       Starter(
         rank: "RANK", count: "WORLD_SIZE",
         run: ["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"]),
-      // A shell in an allocation of Slurm's is no task of its own, and has no step.
+      // A shell in a Slurm allocation is not a task, and has no step.
       Starter(
         rank: "SLURM_PROCID", count: "SLURM_NTASKS",
-        run: ["SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"], mark: "SLURM_STEP_ID"),
+        run: ["SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"], ownKey: "SLURM_STEP_ID"),
     ]
 
     func hasStarted(_ environment: [String: String]) -> Bool {
-      environment[count] != nil && mark.map { environment[$0] != nil } ?? true
+      environment[count] != nil && ownKey.map { environment[$0] != nil } ?? true
     }
   }
 
   /// Opens the store.
   ///
-  /// - Parameter folder: the run's folder, for a store that is not named.
+  /// - Parameter folder: the run's folder, which holds the store where none is named.
   /// - Throws: `ProcessesError`.
   public func openStore(in folder: String) throws -> any KeyValueStore {
     let run = run.isEmpty ? "run" : Self.fileName(run)
@@ -88,7 +89,7 @@ public struct ProcessPlace: Hashable, Sendable {
     }
   }
 
-  /// A run's name as that of a folder: it comes from outside, and could lead elsewhere.
+  /// A run's name, escaped for a folder name, because it comes from outside.
   private static func fileName(_ run: String) -> String {
     let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-_"))
     return run.addingPercentEncoding(withAllowedCharacters: plain) ?? "run"

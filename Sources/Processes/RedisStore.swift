@@ -5,7 +5,7 @@ import Synchronization
 
 /// A store in a Redis server.
 ///
-/// It is `@unchecked Sendable` because the connection is only used under its lock.
+/// `@unchecked Sendable`: the connection is only used under its lock.
 public final class RedisStore: KeyValueStore, @unchecked Sendable {
   private let address: String
   private let prefix: String
@@ -14,7 +14,7 @@ public final class RedisStore: KeyValueStore, @unchecked Sendable {
 
   /// Connects to a server.
   ///
-  /// - Parameter prefix: comes before every key, so that runs can share a server.
+  /// - Parameter prefix: the prefix of every key, so that runs can share a server.
   /// - Throws: `ProcessesError.storeUnreachable`, `wrongStore` for a port out of range.
   public init(host: String, port: Int, prefix: String) throws {
     address = "redis://\(host):\(port)"
@@ -36,7 +36,7 @@ public final class RedisStore: KeyValueStore, @unchecked Sendable {
 
   /// See `KeyValueStore`.
   public func put(_ key: String, _ value: [UInt8]) throws {
-    // Nobody asks for what a run's processes told each other a week ago.
+    // Values expire after a week.
     _ = try command([Array("SET".utf8), full(key), value, Array("EX".utf8), Array("604800".utf8)])
   }
 

@@ -5,21 +5,21 @@ import Foundation
 enum StoreName: Equatable {
   /// A folder.
   case folder(String)
-  /// A Redis server, and what comes before the keys of all runs.
+  /// A Redis server, and the prefix of the keys of all runs.
   case redis(host: String, port: Int, prefix: String)
 
   /// Reads a name.
   ///
-  /// - Throws: `ProcessesError.unknownStore`, and `wrongStore` for a part that a server's address
-  ///   does not have here.
+  /// - Throws: `ProcessesError.unknownStore`, and `wrongStore` for an unsupported part of a
+  ///   server's address.
   init(_ name: String) throws(ProcessesError) {
-    guard let mark = name.range(of: "://") else {
+    guard let separator = name.range(of: "://") else {
       self = .folder(expandedPath(name))
       return
     }
-    guard name[..<mark.lowerBound] == "redis" else { throw .unknownStore(name) }
+    guard name[..<separator.lowerBound] == "redis" else { throw .unknownStore(name) }
     func wrong(_ reason: String) -> ProcessesError { .wrongStore(name, reason: reason) }
-    let rest = name[mark.upperBound...]
+    let rest = name[separator.upperBound...]
     let authority = rest.prefix { !"/?#".contains($0) }
     let path = rest.dropFirst(authority.count)
     guard !path.contains(where: { "?#".contains($0) }) else {
@@ -31,7 +31,7 @@ enum StoreName: Equatable {
     self = .redis(host: host, port: port, prefix: prefix)
   }
 
-  /// The host and the port; an address of IPv6 stands in brackets.
+  /// The host and the port; an IPv6 address is in brackets.
   private static func split(
     _ authority: Substring, _ wrong: (String) -> ProcessesError
   ) throws(ProcessesError) -> (host: String, port: Int) {
@@ -40,7 +40,7 @@ enum StoreName: Equatable {
     if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
       host = authority[authority.index(after: authority.startIndex)..<end]
       let rest = authority[authority.index(after: end)...]
-      guard rest.isEmpty || rest.hasPrefix(":") else { throw wrong("`\(rest)` is no port") }
+      guard rest.isEmpty || rest.hasPrefix(":") else { throw wrong("`\(rest)` is not a port") }
       number = rest.isEmpty ? nil : rest.dropFirst()
     } else if let colon = authority.firstIndex(of: ":") {
       host = authority[..<colon]

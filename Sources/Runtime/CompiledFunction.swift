@@ -3,16 +3,16 @@ import Tensors
 
 /// A compiled program with named arguments and results.
 public final class CompiledFunction: Sendable {
-  /// The program it was compiled from.
+  /// The program that was compiled.
   public let program: Program
-  /// The plugin's form of it.
+  /// The compiled program.
   public let executable: Executable
-  /// How it was made.
+  /// Whether it was compiled or loaded from the cache, and how long that took.
   public let compilation: Compilation
-  /// The devices it is spread over, nil for one.
+  /// The devices that it is partitioned over, nil for one.
   public let mesh: Mesh?
 
-  /// How a program came to be compiled.
+  /// Whether a program was compiled or loaded from the cache, and how long that took.
   public struct Compilation: Sendable {
     /// The seconds that tracing and printing took.
     public let tracing: Double
@@ -25,11 +25,11 @@ public final class CompiledFunction: Sendable {
   /// Traces and compiles a function of named tensors, see `Program.init`.
   ///
   /// - Parameters:
-  ///   - cache: where compiled programs are kept; nil compiles anew.
-  ///   - mesh: the devices it is spread over, nil for one.
-  ///   - shardings: how arguments and results are split over the mesh; those that are not named are
-  ///     whole on every device.
-  ///   - target: how operations are spelled; by default as the client's devices want it.
+  ///   - cache: the cache of compiled programs; nil for none.
+  ///   - mesh: the devices that it is partitioned over, nil for one.
+  ///   - shardings: how arguments and results are sharded over the mesh; those that are not named
+  ///     are replicated.
+  ///   - target: the devices that operations are lowered for; by default the client's.
   /// - Throws: what the body throws, and the plugin's errors.
   public init(
     _ client: Client, cache: ExecutableCache? = nil, mesh: Mesh? = nil,
@@ -45,7 +45,8 @@ public final class CompiledFunction: Sendable {
     let traced = clock.now
     let signature = Signature(
       program.arguments.pairs.map { name, type in
-        let shape = mesh.map { (shardings[name] ?? .whole).local(type.shape, $0) } ?? type.shape
+        let shape =
+          mesh.map { (shardings[name] ?? .replicated).local(type.shape, $0) } ?? type.shape
         return .init(TensorType(shape, type.dtype).bufferType, name: name)
       },
       donated: Set(arguments.names.indices.filter { program.donated.contains(arguments.names[$0]) })
@@ -68,15 +69,15 @@ public final class CompiledFunction: Sendable {
 
   /// Runs the program and waits for its results.
   ///
-  /// Arguments are taken by name; others may be present and are ignored. They must be sharded as the
-  /// program wants it.
+  /// Arguments are looked up by name, and further ones are ignored. They must have the program's
+  /// shardings.
   ///
   /// - Throws: `PJRTError` where an argument is missing or of another type, before anything runs.
   public func callAsFunction(_ arguments: Named<ShardedArray>) throws -> Named<ShardedArray> {
     results(try executable.execute(rows(arguments)))
   }
 
-  /// Starts the program and returns at once, see `Executable.start`.
+  /// Starts the program without waiting for it, see `Executable.start`.
   public func start(
     _ arguments: Named<ShardedArray>
   ) throws -> (results: Named<ShardedArray>, completion: Completion) {
@@ -92,11 +93,11 @@ public final class CompiledFunction: Sendable {
       }
       precondition(
         array.mesh == mesh && (mesh == nil || array.sharding == sharding(name)),
-        "\(name) is sharded in another way than the program takes it")
+        "\(name) does not have the sharding that the program expects")
       return array
     }
     return executable.client.places(in: mesh).indices.map { row in
-      given.map { $0.parts[row].buffer }
+      given.map { $0.shards[row].buffer }
     }
   }
 
@@ -111,5 +112,5 @@ public final class CompiledFunction: Sendable {
       })
   }
 
-  private func sharding(_ name: String) -> Sharding { program.shardings[name] ?? .whole }
+  private func sharding(_ name: String) -> Sharding { program.shardings[name] ?? .replicated }
 }

@@ -2,13 +2,13 @@ import Foundation
 import Processes
 import Tensors
 
-/// Devices with a cache of compiled programs: what everything that computes is given.
+/// Devices with a cache of compiled programs.
 public struct Engine: Sendable {
   /// The plugin's client.
   public let client: Client
-  /// Where compiled programs are kept.
+  /// The cache of compiled programs.
   public let cache: ExecutableCache
-  /// The devices that programs and arrays are spread over, nil for one.
+  /// The devices that programs and arrays are sharded over, nil for one.
   public private(set) var mesh: Mesh?
   /// The processes that the devices belong to, nil for this one alone.
   public private(set) var group: ProcessGroup?
@@ -23,16 +23,16 @@ public struct Engine: Sendable {
   ///
   /// - Parameters:
   ///   - kernels: whether programs for a CPU use this project's kernels.
-  ///   - devices: how many virtual devices a CPU is taken for.
+  ///   - devices: the number of virtual devices of a CPU.
   ///   - group: the processes whose devices work together.
-  /// - Throws: `PJRTError`, and `ProcessesError.notJoined` where the plugin sees the devices of this
-  ///   process alone.
+  /// - Throws: `PJRTError`, and `ProcessesError.notJoined` where the plugin sees only the devices
+  ///   of this process.
   public init(
     plugin: String? = nil, device: DeviceKind = .cpu, kernels: Bool = true, devices: Int = 1,
     group: ProcessGroup? = nil
   ) throws {
     if devices > 1 {
-      // Virtual devices on few cores come late to collectives, which would end the process.
+      // Virtual devices on few cores reach collectives late, which would end the process.
       let flags = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
       setenv(
         "XLA_FLAGS", flags + " --xla_cpu_collective_call_terminate_timeout_seconds=3600", 1)
@@ -41,7 +41,7 @@ public struct Engine: Sendable {
     switch device {
     case .cpu: options["cpu_device_count"] = .integer(Int64(devices))
     case .cuda:
-      // The plugin would leave a quarter of the memory to others.
+      // By default the plugin uses only three quarters of the memory.
       options["memory_fraction"] = .float(0.92)
       if let group {
         options["node_id"] = .integer(Int64(group.rank))
@@ -58,9 +58,9 @@ public struct Engine: Sendable {
     cache = ExecutableCache()
   }
 
-  /// The same engine with programs and arrays spread over the first devices.
+  /// The same engine with programs and arrays sharded over the first devices.
   ///
-  /// - Throws: `ShardingError.tooFewDevices`, and `idleDevices` where the mesh does not take all
+  /// - Throws: `ShardingError.tooFewDevices`, and `idleDevices` where the mesh does not use all
   ///   devices of several processes.
   public func spread(over mesh: Mesh) throws -> Engine {
     guard mesh.count <= client.devices.count else {
@@ -75,13 +75,13 @@ public struct Engine: Sendable {
     return engine
   }
 
-  /// Compiles a function of named tensors, or takes it from the cache.
+  /// Compiles a function of named tensors, or loads it from the cache.
   ///
   /// - Parameters:
-  ///   - shardings: how arguments and results are split over the mesh.
+  ///   - shardings: how arguments and results are sharded over the mesh.
   ///   - donated: the arguments that the program may overwrite.
-  /// - Throws: `RuntimeError.outOfMemory` for a program that the devices cannot hold, what the body
-  ///   throws, and the plugin's errors.
+  /// - Throws: `RuntimeError.outOfMemory` for a program that does not fit into the devices' memory,
+  ///   what the body throws, and the plugin's errors.
   public func compile(
     _ arguments: Named<TensorType>, shardings: Named<Sharding> = Named(),
     donating donated: (String) -> Bool = { _ in false },
@@ -93,7 +93,7 @@ public struct Engine: Sendable {
     return function
   }
 
-  /// Refuses a program that needs more than its devices have, before anything is allocated.
+  /// Checks that a program fits into the memory of its devices, before anything is allocated.
   ///
   /// - Throws: `RuntimeError.outOfMemory`.
   package func checkFits(_ function: CompiledFunction) throws {
@@ -106,20 +106,21 @@ public struct Engine: Sendable {
 
   /// Copies an array to the devices.
   ///
-  /// - Parameter values: row-major, as many as `shape` has elements.
+  /// - Parameter values: the elements, row-major.
   public func array<T: Element>(
-    _ values: [T], shape: [Int], _ sharding: Sharding = .whole
+    _ values: [T], shape: [Int], _ sharding: Sharding = .replicated
   ) throws -> ShardedArray {
     try ShardedArray(values, shape: Shape(shape), sharding, over: mesh, on: client)
   }
 
-  /// Copies an array of the host to the devices.
+  /// Copies a host array to the devices.
   ///
   /// - Parameters:
-  ///   - rows: the rows that `array` holds of a larger array's first axis; nil for all.
-  ///   - count: the rows of that larger array.
+  ///   - rows: the rows of a larger array that `array` holds; nil for all.
+  ///   - count: the number of rows of that larger array.
   public func array(
-    _ array: HostArray, _ sharding: Sharding = .whole, rows: Range<Int>? = nil, of count: Int? = nil
+    _ array: HostArray, _ sharding: Sharding = .replicated, rows: Range<Int>? = nil,
+    of count: Int? = nil
   ) throws -> ShardedArray {
     var sizes = array.type.shape.sizes
     if let count { sizes[0] = count }

@@ -2,42 +2,44 @@ import Files
 import Foundation
 import PJRT
 
-/// Compiled programs on disk, so that a program is compiled once and loaded afterwards.
+/// A cache of compiled programs on disk.
 ///
-/// An entry is found again by the program's text, its options, the devices, the plugin's file and
-/// the kind of processor. An entry that is damaged, or that the plugin refuses, is replaced. Any
-/// number of processes may share one folder.
+/// The key of an entry is the program's text, its options, the devices, the plugin's file and the
+/// kind of processor. An entry that is damaged, or that the plugin rejects, is replaced. Any number
+/// of processes may share one folder.
 public struct ExecutableCache: Sendable {
   /// Whether a program was compiled or loaded from the cache.
   public struct Report: Equatable, Sendable {
-    /// Whether it was loaded and not compiled.
+    /// Whether it was loaded from the cache.
     public let wasCached: Bool
     /// How long loading or compiling took.
     public let seconds: Double
     /// The file that holds it.
     public let path: String
-    /// Whether there was an entry that was damaged, or that the plugin refused.
+    /// Whether there was an entry that was damaged, or that the plugin rejected.
     public let wasDamaged: Bool
-    /// Why a program that was compiled could not be kept, or nil.
+    /// Why a compiled program could not be stored, or nil.
     public let problem: PJRTError?
   }
 
   /// The folder of the entries.
   public let directory: String
-  /// The bytes that all entries may take together; the ones unused for longest go first.
+  /// The limit of the total size in bytes; the least recently used entries are deleted first.
   public let limit: Int
 
-  /// Makes a cache in a folder, which is made when it is needed; `executables` in the program's cache
-  /// for nil.
+  /// Makes a cache in a folder, which is created when needed; for nil `executables` in the
+  /// program's cache folder.
   public init(directory: String? = nil, limit: Int = 4 << 30) {
     self.directory = directory ?? cacheDirectory() + "/executables"
     self.limit = limit
   }
 
-  /// Loads a program, or compiles and keeps it.
+  /// Loads a program, or compiles and stores it.
   ///
-  /// Throws the plugin's error where the program does not compile. A program that cannot be kept is
-  /// no error: the report says why, and it is compiled again the next time.
+  /// A program that cannot be stored is not an error: the report says why, and it is compiled again
+  /// the next time.
+  ///
+  /// - Throws: the plugin's error where the program does not compile.
   public func executable(
     for program: String, _ signature: Signature, on client: Client,
     options: CompileOptions = CompileOptions()
@@ -53,7 +55,7 @@ public struct ExecutableCache: Sendable {
         wasDamaged: exists && !wasCached, problem: problem)
     }
     if let bytes = Self.read(path), let executable = try? client.load(bytes, signature) {
-      // What was used last is deleted last.
+      // The date tells which entries were used recently.
       try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
       return (executable, report(true, nil))
     }
@@ -67,16 +69,16 @@ public struct ExecutableCache: Sendable {
     return (executable, report(false, problem))
   }
 
-  /// Writes a program's entry, whole or not at all, and deletes old ones beyond the limit.
+  /// Writes a program's entry atomically, and deletes old entries beyond the limit.
   ///
-  /// Throws `PJRTError.cacheUnwritable`, or the plugin's error where it cannot serialise.
+  /// - Throws: `PJRTError.cacheUnwritable`, or the plugin's error where it cannot serialize.
   func store(_ executable: Executable, at path: String) throws {
     let bytes = try executable.serialized()
-    let file = FileKind.programMark + ContentHash.of(bytes).bytes + bytes
+    let file = FileKind.programMagic + ContentHash.of(bytes).bytes + bytes
     do {
       try FileManager.default.createDirectory(
         atPath: directory, withIntermediateDirectories: true)
-      // A damaged entry need not look like one any more; its name is the cache's own all the same.
+      // A damaged entry may not look like a program any more, and could not be replaced.
       unlink(path)
       try StagedFile.write(file, to: path, as: .program)
     } catch FileError.unwritable(_, let reason) {
@@ -122,23 +124,23 @@ public struct ExecutableCache: Sendable {
     return directory + "/" + ContentHash.of(key).text + ".xla"
   }
 
-  /// Whether a file's name is one of an entry: 32 hexadecimal digits and an ending.
+  /// Whether a file's name is that of an entry: 32 hexadecimal digits and an extension.
   private static func isName(_ name: String) -> Bool {
     name.hasSuffix(".xla") && name.utf8.count == 36
       && name.dropLast(4).allSatisfy { "0123456789abcdef".contains($0) }
   }
 
-  /// The bytes of an entry, or nil where it is missing or not as it was written.
+  /// The bytes of an entry, or nil where it is missing or damaged.
   private static func read(_ path: String) -> [UInt8]? {
     guard let file = FileManager.default.contents(atPath: path) else { return nil }
-    let start = FileKind.programMark.count + 16
-    guard file.count > start, file.starts(with: FileKind.programMark) else { return nil }
+    let start = FileKind.programMagic.count + 16
+    guard file.count > start, file.starts(with: FileKind.programMagic) else { return nil }
     let bytes = [UInt8](file.dropFirst(start))
-    return ContentHash.of(bytes).bytes.elementsEqual(file[FileKind.programMark.count..<start])
+    return ContentHash.of(bytes).bytes.elementsEqual(file[FileKind.programMagic.count..<start])
       ? bytes : nil
   }
 
-  /// The processor's name and abilities: machine code for one may not run on another.
+  /// The processor's name and features: machine code for one may not run on another.
   private static let processor: String = {
     let description = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let end = description.range(of: "\n\n")?.lowerBound ?? description.endIndex

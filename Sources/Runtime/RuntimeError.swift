@@ -1,10 +1,10 @@
 import Foundation
 import PJRT
 
-/// What can go wrong when programs run, besides the plugin's own errors.
+/// What can go wrong when programs run, besides the plugin's errors.
 public enum RuntimeError: Error, Equatable, CustomStringConvertible {
-  /// A program does not fit into the device's memory; bytes of the compiler's plan and of the
-  /// device, and the plugin's message if it got that far.
+  /// A program does not fit into the device's memory: the compiler's memory plan, the device's
+  /// bytes, and the plugin's message where the program was started.
   case outOfMemory(needed: ProgramMemory?, device: Int?, message: String?)
 
   /// What was found, what was expected and what to do.
@@ -23,14 +23,14 @@ public enum RuntimeError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  /// How less memory is needed.
+  /// How to reduce the memory that is needed.
   package static let advice =
     "Lower the batch, set model.execution to recomputed or precision to bf16, train LoRA, or "
-    + "spread the run over more devices with mesh.fsdp; twinflow plan shows what each would need."
+    + "shard the run over more devices with mesh.fsdp; twinflow plan shows what each would need."
 
-  /// Calls a function that runs a program, and says what the program needs where the device has no
-  /// room for it.
-  package static func withMemoryTold<Result>(
+  /// Calls a function that runs a program, and adds the program's memory plan to an error of
+  /// insufficient memory.
+  package static func reportingMemory<Result>(
     of function: CompiledFunction, _ body: () throws -> Result
   ) throws -> Result {
     do {

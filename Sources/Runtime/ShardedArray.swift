@@ -1,60 +1,62 @@
 import PJRT
 import Tensors
 
-/// An array that lies in parts on the devices of a mesh.
+/// An array in shards on the devices of a mesh.
 ///
-/// Without a mesh there is one part, the whole, on the client's first device.
+/// Without a mesh there is one shard, the full array, on the client's first device.
 public struct ShardedArray: Sendable {
-  /// The type of the whole.
+  /// The element type and global shape.
   public let type: TensorType
-  /// How it is split.
+  /// How it is sharded.
   public let sharding: Sharding
-  /// The devices it is split over, nil for one device.
+  /// The devices that it is sharded over, nil for one.
   public let mesh: Mesh?
-  /// The parts on the devices of this process, in their order in the mesh.
-  public let parts: [Part]
+  /// The shards on the devices of this process, in the order of the mesh.
+  public let shards: [Shard]
 
-  /// What one device has.
-  public struct Part: Sendable {
-    /// The device's place in the mesh.
+  /// The elements on one device.
+  public struct Shard: Sendable {
+    /// The device's index in the mesh.
     public let place: Int
-    /// Which part of the whole it is.
+    /// The region of the array that it holds.
     public let region: Region
     /// The elements.
     public let buffer: Buffer
   }
 
-  /// An array that is whole on one device.
+  /// Makes an array on one device.
   public init(_ buffer: Buffer) {
-    self.init(TensorType(buffer.type), .whole, nil) { _, _ in buffer }
+    self.init(TensorType(buffer.type), .replicated, nil) { _, _ in buffer }
   }
 
-  /// Makes an array from parts.
+  /// Makes an array from shards.
   ///
   /// - Parameters:
-  ///   - places: the places in the mesh of this process's devices, see `Client.places`.
-  ///   - part: the elements of a region, for the device of a place.
+  ///   - places: the indices in the mesh of this process's devices, see `Client.places`.
+  ///   - shard: the elements of a region, on the device at an index of the mesh.
   public init(
     _ type: TensorType, _ sharding: Sharding, _ mesh: Mesh?, places: [Int] = [0],
-    _ part: (Region, _ place: Int) throws -> Buffer
+    _ shard: (Region, _ place: Int) throws -> Buffer
   ) rethrows {
     self.type = type
     self.sharding = sharding
     self.mesh = mesh
-    parts = try places.map { place in
+    shards = try places.map { place in
       let region =
         mesh.map { sharding.region(type.shape, of: place, $0) } ?? Region(whole: type.shape)
-      let buffer = try part(region, place)
-      precondition(buffer.shape == region.sizes, "\(buffer.type) is not the part \(region)")
-      return Part(place: place, region: region, buffer: buffer)
+      let buffer = try shard(region, place)
+      precondition(
+        buffer.shape == region.sizes,
+        "\(buffer.type) does not have the sizes of the region \(region)")
+      return Shard(place: place, region: region, buffer: buffer)
     }
   }
 
-  /// Copies an array of the host to a client's devices.
+  /// Copies a host array to a client's devices.
   ///
-  /// - Parameter values: row-major, as many as `shape` has elements.
+  /// - Parameter values: the elements, row-major.
   public init<T: Element>(
-    _ values: [T], shape: Shape, _ sharding: Sharding = .whole, over mesh: Mesh? = nil,
+    _ values: [T], shape: Shape, _ sharding: Sharding = .replicated, over mesh: Mesh? = nil,
     on client: Client
   ) throws {
     precondition(values.count == shape.count, "\(values.count) values are given for \(shape)")
@@ -71,33 +73,34 @@ public struct ShardedArray: Sendable {
     }
   }
 
-  /// Of this process's parts those that no earlier place in the mesh has too.
-  public var distinctParts: [Part] {
-    guard let mesh else { return parts }
-    return parts.filter { part in
-      (0..<part.place).allSatisfy {
-        sharding.region(type.shape, of: $0, mesh) != part.region
+  /// The shards of this process that no earlier device of the mesh has too.
+  public var distinctShards: [Shard] {
+    guard let mesh else { return shards }
+    return shards.filter { shard in
+      (0..<shard.place).allSatisfy {
+        sharding.region(type.shape, of: $0, mesh) != shard.region
       }
     }
   }
 
-  /// The whole, dense and row-major.
+  /// The bytes of the full array, dense and row-major.
   ///
-  /// - Throws: the plugin's errors, `ShardingError.elsewhere` where another process has a part.
+  /// - Throws: the plugin's errors, `ShardingError.elsewhere` where only another process has a
+  ///   shard.
   public func bytes() throws -> [UInt8] {
-    if parts.count >= 1, parts[0].region.sizes == type.shape.sizes {
-      return try parts[0].buffer.bytes()
+    if shards.count >= 1, shards[0].region.sizes == type.shape.sizes {
+      return try shards[0].buffer.bytes()
     }
     var regions: Set<Region> = []
-    let fresh = parts.filter { regions.insert($0.region).inserted }
+    let fresh = shards.filter { regions.insert($0.region).inserted }
     let found = fresh.reduce(0) { $0 + $1.region.sizes.reduce(1, *) }
     guard found == type.shape.count else { throw ShardingError.elsewhere(type) }
     let whole = Region(whole: type.shape)
     return try [UInt8](unsafeUninitializedCapacity: type.byteCount) { memory, count in
-      for part in fresh {
-        try part.buffer.bytes().withUnsafeBytes {
+      for shard in fresh {
+        try shard.buffer.bytes().withUnsafeBytes {
           whole.copy(
-            from: part.region, $0, to: UnsafeMutableRawBufferPointer(memory),
+            from: shard.region, $0, to: UnsafeMutableRawBufferPointer(memory),
             width: type.dtype.byteCount)
         }
       }
@@ -105,7 +108,7 @@ public struct ShardedArray: Sendable {
     }
   }
 
-  /// The elements of the whole, see `bytes`.
+  /// The elements of the full array, see `bytes`.
   public func array<T: Element>(of: T.Type = T.self) throws -> [T] {
     precondition(T.dtype == type.dtype, "\(type) is not read as \(T.dtype)")
     return try bytes().withUnsafeBytes { Array($0.bindMemory(to: T.self)) }
@@ -113,7 +116,8 @@ public struct ShardedArray: Sendable {
 }
 
 extension Client {
-  /// The places in a mesh of this process's devices; the mesh takes the first devices of all.
+  /// The indices in a mesh of this process's devices; the mesh consists of the client's first
+  /// devices.
   public func places(in mesh: Mesh?) -> [Int] {
     guard let mesh else { return [0] }
     return devices.prefix(mesh.count).indices.filter { devices[$0].isAddressable }
@@ -123,6 +127,6 @@ extension Client {
 extension Named<ShardedArray> {
   /// The types of the arrays.
   public var types: Named<TensorType> { mapValues(\.type) }
-  /// How the arrays are split.
+  /// How the arrays are sharded.
   public var shardings: Named<Sharding> { mapValues(\.sharding) }
 }

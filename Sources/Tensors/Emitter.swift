@@ -11,12 +11,12 @@ final class Emitter {
     self.prefix = prefix
   }
 
-  /// A whole module whose `@main` takes the parameters and returns the results.
+  /// The text of a module whose `@main` takes the parameters and returns the results.
   ///
   /// - Parameters:
-  ///   - aliases: for each parameter that is donated, the result that may take its place, or nil
-  ///     where any may.
-  ///   - shardings: how parameters and results are split over the target's mesh.
+  ///   - aliases: for each donated parameter, the result that may reuse its memory, or nil where
+  ///     any may.
+  ///   - shardings: how parameters and results are sharded over the target's mesh.
   static func module(
     _ function: Subgraph, aliases: [Int: Int?],
     shardings: (parameters: [Sharding], results: [Sharding]), target: Target
@@ -59,7 +59,7 @@ final class Emitter {
 
   /// The text of a region that computes a function of its own arguments.
   ///
-  /// - Parameter isLocal: whether it is computed on one device's parts, not over the mesh.
+  /// - Parameter isLocal: whether it is computed on one device's shards, not over the mesh.
   func region(
     _ function: Subgraph, isLocal: Bool = false, terminator: String = "stablehlo.return"
   ) -> String {

@@ -1,10 +1,10 @@
 /// The gradients of a scalar with respect to other tensors, by reverse-mode differentiation.
 ///
-/// - Returns: one tensor for each in `sources`, of its type; zeros where the scalar does not
+/// - Returns: one tensor of the same type for each of `sources`; zeros where the scalar does not
 ///   depend on it.
 public func gradients(of scalar: Tensor, for sources: [Tensor]) -> [Tensor] {
   precondition(
-    scalar.rank == 0 && scalar.dtype.isFloat, "a gradient needs a scalar, not \(scalar.type)")
+    scalar.rank == 0 && scalar.dtype.isFloat, "only a scalar has gradients, not \(scalar.type)")
   let one = Tensor.constant(1, scalar.dtype)
   let found = pullback([scalar], [one], to: sources)
   return zip(found, sources).map { $0 ?? .zeros($1.shape, $1.dtype) }
@@ -23,14 +23,14 @@ extension Tensor {
   }
 }
 
-/// The vector-Jacobian product: what cotangents of `results` make of `sources`.
+/// The vector-Jacobian product: the cotangents of `sources` for cotangents of `results`.
 ///
 /// - Returns: for each source its cotangent, or nil where no result depends on it.
 func pullback(
   _ results: [Tensor], _ cotangents: [Tensor?], to sources: [Tensor]
 ) -> [Tensor?] {
   let wanted = Set(sources.map(\.id))
-  // Equal operations on equal operands are differentiated once, with the sum of their cotangents.
+  // Equal operations on equal operands are differentiated once, with their summed cotangents.
   let (order, equals) = Graph.distinct(Graph.nodes(reaching: results), keeping: wanted)
   var depends: Set<Tensor.ID> = wanted
   for node in order where node.operands.contains(where: { depends.contains(equals($0).id) }) {

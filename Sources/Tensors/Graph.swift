@@ -1,4 +1,4 @@
-/// Walks over graphs; none of them recurses.
+/// Iterative traversals of graphs.
 enum Graph {
   /// Every node that the tensors depend on, operands before their users.
   static func nodes(reaching tensors: [Tensor]) -> [Node] {
@@ -18,7 +18,8 @@ enum Graph {
     return order
   }
 
-  /// The tensors with some others replaced throughout; what does not depend on those is shared.
+  /// The tensors with replacements substituted everywhere; nodes that depend on none of them are
+  /// shared.
   static func substitute(_ tensors: [Tensor], _ replacements: [Tensor.ID: Tensor]) -> [Tensor] {
     guard !replacements.isEmpty else { return tensors }
     var map = replacements

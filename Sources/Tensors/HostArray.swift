@@ -1,4 +1,4 @@
-/// A dense array in the host's memory, row-major, of any element type.
+/// A dense, row-major array of any element type in host memory.
 public struct HostArray: Hashable, Sendable {
   /// The element type and shape.
   public let type: TensorType

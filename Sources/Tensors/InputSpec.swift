@@ -1,12 +1,12 @@
-/// One array that a network takes of each sample.
+/// One array that a network takes as input for each sample.
 public struct InputSpec: Hashable, Sendable {
   /// Its name.
   public let name: String
-  /// The shape of one sample's.
+  /// The shape for one sample.
   public let shape: Shape
   /// The element type.
   public let dtype: DType
-  /// For indices the number of values, the last of which stands for none; nil for other arrays.
+  /// The number of values of an index, the last of which stands for none; nil for other arrays.
   public let count: Int?
 
   /// Describes an array.
@@ -20,14 +20,14 @@ public struct InputSpec: Hashable, Sendable {
   /// The sample that is noised and denoised.
   public static let sample = "sample"
 
-  /// The sample, of a shape.
+  /// The spec of samples of a shape.
   public static func sample(_ shape: Shape) -> InputSpec { InputSpec(sample, shape) }
 
-  /// A class as an index, of `classes` and one more for none.
+  /// A class index: one of `classes`, or one more for no class.
   public static func classIndex(of classes: Int) -> InputSpec {
     InputSpec("class", [], .int32, count: classes + 1)
   }
 
-  /// The type of a batch's.
+  /// The type for a batch.
   public func type(batch: Int) -> TensorType { TensorType(Shape([batch] + shape.sizes), dtype) }
 }

@@ -11,7 +11,7 @@ public struct Named<Leaf> {
   /// Makes an empty collection.
   public init() {}
 
-  /// Makes a collection from pairs; a name that comes twice is a mistake of the programmer.
+  /// Makes a collection from pairs, whose names must be unique.
   public init(_ pairs: some Sequence<(String, Leaf)>) {
     for (name, leaf) in pairs {
       precondition(leaves[name] == nil, "the name \"\(name)\" is given twice")
@@ -31,7 +31,7 @@ public struct Named<Leaf> {
   /// Whether there are no values.
   public var isEmpty: Bool { names.isEmpty }
 
-  /// The value under a name; a new name goes to the end, nil removes.
+  /// The value under a name; a new name is appended, nil removes the name.
   public subscript(name: String) -> Leaf? {
     get { leaves[name] }
     set {
@@ -53,7 +53,7 @@ public struct Named<Leaf> {
     Named<Other>(try names.map { ($0, try transform($0, leaves[$0]!)) })
   }
 
-  /// The values whose names hold true for a predicate.
+  /// The values whose names satisfy a predicate.
   public func filter(_ isIncluded: (String) throws -> Bool) rethrows -> Named {
     Named(try names.filter(isIncluded).map { ($0, leaves[$0]!) })
   }

@@ -1,5 +1,4 @@
-/// One kind of operation with everything that is true of it: its shape rule, its StableHLO text
-/// and its vector-Jacobian product.
+/// One kind of operation: its shape rule, its StableHLO text and its vector-Jacobian product.
 ///
 /// An operation is a value. Equal operations on equal operands are emitted once.
 protocol Operation: Hashable, Sendable {
@@ -9,7 +8,7 @@ protocol Operation: Hashable, Sendable {
   /// The attributes in MLIR's generic syntax, without braces.
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String
 
-  /// The types of the results; traps on operands that do not fit.
+  /// The types of the results; traps on mismatched operands.
   func results(_ operands: [TensorType]) -> [TensorType]
 
   /// The regions' text, for operations that have any.
@@ -18,7 +17,7 @@ protocol Operation: Hashable, Sendable {
   /// The cotangents of the operands, nil where there are none.
   func pullback(_ at: Application) -> [Tensor?]
 
-  /// The same from other operations, nil for an operation of StableHLO's own.
+  /// The same results from other operations; nil for operations that StableHLO has itself.
   func plain(_ operands: [Tensor]) -> [Tensor]?
 
   /// Whether results are the operands' elements in other places or another type: as cheap to compute
@@ -34,8 +33,8 @@ extension Operation {
   var isRearrangement: Bool { false }
 }
 
-/// An operation applied during differentiation: what went in, what came out, and the cotangents of
-/// what came out.
+/// An operation applied during differentiation: its operands, its results, and the cotangents of
+/// the results.
 struct Application {
   let operands: [Tensor]
   let results: [Tensor]
@@ -45,7 +44,7 @@ struct Application {
   var x: Tensor { operands[0] }
   /// The only result.
   var y: Tensor { results[0] }
-  /// The first result's cotangent, which is there when there is only one result.
+  /// The cotangent of the first result, which must not be nil.
   var dy: Tensor { cotangents[0]! }
 
   /// A result's cotangent, or zeros where nothing depends on it.

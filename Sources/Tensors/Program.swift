@@ -4,9 +4,9 @@ public struct Program: Sendable {
   public let arguments: Named<TensorType>
   /// The results' types in the program's order.
   public let results: Named<TensorType>
-  /// The names of the arguments whose memory the program takes.
+  /// The names of the arguments whose memory the program may reuse.
   public let donated: Set<String>
-  /// How arguments and results are split over the target's mesh.
+  /// How arguments and results are sharded over the target's mesh.
   public let shardings: Named<Sharding>
   /// The text.
   public let text: String
@@ -16,10 +16,10 @@ public struct Program: Sendable {
   /// - Parameters:
   ///   - arguments: the arguments' types.
   ///   - donated: which arguments the program may overwrite. A result of the same name and type
-  ///     takes the argument's memory.
-  ///   - shardings: how arguments and results are split over the target's mesh; those that are not
-  ///     named are whole on every device.
-  ///   - target: what the program will run on.
+  ///     reuses the argument's memory.
+  ///   - shardings: how arguments and results are sharded over the target's mesh; those that are
+  ///     not named are replicated.
+  ///   - target: the devices that the program will run on.
   ///   - body: from the arguments to the results.
   public init(
     _ arguments: Named<TensorType>, donating donated: (String) -> Bool = { _ in false },
@@ -38,7 +38,7 @@ public struct Program: Sendable {
     self.results = results
     self.donated = Set(aliases.keys.map { arguments.names[$0] })
     self.shardings = shardings
-    func all(_ names: [String]) -> [Sharding] { names.map { shardings[$0] ?? .whole } }
+    func all(_ names: [String]) -> [Sharding] { names.map { shardings[$0] ?? .replicated } }
     text = Emitter.module(
       Subgraph(parameters.values, values.values), aliases: aliases,
       shardings: (all(arguments.names), all(results.names)), target: target)
@@ -46,7 +46,7 @@ public struct Program: Sendable {
 }
 
 extension TensorType {
-  /// The same type as the engine writes it.
+  /// The type as buffers have it.
   public var bufferType: BufferType { BufferType(dtype, shape.sizes) }
 
   /// The type of a buffer.

@@ -6,7 +6,7 @@
   import Darwin
 #endif
 
-/// A key to random numbers: the same key gives the same numbers on every run and device.
+/// A key for random numbers: the same key gives the same numbers in every run and on every device.
 ///
 /// Use a key once; `split` it for more.
 public struct Key: Sendable {
@@ -28,13 +28,13 @@ public struct Key: Sendable {
   /// Independent keys.
   public func split(_ count: Int) -> [Key] { derived(count, tag: 0x5851_F42D_4C95_7F2D) }
 
-  /// Keys from the stream of bits that a tag picks, so that no two purposes share one.
+  /// Keys from the stream of bits that a tag selects, so that no two uses share a stream.
   private func derived(_ count: Int, tag: UInt64) -> [Key] {
     let tag = Tensor.constant([tag, 0x1405_7B7E_F767_814F], shape: [2])
     return Key(state ^ tag).bits(Shape([count, 2]), .uint64).unstack().map { Key($0) }
   }
 
-  /// A key for one round of many, such as a step's number (any integer scalar).
+  /// A key for one round of many, such as a step, by its number, any integer scalar.
   public func folded(_ number: Tensor) -> Key {
     let word = number.cast(to: .uint64).reshape([1])
     let zero = Tensor.zeros([1], .uint64)
@@ -52,12 +52,12 @@ public struct Key: Sendable {
       return ((bits(shape, .uint64) >> 12).cast(to: .float64) + 0.5) * 0x1p-52
     }
     let value = ((bits(shape) >> 9).cast(to: .float32) + 0.5) * 0x1p-23
-    // In half precision the top values would round to 1.
+    // In half precision the largest values would round to 1.
     return dtype == .float32
       ? value : value.cast(to: dtype).minimum(dtype == .bfloat16 ? 1 - 0x1p-8 : 1 - 0x1p-11)
   }
 
-  /// The type that half precision's numbers are computed in.
+  /// The type that numbers are computed in: f64, or f32 for narrower types.
   private func exact(_ dtype: DType) -> DType { dtype == .float64 ? .float64 : .float32 }
 
   /// Numbers of the standard normal distribution.
@@ -69,9 +69,9 @@ public struct Key: Sendable {
   /// Logarithms of numbers of the gamma distribution with shape `a` > 0 and scale 1.
   ///
   /// Marsaglia and Tsang, "A simple method for generating gamma variables", 2000. Sixteen proposals
-  /// are drawn for each number and the first accepted is taken; the chance that none of them is
-  /// accepted is below 1e−20, and the last one is taken then. Logarithms, because for a small `a`
-  /// most numbers are too small for a float.
+  /// are drawn for each number and the first accepted one is used; the probability that none is
+  /// accepted is below 1e−20, and the last one is used then. Logarithms, because for a small `a`
+  /// most numbers underflow.
   func logGamma(_ a: Double, _ shape: Shape, _ dtype: DType) -> Tensor {
     precondition(a > 0 && a.isFinite, "the gamma distribution's shape must be positive, not \(a)")
     let proposals = 16
@@ -111,13 +111,13 @@ public struct Key: Sendable {
       .cast(to: dtype)
   }
 
-  /// The numbers from 0 up to a count in random order; s32.
+  /// A random permutation of the integers below a count; s32.
   public func permutation(_ count: Int) -> Tensor {
-    // Signed 64-bit values are sorted; ties have a chance of count²/2⁶⁴.
+    // Random 64-bit values are sorted; the probability of ties is count²/2⁶⁴.
     bits([count], .uint64).bitcast(to: .int64).argsort()
   }
 
-  /// Whole numbers from 0 up to a bound, equally likely; s32.
+  /// Uniform integers from 0 up to, and not including, a bound; s32.
   public func integers(below bound: Int, _ shape: Shape) -> Tensor {
     let scaled = uniform(shape, .float64) * Double(bound)
     return scaled.floor().cast(to: .int32)

@@ -1,23 +1,23 @@
 /// A loop of fixed length over the first axes of its inputs, with a carried state.
 ///
-/// Operands: the carried values, the inputs with a leading axis, what the body captured. Round i
-/// takes an input's element `start + i`. Results:
-/// the last carried values, then the body's outputs with a leading axis.
+/// Operands: the carried values, the inputs with a leading axis, the captured values. Round i takes
+/// element `start + i` of an input. Results: the last carried values, then the body's outputs
+/// with a leading axis.
 struct Scan: Operation {
   let body: Subgraph
   let carried: Int
   let inputs: Int
-  /// For each input where its rounds start.
+  /// The element of each input that the first round takes.
   let starts: [Int]
   let length: Int
   let reversed: Bool
   let recomputed: Bool
-  /// The loop that this one extends by what a gradient needs, else its own body.
+  /// The body of the loop that this one extends for a gradient, else its own body.
   let origin: Subgraph
 
   var opcode: String { "scan" }
 
-  /// What two loops have in common when one is the other with further results.
+  /// The identity that a loop shares with its versions with further results.
   struct Identity: Hashable {
     let origin: Subgraph
     let operands: [Tensor.ID]
@@ -65,16 +65,16 @@ struct Scan: Operation {
     let cotangents = outputs.map { Tensor.parameter(body.results[$0].type) }
     let gradients = Tensors.pullback(
       outputs.map { body.results[$0] }, cotangents, to: floats.map { body.parameters[$0] })
-    let products = zip(floats, gradients).map { $1 ?? body.parameters[$0].zerosLike }
+    let roundCotangents = zip(floats, gradients).map { $1 ?? body.parameters[$0].zerosLike }
 
-    // What that gradient takes from the forward round: all of it is kept, or only the carried
-    // values, from which the round is computed again.
+    // The values of the forward round that the gradient uses are stored; or only the carried ones,
+    // from which the round is recomputed.
     var forward = Set(Graph.nodes(reaching: body.results).map(ObjectIdentifier.init))
     let parameterIDs = Set(body.parameters.map(\.id))
     var kept: [Tensor] = []
     if !recomputed {
-      // A loop inside the body, extended by its own gradient, runs forwards too.
-      for node in Graph.nodes(reaching: products)
+      // A loop inside the body that was extended for its own gradient is part of the forward pass.
+      for node in Graph.nodes(reaching: roundCotangents)
       where node.operation is Scan && node.operands.allSatisfy({ forward.contains($0.id.node) }) {
         forward.insert(ObjectIdentifier(node))
       }
@@ -86,9 +86,11 @@ struct Scan: Operation {
         && node.operands.allSatisfy({ sources.contains($0.id) })
       { sources.formUnion(node.tensors.map(\.id)) }
       var seen: Set<Tensor.ID> = []
-      let uses = Graph.nodes(reaching: products).filter { !forward.contains(ObjectIdentifier($0)) }
-        .flatMap(\.operands)
-      for tensor in uses + products
+      let uses = Graph.nodes(reaching: roundCotangents).filter {
+        !forward.contains(ObjectIdentifier($0))
+      }
+      .flatMap(\.operands)
+      for tensor in uses + roundCotangents
       where forward.contains(tensor.id.node) && !parameterIDs.contains(tensor.id)
         && !sources.contains(tensor.id) && !tensor.isConstant && seen.insert(tensor.id).inserted
       { kept.append(tensor) }
@@ -102,7 +104,7 @@ struct Scan: Operation {
       at.operands)
     let residuals = Array(extended.tensors.dropFirst(body.results.count))
 
-    // The loop backwards: carried are the cotangents of the state and the sums for the captured.
+    // The backward loop carries the cotangents of the state and the sums for captured values.
     let floatStates = floats.filter { $0 < carried }
     let floatInputs = floats.filter { (carried..<carried + inputs).contains($0) }
     let floatCaptured = floats.filter { $0 >= carried + inputs }
@@ -135,7 +137,7 @@ struct Scan: Operation {
         }
         substitutes[cotangents[i].id] = value
       }
-      let values = Graph.substitute(products, substitutes)
+      let values = Graph.substitute(roundCotangents, substitutes)
       let by = Dictionary(uniqueKeysWithValues: zip(floats, values))
       let sums = floatCaptured.enumerated().map { i, place in
         state[floatStates.count + i] + by[place]!
@@ -159,11 +161,12 @@ struct Scan: Operation {
 /// - Parameters:
 ///   - carry: the first round's carried values; the body must return the same types.
 ///   - inputs: tensors with a leading axis; each round gets one element.
-///   - rounds: which elements of the inputs' first axis; by default all of them, or as many
-///     as `length` says.
-///   - length: how many rounds, where there are no inputs.
-///   - reversed: from the last element to the first; outputs keep their places.
-///   - recomputed: keep only carried values for the gradient and compute each round again.
+///   - rounds: the elements of the inputs' first axis; by default all of them, or the first
+///     `length`.
+///   - length: the number of rounds, where there are no inputs.
+///   - reversed: from the last element to the first; outputs stay in the order of the inputs.
+///   - recomputed: whether only carried values are stored for the gradient and rounds are
+///     recomputed.
 /// - Returns: the last carried values, and the outputs of all rounds with a leading axis.
 public func scan(
   _ carry: [Tensor], _ inputs: [Tensor] = [], rounds: Range<Int>? = nil, length: Int? = nil,

@@ -1,6 +1,6 @@
 /// The sizes of a tensor's axes, outermost first; a scalar has none.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
-  /// One size an axis.
+  /// The size of each axis.
   public let sizes: [Int]
 
   /// Makes a shape from its sizes, which must not be negative.
@@ -18,20 +18,20 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
   /// The number of elements.
   public var count: Int { sizes.reduce(1, *) }
 
-  /// The size of an axis; a negative one counts from the end.
+  /// The size of an axis; negative axes count from the end.
   public subscript(_ axis: Int) -> Int { sizes[self.axis(axis)] }
 
   /// The text, `[2, 3]`.
   public var description: String { "\(sizes)" }
 
-  /// The axis as a number from zero; −1 is the last one.
+  /// The index of an axis, from zero; −1 is the last one.
   public func axis(_ axis: Int) -> Int {
     let resolved = axis < 0 ? axis + rank : axis
     precondition((0..<rank).contains(resolved), "axis \(axis) is not an axis of \(self)")
     return resolved
   }
 
-  /// The axes as sorted numbers from zero, each once; all of them for nil.
+  /// The indices of axes, sorted and unique; all for nil.
   func axes(_ axes: [Int]?) -> [Int] {
     guard let axes else { return Array(0..<rank) }
     let resolved = axes.map { axis($0) }.sorted()
@@ -44,7 +44,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     Shape(sizes.indices.filter { !axes.contains($0) }.map { sizes[$0] })
   }
 
-  /// The shape with one axis' size replaced.
+  /// The shape with the size of one axis replaced.
   public func replacing(_ axis: Int, with size: Int) -> Shape {
     var sizes = sizes
     sizes[self.axis(axis)] = size
@@ -81,7 +81,7 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
   /// The text, `f32[2, 3]`.
   public var description: String { "\(dtype.rawValue)\(shape)" }
 
-  /// Bytes of a dense array of this type.
+  /// The bytes of a dense array of this type.
   public var byteCount: Int { shape.count * dtype.byteCount }
 
   /// The StableHLO text, `tensor<2x3xf32>`.

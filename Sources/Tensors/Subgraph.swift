@@ -1,4 +1,4 @@
-/// A part of a graph as a function of parameters: the body of a loop or of a checkpoint.
+/// A subgraph as a function of parameters: the body of a loop or of a checkpoint.
 ///
 /// Two subgraphs are equal when they are the same object.
 final class Subgraph: Hashable, Sendable {
@@ -13,8 +13,8 @@ final class Subgraph: Hashable, Sendable {
   static func == (a: Subgraph, b: Subgraph) -> Bool { a === b }
   func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 
-  /// Traces a function of fresh parameters. What its body takes from outside becomes further
-  /// parameters after the given ones; their values are returned as `captured`.
+  /// Traces a function of fresh parameters. Values that its body captures become further parameters
+  /// after the given ones, and are returned as `captured`.
   static func trace(
     _ types: [TensorType], _ body: ([Tensor]) -> [Tensor]
   ) -> (Subgraph, captured: [Tensor]) {
@@ -22,8 +22,8 @@ final class Subgraph: Hashable, Sendable {
     return close(parameters, over: body(parameters))
   }
 
-  /// Makes every value that the results use and that does not depend on the parameters a parameter
-  /// of its own; constants are left inside.
+  /// Turns every value that the results use and that does not depend on the parameters into a
+  /// parameter; constants stay inside.
   static func close(
     _ parameters: [Tensor], over results: [Tensor]
   ) -> (Subgraph, captured: [Tensor]) {
@@ -56,7 +56,8 @@ final class Subgraph: Hashable, Sendable {
 
   /// The results with the parameters replaced by arguments.
   func callAsFunction(_ arguments: [Tensor]) -> [Tensor] {
-    precondition(arguments.count == parameters.count, "a subgraph got a wrong argument count")
+    precondition(
+      arguments.count == parameters.count, "a subgraph got the wrong number of arguments")
     var replacements: [Tensor.ID: Tensor] = [:]
     for (parameter, argument) in zip(parameters, arguments) {
       precondition(

@@ -1,12 +1,12 @@
-/// What a program is emitted for; some operations are spelled otherwise there.
+/// The devices that a program is emitted for, which determine how operations are lowered.
 public struct Target: Hashable, Sendable {
   /// The kind of device.
   public var platform: Platform
-  /// The custom calls that may stand in for operations, see `Client.kernels`.
+  /// The custom calls that may replace operations, see `Client.kernels`.
   public var kernels: Set<String>
   /// The devices that the program is spread over, nil for one.
   public var mesh: Mesh?
-  /// Whether the program is only compiled, to see what it would need: kernels then stand in for
+  /// Whether the program is only compiled, to see what it would need; kernels then replace
   /// attention in every element type.
   public private(set) var isPlan = false
 
@@ -17,8 +17,8 @@ public struct Target: Hashable, Sendable {
     self.mesh = mesh
   }
 
-  /// A target for programs that are compiled and never run. Products stay the compiler's own, whose
-  /// operations can be counted.
+  /// A target for programs that are compiled and never run. Matrix multiplications are left to the
+  /// compiler, so that their FLOPs can be counted.
   public static func plan(_ client: Client, mesh: Mesh?) -> Target {
     var target = Target(client, mesh: mesh)
     target.kernels.formIntersection([Kernel.attention, .attentionGradient].map(\.rawValue))
@@ -26,7 +26,7 @@ public struct Target: Hashable, Sendable {
     return target
   }
 
-  /// What a client's programs are emitted for.
+  /// The target of a client's programs.
   public init(_ client: Client, mesh: Mesh? = nil) {
     platform = Platform(clientPlatform: client.platformName)
     kernels = client.kernels

@@ -2,8 +2,8 @@
 
 /// A symbolic array: one result of one operation in a traced graph.
 ///
-/// Tensors are immutable values. Nothing is computed while tracing: a graph is what its outputs
-/// reach, and it runs once it is compiled.
+/// Tensors are immutable values. Nothing is computed while tracing: a graph runs after it
+/// is compiled.
 public struct Tensor: Sendable {
   let node: Node
   let index: Int
@@ -19,7 +19,7 @@ public struct Tensor: Sendable {
 
   var id: ID { ID(node: ObjectIdentifier(node), index: index) }
 
-  /// What tells one tensor from another within a graph.
+  /// The identity of a tensor within a graph.
   struct ID: Hashable {
     let node: ObjectIdentifier
     let index: Int
@@ -28,7 +28,7 @@ public struct Tensor: Sendable {
 
 /// One operation applied to its operands.
 ///
-/// Sendable: the only variable is emptied in `deinit`, when nobody else holds the node.
+/// Sendable: the only variable is emptied in `deinit`, after the last reference is gone.
 final class Node: @unchecked Sendable {
   let operation: any Operation
   let results: [TensorType]
@@ -40,7 +40,7 @@ final class Node: @unchecked Sendable {
     results = operation.results(operands.map(\.type))
   }
 
-  /// Frees a chain of any length without recursion.
+  /// Frees a chain of nodes of any length without recursion.
   deinit {
     var dying = giveUpOperands()
     while !dying.isEmpty {
@@ -67,6 +67,6 @@ extension Tensor {
 }
 
 extension Tensor {
-  /// A tensor that stands for a value while shapes are found out; it cannot be computed.
+  /// A tensor for tracing shapes only; it cannot be computed.
   public static func placeholder(_ type: TensorType) -> Tensor { .parameter(type) }
 }

@@ -7,16 +7,16 @@ import Runtime
 import Tensors
 import Weights
 
-/// The whole state of a run in one safetensors file, with the recipe and the position in the data
-/// in its metadata.
+/// The state of a run in a safetensors file, with the recipe and the position in the data in its
+/// metadata.
 struct Checkpoint {
-  /// How many steps had been made.
+  /// The number of steps made.
   let step: Int
-  /// Where the stream of batches stood.
+  /// The position in the stream of batches.
   let batches: String
   /// The recipe of the run.
   let recipe: TrainingRecipe
-  /// What the run depends on beside its recipe; nil in files of versions that did not say it.
+  /// What the run depends on beside its recipe; nil in files of earlier versions.
   let origin: RunOrigin?
   private let file: WeightFiles
 
@@ -38,7 +38,7 @@ struct Checkpoint {
       let json = file.metadata[Self.recipeKey]
     else { throw TrainingError.notACheckpoint(path: path) }
     do {
-      // JSON is YAML; the reader of recipes says best what is wrong.
+      // JSON is YAML; the recipe decoder has the best error messages.
       recipe = try RecipeDecoder.decode(yaml: json, file: Self.recipeKey)
       origin = try file.metadata[Self.originKey].map {
         try RecipeDecoder.decode(yaml: $0, file: Self.originKey)
@@ -50,11 +50,11 @@ struct Checkpoint {
     self.batches = batches
   }
 
-  /// Checks that a run of this recipe may go on from here.
+  /// Checks that a run of a recipe may be resumed from this checkpoint.
   ///
   /// - Throws: `TrainingError.otherRun`, which names the first difference.
   func check(_ other: TrainingRecipe, data: String) throws {
-    // Earlier versions did not say what the data were, but for the folder.
+    // Earlier versions recorded only the folder of the data.
     let compared: Set = origin == nil ? ["data.path"] : []
     var difference = try recipe.difference(
       from: other, ignoring: .whenResumed, except: compared)
@@ -63,19 +63,21 @@ struct Checkpoint {
     throw TrainingError.otherRun(path: file.path, difference: difference)
   }
 
-  /// Why the result of a run would be another than this one's, nil where it would be the same.
+  /// The reason why a run would have another result than this one, nil where it would be the same.
   func difference(from other: TrainingRecipe, _ origin: RunOrigin) throws -> String? {
     if let difference = try recipe.difference(from: other, ignoring: .always) {
       return difference
     }
-    guard let own = self.origin else { return "it does not say what it was made of" }
+    guard let own = self.origin else { return "it does not record its origin" }
     if own.data != origin.data { return "its data are other data" }
     if own.start != origin.start { return "it started from other weights" }
-    if own.version != origin.version { return "version \(own.version) of the program made it" }
+    if own.version != origin.version {
+      return "it was made by version \(own.version) of the program"
+    }
     return nil
   }
 
-  /// The state on the devices, whatever mesh it was written from.
+  /// The state on the devices; it may have been written from another mesh.
   func state(
     _ specs: Named<ArraySpec>, on engine: Engine
   ) throws -> Named<ShardedArray> {
@@ -85,7 +87,7 @@ struct Checkpoint {
     return try file.arrays(specs.types, shardings: specs.shardings, on: engine)
   }
 
-  /// Writes a checkpoint, atomically: in one file, or on a mesh in one for each device.
+  /// Writes a checkpoint, atomically: one file, or on a mesh one for each device.
   static func write(
     _ state: Named<ShardedArray>, step: Int, recipe: TrainingRecipe, origin: RunOrigin,
     batches: String, to path: String, on engine: Engine

@@ -5,10 +5,11 @@ import Tensors
 import Weights
 
 extension WeightFiles {
-  /// The arrays on the devices, as the expected types say; floats of another width are converted.
+  /// The arrays on the devices with the expected types; floats of another width are converted.
   ///
-  /// - Parameter shardings: how they are split over the engine's mesh.
-  /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen.
+  /// - Parameter shardings: how they are sharded over the engine's mesh.
+  /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or of the wrong
+  ///   shape.
   func arrays(
     _ expected: Named<TensorType>, shardings: Named<Sharding> = Named(),
     allowsOverflow: Bool = false, on engine: Engine
@@ -31,7 +32,7 @@ extension WeightFiles {
     let stored = try expected.map { name, _ in
       let type = types[name]!
       return try ShardedArray(
-        type, shardings[name] ?? .whole, engine.mesh, places: places
+        type, shardings[name] ?? .replicated, engine.mesh, places: places
       ) { region, place in
         let device = engine.client.devices[place]
         let local = BufferType(type.dtype, region.sizes)

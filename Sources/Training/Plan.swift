@@ -4,11 +4,12 @@ import Runtime
 import Tensors
 import Weights
 
-/// What a step of training would need, found by compiling it and not running it.
+/// The memory and computation that a training step would need, found by compiling it without
+/// running it.
 ///
-/// Bytes are the compiler's own figures for each device. Those of temporaries are of the CPU's
-/// schedule, a GPU's compiler has another one; and the CPU widens bf16 to f32 in temporaries and in
-/// what devices send, of which a GPU then needs about half.
+/// Bytes are the compiler's figures for each device. Temporaries are those of the CPU's schedule,
+/// which differs from a GPU's; and the CPU widens bf16 to f32 in temporaries and in communication,
+/// of which a GPU needs about half.
 public struct Plan: Sendable {
   /// The recipe, with its mesh.
   public let recipe: TrainingRecipe
@@ -21,8 +22,8 @@ public struct Plan: Sendable {
   public let frozenBytes: Int
   /// What a device needs.
   public let memory: Memory
-  /// Operations of a device in a step: two for each product of two numbers that are added up.
-  public let operations: Double
+  /// The FLOPs of matrix multiplications on a device in a step; a multiply-add counts as two.
+  public let flops: Double
   /// The bytes that a device sends to others in a step.
   public let communication: Double
   /// The seconds that tracing and compiling took.
@@ -34,15 +35,15 @@ public struct Plan: Sendable {
     public let weights: Int
     /// The gradients of those that are trained.
     public let gradients: Int
-    /// What the optimiser keeps for them.
+    /// The optimizer's state for them.
     public let moments: Int
     /// Averages and the initial network.
     public let averages: Int
-    /// Further networks of the objective with what their optimisers keep.
+    /// Further networks of the objective with their optimizer state.
     public let further: Int
-    /// What is only needed within a step beside the gradients: mostly activations.
+    /// Temporaries of a step other than gradients, mostly activations.
     public let activations: Int
-    /// All that is needed at once.
+    /// The peak.
     public let total: Int
   }
 
@@ -81,44 +82,44 @@ public struct Plan: Sendable {
       recipe.trains($1.name) ? $0 : $0 + $1.value.shape.count
     }
     let program = try function.executable.optimizedProgram()
-    operations = program?.operations ?? 0
+    flops = program?.flops ?? 0
     communication = program?.communication(mesh) ?? 0
     compiling = function.compilation.tracing + function.compilation.compiling
     self.recipe = recipe
   }
 
-  /// What a device can do.
+  /// The speed of a device.
   public struct DeviceSpeed: Sendable {
-    /// Operations a second of products.
-    public var operations: Double
-    /// Bytes a second from and to its memory.
+    /// FLOP/s of matrix multiplications.
+    public var flops: Double
+    /// Bytes per second from and to its memory.
     public var memory: Double
-    /// Bytes a second to other devices.
+    /// Bytes per second to other devices.
     public var link: Double
 
     /// Makes a description.
-    public init(operations: Double, memory: Double, link: Double) {
-      (self.operations, self.memory, self.link) = (operations, memory, link)
+    public init(flops: Double, memory: Double, link: Double) {
+      (self.flops, self.memory, self.link) = (flops, memory, link)
     }
   }
 
-  /// The least seconds that a step can take, by what limits it: products, memory if every byte is
-  /// written and read once, and links.
-  public func seconds(_ speed: DeviceSpeed) -> (products: Double, memory: Double, links: Double) {
+  /// Lower bounds of the seconds of a step: by matrix multiplications, by memory if every byte is
+  /// written and read once, and by links.
+  public func seconds(_ speed: DeviceSpeed) -> (matmul: Double, memory: Double, links: Double) {
     (
-      operations / speed.operations, 2 * Double(memory.total) / speed.memory,
+      flops / speed.flops, 2 * Double(memory.total) / speed.memory,
       communication / speed.link
     )
   }
 }
 
 extension OptimizedProgram {
-  /// The operations of products and attention on one device.
-  var operations: Double {
-    instructions.reduce(0) { $0 + Double($1.count) * $1.operations }
+  /// The FLOPs of matrix multiplications and attention on one device.
+  var flops: Double {
+    instructions.reduce(0) { $0 + Double($1.count) * $1.flops }
   }
 
-  /// The bytes that one device sends, with collectives as rings.
+  /// The bytes that one device sends, with ring collectives.
   func communication(_ mesh: Mesh?) -> Double {
     guard let mesh else { return 0 }
     return instructions.reduce(0) {
@@ -128,25 +129,25 @@ extension OptimizedProgram {
 }
 
 extension OptimizedProgram.Instruction {
-  fileprivate var operations: Double {
+  fileprivate var flops: Double {
     switch (opcode, target) {
     case ("dot", _):
       guard let left = operands.first?.first, let result = shapes.first else { return 0 }
       return 2 * Double(result.reduce(1, *))
         * contracted.reduce(1) { $0 * Double(left.indices.contains($1) ? left[$1] : 1) }
     case ("custom-call", let name) where name.hasPrefix(Kernel.attention.rawValue):
-      // Two products forwards; backwards the scores again and four more.
-      let products = name == Kernel.attention.rawValue ? 2.0 : 5.0
+      // Two matrix multiplications forward; backward the scores again and four more.
+      let matmuls = name == Kernel.attention.rawValue ? 2.0 : 5.0
       guard let first = operands.first?.first, first.count >= 4 else { return 0 }
       let isPacked = first.count == 5
       let (heads, width) = (first[first.count - 2], first[first.count - 1])
       let keys = isPacked ? first[1] : operands.dropFirst().first?.first?[1] ?? first[1]
-      return products * 2 * Double(first[0] * heads * width) * Double(first[1]) * Double(keys)
+      return matmuls * 2 * Double(first[0] * heads * width) * Double(first[1]) * Double(keys)
     default: return 0
     }
   }
 
-  /// - Parameter devices: over how many a collective goes that does not tell by its sizes.
+  /// - Parameter devices: the number of devices of a collective whose shapes do not tell it.
   fileprivate func sent(amongst devices: Int) -> Double {
     let count = { (shapes: [[Int]]) in
       Double(shapes.reduce(0) { $0 + $1.reduce(1, *) })

@@ -4,14 +4,14 @@ import Runtime
 import Synchronization
 import Tensors
 
-/// Prepares batches ahead on a thread of its own and copies them to the devices, so that a step need
-/// not wait for its data.
+/// Prepares batches in advance on a separate thread and copies them to the devices, so that steps
+/// do not wait for data.
 final class Prefetcher: Sendable {
   /// A batch on the devices.
   struct Prepared: Sendable {
     /// The arrays by name.
     let arrays: Named<ShardedArray>
-    /// Where the stream stands after this batch, for checkpoints.
+    /// The position of the stream after this batch, for checkpoints.
     let position: String
   }
 
@@ -28,16 +28,16 @@ final class Prefetcher: Sendable {
   private let check: @Sendable (Named<HostArray>) throws -> Void
   private let isOnDemand: Bool
   private let filled = DispatchSemaphore(value: 0)
-  // A semaphore must not be released below the value that it was made with.
+  // Starts at 0, because a semaphore must not be freed with a value below its initial one.
   private let free = DispatchSemaphore(value: 0)
 
-  /// Starts to prepare batches.
+  /// Starts preparing batches.
   ///
   /// - Parameters:
-  ///   - batch: the rows of a batch over all processes.
+  ///   - batch: the number of rows of a batch over all processes.
   ///   - sharding: how arrays are sharded.
-  ///   - ahead: how many batches may wait; with 0 each is prepared when it is asked for.
-  ///   - check: called with each batch before it is copied; what it throws the consumer gets.
+  ///   - ahead: the number of batches to prepare in advance; with 0 each is prepared on demand.
+  ///   - check: called with each batch before it is copied; its errors are thrown by `next`.
   init(
     _ source: any BatchSource, batch: Int, sharding: Sharding, ahead: Int = 2, on engine: Engine,
     check: @escaping @Sendable (Named<HostArray>) throws -> Void
@@ -52,7 +52,7 @@ final class Prefetcher: Sendable {
     let thread = Thread { [weak self, free] in
       while true {
         free.wait()
-        // Nobody waits for batches once the prefetcher is gone.
+        // The prefetcher may have been released.
         guard let self, self.prepare(sharding) else { return }
       }
     }
@@ -62,7 +62,7 @@ final class Prefetcher: Sendable {
 
   deinit { stop() }
 
-  /// Ends the thread; batches that are prepared are dropped.
+  /// Ends the thread; prepared batches are discarded.
   func stop() {
     state.withLock { $0.isStopped = true }
     free.signal()
@@ -70,9 +70,9 @@ final class Prefetcher: Sendable {
 
   /// Prepares one batch.
   ///
-  /// - Returns: whether to go on.
+  /// - Returns: whether to continue.
   private func prepare(_ sharding: Sharding) -> Bool {
-    // The source is this thread's own: it is taken out while it works.
+    // Only this thread uses the source, so it works on a copy outside the lock.
     var source = state.withLock { $0.source }
     guard !state.withLock({ $0.isStopped }) else { return false }
     let result = Result {
@@ -92,9 +92,10 @@ final class Prefetcher: Sendable {
     return true
   }
 
-  /// The next batch; waits for it where it is not ready.
+  /// The next batch; waits until it is ready.
   ///
-  /// - Throws: what the data, the check or the plugin threw; there is no batch after that.
+  /// - Throws: the errors of the data, the check and the plugin, after which there are no more
+  ///   batches.
   func next() throws -> Prepared {
     if isOnDemand { free.signal() }
     filled.wait()
@@ -105,7 +106,7 @@ final class Prefetcher: Sendable {
 }
 
 extension Engine {
-  /// The rows of an array's first axis that this process's devices have.
+  /// The rows of an array's first axis on this process's devices.
   func rows(of count: Int, _ sharding: Sharding) -> Range<Int> {
     guard let mesh else { return 0..<count }
     let regions = client.places(in: mesh).map { sharding.region([count], of: $0, mesh) }

@@ -7,7 +7,7 @@ extension Preset {
   public func recipe() throws -> TrainingRecipe {
     let isTutorial = self == .tutorial
     let fromBase = self != .flowMatching && !isTutorial
-    let adapters = trainsAdapters ? "lora: {rank: 16, alpha: 32}" : ""
+    let adapters = trainsLoRA ? "lora: {rank: 16, alpha: 32}" : ""
     let yaml = """
       model: {kind: \(isTutorial ? "tutorial-unet" : "dit")}
       objective: {preset: \(rawValue)}

@@ -3,17 +3,17 @@ import Foundation
 import Tensors
 import Weights
 
-/// The folder of a run, locked for as long as this exists or until `release`.
+/// The folder of a run, locked until `release` or the last reference.
 final class RunFolder {
   let path: String
-  /// The folders that were made for it, the outermost first.
+  /// The folders that were created for it, the outermost first.
   private let made: [String]
   private var lock: FolderLock?
 
-  /// Makes the folder where it is missing, locks it, and deletes what killed runs have half written.
+  /// Creates the folder where it is missing, locks it, and deletes partial files of killed runs.
   ///
   /// - Parameter isFirst: whether this is the first of a run's processes, which locks for all.
-  /// - Throws: `FileError.unwritable` where that fails or nothing can be written there,
+  /// - Throws: `FileError.unwritable` where the folder cannot be created or written to,
   ///   `FileError.locked` where another process uses it.
   init(_ path: String, isFirst: Bool) throws {
     self.path = path
@@ -28,7 +28,7 @@ final class RunFolder {
     do {
       lock = try FolderLock(path)
       StagedFile.removeAbandoned(in: path)
-      // Whether files can be written is known before hours of work.
+      // Checks that files can be written before hours of work.
       _ = try StagedFile(checkpoint, as: .safetensors)
     } catch {
       release()
@@ -38,13 +38,13 @@ final class RunFolder {
 
   deinit { release() }
 
-  /// Lets others use the folder. Where nothing was written, folders that were made are removed again.
+  /// Unlocks the folder. If nothing was written, the folders that were created are removed.
   func release() {
     lock = nil
     for folder in made.reversed() where rmdir(folder) != 0 { return }
   }
 
-  /// The folders on a path that are not there, the outermost first.
+  /// The missing folders on a path, the outermost first.
   private static func missing(_ path: String) -> [String] {
     var missing: [String] = []
     var path = path
@@ -64,7 +64,7 @@ final class RunFolder {
     WeightFiles.exist(at: checkpoint) ? checkpoint : nil
   }
 
-  /// Checks that a new run replaces nothing.
+  /// Checks that a new run overwrites nothing.
   ///
   /// - Throws: `TrainingError.wouldOverwrite` for a checkpoint, `otherFiles` for a run's other files.
   func checkFresh() throws {
@@ -72,10 +72,10 @@ final class RunFolder {
     if let other = otherFile { throw TrainingError.otherFiles(path: other) }
   }
 
-  /// Checks that what a run replaces was made by the same command.
+  /// Checks that the run to be replaced was made by the same command.
   ///
-  /// - Throws: `TrainingError.otherCommand`, `otherFiles` for files without a checkpoint, and what is
-  ///   wrong with a checkpoint that cannot be read.
+  /// - Throws: `TrainingError.otherCommand`, `otherFiles` for files without a checkpoint, and the
+  ///   errors of an unreadable checkpoint.
   func checkReplaceable(by command: String) throws {
     guard existingCheckpoint != nil else {
       if let other = otherFile { throw TrainingError.otherFiles(path: other) }
@@ -87,15 +87,15 @@ final class RunFolder {
     }
   }
 
-  /// A file of a run that is there without its checkpoint.
+  /// A file of a run without its checkpoint, if there is one.
   private var otherFile: String? {
     if let found = [weights, adapter].first(where: WeightFiles.exist) { return found }
     return FileManager.default.fileExists(atPath: logPath) ? logPath : nil
   }
 
-  /// The log, cut back to lines of earlier steps.
+  /// The log, truncated to the lines up to a step.
   ///
-  /// - Parameter notice: told how many lines cannot be read and were left out.
+  /// - Parameter notice: called with a message about unreadable lines, which are dropped.
   /// - Throws: `FileError` where the log cannot be read or written.
   func openLog(after step: Int, notice: @escaping (String) -> Void) throws -> MetricsLog {
     var kept: [UInt8] = []
@@ -114,10 +114,10 @@ final class RunFolder {
       if damaged > 0 {
         notice(
           "\(damaged) line\(damaged == 1 ? "" : "s") of \(logPath) could not be read and "
-            + "\(damaged == 1 ? "was" : "were") left out.")
+            + "\(damaged == 1 ? "was" : "were") dropped.")
       }
     }
-    // Beside a checkpoint the log is the run's own, even where no line of it can be read any more.
+    // Beside a checkpoint the log belongs to the run, even where none of its lines is readable.
     if kept.isEmpty, existingCheckpoint != nil,
       (try? FileKind.jsonLines.checkReplaceable(logPath)) == nil
     {
@@ -128,16 +128,16 @@ final class RunFolder {
   }
 }
 
-/// A file with one JSON object of metrics a line.
+/// A log file with one JSON object of metrics per line.
 final class MetricsLog {
   private let path: String
   private let descriptor: Int32
   private let notice: (String) -> Void
   private var hasFailed = false
 
-  /// Opens a log to add lines to it.
+  /// Opens a log for appending.
   ///
-  /// - Parameter notice: told the first time that a line cannot be written.
+  /// - Parameter notice: called the first time that a line cannot be written.
   init(_ path: String, notice: @escaping (String) -> Void) throws {
     self.path = path
     self.notice = notice
@@ -149,7 +149,7 @@ final class MetricsLog {
 
   deinit { Glibc.close(descriptor) }
 
-  /// The step that a line is of, nil for a line that is not one of a log.
+  /// The step of a line, nil for a line that is not one of a log.
   static func step(of line: Slice<UnsafeRawBufferPointer>) -> Int? {
     let bytes = Array(line)
     guard String(validating: bytes, as: UTF8.self) != nil,
@@ -158,7 +158,7 @@ final class MetricsLog {
     return fields["step"] as? Int
   }
 
-  /// Adds a line. Where that fails, on a full disk for example, the run goes on without it.
+  /// Appends a line. If that fails, for example on a full disk, the run continues without it.
   func write(_ step: Int, _ metrics: Named<Float>) {
     let fields = metrics.pairs.map { "\"\($0.name)\": \($0.value)" }
     let line = Array("{\"step\": \(step), \(fields.joined(separator: ", "))}\n".utf8)
@@ -166,11 +166,12 @@ final class MetricsLog {
     let size = fstat(descriptor, &status) == 0 ? status.st_size : -1
     let written = line.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     guard written != line.count else { return }
-    let reason = written < 0 ? String(cString: strerror(errno)) : "only a part fitted"
-    // Half a line would spoil the next one.
+    let reason =
+      written < 0 ? String(cString: strerror(errno)) : "only part of the line was written"
+    // A partial line would damage the next one.
     if written > 0, size >= 0 { ftruncate(descriptor, size) }
     guard !hasFailed else { return }
     hasFailed = true
-    notice("\(path) cannot be written: \(reason). The run goes on without these lines.")
+    notice("\(path) cannot be written: \(reason). The run continues without these lines.")
   }
 }

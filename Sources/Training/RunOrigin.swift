@@ -1,10 +1,10 @@
 import Pipelines
 
-/// What the result of a run depends on beside its recipe, and who made it.
+/// What the result of a run depends on beside its recipe, and the command that made it.
 struct RunOrigin: Codable, Equatable {
   /// The hash of the data's content.
   var data: String
-  /// The hash of the weights that the run started from, nil for fresh ones.
+  /// The hash of the initial weights, nil for fresh ones.
   var start: String?
   /// The version of the program.
   var version = programVersion

@@ -1,7 +1,7 @@
 import Runtime
 import Tensors
 
-/// A step that has been started and may still be running.
+/// A step that was started and may still be running.
 struct RunningStep {
   /// Its number, from 1.
   let step: Int
@@ -11,7 +11,7 @@ struct RunningStep {
   let completion: Completion
 }
 
-/// How long devices have waited between the end of a step and the start of the next.
+/// The time that devices have waited between the end of a step and the start of the next.
 struct DeviceWaiting {
   private var idle = Duration.zero
   private var total = Duration.zero
@@ -26,6 +26,6 @@ struct DeviceWaiting {
     end = ended
   }
 
-  /// The share of the time in which they waited, nil before the second step.
+  /// The fraction of time spent waiting, nil before the second step.
   var share: Double? { total > .zero ? idle / total : nil }
 }

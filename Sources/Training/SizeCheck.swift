@@ -22,7 +22,7 @@ extension TrainingRecipe {
     let moments = Double(optimizer.kind == .sgd ? (optimizer.betas[0] > 0 ? 1 : 0) : 2)
     let sample = model.sampleShape().sizes.reduce(4) { $0 * Double($1) }
     return bytes(types.pairs) + moments * bytes(trained.pairs)
-      + Double(batch / mesh.batchParts) * sample
+      + Double(batch / mesh.batchShards) * sample
   }
 }
 

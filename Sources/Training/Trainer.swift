@@ -155,7 +155,7 @@ public final class Trainer {
       updates: trainingStep.updates(at: step), signature: trainingStep.batchTypes)
     let function = try Self.compile(trainingStep, program, engine)
     self.function = function
-    state = try RuntimeError.withMemoryTold(of: function) {
+    state = try RuntimeError.reportingMemory(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
       let adapted = recipe.lora == nil ? nil : base
       let frozen = try adapted?.weights(on: engine, as: trainingStep.dtype)
@@ -193,7 +193,7 @@ public final class Trainer {
     let (old, new) = (checkpoint.recipe.steps, recipe.steps)
     guard old != new else { return }
     let schedule = recipe.optimizer.schedule
-    let rates = [old, new].map { schedule.rate(at: checkpoint.step, of: $0) }
+    let rates = [old, new].map { schedule.learningRate(at: checkpoint.step, of: $0) }
     guard abs(rates[0] - rates[1]) > 1e-9 * schedule.peak else { return }
     notice(
       String(
@@ -265,7 +265,7 @@ public final class Trainer {
       // The metrics of a step are read when the next one is under way.
       if let read = try start() { tell(read) }
       if !overlaps, let read = try finish() { tell(read) }
-      let stops = try isTimeToStop(wished: stopping())
+      let stops = try isTimeToStop(requested: stopping())
       guard stops || step % recipe.checkpointEvery == 0 || step == recipe.steps else { continue }
       if let read = try finish() { tell(read) }
       try save()
@@ -275,9 +275,9 @@ public final class Trainer {
   }
 
   /// Whether to save and stop: where there are several processes, all at the same step.
-  private func isTimeToStop(wished: Bool) throws -> Bool {
-    guard let group = engine.group else { return wished }
-    if wished { try group.wishToStop() }
+  private func isTimeToStop(requested: Bool) throws -> Bool {
+    guard let group = engine.group else { return requested }
+    if requested { try group.requestStop() }
     return try group.stop(after: step).map { step >= $0 } ?? false
   }
 
@@ -313,7 +313,7 @@ public final class Trainer {
     let function = try functions[program] ?? Self.compile(trainingStep, program, engine)
     functions[program] = function
     let started = ContinuousClock.now
-    let (results, completion) = try RuntimeError.withMemoryTold(of: function) {
+    let (results, completion) = try RuntimeError.reportingMemory(of: function) {
       try function.start(state.flattened().merging(arrays.prefixed("batch")))
     }
     state = TrainState(results, like: trainingStep.specs, frozen: state.frozen)
@@ -336,7 +336,7 @@ public final class Trainer {
   }
 
   private func read(_ running: RunningStep) throws -> Named<Float> {
-    try RuntimeError.withMemoryTold(of: running.function) { try running.completion.wait() }
+    try RuntimeError.reportingMemory(of: running.function) { try running.completion.wait() }
     waiting.add(started: running.started, ended: running.completion.end ?? .now)
     let metrics = try running.metrics.mapValues { try $0.array(of: Float.self)[0] }
     let wrong = metrics.pairs.filter { !$0.value.isFinite }.map { "\($0.name) = \($0.value)" }

@@ -2,14 +2,14 @@ import Flow
 import Models
 import Tensors
 
-/// What a step of training asks of networks, from its graph.
+/// The network evaluations of a training step, counted in its graph.
 public struct TrainingCost: Hashable, Sendable {
-  /// Samples that are evaluated in a step, on average over the steps.
+  /// Evaluated samples per step, on average over the steps.
   public let forward: Double
-  /// Samples of these whose gradient is taken.
+  /// Evaluated samples per step whose gradient is computed.
   public let backward: Double
 
-  /// Network evaluations of one sample in a step, on average; one with its gradient counts as three.
+  /// Network evaluations of one sample per step, on average; one with its gradient counts as three.
   public var evaluations: Double { forward + 2 * backward }
 
   /// Counts the evaluations of a recipe's step.
@@ -23,16 +23,16 @@ public struct TrainingCost: Hashable, Sendable {
     }
     let data = inputs[0].1
     let condition = Named(inputs.dropFirst())
-    // A product stands for each network: what counts is how it is called.
+    // Each network is replaced by a multiplication, because only its calls count.
     let live = CountedModel()
     let target = CountedModel()
     let further = Dictionary(
       uniqueKeysWithValues: objective.auxiliaries.map { ($0.name, CountedModel()) })
     let loss = objective(
       Networks(live: live, target: target, auxiliaries: further),
-      Samples(data: data, condition: condition, unconditional: condition), key: Key(seed: 0))
+      Batch(data: data, condition: condition, unconditional: condition), key: Key(seed: 0))
 
-    // What is computed in a step that updates only some networks is what their losses need.
+    // A step that updates only some networks computes only what their losses need.
     var totals = (forward: 0.0, backward: 0.0)
     func add(_ scalar: Tensor, _ trained: CountedModel, every interval: Int) {
       for network in [live, target] + further.values {
@@ -55,7 +55,7 @@ public struct TrainingCost: Hashable, Sendable {
   }
 }
 
-/// A stand-in for a network that keeps how it is called.
+/// A stand-in for a network that records its calls.
 private final class CountedModel: VelocityModel {
   private(set) var calls: [(rows: Int, result: Tensor)] = []
   private let weight = Tensor.placeholder(TensorType([], .float32))

@@ -196,7 +196,7 @@ extension TrainingRecipe {
 
   /// What cannot be split over a mesh, nil where all can.
   public func misfit(of mesh: Mesh) -> ShardingError? {
-    guard batch % accumulation == 0, batch / accumulation % mesh.batchParts == 0 else {
+    guard batch % accumulation == 0, batch / accumulation % mesh.batchShards == 0 else {
       return .indivisibleBatch(batch: batch / accumulation, mesh: mesh)
     }
     for (name, weight) in model.weights(with: lora).pairs {

@@ -162,7 +162,7 @@ struct TrainingStep: Sendable {
     let (losses, gradients) = try gradients(
       state, target: next.target?.weights, batch, keys, for: trained)
 
-    let rate = recipe.optimizer.schedule.rate(step: state.step, of: recipe.steps)
+    let rate = recipe.optimizer.schedule.learningRate(step: state.step, of: recipe.steps)
     var metrics = losses.filter { !$0.hasPrefix("auxiliary.") }
     if !updates.live {
       let own = losses.group("auxiliary").filter(updates.auxiliaries.contains)
@@ -173,7 +173,7 @@ struct TrainingStep: Sendable {
       guard network.isEmpty else {
         let settings = auxiliaries.first { $0.name == network }!
         let (changed, _) = updated(
-          state.auxiliaries[network]!, gradients, rate * settings.rate, state.step,
+          state.auxiliaries[network]!, gradients, rate * settings.learningRateFactor, state.step,
           every: settings.interval ?? 1)
         next.auxiliaries[network] = changed
         continue
@@ -186,7 +186,7 @@ struct TrainingStep: Sendable {
         // A young average follows the weights closely.
         let count = state.step.cast(to: .float32)
         let decay = ((count + 1) / (count + 10)).minimum(recipe.emaDecay)
-        next.ema = ema.averaged(with: changed.trained, rate: decay)
+        next.ema = ema.averaged(with: changed.trained, decay: decay)
       }
     }
     next.step = state.step + 1
@@ -211,7 +211,8 @@ struct TrainingStep: Sendable {
     // How often this network was updated before.
     let count = interval == 1 ? step : step / Tensor.constant(Double(interval), step.dtype)
     let updated = recipe.optimizer.rule.update(
-      network.trained, gradients, network.moments, rate: rate, step: count.cast(to: .float32))
+      network.trained, gradients, network.moments, learningRate: rate,
+      step: count.cast(to: .float32))
     return (NetworkState(trained: updated.weights, moments: updated.state), norm)
   }
 
@@ -242,25 +243,25 @@ struct TrainingStep: Sendable {
           ($0.name, bind($0.value.trained, recipe.lora))
         }))
     return try objective.gradients(
-      networks, objective.draw(samples(batch, dropping: keys[1]), key: keys[0]),
+      networks, objective.draw(self.batch(batch, dropping: keys[1]), key: keys[0]),
       microBatches: recipe.accumulation, for: trained)
   }
 
   /// The batch as objectives see it.
   ///
   /// - Parameter key: the source of which conditions are dropped.
-  private func samples(_ batch: Named<Tensor>, dropping key: Key) -> Samples {
-    let data = batch[InputSpec.sample]!
-    let arrays = batch.filter { name in conditioner.inputs.contains { $0.name == name } }
-    let (condition, unconditional) = (conditioner(arrays), conditioner.unconditional(arrays))
+  private func batch(_ arrays: Named<Tensor>, dropping key: Key) -> Batch {
+    let data = arrays[InputSpec.sample]!
+    let inputs = arrays.filter { name in conditioner.inputs.contains { $0.name == name } }
+    let (condition, unconditional) = (conditioner(inputs), conditioner.unconditional(inputs))
     guard recipe.conditionDropout > 0 else {
-      return Samples(data: data, condition: condition, unconditional: unconditional)
+      return Batch(data: data, condition: condition, unconditional: unconditional)
     }
     let dropped = key.bernoulli(recipe.conditionDropout, [recipe.batch])
     let kept = condition.map { name, value in
       dropped.expanded(toRank: value.rank).select(unconditional[name]!, value)
     }
-    return Samples(data: data, condition: kept, unconditional: unconditional)
+    return Batch(data: data, condition: kept, unconditional: unconditional)
   }
 
   /// Matrices in the element type that networks compute in: what devices send each other of weights
@@ -282,8 +283,8 @@ struct TrainingStep: Sendable {
     let classes = batch[conditioner.inputs[0].name]!
     let logits = Scope.bind(weights) { Classifier($0, config) }(batch[InputSpec.sample]!).logits
     let total = logits.crossEntropy(classes).mean()
-    let hits = logits.argmax().equal(classes).cast(to: .float32).mean()
-    return Loss(total: total, metrics: Named([("loss", total), ("accuracy", hits)]))
+    let accuracy = logits.argmax().equal(classes).cast(to: .float32).mean()
+    return Loss(total: total, metrics: Named([("loss", total), ("accuracy", accuracy)]))
   }
 }
 

@@ -43,10 +43,10 @@ extension WeightFiles {
       to: path, files: { stem in used.map { file($0, stem) } }, protecting: inputs)
     let names = Dictionary(uniqueKeysWithValues: zip(used, save.files))
     var staged: [StagedFile] = []
-    for place in Set(arrays.values.flatMap { $0.parts.map(\.place) }).sorted() {
+    for place in Set(arrays.values.flatMap { $0.shards.map(\.place) }).sorted() {
       let own = Named(
         arrays.pairs.compactMap { name, array in
-          array.distinctParts.first { $0.place == place }.map { (name, $0.buffer) }
+          array.distinctShards.first { $0.place == place }.map { (name, $0.buffer) }
         })
       guard !own.isEmpty else { continue }
       staged.append(

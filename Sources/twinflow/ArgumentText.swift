@@ -5,8 +5,8 @@ import Foundation
 enum ArgumentText {
   /// The arguments without the program's name.
   ///
-  /// - Throws: `ArgumentTextError` for one that is not UTF-8: another file would be read or written
-  ///   than the one that it names.
+  /// - Throws: `ArgumentTextError` for an argument that is not UTF-8, because replacing invalid
+  ///   bytes would name another file.
   static func arguments() throws -> [String] {
     try (1..<max(1, Int(CommandLine.argc))).compactMap { index in
       try CommandLine.unsafeArgv[index].map { start in
@@ -20,7 +20,7 @@ enum ArgumentText {
     }
   }
 
-  /// Refuses a variable that this program reads and that is not UTF-8.
+  /// Checks that the environment variables that this program reads are UTF-8.
   ///
   /// - Throws: `ArgumentTextError`.
   static func checkEnvironment() throws {
@@ -38,9 +38,9 @@ enum ArgumentText {
     }
   }
 
-  /// Joins an option and the negative number behind it, `--seed -1`, to one argument, `--seed=-1`.
+  /// Joins an option and a negative number after it, `--seed -1`, to one argument, `--seed=-1`.
   ///
-  /// The parser takes `-1` for another option, and the message would be about that.
+  /// Otherwise the parser would take `-1` for another option.
   static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
     var joined: [String] = []
     var isOpen = true
@@ -57,10 +57,10 @@ enum ArgumentText {
     return joined
   }
 
-  /// Bytes as text in which those that are none are written `\xff`.
+  /// Bytes as text, with invalid bytes escaped as `\xff`.
   static func escaped(_ bytes: some Sequence<UInt8>) -> String {
     var (parser, rest, text) = (Unicode.UTF8.ForwardParser(), bytes.makeIterator(), "")
-    // The parser tells how many bytes are wrong, and not which.
+    // The parser reports the number of invalid bytes, not their values.
     let all = Array(bytes)
     var index = 0
     while true {
@@ -82,11 +82,11 @@ enum ArgumentText {
   }
 }
 
-/// Text that was given to the program and is none.
+/// Input of the program that is not UTF-8.
 enum ArgumentTextError: Error, Equatable, CustomStringConvertible {
-  /// An argument, with its wrong bytes escaped.
+  /// An argument, with invalid bytes escaped.
   case argument(String)
-  /// A variable of the environment, with its value's wrong bytes escaped.
+  /// An environment variable, with the invalid bytes of its value escaped.
   case variable(String, String)
 
   /// What was found and what to do.
@@ -94,21 +94,21 @@ enum ArgumentTextError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .argument(let text): "The argument '\(text)' is not UTF-8 text: rename the file."
     case .variable(let name, let text):
-      "The environment variable \(name) is '\(text)', which is not UTF-8 text: set it to a name "
-        + "that is."
+      "The environment variable \(name) is '\(text)', which is not UTF-8 text: set it to "
+        + "one that is."
     }
   }
 }
 
 /// Reads a seed of the command line.
 ///
-/// - Throws: `SeedError` for what is no whole number from 0.
+/// - Throws: `SeedError` for anything but a whole number from 0.
 func seedOption(_ argument: String) throws -> UInt64 {
   guard let seed = UInt64(argument) else { throw SeedError() }
   return seed
 }
 
-/// A seed that is none.
+/// An invalid seed.
 struct SeedError: Error, CustomStringConvertible {
   /// What is expected.
   var description: String { "A seed is a whole number from 0 to \(UInt64.max)." }

@@ -8,20 +8,20 @@ import Training
 /// `twinflow check-golden`
 struct CheckGolden: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compares the method and networks with cases that published code has computed.",
+    abstract: "Compares the method and networks with cases computed by published code.",
     discussion: """
       A case is a folder with config.json, inputs.safetensors (with every random draw) and
-      expected.safetensors. For each case the table shows how many outputs were compared, and the
-      one that uses most of what it may differ: ten times the case's own noise of f32, or 1e-5 of
-      the norm, 2e-4 for the targets and gradients that amplify it, 1e-4 for networks. A case of a
-      network has its config and weights in a folder model. A case that cannot be compared has
-      failed, and the others are still checked.
+      expected.safetensors. For each case the table shows the number of compared outputs, and the
+      one closest to its tolerance: ten times the case's f32 noise, or 1e-5 of the norm, 2e-4 for
+      targets and gradients, which amplify differences, 1e-4 for networks. A case of a network has its
+      config and weights in a folder "model". A case that cannot be compared counts as failed, and the
+      others are still checked.
 
       EXAMPLE
         twinflow check-golden Tests/Fixtures/golden
       """)
 
-  @Argument(help: "The folder of a case, or of many.", transform: pathOption)
+  @Argument(help: "The folder of a case, or a folder of cases.", transform: pathOption)
   var folder: String
 
   @OptionGroup var engine: EngineOptions
@@ -56,11 +56,11 @@ struct CheckGolden: ParsableCommand {
         }
         if worst.share > 1 { wrong.append(name) }
         let numbers = String(
-          format: "%5d outputs  %.1e relative, %.2f of what may, in %@", comparisons.count,
+          format: "%5d outputs  %.1e relative, %.2f of the tolerance, in %@", comparisons.count,
           worst.relative, worst.share, worst.name)
         print("\(title)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
       } catch {
-        // One line for each case, whatever the error's text.
+        // One line per case, also for errors of several lines.
         failed.append(name)
         let lines = "\(error)".split(whereSeparator: \.isNewline)
         print("\(title)  FAILED  \(lines.joined(separator: " "))")

@@ -6,10 +6,10 @@ import Processes
 struct CheckProcesses: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check-processes",
-    abstract: "Checks that the processes of a run find each other and notice who is lost.",
+    abstract: "Checks that the processes of a run find each other and notice failures.",
     discussion: """
-      Starts nothing but the processes' meeting: each waits until all have come, then all meet again
-      and again for a while. Start it as the training is to be started.
+      Waits until all processes have joined, then repeats a barrier for some seconds. Start it in the
+      same way as the training.
 
       EXAMPLES
         twinflow launch --processes 2 check-processes
@@ -17,11 +17,11 @@ struct CheckProcesses: ParsableCommand {
       """)
 
   @Option(
-    help: "The folder that holds the store where none is named, as a run's folder does.",
+    help: "The folder for the store where none is named, like a run's folder.",
     transform: pathOption)
   var folder = "."
 
-  @Option(help: "For how long they meet.")
+  @Option(help: "How long to repeat the barrier.")
   var seconds = 5.0
 
   @OptionGroup var patience: PatienceOptions
@@ -35,21 +35,21 @@ struct CheckProcesses: ParsableCommand {
   func run() throws {
     guard let place = try ProcessPlace() else {
       throw ValidationError(
-        "This process is on its own. Start it with twinflow launch, srun or torchrun.")
+        "This is a single process. Start several with twinflow launch, srun or torchrun.")
     }
     let group = try Membership.join(place, folder: folder, patience: patience)
     let interrupt = Interrupt()
-    try Membership.whole(group) {
+    try Membership.reporting(group) {
       let end = ContinuousClock.now + .seconds(seconds)
       var times: [Double] = []
-      // The first process says when it is over, so that all meet equally often.
+      // The first process decides the end, so that all reach the same number of barriers.
       while true {
         let start = ContinuousClock.now
         try group.meet("a check")
         times.append((ContinuousClock.now - start).seconds)
         if try group.stop(after: times.count).map({ times.count >= $0 }) ?? false { break }
         if interrupt.isNoted || group.rank == 0 && ContinuousClock.now > end {
-          try group.wishToStop()
+          try group.requestStop()
         }
         Thread.sleep(forTimeInterval: 0.05)
       }
@@ -61,19 +61,19 @@ struct CheckProcesses: ParsableCommand {
   }
 }
 
-/// The most seconds that a wait can be told, some thirty years.
+/// The longest wait in seconds, about thirty years.
 private let longestWait = 1e9
 
 /// How long processes wait for each other.
 struct PatienceOptions: ParsableArguments {
   @Option(
     name: .customLong("wait"),
-    help: ArgumentHelp("How long is waited for all processes to come.", valueName: "seconds"))
+    help: ArgumentHelp("How long to wait for all processes to join.", valueName: "seconds"))
   var coming = ProcessGroup.Patience().coming
 
   @Option(
     help: ArgumentHelp(
-      "After how long without a sign of life a process counts as lost.", valueName: "seconds"))
+      "How long without a heartbeat until a process counts as lost.", valueName: "seconds"))
   var silence = ProcessGroup.Patience().life
 
   func validate() throws {
@@ -93,12 +93,12 @@ struct PatienceOptions: ParsableArguments {
   }
 }
 
-/// Being one of several processes.
+/// The membership of this process in a run's processes.
 enum Membership {
-  /// The exit code of a process that ends because another one is lost.
+  /// The exit code of a process that ends because another one was lost.
   static let lostStatus: Int32 = 75
 
-  /// Waits for the others; from then on this process ends when one of them is lost.
+  /// Waits for the other processes; afterwards this process ends when one of them is lost.
   static func join(
     _ place: ProcessPlace, folder: String, patience: PatienceOptions
   ) throws -> ProcessGroup {
@@ -107,15 +107,15 @@ enum Membership {
       rank: place.rank, count: place.count, store: place.openStore(in: folder),
       patience: patience.value, stopping: { interrupt.isNoted })
     group.watch { error in
-      // What this process is waiting for will not come: there is nothing to unwind.
+      // The process may be blocked in a collective and cannot be unwound.
       FileHandle.standardError.write("Error: \(error)\n")
       _exit(lostStatus)
     }
     return group
   }
 
-  /// Does what the process is there for, and tells the others how it ended.
-  static func whole(_ group: ProcessGroup?, _ body: () throws -> Void) throws {
+  /// Runs the work of this process, and reports its end to the others.
+  static func reporting(_ group: ProcessGroup?, _ body: () throws -> Void) throws {
     do {
       try body()
       try group?.finish()

@@ -13,12 +13,12 @@ import Training
 /// `twinflow compare`
 struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Trains methods under the same budget and compares what they generate.",
+    abstract: "Trains methods under the same budget and compares their samples.",
     discussion: """
-      The recipe names a training recipe that all share, the settings in which each method differs,
-      and the budget in network evaluations. The folder "output" gets a run for each method,
-      report.md and report.json with distances at several numbers of steps, memory, parameters and
-      seconds, and charts. Ctrl-C saves and stops; the same command goes on.
+      The recipe names a training recipe shared by all methods, the settings of each method, and the
+      budget in network evaluations. The folder "output" gets a run for each method, report.md and
+      report.json with distances at several numbers of steps, memory, parameters and seconds, and
+      charts. Ctrl-C saves and stops; the same command continues.
 
       EXAMPLES
         twinflow compare Recipes/compare/points.yaml
@@ -26,7 +26,7 @@ struct Compare: ParsableCommand {
       """)
 
   @Argument(
-    help: "The comparison: a YAML file, or the name of one that comes with the program.",
+    help: "The comparison: a YAML file, or the name of an installed one.",
     completion: .file(extensions: ["yaml", "yml"]),
     transform: pathOption)
   var recipe: String
@@ -58,7 +58,7 @@ struct Compare: ParsableCommand {
     var reports: [String] = []
     for comparison in comparisons {
       guard let report = try run(comparison, interrupt, engine) else {
-        print("Stopped; the same command goes on.")
+        print("Stopped; the same command continues.")
         return
       }
       reports.append(report.markdown)
@@ -115,9 +115,9 @@ struct Compare: ParsableCommand {
         .write(to: recipe.output + "/one-step.png")
       return
     }
-    let ways = try comparison.ways(steps: 1, count: 2000)
+    let trajectories = try comparison.trajectories(steps: 1, count: 2000)
     var panels = [PointPlot.Panel(title: "real points", points: set.sample(2000, seed: 7))]
-    panels += ways.map { PointPlot.Panel(title: $0.name, starts: $0.start, points: $0.end) }
+    panels += trajectories.map { PointPlot.Panel(title: $0.name, starts: $0.start, points: $0.end) }
     try PointPlot(panels).picture.write(to: recipe.output + "/one-step.png")
   }
 }

@@ -26,7 +26,7 @@ struct Convert: ParsableCommand {
     help: "The weights, a safetensors file that this program has written.", transform: pathOption)
   var input: String
 
-  @Argument(help: "The file that is written.", transform: pathOption)
+  @Argument(help: "The output file.", transform: pathOption)
   var output: String
 
   @Option(

@@ -17,8 +17,8 @@ struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Turns a multi-step model into a one-step generator, on real pictures.",
     discussion: """
-      Takes the base model that comes with the project, trains it with TwinFlow for some minutes,
-      and leaves sheets of pictures, their summary and the figures in the output folder.
+      Trains the included base model with TwinFlow for a few minutes, and writes sheets of pictures, a
+      summary and the measurements to the output folder.
 
       EXAMPLES
         twinflow demo
@@ -29,18 +29,19 @@ struct Demo: ParsableCommand {
   var recipe = "Recipes/fashion-mnist-demo.yaml"
 
   @Option(
-    help: "Steps of the training; by default as the recipe says.",
-    transform: whole(1...TrainingRecipe.mostSteps))
+    help: "Training steps; by default the recipe's.",
+    transform: integer(1...TrainingRecipe.mostSteps))
   var steps: Int?
 
-  @Option(help: "Pictures that are measured for each row.", transform: whole(Evaluator.samples))
+  @Option(
+    help: "The number of pictures measured for each row.", transform: integer(Evaluator.samples))
   var samples = 2000
 
   @Option(help: "The classifier's weights.", transform: pathOption)
   var classifier = shippedClassifier
 
   @Option(
-    name: .shortAndLong, help: "The folder for pictures and figures.", transform: pathOption)
+    name: .shortAndLong, help: "The folder for pictures and measurements.", transform: pathOption)
   var output = "out/demo"
 
   @Option(help: "The seed of the pictures.", transform: seedOption)
@@ -52,7 +53,7 @@ struct Demo: ParsableCommand {
     do {
       try demonstrate()
     } catch is Stopped {
-      print("Stopped. The same command starts anew.")
+      print("Stopped. The same command starts again.")
     }
   }
 
@@ -88,7 +89,7 @@ struct Demo: ParsableCommand {
           seed: seed, reference: reference, on: engine)
       }
     }
-    // Without guidance a step takes one evaluation, as TwinFlow's do, with it two.
+    // A step takes one evaluation without guidance, as TwinFlow's do, and two with it.
     var report = DemoReport(
       rows: try [0, base.card.guidance].flatMap { try rows("base", base, guidance: $0) })
 
@@ -113,13 +114,13 @@ struct Demo: ParsableCommand {
     print(Report(rows: report.rows).table)
     print(
       "\(report.steps) steps in \(report.trainingSeconds.secondsText), "
-        + "\(report.seconds.secondsText) in all. The pictures are in \(output).")
+        + "\(report.seconds.secondsText) in total. The pictures are in \(output).")
   }
 
-  /// Somebody wished to stop.
+  /// Thrown when the user stops the demonstration.
   private struct Stopped: Error {}
 
-  /// What the demonstration measured.
+  /// The measurements of the demonstration.
   struct DemoReport: Encodable {
     var rows: [Report.Row]
     var steps = 0
@@ -127,8 +128,8 @@ struct Demo: ParsableCommand {
     var seconds = 0.0
   }
 
-  /// The base model's figure at 50 steps, which was measured when it was trained, of the number of
-  /// samples nearest to ours; none where the report beside it is of other weights.
+  /// The base model's committed measurement at 50 steps, with the nearest number of samples; none
+  /// where the report beside the model is of other weights.
   private func committedRow(of base: ModelFile) throws -> [Report.Row] {
     let path = URL(fileURLWithPath: base.path).deletingPathExtension().path + ".json"
     guard let report = try? Report(contentsOf: path),
@@ -148,7 +149,7 @@ struct Demo: ParsableCommand {
     "\(output)/\(name.lowercased())-\(steps)step.png"
   }
 
-  /// Checks, before anything is trained, that what is written in the end replaces nothing else.
+  /// Checks, before anything is trained, that the outputs replace no other files.
   private func checkOutputs(replacingNoneOf inputs: [String]) throws {
     let pictures = Self.sheets.map { path($0.0, $0.1) } + ["\(output)/summary.png"]
     for path in pictures { try FileKind.png.checkReplaceable(path) }

@@ -5,7 +5,7 @@ import Tensors
 /// `twinflow devices`
 struct Devices: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lists what can be computed on.",
+    abstract: "Lists the plugin and its devices.",
     discussion: """
       EXAMPLE
         twinflow devices

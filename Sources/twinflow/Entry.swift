@@ -3,10 +3,10 @@ import Foundation
 import Processes
 
 extension TwinFlow {
-  /// Runs the command line, and ends the program.
+  /// Runs the command line, and exits.
   ///
-  /// What the parser's own entry point does stands between what goes for all commands: open
-  /// streams, arguments that are text, signals, and output that has arrived.
+  /// Besides parsing and running the command this prepares the standard streams, checks that
+  /// arguments are text, handles signals, and checks that output was written.
   static func main() {
     StandardStreams.prepare()
     var launched: LaunchedProcess?
@@ -15,7 +15,7 @@ extension TwinFlow {
       let arguments = try ArgumentText.arguments()
       try ArgumentText.checkEnvironment()
       var command = try parseAsRoot(ArgumentText.joiningNegativeNumbers(arguments))
-      // What takes long to load or to compile shall save and stop, too.
+      // A signal during loading or compiling should also save and stop.
       if command is any StopsOnSignals { _ = Interrupt() }
       launched = try LaunchedProcess()
       try command.run()
@@ -31,7 +31,7 @@ extension TwinFlow {
     Glibc.exit(code)
   }
 
-  /// Prints what a command has thrown, or the help that was asked for.
+  /// Prints the error of a command, or the requested help.
   ///
   /// - Returns: the program's exit code.
   private static func show(_ error: any Error) -> Int32 {
@@ -48,7 +48,7 @@ extension TwinFlow {
   }
 }
 
-/// A command that saves and stops when it is told to by a signal.
+/// A command that saves and stops on a signal.
 protocol StopsOnSignals {}
 
 extension Train: StopsOnSignals {}

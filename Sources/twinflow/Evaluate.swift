@@ -15,9 +15,9 @@ struct Evaluate: ParsableCommand {
     abstract: "Measures generated pictures against real ones.",
     discussion: """
       Prints the Fréchet distance of a classifier's features to those of the 10,000 test pictures,
-      and the fraction of the pictures classified as the requested class. As many real
-      training pictures stand beside them: no generator can be expected to come closer. The distance
-      depends on the number of samples, so compare equal numbers only.
+      and the fraction of the pictures classified as the requested class. The same number of real
+      training pictures is measured as well: no generator can be expected to come closer. The distance
+      depends on the number of samples, so compare only equal numbers.
 
       EXAMPLES
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
@@ -25,18 +25,18 @@ struct Evaluate: ParsableCommand {
       """)
 
   @Argument(
-    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
+    help: "The weights, a safetensors file written by this program.", transform: pathOption)
   var weights: String
 
   @Option(
     parsing: .upToNextOption, help: "The numbers of steps.",
-    transform: whole(SamplerSettings.counts))
+    transform: integer(SamplerSettings.counts))
   var steps = [1]
 
   @Option(
     parsing: .upToNextOption,
-    help: "Pictures that are measured; several numbers give a row each.",
-    transform: whole(Evaluator.samples))
+    help: "The number of pictures measured; several numbers give a row each.",
+    transform: integer(Evaluator.samples))
   var samples = [2000]
 
   @Option(help: "The classifier's weights.", transform: pathOption)
@@ -46,7 +46,7 @@ struct Evaluate: ParsableCommand {
     help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"), transform: pathOption)
   var data: String?
 
-  @Option(name: .shortAndLong, help: "A JSON file for the figures.", transform: pathOption)
+  @Option(name: .shortAndLong, help: "A JSON file for the measurements.", transform: pathOption)
   var output: String?
 
   @OptionGroup var sampler: SamplerOptions

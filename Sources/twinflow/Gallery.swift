@@ -9,13 +9,13 @@ import Pipelines
 import Runtime
 import Training
 
-/// Sheets of generated pictures, one row a class or a network.
+/// Sheets of generated pictures, with a row per class or network.
 struct Gallery {
   let engine: Engine
   let seed: UInt64
   var compute = DType.float32
 
-  /// Makes `columns` pictures of each class.
+  /// A sheet with `columns` pictures of each class.
   ///
   /// - Parameter progress: told after every step of the sampler.
   /// - Returns: the sheet, and its settings as text for the file.
@@ -39,8 +39,8 @@ struct Gallery {
     return (sheet, texts.map { (key: $0.0, text: $0.1) })
   }
 
-  /// Pictures of several networks from the same noise in one step, a row each; a class after the other,
-  /// `each` of them.
+  /// One-step pictures of several networks from the same noise, a row each, `each` pictures per
+  /// class.
   ///
   /// - Throws: as `sheet`.
   func comparison(
@@ -54,8 +54,8 @@ struct Gallery {
       columns: rows.first?.count ?? 1, pictures: rows.flatMap { $0 })
   }
 
-  /// As many pictures of each class, a class after the other. The first pictures of a class are the
-  /// same however many there are.
+  /// `each` pictures of each class, class by class. The first pictures of a class do not depend on
+  /// their number.
   private func pictures(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, each: Int,
     progress: ((_ done: Int, _ total: Int) -> Void)? = nil
@@ -64,7 +64,7 @@ struct Gallery {
     guard file.model.codec != nil, classes > 0 else {
       throw PipelineError.notPictures(path: file.path, shape: image)
     }
-    // Each run makes the same number of pictures, from noise by the run's number.
+    // Each run makes the same number of pictures, from noise that depends on the run's number.
     let perRun = max(1, Evaluator.batch / classes)
     let numbers = (0..<classes * perRun).map { $0 / perRun }
     let prompts = numbers.map { Prompt.classNumber($0) }

@@ -1,11 +1,11 @@
 import Foundation
 import Synchronization
 
-/// Signals as a wish to stop: the run saves what it has and ends. A second Ctrl-C ends at once.
+/// Signals that stop a run: it saves its state and ends. A second Ctrl-C ends the program
+/// immediately.
 ///
-/// Besides Ctrl-C and SIGTERM these are what a terminal sends as it closes (SIGHUP), what Slurm and
-/// others send before the time of a job is over (SIGUSR1, SIGUSR2), and the limit of a shell on the
-/// processor's time (SIGXCPU).
+/// Besides Ctrl-C and SIGTERM these are the signals of a closing terminal (SIGHUP), of Slurm and
+/// others before a job's time limit (SIGUSR1, SIGUSR2), and of a CPU time limit (SIGXCPU).
 final class Interrupt: Sendable {
   static let signals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU]
 
@@ -15,29 +15,29 @@ final class Interrupt: Sendable {
   private static let endsAtOnce = Atomic<Bool>(true)
   private static let installed: Void = install()
 
-  /// Takes the signals from now on; again does nothing.
+  /// Installs the signal handlers, once per process.
   init() { _ = Self.installed }
 
-  /// Whether the user wants to stop.
+  /// Whether a signal to stop has arrived.
   var isNoted: Bool { Self.noted.load(ordering: .relaxed) }
 
-  /// Leaves it to the program's own processes to end at once: it passes all signals on to them.
+  /// Disables the immediate end on a second Ctrl-C, for a launcher that forwards all signals.
   func passOn() { Self.endsAtOnce.store(false, ordering: .relaxed) }
 
-  /// How often Ctrl-C was pressed.
+  /// The number of times that Ctrl-C was pressed.
   var keyboardInterrupts: Int { Self.keyboardInterrupts.load(ordering: .relaxed) }
 
-  /// The signals that have come since the last call.
+  /// The signals that have arrived since the last call.
   func takeArrived() -> [Int32] {
     let set = Self.arrived.exchange(0, ordering: .relaxed)
     return Self.signals.filter { set & 1 << UInt64($0) != 0 }
   }
 
   private static func install() {
-    // The handler finds these made.
+    // The handler must not initialize these.
     _ = (noted.load(ordering: .relaxed), arrived.load(ordering: .relaxed))
     _ = (keyboardInterrupts.load(ordering: .relaxed), endsAtOnce.load(ordering: .relaxed))
-    // Whoever starts the program may have blocked its signals.
+    // The parent process may have blocked the signals.
     var all = sigset_t()
     sigemptyset(&all)
     for number in signals { sigaddset(&all, number) }
@@ -47,7 +47,7 @@ final class Interrupt: Sendable {
     pthread_sigmask(SIG_UNBLOCK, &all, nil)
   }
 
-  /// Whether whoever started the program has it ignore a signal, as nohup does.
+  /// Whether the parent process had a signal ignored, as nohup does.
   private static func isIgnored(_ number: Int32) -> Bool {
     var action = sigaction()
     guard sigaction(number, nil, &action) == 0 else { return false }
@@ -55,7 +55,7 @@ final class Interrupt: Sendable {
       == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
-  /// What a signal does, wherever the program is: it may only count and write.
+  /// The signal handler; it uses only async-signal-safe calls.
   private static let note: @convention(c) (Int32) -> Void = { number in
     let code = errno
     defer { errno = code }
@@ -70,7 +70,8 @@ final class Interrupt: Sendable {
     guard isFirst else { return }
     let text: StaticString =
       number == SIGINT
-      ? "\nStopping after this step; once more ends at once.\n" : "\nStopping after this step.\n"
+      ? "\nStopping after this step; press again to end immediately.\n"
+      : "\nStopping after this step.\n"
     _ = Glibc.write(2, text.utf8Start, text.utf8CodeUnitCount)
   }
 }

@@ -5,29 +5,30 @@ import Processes
 /// `twinflow launch`
 struct Launch: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Starts a command in several processes that work as one.",
+    abstract: "Starts a command in several cooperating processes.",
     discussion: """
-      Starts COMMAND so many times on this machine; what they print is marked with their numbers.
-      When one fails, the others are stopped. Signals are passed on; where this command itself is
-      killed, they save and stop. Processes find each other by a store: a folder of the machine if
-      none is named, which is removed at the end.
+      Starts COMMAND in --processes processes on this machine and prefixes their output with their
+      ranks. When one fails, the others are stopped. Signals are forwarded; if this command itself is
+      killed, the processes save and stop. Processes find each other by a store: if none is named, a
+      temporary folder, which is removed at the end.
 
       On several machines start one process on each, with Slurm's srun, with torchrun's variables
-      (RANK, WORLD_SIZE), or by hand with TWINFLOW_PROCESS (its number, from 0),
-      TWINFLOW_PROCESSES (how many there are), and TWINFLOW_STORE (a folder that all see, or
-      redis://host:port). Without TWINFLOW_STORE the store is in the run's folder, which all must
-      see anyway.
+      (RANK, WORLD_SIZE), or by hand with TWINFLOW_PROCESS (its rank, from 0),
+      TWINFLOW_PROCESSES (their number), and TWINFLOW_STORE (a folder that all can access, or
+      redis://host:port). Without TWINFLOW_STORE the store is in the run's folder, which all must be
+      able to access anyway.
 
       EXAMPLES
         twinflow launch --processes 2 check-processes
         twinflow launch --processes 4 train recipe.yaml --device cuda
       """)
 
-  @Option(help: "How many processes.")
+  @Option(help: "The number of processes.")
   var processes: Int
 
   @Option(
-    help: ArgumentHelp("Where they find each other.", valueName: "folder or redis://host:port"),
+    help: ArgumentHelp(
+      "The store by which processes find each other.", valueName: "folder or redis://host:port"),
     transform: pathOption)
   var store: String?
 
@@ -42,7 +43,7 @@ struct Launch: ParsableCommand {
     }
     guard !command.isEmpty else {
       throw ValidationError(
-        "Say what is to be started, as in: twinflow launch --processes 2 train …")
+        "Give the command to start, as in: twinflow launch --processes 2 train …")
     }
   }
 
@@ -57,7 +58,7 @@ struct Launch: ParsableCommand {
       LaunchStore.removeAbandoned()
       made = try LaunchStore(run: run)
     }
-    // A store that was named is its owner's.
+    // A named store is not removed.
     defer { made?.leave() }
     environment[ProcessPlace.countKey] = "\(processes)"
     environment[ProcessPlace.storeKey] = named ?? made?.path

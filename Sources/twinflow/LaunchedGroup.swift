@@ -4,21 +4,21 @@ import Processes
 /// The processes that a launcher has started on this machine.
 final class LaunchedGroup {
   private var children: [Process] = []
-  private let output = MarkedOutput()
+  private let output = PrefixedOutput()
   private let interrupt: Interrupt
   private var passedOn = 0
 
-  /// A process that has not ended well.
+  /// A process that failed.
   struct Failure {
     let rank: Int
     let status: Int32
-    /// Whether it was a signal that somebody sent to all.
+    /// Whether it ended by a signal that was sent to all processes.
     let isStopped: Bool
   }
 
-  /// Starts the program so many times with the same arguments.
+  /// Starts the program `count` times with the same arguments.
   ///
-  /// - Throws: `LaunchError`; those that were started are stopped.
+  /// - Throws: `LaunchError`; processes that were started are then stopped.
   init(
     _ count: Int, _ arguments: [String], _ environment: [String: String], _ interrupt: Interrupt
   ) throws {
@@ -42,25 +42,25 @@ final class LaunchedGroup {
     }
   }
 
-  /// Waits until all have ended; signals that come meanwhile go to all of them.
+  /// Waits until all processes have ended, and forwards signals to them.
   ///
-  /// - Returns: the first that has not ended well, nil where all have.
+  /// - Returns: the first failure, nil where there is none.
   func wait() -> Failure? {
     while isRunning {
       pause()
       if let failed = firstFailure {
-        // The others notice by themselves, within a minute.
+        // The other processes notice the failure within a minute.
         waitForOthers(seconds: 60)
-        // Who has only noticed that another one is lost may be the first to end.
+        // The first process to end may be one that only noticed the failure of another.
         return failed.status == Membership.lostStatus ? firstFailure : failed
       }
     }
     return firstFailure
   }
 
-  /// Waits until what they have printed is written.
+  /// Waits until the output of the processes is written.
   ///
-  /// - Returns: why some of it is lost.
+  /// - Returns: the reason why some of it was lost, nil where none was.
   func finishOutput() -> String? { output.finish(stopping: { interrupt.isNoted }) }
 
   private var isRunning: Bool { children.contains(where: \.isRunning) }
@@ -90,11 +90,11 @@ final class LaunchedGroup {
     while isRunning { Thread.sleep(forTimeInterval: 0.01) }
   }
 
-  /// Waits a moment, and passes on what signals have come.
+  /// Waits a moment, and forwards signals.
   private func pause() {
     Thread.sleep(forTimeInterval: 0.1)
     for number in interrupt.takeArrived() where number != SIGINT { send(number) }
-    // Each Ctrl-C counts: the second one ends the processes at once, the third leaves no choice.
+    // Each Ctrl-C counts: the second ends the processes immediately, the third kills them.
     while passedOn < interrupt.keyboardInterrupts {
       passedOn += 1
       send(passedOn < 3 ? SIGINT : SIGKILL)
@@ -106,7 +106,7 @@ final class LaunchedGroup {
     for child in children where child.isRunning { kill(child.processIdentifier, number) }
   }
 
-  /// Makes room for the files that so many processes' pipes take.
+  /// Raises the limit of open files for the pipes of the processes.
   private static func raiseFileLimit(for count: Int) throws(LaunchError) {
     let needed = rlim_t(64 + 8 * count)
     var limit = rlimit()
@@ -123,11 +123,11 @@ final class LaunchedGroup {
   }
 }
 
-/// What keeps processes from being started.
+/// What can go wrong when processes are started.
 enum LaunchError: Error, Equatable, CustomStringConvertible {
-  /// The system has not started a process.
+  /// The system could not start a process.
   case notStarted(rank: Int, reason: String)
-  /// The processes' output takes more open files than the system allows.
+  /// The pipes need more open files than the system allows.
   case tooManyFiles(count: Int, needed: Int, limit: Int)
 
   /// What was found and what to do.
@@ -137,7 +137,7 @@ enum LaunchError: Error, Equatable, CustomStringConvertible {
       "Process \(rank) cannot be started: \(reason). Those before it were stopped; give fewer "
         + "--processes."
     case .tooManyFiles(let count, let needed, let limit):
-      "\(count) processes take \(needed) open files and \(limit) are allowed: give fewer "
+      "\(count) processes need \(needed) open files and \(limit) are allowed: give fewer "
         + "--processes, or raise the limit (ulimit -n)."
     }
   }

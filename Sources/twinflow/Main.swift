@@ -31,26 +31,26 @@ struct TwinFlow: ParsableCommand {
     ])
 }
 
-/// What every command that computes can be told.
+/// The options of every command that computes.
 struct EngineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The PJRT plugin to compute with.",
-      discussion: "By default TWINFLOW_PLUGIN, else what scripts/setup has installed.",
+      discussion: "By default TWINFLOW_PLUGIN, otherwise the one installed by scripts/setup.",
       valueName: "library"),
     transform: pathOption)
   var plugin: String?
 
-  @Option(help: "What to compute on: cpu, or cuda for NVIDIA's GPUs.")
+  @Option(help: "The kind of device: cpu, or cuda for NVIDIA GPUs.")
   var device = DeviceKind.cpu
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Whether products, attention and convolutions on a CPU run in our own kernels.")
+    help: "Whether matrix multiplications, attention and convolutions on a CPU use our kernels.")
   var kernels = true
 
   @Option(
-    help: "How many virtual devices a CPU is taken for, to try meshes.", transform: whole(1...1024))
+    help: "The number of virtual devices of a CPU, to try meshes.", transform: integer(1...1024))
   var devices = 1
 
   func open(_ group: ProcessGroup? = nil) throws -> Engine {
@@ -69,7 +69,7 @@ struct EngineOptions: ParsableArguments {
 /// The training recipe that a command takes.
 struct RecipeOptions: ParsableArguments {
   @Argument(
-    help: "The recipe: a YAML file, or the name of one that comes with the program.",
+    help: "The recipe: a YAML file, or the name of an installed one.",
     completion: .file(extensions: ["yaml", "yml"]),
     transform: pathOption)
   var recipe: String
@@ -86,5 +86,5 @@ struct RecipeOptions: ParsableArguments {
   }
 }
 
-/// The weights of the classifier that comes with the program.
+/// The weights of the included classifier.
 let shippedClassifier = "Assets/fashion-mnist-classifier.safetensors"

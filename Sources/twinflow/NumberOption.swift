@@ -1,9 +1,9 @@
-/// What is wrong with the number that an option was given.
+/// An invalid number for an option.
 struct NumberError: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Reads an option that takes a finite number within a range.
+/// A transform for options that take a finite number within a range.
 func number(_ range: ClosedRange<Double>) -> @Sendable (String) throws -> Double {
   { text in
     guard let value = Double(text), value.isFinite, range.contains(value) else {
@@ -15,7 +15,7 @@ func number(_ range: ClosedRange<Double>) -> @Sendable (String) throws -> Double
   }
 }
 
-/// Reads an option that takes a finite number above 0.
+/// A transform for options that take a finite number above 0.
 func positive(_ text: String) throws -> Double {
   guard let value = Double(text), value > 0, value <= 1e12 else {
     throw NumberError(description: "it must be a number above 0, at most 1e12")
@@ -23,8 +23,8 @@ func positive(_ text: String) throws -> Double {
   return value
 }
 
-/// Reads an option that takes a whole number within a range.
-func whole(_ range: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
+/// A transform for options that take a whole number within a range.
+func integer(_ range: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
   { text in
     guard let value = Int(text), range.contains(value) else {
       throw NumberError(
@@ -35,7 +35,7 @@ func whole(_ range: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
 }
 
 extension Double {
-  /// The number as people write it: without a fraction where it is whole.
+  /// The number without a fraction where it is whole.
   fileprivate var short: String {
     self == rounded() && abs(self) < 1e15 ? String(Int(self)) : String(self)
   }

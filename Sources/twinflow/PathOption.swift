@@ -1,10 +1,10 @@
 import ArgumentParser
 import Files
 
-/// Reads a path of the command line: a `~` at its start is the home folder also where the shell
-/// leaves it, as in `--output=~/run`; `./~` names a file `~`.
+/// Reads a path of the command line. A leading `~` is expanded also where the shell does not, as in
+/// `--output=~/run`; `./~` names a file `~`.
 ///
-/// - Throws: `PathOptionError.empty`, as from a variable of the shell that is not set.
+/// - Throws: `PathOptionError.empty`, as for a shell variable that is not set.
 func pathOption(_ argument: String) throws -> String {
   guard !argument.isEmpty else { throw PathOptionError.empty }
   return expandedPath(argument)
@@ -12,7 +12,7 @@ func pathOption(_ argument: String) throws -> String {
 
 /// What can be wrong with a path of the command line.
 enum PathOptionError: Error, CustomStringConvertible {
-  /// It has no characters.
+  /// The path is empty.
   case empty
 
   /// What was found and what to do.

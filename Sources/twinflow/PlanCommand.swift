@@ -11,14 +11,15 @@ import Training
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Says what a training run would need on devices that are not here.",
+    abstract: "Estimates what a training run would need on devices that need not be present.",
     discussion: """
-      Compiles the whole step for every mesh up to --devices, on a CPU's virtual devices and without
-      running it, and prints the bytes of each device by the compiler's plan; then the smallest mesh
-      that fits. Weights are split over all devices (fsdp); where the recipe's mesh has a tensor
-      axis, that is kept. The bytes of activations are of the CPU compiler's schedule, which widens
-      bf16 to f32 in activations and in what devices send: a GPU needs about half of those. The least seconds of a step follow from its products, from reading and writing every
-      byte once, and from the bytes that collectives send, by the given speeds of a device.
+      Compiles the training step for every mesh up to --devices, on virtual devices of the CPU and
+      without running it, and prints the memory of each device as planned by the compiler, then the
+      smallest mesh that fits. Weights are sharded over all devices (fsdp); a tensor axis of the
+      recipe's mesh is preserved. Activations are those of the CPU compiler's schedule, which widens
+      bf16 to f32 in activations and communication: a GPU needs about half of those. The lower bounds
+      of a step's seconds follow from its matrix multiplications, from reading and writing every byte
+      once, and from the bytes that collectives send, at the given speeds of a device.
 
       EXAMPLES
         twinflow plan Recipes/scale/dit-6b.yaml --devices 64 --device-memory 141GB
@@ -27,7 +28,7 @@ struct PlanCommand: ParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
 
-  @Option(help: "How many devices there are at most.", transform: whole(1...1024))
+  @Option(help: "The largest number of devices.", transform: integer(1...1024))
   var devices = 8
 
   @Option(
@@ -44,24 +45,24 @@ struct PlanCommand: ParsableCommand {
   var deviceMemory: Bytes = Bytes(141_000_000_000)
 
   @Option(
-    help: "Samples in a step for each part of the batch; by default as the recipe says.",
-    transform: whole(1...1 << 24))
+    help: "Samples in a step for each shard of the batch; by default the recipe's.",
+    transform: integer(1...1 << 24))
   var samples: Int?
 
   @Flag(help: "Only the mesh over all devices.")
   var only = false
 
   @Option(
-    help: "The devices' products, in TFLOP a second; by default an H100's or H200's in bf16.",
+    help: "The speed of matrix multiplications in TFLOP/s; by default an H100's or H200's in bf16.",
     transform: positive)
   var peak = 989.0
 
   @Option(
-    help: "The devices' memory, in GB a second; by default an H200's.", transform: positive)
+    help: "The memory bandwidth in GB/s; by default an H200's.", transform: positive)
   var bandwidth = 4800.0
 
   @Option(
-    help: "What a device sends to others, in GB a second; by default NVLink's of an H100.",
+    help: "The link bandwidth to other devices in GB/s; by default NVLink's of an H100.",
     transform: positive)
   var link = 450.0
 
@@ -80,7 +81,7 @@ struct PlanCommand: ParsableCommand {
         if printer.isEmpty { printer.head(plan) }
         printer.row(
           plan,
-          Plan.DeviceSpeed(operations: peak * 1e12, memory: bandwidth * 1e9, link: link * 1e9))
+          Plan.DeviceSpeed(flops: peak * 1e12, memory: bandwidth * 1e9, link: link * 1e9))
         plans.append(plan)
       }
       if let fitting = plans.first(where: { $0.memory.total <= deviceMemory.count }) {
@@ -100,17 +101,17 @@ struct PlanCommand: ParsableCommand {
     return counts
   }
 
-  /// The recipe on a number of devices, as it is and with less memory.
+  /// The recipe on a number of devices, with activations stored and recomputed.
   private func variants(_ recipe: TrainingRecipe, devices: Int) throws -> [TrainingRecipe] {
     var recipe = recipe
     if recipe.mesh.count != devices {
       let tensor = devices % recipe.mesh.tensor == 0 ? recipe.mesh.tensor : 1
       recipe.mesh = Mesh(fsdp: devices / tensor, tensor: tensor)
     }
-    if let samples { recipe.batch = samples * recipe.mesh.batchParts }
+    if let samples { recipe.batch = samples * recipe.mesh.batchShards }
     guard recipe.model.canHold(batch: recipe.batch) else {
       throw ValidationError(
-        "--samples of \(samples ?? 0) on \(recipe.mesh) are more than can be counted; give fewer.")
+        "--samples of \(samples ?? 0) on \(recipe.mesh) are too many to count; give fewer.")
     }
     if let misfit = recipe.misfit(of: recipe.mesh) { throw misfit }
     guard recipe.model.execution != nil else { return [recipe] }
@@ -145,7 +146,7 @@ struct Bytes: ExpressibleByArgument {
   var defaultValueDescription: String { "\(count / 1_000_000_000)GB" }
 }
 
-/// The lines of a plan.
+/// The printed table of plans.
 private struct PlanTable {
   let limit: Int
   private(set) var isEmpty = true
@@ -171,7 +172,7 @@ private struct PlanTable {
     print(
       "mesh".rightPadded(22) + "activations".rightPadded(13) + "batch".leftPadded(6) + columns
         + "TFLOP".leftPadded(9) + "sent GB".leftPadded(9)
-        + ["products", "memory", "links"].map { $0.leftPadded(9) }.joined())
+        + ["matmul", "memory", "links"].map { $0.leftPadded(9) }.joined())
   }
 
   mutating func row(_ plan: Plan, _ speed: Plan.DeviceSpeed) {
@@ -182,13 +183,13 @@ private struct PlanTable {
     ]
     let columns = bytes.map { String(format: "%11.2f", Double($0) / 1e9) }.joined()
     let seconds = plan.seconds(speed)
-    let ways = plan.recipe.model.execution == .recomputed ? "recomputed" : "kept"
+    let activations = plan.recipe.model.execution == .recomputed ? "recomputed" : "stored"
     print(
-      plan.recipe.mesh.description.rightPadded(22) + ways.rightPadded(13)
+      plan.recipe.mesh.description.rightPadded(22) + activations.rightPadded(13)
         + "\(plan.recipe.batch)".leftPadded(6) + columns
         + String(
-          format: "%9.1f%9.2f%9.3f%9.3f%9.3f", plan.operations / 1e12, plan.communication / 1e9,
-          seconds.products, seconds.memory, seconds.links))
+          format: "%9.1f%9.2f%9.3f%9.3f%9.3f", plan.flops / 1e12, plan.communication / 1e9,
+          seconds.matmul, seconds.memory, seconds.links))
   }
 
   func fits(_ plan: Plan) {
@@ -201,7 +202,7 @@ private struct PlanTable {
   func nothingFits() {
     print(
       "None of these fits into \(Bytes(limit).text) a device. Take more devices (--devices), fewer "
-        + "samples (--samples) or bf16 (--set precision=bf16), or train adapters.")
+        + "samples (--samples) or bf16 (--set precision=bf16), or train LoRA.")
   }
 }
 

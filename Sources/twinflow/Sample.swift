@@ -21,17 +21,17 @@ struct Sample: ParsableCommand {
       """)
 
   @Argument(
-    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
+    help: "The weights, a safetensors file written by this program.", transform: pathOption)
   var weights: String
 
-  @Option(help: "The number of steps.", transform: whole(SamplerSettings.counts))
+  @Option(help: "The number of steps.", transform: integer(SamplerSettings.counts))
   var steps = 1
 
   // A page can be 32,767 pixels wide.
-  @Option(help: "Pictures of each class.", transform: whole(1...500))
+  @Option(help: "The number of pictures of each class.", transform: integer(1...500))
   var columns = 10
 
-  @Option(name: .shortAndLong, help: "The PNG file that is written.", transform: pathOption)
+  @Option(name: .shortAndLong, help: "The PNG file to write.", transform: pathOption)
   var output = "samples.png"
 
   @OptionGroup var sampler: SamplerOptions

@@ -7,29 +7,29 @@ import Training
 extension SamplerSettings.Style: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 
-/// How a command that generates is told to do it.
+/// The options of commands that generate.
 struct SamplerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The target time of each step: 0 (few), the current time (multi) or the next one (any).",
-      discussion: "By default what suits the weights and the number of steps.",
+      discussion: "By default chosen by the weights and the number of steps.",
       valueName: "style"))
   var style: SamplerSettings.Style?
 
   @Option(
     help: ArgumentHelp(
-      "The part of the noise that each step draws anew, from 0 to 1.", valueName: "ratio"),
+      "The fraction of the noise that is redrawn in each step, from 0 to 1.", valueName: "ratio"),
     transform: number(0...1))
   var stochastic: Double?
 
   @Option(
     help: ArgumentHelp(
       "The scale of classifier-free guidance.",
-      discussion: "By default what the weights ask for; 0 is none.", valueName: "scale"),
+      discussion: "By default that of the weights; 0 is none.", valueName: "scale"),
     transform: number(0...1000))
   var guidance: Double?
 
-  @Option(help: "The seed of everything random.", transform: seedOption)
+  @Option(help: "The seed of all random numbers.", transform: seedOption)
   var seed: UInt64 = 0
 
   @Option(

@@ -4,12 +4,12 @@ import Runtime
 import Training
 
 extension FileHandle {
-  /// Writes a text as it is.
+  /// Writes text.
   func write(_ text: String) { try? write(contentsOf: Data(text.utf8)) }
 }
 
 extension Int {
-  /// A number of bytes as people read it.
+  /// A human-readable number of bytes.
   var bytesText: String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
     var (value, unit) = (Double(self), 0)
@@ -19,9 +19,9 @@ extension Int {
 }
 
 extension Double {
-  /// A number of seconds as people read it: `4.2 s`, `3:07 min`, `1:02:03 h`.
+  /// A human-readable number of seconds: `4.2 s`, `3:07 min`, `1:02:03 h`.
   var secondsText: String {
-    // A million years are no estimate.
+    // Longer than a million years is not an estimate.
     guard isFinite, abs(self) < 3e13 else { return "–" }
     if self < 60 { return String(format: "%.1f s", self) }
     let whole = Int(rounded())
@@ -30,8 +30,7 @@ extension Double {
   }
 }
 
-/// A line on standard error that shows how far a run has come: on a terminal it is drawn anew,
-/// elsewhere a line is written now and then.
+/// A progress bar on standard error: redrawn on a terminal, elsewhere a line every 15 seconds.
 final class ProgressBar {
   private let title: String
   private let total: Int
@@ -44,14 +43,14 @@ final class ProgressBar {
     self.total = total
   }
 
-  /// Shows how far a run of equal parts has come.
+  /// Shows the number of completed items.
   func show(_ done: Int) {
     let spent = (ContinuousClock.now - start).seconds
     let left = spent * Double(total - done) / Double(max(1, done))
     draw(done, done == 0 ? "" : "\(left.secondsText) left")
   }
 
-  /// Shows a step of training.
+  /// Shows the progress of training.
   func show(_ progress: Trainer.Progress) {
     let numbers = String(format: "loss %.4f  %.2f steps/s", progress.loss, progress.rate)
     draw(progress.step, "\(numbers)  \(progress.remaining.secondsText) left")

@@ -8,13 +8,13 @@ import Training
 /// `twinflow train`
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Trains a network by a recipe.",
+    abstract: "Trains a network with a recipe.",
     discussion: """
-      The run's folder, "output" in the recipe, gets checkpoint.safetensors (what steps change),
-      weights.safetensors (what generation takes; with adapters adapter.safetensors, which holds them
-      alone) and log.jsonl (metrics). Ctrl-C saves and stops;
-      --resume goes on. A mesh in the recipe spreads the run over devices; started by twinflow launch,
-      by srun or with torchrun's variables, over those of several processes.
+      The run's folder, "output" in the recipe, gets checkpoint.safetensors (the training state),
+      weights.safetensors (the weights for generation; with LoRA adapter.safetensors, which holds
+      LoRA only) and log.jsonl (metrics). Ctrl-C saves and stops; --resume continues. A mesh in the
+      recipe shards the run over devices: with twinflow launch, srun or torchrun's variables over
+      those of several processes.
 
       EXAMPLES
         twinflow train Recipes/fashion-mnist-twinflow.yaml
@@ -24,7 +24,7 @@ struct Train: ParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
 
-  @Flag(help: "Go on from the run's checkpoint.")
+  @Flag(help: "Resume from the run's checkpoint.")
   var resume = false
 
   @OptionGroup var patience: PatienceOptions
@@ -35,9 +35,9 @@ struct Train: ParsableCommand {
     let group = try ProcessPlace().map {
       try Membership.join($0, folder: recipe.output, patience: patience)
     }
-    // From here on a wish to stop is noted, while weights are loaded and programs compiled too.
+    // From here on signals stop the run, also while weights are loaded and programs compiled.
     let interrupt = Interrupt()
-    try Membership.whole(group) { try run(recipe, on: engine.open(group), interrupt) }
+    try Membership.reporting(group) { try run(recipe, on: engine.open(group), interrupt) }
   }
 
   private func run(
@@ -47,20 +47,20 @@ struct Train: ParsableCommand {
       FileHandle.standardError.write($0 + "\n")
     }
     guard (engine.group?.rank ?? 0) == 0 else {
-      // The first process tells of the run.
+      // Only the first process reports progress.
       try trainer.run(stopping: { interrupt.isNoted })
       return
     }
     let compilation = trainer.function.compilation
     FileHandle.standardError.write(
       compilation.cached
-        ? "The step was compiled before.\n"
+        ? "The compiled step was loaded from the cache.\n"
         : "Compiled the step in \(compilation.compiling.secondsText).\n")
     let bar = ProgressBar("step", of: recipe.steps)
     let finished = try trainer.run(progress: bar.show, stopping: { interrupt.isNoted })
     bar.finish()
     if !finished {
-      print("Stopped after step \(trainer.step) of \(recipe.steps); --resume goes on.")
+      print("Stopped after step \(trainer.step) of \(recipe.steps); --resume continues.")
     }
     print("The weights are in \(recipe.result)")
   }

@@ -17,7 +17,7 @@ import Testing
     ).finish()
   }
 
-  @Test func argumentsThatAreNoTextAreRefused() throws {
+  @Test func argumentsThatAreNotUTF8AreRejected() throws {
     let named = try shell("\"$1\" sample $'a\\xff.png'")
     #expect(named.status != 0 && named.output.isEmpty)
     #expect(
@@ -33,7 +33,7 @@ import Testing
       ([0x61, 0xFF, 0x62], "a\\xffb"), ([0xC3, 0xA9, 0x0A], "é\\n"), ([0xE2, 0x82], "\\xe2\\x82"),
       ([0x80, 0x05], "\\x80\\u{05}"), ([], ""),
     ] as [([UInt8], String)])
-  func wrongBytesAreEscaped(bytes: [UInt8], expected: String) {
+  func invalidBytesAreEscaped(bytes: [UInt8], expected: String) {
     #expect(ArgumentText.escaped(bytes) == expected)
   }
 
@@ -51,14 +51,14 @@ import Testing
     ["sample", "x", "--seed", "-1"], ["sample", "x", "--seed=-1"], ["demo", "--seed", "-5"],
     ["evaluate", "x", "--seed", "1.5"], ["demo", "--seed", "18446744073709551616"],
   ])
-  func aSeedThatIsNoneIsRefused(arguments: [String]) throws {
+  func anInvalidSeedIsRejected(arguments: [String]) throws {
     let result = try Command.start(arguments).finish()
     #expect(result.status != 0 && result.output.isEmpty)
     #expect(result.errors.contains("A seed is a whole number from 0 to"), "\(result.errors)")
   }
 
   @Test(arguments: ["-1", "1.5", "x", "18446744073709551616"])
-  func aSeedOfARecipeThatIsNoneIsRefused(seed: String) throws {
+  func anInvalidSeedOfARecipeIsRejected(seed: String) throws {
     let result = try Command.run("train", "Recipes/points.yaml", "--set", "seed=\(seed)")
     #expect(result.status != 0)
     #expect(
@@ -68,7 +68,7 @@ import Testing
   @Test(
     arguments: ["--seconds", "--wait", "--silence"],
     ["nan", "inf", "-inf", "1e300", "-1", "1000000001"])
-  func secondsOutOfRangeAreRefused(option: String, value: String) throws {
+  func secondsOutOfRangeAreRejected(option: String, value: String) throws {
     let result = try Command.run("check-processes", option, value)
     #expect(result.status == 64)
     #expect(result.errors.contains("\(option) is ") && result.errors.contains("1000000000."))
@@ -77,7 +77,7 @@ import Testing
   @Test(arguments: [
     (["launch", "check-processes", "--processes"], "4096"), (["devices", "--devices"], "1024"),
   ])
-  func countsOutOfRangeAreRefused(arguments: [String], most: String) throws {
+  func countsOutOfRangeAreRejected(arguments: [String], most: String) throws {
     for count in ["0", "-1", "\(Int(most)! + 1)", "9223372036854775807"] {
       let arguments =
         arguments[0] == "launch"
@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  @Test func theHomeFolderIsPutIn() throws {
+  @Test func theHomeFolderIsExpanded() throws {
     let own = ProcessInfo.processInfo.environment
     let home = [
       "HOME": folder.path,
@@ -115,12 +115,12 @@ import Testing
     ["sample", "x", "--output", ""], ["devices", "--plugin", ""], ["compare", ""],
     ["check-processes", "--folder", ""], ["launch", "--processes", "1", "--store", "", "devices"],
   ])
-  func anEmptyPathIsRefused(arguments: [String]) throws {
+  func anEmptyPathIsRejected(arguments: [String]) throws {
     let result = try Command.start(arguments).finish()
     #expect(result.status == 64 && result.errors.contains("The path is empty"), "\(result.errors)")
   }
 
-  @Test func aRecipeOfAPipeIsRead() throws {
+  @Test func aRecipeIsReadFromAPipe() throws {
     let options = "--set output=\"$OUT/run\" --set steps=1"
     for script in [
       "\"$1\" train <(cat Recipes/points.yaml) \(options)",

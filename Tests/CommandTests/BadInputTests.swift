@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Each wrong input gets one clear message and an exit code, and leaves nothing behind.
+/// Each invalid input gives one clear message and an exit code, and leaves no files.
 @Suite struct BadInputTests {
   let folder: TemporaryFolder
   private let base = "Assets/fashion-mnist-base.safetensors"
@@ -24,7 +24,7 @@ import Testing
     expectFailure(result, saying: "scripts/setup", "TWINFLOW_PLUGIN")
   }
 
-  @Test func pluginThatIsNone() throws {
+  @Test func invalidPlugin() throws {
     let text = try folder.file("plugin.so", "no library")
     expectFailure(try Command.run("devices", "--plugin", text), saying: text)
     expectFailure(
@@ -141,7 +141,7 @@ import Testing
     #expect(result.errors.contains(name), "\(result.errors)")
   }
 
-  /// A file that was there is not replaced by another kind of file, and no input by an output.
+  /// A file is not replaced by another kind of file, and no input by an output.
   @Test func outputsReplaceNoInputsAndNoOtherFiles() throws {
     let weights = folder.path + "/weights.safetensors"
     try FileManager.default.copyItem(atPath: "\(Command.root)/\(base)", toPath: weights)
@@ -174,7 +174,7 @@ import Testing
     #expect(folder.contents == ["link.safetensors", "notes.txt", "weights.safetensors"])
   }
 
-  /// Points are no pictures, and no classifier judges them.
+  /// Points are not pictures, and no classifier evaluates them.
   @Test func networksOfOtherSamples() throws {
     let run = folder.path + "/points"
     let trained = try Command.run(
@@ -189,7 +189,7 @@ import Testing
     #expect(folder.contents == ["points"])
   }
 
-  @Test func labelsBeyondTheClasses() throws {
+  @Test func labelsOutOfRange() throws {
     let path = try recipe("{kind: dit,", with: "{kind: dit, classes: 5,")
     expectFailure(
       try Command.run("train", path), saying: "recipe.yaml:1", "5 classes", "fashion-mnist has 10")
@@ -197,7 +197,7 @@ import Testing
   }
 
   /// A limit on the size of files stands for a full disk: writing fails midway.
-  @Test func diskThatFillsUp() throws {
+  @Test func fullDisk() throws {
     let path = try recipe()
     let whole = try Command.run("train", path)
     #expect(whole.status == 0, "\(whole.errors)")
@@ -219,7 +219,7 @@ import Testing
     #expect(names == ["checkpoint.safetensors", "log.jsonl", "weights.safetensors"])
   }
 
-  @Test func outputThatCannotBeWritten() throws {
+  @Test func unwritableOutput() throws {
     let file = try folder.file("file", "")
     expectFailure(
       try Command.run("sample", base, "--columns", "1", "--output", file + "/sheet.png"),
@@ -253,7 +253,7 @@ import Testing
 
 /// `twinflow check-golden` on cases that cannot be compared.
 @Suite struct DamagedGoldenTests {
-  @Test func aCaseThatFailsDoesNotStopTheOthers() throws {
+  @Test func aFailingCaseDoesNotStopTheOthers() throws {
     let folder = try TemporaryFolder()
     let fixtures = Command.root + "/Tests/Fixtures/golden/"
     for (name, copy) in [

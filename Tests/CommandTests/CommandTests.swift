@@ -26,7 +26,7 @@ import Testing
     #expect(result.output.contains("device    0: cpu"))
   }
 
-  @Test func sheetsAreRepeatableAndSayHowTheyWereMade() throws {
+  @Test func sheetsAreReproducibleAndRecordTheirSettings() throws {
     let paths = ["a.png", "b.png", "c.png"].map { folder.path + "/" + $0 }
     for (path, seed) in zip(paths, ["7", "7", "8"]) {
       let result = try Command.run(
@@ -217,7 +217,7 @@ import Testing
     #expect(after - before < 16 << 20)
   }
 
-  @Test func interruptSavesAndResumeGoesOn() throws {
+  @Test func interruptSavesAndResumeContinues() throws {
     let output = folder.path + "/run"
     let (recipe, process, finish) = try startRun(output)
     try wait(for: 1, output, process)

@@ -3,7 +3,7 @@ import Evaluation
 import Foundation
 import Testing
 
-/// What a comparison takes from an earlier run in its folder, and what it does again.
+/// The results that a comparison reuses from an earlier run, and those that it computes again.
 @Suite struct CompareReuseTests {
   let folder: TemporaryFolder
   private var output: String { folder.path + "/out #1" }
@@ -40,7 +40,7 @@ import Testing
     return (report.rows, result.errors)
   }
 
-  @Test func smallerBudgetsBasesAndMethodsAreDoneAgain() throws {
+  @Test func changedBudgetsBasesAndMethodsAreRunAgain() throws {
     let first = try run(comparison(methods: method("One")))
     #expect(!first.notices.contains("anew"))
     let same = try run(comparison(methods: method("One")))
@@ -62,7 +62,7 @@ import Testing
       try run(comparison(methods: method("One"))).rows[1].distances == first.rows[1].distances)
   }
 
-  /// What was edited is measured again; what is no report of a comparison stays.
+  /// Edited results are measured again; files that are not reports of a comparison are kept.
   @Test func editedFiguresAndForeignReports() throws {
     let first = try run(comparison(methods: method("One")))
     let path = output + "/one/measured.json"
@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  @Test func likeNamesAreTwoMethods() throws {
+  @Test func similarNamesAreTwoMethods() throws {
     let rows = try run(
       comparison(
         methods: [method("a+b", "seed=1"), method("A-B", "seed=2")].joined(separator: ", "))

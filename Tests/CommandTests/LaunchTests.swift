@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What a launcher leaves behind, however it ends.
+/// The files that a launcher leaves, however it ends.
 @Suite struct LaunchTests {
   let folder: TemporaryFolder
 
@@ -69,7 +69,7 @@ import Testing
     #expect(folder.contents.isEmpty)
   }
 
-  @Test func theNextLauncherRemovesWhatKilledOnesLeave() throws {
+  @Test func theNextLauncherRemovesStoresOfKilledOnes() throws {
     let other = try meeting()
     let inUse = folder.contents
     #expect(inUse.count == 1)
@@ -95,7 +95,7 @@ import Testing
     #expect(folder.contents == strangers.sorted())
   }
 
-  @Test func aStoreThatWasNamedStays() throws {
+  @Test func aNamedStoreIsKept() throws {
     let store = folder.path + "/store"
     let result = try launch("--store", store, "check-processes", "--seconds", "0.1").finish()
     #expect(result.status == 0, "\(result.errors)")
@@ -103,7 +103,7 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: store).count == 1)
   }
 
-  @Test func processesThatCannotAllBeStartedAreNot() throws {
+  @Test func processesAreStartedAllOrNone() throws {
     let (_, finish) = try Command.start(
       [
         "-c", "ulimit -n 40 && exec \"$@\"", "sh", Command.program, "launch", "--processes", "30",

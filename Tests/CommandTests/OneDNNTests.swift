@@ -3,7 +3,7 @@ import Testing
 
 /// The program without oneDNN's library.
 @Suite struct OneDNNTests {
-  @Test func oneWarningSaysThatItIsNotThere() throws {
+  @Test func oneWarningReportsThatItIsMissing() throws {
     let folder = try TemporaryFolder()
     // The loader stops at a file of the name that is no library.
     for version in 1...9 { _ = try folder.file("libdnnl.so.\(version)", "no library") }

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What commands print: where it cannot be written, and where nobody wants it.
+/// Output that cannot be written, and closed pipes.
 @Suite struct OutputTests {
   let folder: TemporaryFolder
 
@@ -22,12 +22,12 @@ import Testing
     ).finish()
     #expect(result.status == 1)
     #expect(
-      result.errors.hasPrefix("Error: What the command prints is lost: ")
+      result.errors.hasPrefix("Error: Output was lost: ")
         || result.errors.contains("No space left on device"), "\(result.errors)")
     #expect(result.errors.components(separatedBy: "is lost").count == 2 || arguments[0] == "launch")
   }
 
-  @Test func aReaderWhoHasEnoughIsNoError() throws {
+  @Test func aClosedPipeIsNotAnError() throws {
     let result = try shell(
       "(\"$@\"; echo \"status $?\" >&2) | head -n 1", "recipe", "show", "rcgm")
     #expect(result.output == "# RCGM: any-step generation without a twin trajectory.\n")

@@ -32,14 +32,14 @@ import Testing
     #expect(result.errors.contains("has failed; the others were stopped"))
   }
 
-  @Test func whoNeverComesIsNamed() throws {
+  @Test func missingProcessesAreNamed() throws {
     let result = try Command.run(
       "check-processes", "--wait", "0.5", environment: place(0, of: 3))
     #expect(result.status != 0 && result.output.isEmpty)
-    #expect(result.errors.contains("Processes 1, 2 of 3 did not come to the start"))
+    #expect(result.errors.contains("Processes 1, 2 of 3 did not reach the start"))
   }
 
-  @Test func whoDiesEndsTheOthers() throws {
+  @Test func aDyingProcessEndsTheOthers() throws {
     let runs = try (0..<3).map {
       try Command.start(
         ["check-processes", "--seconds", "600", "--silence", "1.5"], environment: place($0, of: 3))
@@ -56,14 +56,14 @@ import Testing
     for rank in [0, 2] {
       let result = runs[rank].finish()
       #expect(result.status != 0)
-      #expect(result.errors.contains("Process 1 has given no sign of life"), "\(result.errors)")
+      #expect(result.errors.contains("Process 1 has sent no heartbeat"), "\(result.errors)")
       #expect(result.errors.contains("--resume"))
     }
     #expect(ContinuousClock.now - start < .seconds(60))
     _ = runs[1].finish()
   }
 
-  @Test func aStoreOutOfReachIsNamed() throws {
+  @Test func anUnreachableStoreIsNamed() throws {
     let environment = place(0, of: 2).merging(["TWINFLOW_STORE": "redis://127.0.0.1:1"]) { $1 }
     let result = try Command.run("check-processes", environment: environment)
     #expect(result.status != 0)
@@ -77,7 +77,7 @@ import Testing
     #expect(result.status != 0 && result.errors.contains("from 0 to 3"))
   }
 
-  @Test func aMeshThatDoesNotFitIsRefused() throws {
+  @Test func anUnsuitableMeshIsRejected() throws {
     let recipe = ["train", "Recipes/points.yaml", "--set", "output=\(folder.path)/run"]
     func run(_ more: String...) throws -> Command.Result {
       try Command.start(recipe + more).finish()

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The program finds the recipes and weights that come with it, wherever it is started from.
+/// The program finds its recipes and weights in any working directory.
 @Suite struct SharedFilesTests {
   let folder: TemporaryFolder
 

@@ -38,12 +38,12 @@ import Testing
     kill(process.processIdentifier, number)
     let result = finish()
     #expect(result.status == 0 && process.terminationReason == .exit, "\(result.errors)")
-    #expect(result.output.contains("of 1000000; --resume goes on"), "\(result.output)")
+    #expect(result.output.contains("of 1000000; --resume continues"), "\(result.output)")
     #expect(result.errors.contains("Stopping after this step"))
     #expect(saved == whole)
   }
 
-  @Test func furtherSignalsDoNotCutSavingShort() throws {
+  @Test func furtherSignalsDoNotInterruptSaving() throws {
     let (process, finish) = try Command.start(training(steps: 1_000_000))
     waitForStep()
     for number in [SIGUSR1, SIGTERM, SIGHUP, SIGTERM, SIGINT, SIGXCPU] {
@@ -64,7 +64,7 @@ import Testing
     kill(process.processIdentifier, SIGINT)
     let result = finish()
     #expect(result.status == 1)
-    #expect(result.errors.contains("once more ends at once"))
+    #expect(result.errors.contains("press again to end immediately"))
     #expect(result.errors.contains("stopped while it waited for the others at the start"))
   }
 
@@ -92,7 +92,7 @@ import Testing
     #expect(!result.output.contains("Stopped after"))
   }
 
-  @Test func aReaderThatGoesDoesNotEndTheRun() throws {
+  @Test func aClosedPipeDoesNotEndTheRun() throws {
     let script = """
       ( "$@" 2>&1; echo $? > "$STATUS" ) | true
       """

@@ -59,7 +59,7 @@ import Testing
   }
 
   /// Names that differ only in signs or case, and one that is the base model's.
-  @Test func likeNamesHaveFoldersOfTheirOwn() throws {
+  @Test func similarNamesHaveSeparateFolders() throws {
     let names = ["a+b", "a-b", "A B", "Base", "c", "x", String(repeating: "long ", count: 99)]
     let recipe = try comparison(
       "methods=[\(names.map { "{name: '\($0)'}" }.joined(separator: ", "))]")
@@ -68,7 +68,7 @@ import Testing
     #expect(folders.contains("c") && folders.allSatisfy { $0.utf8.count < 120 })
   }
 
-  @Test func aBudgetBeyondCountingIsNamed() throws {
+  @Test func tooLargeABudgetIsAnError() throws {
     let recipe = try comparison("evaluations=1e15")
     #expect {
       try recipe.training(recipe.methods[0])

@@ -54,7 +54,7 @@ import Weights
     #expect(after < 0.4 * before, "\(before) to \(after)")
   }
 
-  @Test func eachNetworkIsUpdatedWhenItIsItsTurn() throws {
+  @Test func eachNetworkIsUpdatedAtItsInterval() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let engine = try Engine()
     try Trainer(recipe("steps=3", "batch=16"), on: engine).run()

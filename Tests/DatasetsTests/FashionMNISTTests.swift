@@ -5,21 +5,22 @@ import Testing
 @Suite struct FashionMNISTTests {
   /// Writes a set of `count` pictures whose pixels count upwards, and opens it.
   private func open(
-    images: [UInt32] = [3, 28, 28], labels: [UInt8] = [0, 9, 4], part: FashionMNIST.Part = .training
+    images: [UInt32] = [3, 28, 28], labels: [UInt8] = [0, 9, 4],
+    split: FashionMNIST.Split = .training
   ) throws -> FashionMNIST {
     try withFolder { folder in
       let pixels = (0..<images.reduce(1, *)).map { UInt8(truncatingIfNeeded: $0) }
       try write(
-        gzip(idx(images, pixels)), to: "\(folder)/\(part.rawValue)-images-idx3-ubyte.gz")
+        gzip(idx(images, pixels)), to: "\(folder)/\(split.rawValue)-images-idx3-ubyte.gz")
       try write(
         gzip(idx([UInt32(labels.count)], labels)),
-        to: "\(folder)/\(part.rawValue)-labels-idx1-ubyte.gz")
-      return try FashionMNIST(part, folder: folder)
+        to: "\(folder)/\(split.rawValue)-labels-idx1-ubyte.gz")
+      return try FashionMNIST(split, folder: folder)
     }
   }
 
-  @Test(arguments: FashionMNIST.Part.allCases) func reads(part: FashionMNIST.Part) throws {
-    let set = try open(part: part)
+  @Test(arguments: FashionMNIST.Split.allCases) func reads(split: FashionMNIST.Split) throws {
+    let set = try open(split: split)
     #expect(set.count == 3)
     #expect(set.classes == [0, 9, 4])
     #expect(set.pixels.count == 3 * 28 * 28)

@@ -15,9 +15,9 @@ import Testing
     arguments: [
       ([], 1, "0 bytes"),
       ([0, 0, 8], 1, "3 bytes"),
-      ([1] + idx([1], [1]).dropFirst(), 1, "the mark"),
-      (idx([1], [1], type: 9), 1, "the mark"),
-      (idx([1], [1], type: 13), 1, "the mark"),
+      ([1] + idx([1], [1]).dropFirst(), 1, "the magic number"),
+      (idx([1], [1], type: 9), 1, "the magic number"),
+      (idx([1], [1], type: 13), 1, "the magic number"),
       (idx([1, 1], [1]), 1, "has 2 axes, 1 are expected"),
       (idx([1], [1]), 3, "has 1 axes, 3 are expected"),
       (Array(idx([1, 1, 1], []).dropLast()), 3, "within its sizes"),
@@ -52,7 +52,7 @@ import Testing
     arguments: [
       (idx([2], [UInt8](repeating: 0, count: 50_000)), "more than the 10 bytes"),
       (idx([2], [1]), "need 2 bytes, it holds 1"), ([0, 0, 8, 1], "within its sizes"),
-      (idx([.max], []), "at most"), (Array("some longer text".utf8), "the mark"),
+      (idx([.max], []), "at most"), (Array("some longer text".utf8), "the magic number"),
     ] as [([UInt8], String)])
   func refusesAGZipFile(content: [UInt8], word: String) throws {
     try withFolder { folder in

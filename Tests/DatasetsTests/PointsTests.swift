@@ -2,7 +2,7 @@ import Datasets
 import Testing
 
 @Suite struct PointsTests {
-  @Test(arguments: Points.allCases) func areCentredAndOfUnitSize(_ set: Points) {
+  @Test(arguments: Points.allCases) func areCenteredAndOfUnitSize(_ set: Points) {
     let values = set.sample(40_000, seed: 3)
     for axis in 0..<2 {
       let line = stride(from: axis, to: values.count, by: 2).map { Double(values[$0]) }

@@ -28,10 +28,10 @@ import Pipelines
     #expect(measured.map(\.features.count) == counts)
     // The sums of a set are those of its parts.
     let first = try evaluator.measure(test, counts: [100])[0]
-    #expect(measured[2].features == first.features && measured[2].hits == first.hits)
+    #expect(measured[2].features == first.features && measured[2].correct == first.correct)
     let (between, after) = (measured[4], measured[5])
-    #expect(between.hits >= first.hits && between.hits - first.hits <= 50)
-    #expect(after.hits - between.hits <= 100)
+    #expect(between.correct >= first.correct && between.correct - first.correct <= 50)
+    #expect(after.correct - between.correct <= 100)
     for (mean, other) in zip(between.features.mean, try alone(150)) {
       #expect(abs(mean - other) < 1e-9 * (1 + abs(other)))
     }
@@ -70,11 +70,11 @@ import Pipelines
     )
   }
 
-  @Test func growingSetsAreMeasuredAsIfAlone() throws {
+  @Test func nestedSetsAreMeasuredLikeSeparateOnes() throws {
     let together = try evaluator.measure(test, counts: [300, 200])
     for (count, measured) in zip([300, 200], together) {
       let alone = try evaluator.measure(test, counts: [count])[0]
-      #expect(measured.features == alone.features && measured.hits == alone.hits)
+      #expect(measured.features == alone.features && measured.correct == alone.correct)
       #expect(measured.features.count == count)
     }
     #expect(try together[0].features.distance(to: together[0].features) < 1e-6)
@@ -85,7 +85,7 @@ import Pipelines
     #expect(try evaluator.measure(test, counts: [2000])[0].accuracy > 0.9)
   }
 
-  @Test func otherWeightsAreRefused() throws {
+  @Test func otherWeightsAreRejected() throws {
     let base = Self.root + "/Assets/fashion-mnist-base.safetensors"
     #expect(throws: PipelineError.notAClassifier(path: base)) {
       try Evaluator(classifier: base, on: Engine())

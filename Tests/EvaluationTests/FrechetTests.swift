@@ -54,12 +54,12 @@ import Testing
     #expect(try abs(a.distance(to: b) - expected) < 1e-9)
   }
 
-  @Test func statisticsThatAreNotFiniteAreAnErrorAndNoCrash() {
+  @Test func nonFiniteStatisticsAreAnError() {
     let s = statistics([[1, 2], [.nan, 6], [5, 1]])
     #expect(throws: EvaluationError.self) { try s.distance(to: s) }
   }
 
-  @Test func vectorsThatAreAllTheSameTellNothing() {
+  @Test func constantVectorsDoNotVary() {
     #expect(!statistics([[1e5, 2], [1e5, 2], [1e5, 2]]).varies)
     #expect(statistics([[1e5, 2], [1e5, 2], [1e5, 2.1]]).varies)
   }

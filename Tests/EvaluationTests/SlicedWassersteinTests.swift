@@ -24,7 +24,7 @@ import Testing
     #expect(same > 0 && same < 0.1 && other > 1.5 * same)
   }
 
-  @Test func precisionSeesWhatLiesBetweenTheArms() {
+  @Test func precisionDetectsPointsBetweenTheArms() {
     let real = Points.spiral.sample(2000, seed: 1)
     let precision = PointPrecision(real: real, others: Points.spiral.sample(2000, seed: 2))
     #expect(precision(real) == 1)

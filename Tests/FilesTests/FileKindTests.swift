@@ -62,8 +62,8 @@ import Testing
       try put("a letter", path)
       let error = #expect(throws: FileError.self) { try FileKind.png.checkReplaceable(path) }
       #expect(
-        error?.description == "\(path) is not overwritten: it holds text, and would become "
-          + "a PNG picture. Choose another name, or move it away.")
+        error?.description == "\(path) is not overwritten: it holds text, not a PNG "
+          + "picture. Choose another name, or move it away.")
     }
   }
 

@@ -20,7 +20,7 @@ import Testing
         withExtendedLifetime((other, file)) { print(sum) }
       }
       let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-      #expect(text.contains("\(folder)/cut was cut short while it was being read."), "\(text)")
+      #expect(text.contains("\(folder)/cut was truncated while it was being read."), "\(text)")
     }
   }
 
@@ -41,7 +41,7 @@ import Testing
         withExtendedLifetime(file) { print(byte) }
       }
       let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-      #expect(!text.contains("was cut short"), "\(text)")
+      #expect(!text.contains("was truncated"), "\(text)")
     }
   }
 
@@ -66,7 +66,9 @@ import Testing
   @Test func doesNotWaitForAPipe() throws {
     try withFolder { folder in
       try #require(mkfifo(folder + "/pipe", 0o600) == 0)
-      #expect(throws: FileError.unreadable(path: folder + "/pipe", reason: "it is no file")) {
+      #expect(
+        throws: FileError.unreadable(path: folder + "/pipe", reason: "it is not a regular file")
+      ) {
         try MappedFile(folder + "/pipe")
       }
     }

@@ -14,8 +14,8 @@ import Testing
   }
 
   @Test func countsSlips() {
-    #expect(slips(from: "abcd", to: "abdc") == 1)
-    #expect(slips(from: "", to: "abc") == 3)
-    #expect(slips(from: "kitten", to: "sitting") == 3)
+    #expect(edits(from: "abcd", to: "abdc") == 1)
+    #expect(edits(from: "", to: "abc") == 3)
+    #expect(edits(from: "kitten", to: "sitting") == 3)
   }
 }

@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [("a", "a", "a is read"), ("a", "b", "it is the file b")])
+  @Test(arguments: [("a", "a", "a is an input"), ("a", "b", "the same file as the input b")])
   func saysWhichInput(output: String, input: String, words: String) {
     let error = FileError.replacesInput(output: output, input: input)
     #expect(error.description.contains(words), "\(error)")

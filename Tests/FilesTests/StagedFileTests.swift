@@ -65,8 +65,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ("circle", "symbolic links"), ("device", "no file"), ("pipe", "no file"), ("folder", "no file"),
-    ("folder/", "no file"), ("nothing/", "no file"), ("nowhere/x", "No such file"),
+    ("circle", "symbolic links"), ("device", "not a regular file"), ("pipe", "not a regular file"),
+    ("folder", "not a regular file"),
+    ("folder/", "not name a file"), ("nothing/", "not name a file"), ("nowhere/x", "No such file"),
   ])
   func refuses(name: String, word: String) throws {
     try withFolder { folder in

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct DistanceTests {
-  /// Each distance, and the factor that it gives a sample's mean square m.
+  /// Each loss, and its factor of a sample's mean square m.
   static let cases: [(RegressionLoss, @Sendable (Double) -> Double)] = [
     (.l2, { _ in 1 }),
     (.barron(), { 1 / ($0 / (1e-6 + 1e-8) + 1).squareRoot() / 1e-3 }),

@@ -4,9 +4,9 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What holds of the objectives beside the published numbers.
+/// Properties of the objectives beside the published numbers.
 @Suite struct ObjectiveTests {
-  @Test("Flow matching is a setting: multi-step rows, consistency 0, order 0")
+  @Test("Flow matching is a special case: multi-step rows, consistency 0, order 0")
   func flowMatching() throws {
     var settings = TwinFlowSettings()
     settings.groups = GroupWeights(endToEnd: 0, multiStep: 1, anyStep: 0, adversarial: 0)
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test("RCGM is a setting: no adversarial rows, no rectification")
+  @Test("RCGM is a special case: no adversarial rows, no rectification")
   func rcgm() throws {
     var settings = TwinFlowSettings()
     settings.groups = GroupWeights(endToEnd: 1, multiStep: 1, anyStep: 1, adversarial: 0)
@@ -84,7 +84,7 @@ import Testing
   /// Times and the order of RCGM.
   static let times: [(Double, Int)] = [(0, 1), (0, 2), (0.3, 1), (0.3, 3), (1, 2)]
 
-  @Test("Nothing is infinite or not a number where t = tt", arguments: times)
+  @Test("Everything is finite where t = tt", arguments: times)
   func equalTimes(time: Double, order: Int) throws {
     var (settings, tutorial) = (TwinFlowSettings(), TutorialSettings())
     settings.order = order
@@ -123,7 +123,7 @@ import Testing
     expectNear(results["small.regression"]!, Numbers(expected))
   }
 
-  @Test func drawsDependOnTheKeyAlone() throws {
+  @Test func drawsDependOnlyOnTheKey() throws {
     func draws(_ seed: UInt64, _ change: (inout TwinFlowSettings) -> Void = { _ in }) throws
       -> [[Double]]
     {
@@ -152,14 +152,14 @@ import Testing
     #expect(first.map(\.count) == [8, 8, 8, 6, 24, 6, 2, 24])
   }
 
-  @Test func theTutorialTakesOtherSamplesConditionsForNone() throws {
+  @Test func theTutorialsEmptyConditionIsAnotherSamples() throws {
     // With the target network told the condition alone, guidance is the difference of conditions.
     var settings = TutorialSettings()
     settings.enhancedRatio = 1
     settings.twin = false
     let results = try evaluate(Self.inputs(16)) { inputs in
       let networks = Networks(live: Self.network(inputs), target: Echo())
-      let batch = Samples(
+      let batch = Batch(
         data: inputs["x"]!, condition: Named([("c", .iota([16, 1], .float32))]),
         unconditional: Named([("c", .constant(1e9, .float32, shape: [16, 1]))]))
       let loss = TutorialTwinFlow(settings, batch: 16)(
@@ -189,7 +189,7 @@ import Testing
     let objective = try #require(try settings.objective(batch: rows))
     let results = try evaluate(Self.inputs(rows)) { inputs in
       let network = Self.network(inputs)
-      let shifted = Perceptron(inputs.group("model").mapValues { $0 * 0.75 }, Self.sizes)
+      let shifted = MLP(inputs.group("model").mapValues { $0 * 0.75 }, Self.sizes)
       let networks = Networks(
         live: network, target: shifted,
         auxiliaries: Dictionary(
@@ -213,7 +213,7 @@ import Testing
     }
   }
 
-  @Test func groupsThatMicroBatchesCannotShare() throws {
+  @Test func groupsThatCannotBeDivided() throws {
     let objective = try TwinFlow(TwinFlowSettings(), batch: 20)
     #expect(
       throws: FlowError.indivisibleGroup(name: "The group end_to_end", rows: 5, microBatches: 2)
@@ -225,7 +225,7 @@ import Testing
 }
 
 extension ObjectiveTests {
-  private static let sizes = Perceptron.Sizes(dim: 6, cdim: 2, hidden: 8)
+  private static let sizes = MLP.Sizes(dim: 6, cdim: 2, hidden: 8)
 
   /// A batch, its conditions and a network's weights.
   private static func inputs(_ batch: Int) -> Named<Numbers> {
@@ -238,12 +238,12 @@ extension ObjectiveTests {
     ])
   }
 
-  private static func network(_ inputs: Named<Tensor>) -> Perceptron {
-    Perceptron(inputs.group("model"), sizes)
+  private static func network(_ inputs: Named<Tensor>) -> MLP {
+    MLP(inputs.group("model"), sizes)
   }
 
-  private static func samples(_ inputs: Named<Tensor>) -> Samples {
-    Samples(
+  private static func samples(_ inputs: Named<Tensor>) -> Batch {
+    Batch(
       data: inputs["x"]!, condition: Named([("c", inputs["c"]!)]),
       unconditional: Named([("c", inputs["e"]!)]))
   }

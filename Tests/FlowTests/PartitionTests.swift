@@ -2,7 +2,7 @@ import Flow
 import Testing
 
 @Suite struct PartitionTests {
-  /// Batch, weights, and the rows that each part gets.
+  /// Batch, weights, and the rows of each group.
   static let splits: [(Int, [Double], [Int])] = [
     (4, [1, 1, 1, 1], [1, 1, 1, 1]),
     (5, [1, 1, 1, 1], [2, 1, 1, 1]),
@@ -31,7 +31,7 @@ import Testing
     #expect(partition.real == batch - rows[3])
   }
 
-  /// Batch, weights, and the smallest batch that leaves no wanted part empty.
+  /// Batch, weights, and the smallest batch without an empty group.
   static let tooSmall: [(Int, [Double], Int)] = [
     (3, [1, 1, 1, 1], 4), (1, [1, 1, 1, 1], 4), (2, [1, 1, 1, 0], 3), (4, [8, 1, 1, 1], 9),
   ]

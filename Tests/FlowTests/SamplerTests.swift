@@ -35,7 +35,7 @@ import Testing
     #expect(settings.steps.map(\.target) == targets)
   }
 
-  @Test("An SDE has a ratio of its own in each step")
+  @Test("An SDE has a separate ratio in each step")
   func sde() {
     var settings = SamplerSettings.euler(4)
     settings.stochasticity = .sde
@@ -80,7 +80,7 @@ import Testing
       return [euler, sde, heun, ahead]
     }
 
-  @Test("A network that knows the data leads to it with any settings", arguments: settings)
+  @Test("A network that knows the data generates it with any settings", arguments: settings)
   func reachesTheData(_ settings: SamplerSettings) throws {
     let data = Numbers.random([2, 3], seed: 1, .float32)
     let noise = Numbers.random([2, 3], seed: 2, in: -3...3, .float32)
@@ -109,7 +109,7 @@ import Testing
     }(),
   ]
 
-  @Test("One program of one step makes any number of steps, any style and grid")
+  @Test("One compiled step serves any number of steps, any style and grid")
   func oneProgram() throws {
     let noise = Numbers.random([2, 3], seed: 2, in: -2...2, .float32)
     let fresh = (0..<30).map { Numbers.random([2, 3], seed: UInt64(100 + $0), in: -2...2) }

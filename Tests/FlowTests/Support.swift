@@ -26,7 +26,7 @@ struct NamedFunction {
   }
 }
 
-/// A network that keeps what it was called with.
+/// A network that records its arguments.
 final class Recorder: VelocityModel {
   private let network: any VelocityModel
   private(set) var x: [Tensor] = []

@@ -9,7 +9,8 @@ import Testing
     #expect(targets == [.live, .average(decay: 0.5), .initial])
   }
 
-  @Test("The decay rises by half of what is left, and the average follows with the decay before")
+  @Test(
+    "The decay rises by half of the remaining difference, and the average uses the decay before")
   func ramp() throws {
     let live = Numbers([2, -4], nil, .float32)
     let results = try evaluate([Numbers([0, 0], nil, .float32), live]) { inputs in
@@ -31,17 +32,17 @@ import Testing
 
   @Test func averages() throws {
     let results = try evaluate([Numbers([1, 2], nil, .float32), Numbers([5, 0], nil, .bfloat16)]) {
-      Named([("w", $0[0])]).averaged(with: Named([("w", $0[1])]), rate: .constant(0.75, .float32))
+      Named([("w", $0[0])]).averaged(with: Named([("w", $0[1])]), decay: .constant(0.75, .float32))
         .values
     }
     #expect(results[0].values == [2, 1.5])
     #expect(results[0].dtype == .float32)
   }
 
-  @Test func averagesOfStrangersTrap() async {
+  @Test func averagingOtherWeightsTraps() async {
     await #expect(processExitsWith: .failure) {
       let weights = Named([("w", Tensor.zeros([1], .float32))])
-      _ = weights.averaged(with: Named(), rate: .constant(0.5, .float32))
+      _ = weights.averaged(with: Named(), decay: .constant(0.5, .float32))
     }
   }
 }

@@ -78,7 +78,7 @@ import Testing
     }
     let more = try CaseCopy(name)
     try more.edit(.expected) { $0["unknown"] = $0.values.first }
-    expectError(more, "has unknown, which is no output that is known")
+    expectError(more, "has unknown, which is not a known output")
   }
 
   @Test(arguments: [

@@ -88,7 +88,7 @@ import Testing
     #expect(result[1].values[..<(2 * frame)].allSatisfy { $0 != 0 })
   }
 
-  @Test func whatDoesNotFitTraps() async {
+  @Test func mismatchedShapesTrap() async {
     await #expect(processExitsWith: .failure) {
       _ = Scope.declare { Convolution($0, 4, 6, kernel: [3, 3], strides: [1]) }
     }

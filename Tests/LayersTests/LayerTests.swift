@@ -107,14 +107,14 @@ import Testing
         x[place] / (square[place[0]] + 1e-3).squareRoot() * rmsWeights["weight"]![place[1]]
       })
     #expect(Scope.declare { LayerNorm($0, 4, affine: false) }.isEmpty)
-    let (centred, centredWeights) = try Self.run([x]) {
-      ZeroCentredRMSNorm($0, 4, epsilon: 1e-3)($1[0])
+    let (centered, centeredWeights) = try Self.run([x]) {
+      ZeroCenteredRMSNorm($0, 4, epsilon: 1e-3)($1[0])
     }
     expectClose(
-      centred,
+      centered,
       Numbers([2, 4]) { place in
         x[place] / (square[place[0]] + 1e-3).squareRoot()
-          * (1 + centredWeights["weight"]![place[1]])
+          * (1 + centeredWeights["weight"]![place[1]])
       })
   }
 

@@ -22,7 +22,7 @@ import Testing
     func run(_ mesh: Mesh?) throws -> Named<[Float]> {
       let arguments = try given.map { name, numbers in
         let shape = Shape(numbers.shape)
-        let sharding = mesh == nil ? Sharding.whole : shardings[name]!
+        let sharding = mesh == nil ? Sharding.replicated : shardings[name]!
         if numbers.dtype == .int32 {
           let values = numbers.values.map { Int32($0) }
           return try ShardedArray(values, shape: shape, sharding, over: mesh, on: client)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct OptimizerTests {
   /// Large, so that a step's errors stand out from the weights' rounding.
-  static let rate = 1.0
+  static let learningRate = 1.0
   static let weights = Named([
     ("a", Numbers([1, -2, 0.5], nil, .float32)), ("b", Numbers([3], [1, 1], .float32)),
   ])
@@ -16,7 +16,7 @@ import Testing
     sin(Double(3 * step + 2 * element)) * (element == 1 ? 1e-3 : 1)
   }
 
-  /// Several updates of one optimiser, one program run again and again.
+  /// Several updates of one optimizer, one program run again and again.
   static func run(_ optimizer: some Optimizer, steps: Int) throws -> [[Double]] {
     let types = weights.mapValues(\.type)
     let stateTypes = optimizer.state(for: types.mapValues { ArraySpec($0) }).types
@@ -28,7 +28,7 @@ import Testing
       let named = Named(zip(inputTypes.names, tensors))
       let result = optimizer.update(
         named.group("weights"), named.group("gradients"), named.group("state"),
-        rate: .constant(rate, .float32), step: named["step"]!)
+        learningRate: .constant(learningRate, .float32), step: named["step"]!)
       #expect(result.state.mapValues(\.type) == stateTypes)
       return result.weights.values + result.state.values
     }
@@ -49,7 +49,7 @@ import Testing
     return history
   }
 
-  /// The same with a rule for one number: from weight, gradient and count of steps from 1.
+  /// The same updates for one number: from weight, gradient and count of steps from 1.
   static func expected(
     steps: Int, _ makeRule: () -> (Double, Double, Int) -> Double
   ) -> [[Double]] {
@@ -79,8 +79,8 @@ import Testing
         v = beta2 * v + (1 - beta2) * gradient * gradient
         let mean = m / (1 - pow(beta1, Double(t)))
         let square = v / (1 - pow(beta2, Double(t)))
-        let decayed = weight * (1 - Self.rate * decay)
-        return decayed - Self.rate * mean / (square.squareRoot() + 1e-8)
+        let decayed = weight * (1 - Self.learningRate * decay)
+        return decayed - Self.learningRate * mean / (square.squareRoot() + 1e-8)
       }
     }
     let optimizer = AdamW(beta1: beta1, beta2: beta2, weightDecay: decay)
@@ -98,15 +98,15 @@ import Testing
         m = beta1 * m + (1 - beta1) * gradient
         v = beta2 * v + (1 - beta2) * gradient * gradient
         let mean = m / (1 - pow(beta1, Double(t)))
-        let decayed = weight * (1 - Self.rate * decay)
+        let decayed = weight * (1 - Self.learningRate * decay)
         let power = pow(beta2, Double(t))
         let longest = 2 / (1 - beta2) - 1
         let length = longest - 2 * Double(t) * power / (1 - power)
-        guard length > 5 else { return decayed - Self.rate * mean }
+        guard length > 5 else { return decayed - Self.learningRate * mean }
         let above = (length - 4) * (length - 2) * longest
         let below = (longest - 4) * (longest - 2) * length
         let adaptive = (1 - power).squareRoot() / (v.squareRoot() + 1e-8)
-        return decayed - Self.rate * mean * (above / below).squareRoot() * adaptive
+        return decayed - Self.learningRate * mean * (above / below).squareRoot() * adaptive
       }
     }
     let optimizer = RAdam(beta1: beta1, beta2: beta2, weightDecay: decay)
@@ -119,7 +119,7 @@ import Testing
       var direction = 0.0
       return { weight, gradient, _ in
         direction = momentum * direction + gradient + decay * weight
-        return weight - Self.rate * direction
+        return weight - Self.learningRate * direction
       }
     }
     let optimizer = SGD(momentum: momentum, weightDecay: decay)

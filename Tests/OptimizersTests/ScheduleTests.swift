@@ -8,7 +8,7 @@ import Testing
 
   static func rates(_ schedule: Schedule) throws -> [Double] {
     try evaluate([Numbers(steps.map(Double.init), nil, .int32)]) {
-      [schedule.rate(step: $0[0], of: 100)]
+      [schedule.learningRate(step: $0[0], of: 100)]
     }[0].values
   }
 
@@ -22,12 +22,13 @@ import Testing
       try Self.rates(Schedule(peak: 2, decay: .linear, final: final)), expected, absolute: 1e-6)
   }
 
-  /// What is told of a schedule is what the step computes.
+  /// Both forms of a schedule agree.
   @Test(arguments: [Schedule.Decay.constant, .linear, .cosine], [0, 5])
   func ratesOnTheHost(_ decay: Schedule.Decay, warmup: Int) throws {
     let schedule = Schedule(peak: 2, warmup: warmup, decay: decay, final: 0.1)
     expectClose(
-      try Self.rates(schedule), Self.steps.map { schedule.rate(at: $0, of: 100) }, absolute: 1e-6)
+      try Self.rates(schedule), Self.steps.map { schedule.learningRate(at: $0, of: 100) },
+      absolute: 1e-6)
   }
 
   @Test func cosineAfterWarmUp() throws {

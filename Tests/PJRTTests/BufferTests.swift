@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct BufferTests {
   @Test(arguments: Plugins.paths)
-  func arraysComeBackAsTheyWent(path: String) throws {
+  func arraysRoundTrip(path: String) throws {
     let client = try Plugins.shared(path)
     func check<T: Element & Equatable>(_ values: [T], _ shape: [Int]) throws {
       let buffer = try client.buffer(values, shape: shape)
@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test(arguments: Plugins.paths)
-  func brainFloatsTravelAsBytes(path: String) throws {
+  func bfloat16RoundTripsAsBytes(path: String) throws {
     let client = try Plugins.shared(path)
     let bits: [UInt16] = [0x3f80, 0xc000]
     let buffer = try bits.withUnsafeBytes {
@@ -55,7 +55,7 @@ import Testing
     #expect(try transpose.execute([x])[0].array(of: Int32.self) == [1, 4, 2, 5, 3, 6])
   }
 
-  /// A file mapped into memory; it tells when it is let go.
+  /// A file mapped into memory, which reports when it is released.
   final class Mapping: Sendable {
     let address: UInt
     let count: Int

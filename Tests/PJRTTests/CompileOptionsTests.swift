@@ -4,7 +4,7 @@ import Testing
 @testable import PJRT
 
 @Suite struct CompileOptionsTests {
-  @Test func theLeastThatWorks() {
+  @Test func minimalOptions() {
     #expect(CompileOptions().serialized() == [0x1a, 0x04, 0x20, 0x01, 0x28, 0x01])
   }
 

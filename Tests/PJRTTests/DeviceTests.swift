@@ -50,7 +50,7 @@ import Testing
   @Test(arguments: [
     [[0, 1, 2, 2]], [[0, 1, 2]], [[0], [1], [2], [3]], [[0, 1, 2, 9]], [],
   ])
-  func deviceAssignmentThatDoesNotFitIsRefused(assignment: [[Int]]) throws {
+  func mismatchedDeviceAssignmentIsRejected(assignment: [[Int]]) throws {
     let client = try Plugins.client(devices: 4)
     var options = CompileOptions.partitioned(over: 4)
     options.deviceAssignment = assignment
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func moreDevicesThanThereAreAreRefused() throws {
+  @Test func tooManyDevicesAreRejected() throws {
     #expect(throws: PJRTError.self) {
       try Plugins.shared().compile(
         Self.sharded, Signature([BufferType(.float32, [2, 2])]), options: .partitioned(over: 4))

@@ -125,7 +125,7 @@ import Testing
     #expect(error.description.contains("f32[2]"))
   }
 
-  @Test func refusedRunLeavesDonatedArgumentsUsable() throws {
+  @Test func rejectedRunLeavesDonatedArgumentsUsable() throws {
     let client = try Plugins.shared()
     let type = "tensor<2xf32>"
     let sum = try client.compile(

@@ -106,7 +106,7 @@ import Testing
     #expect(get("empty", milliseconds: 0).value == [])
   }
 
-  @Test func whatNobodySetsIsAnErrorOfThePlugins() {
+  @Test func missingKeyIsReportedToThePlugin() {
     let (waited, late) = get("absent", milliseconds: 30)
     #expect(waited == nil && late?.code == PJRTError.Code.deadlineExceeded.rawValue)
     #expect(late?.text.contains("absent") == true)
@@ -114,14 +114,14 @@ import Testing
     #expect(tried == nil && missing?.code == PJRTError.Code.notFound.rawValue)
   }
 
-  @Test func aBrokenStoreIsAnErrorOfThePlugins() {
+  @Test func storeErrorIsReportedToThePlugin() {
     for failure in [put("broken", [1]), get("broken", milliseconds: 10).1] {
       #expect(failure?.code == PJRTError.Code.unavailable.rawValue)
       #expect(failure?.text == "the store is broken")
     }
   }
 
-  @Test func anotherThreadsValueIsWaitedFor() {
+  @Test func waitsForAnotherThreadsValue() {
     Thread.detachNewThread { [store] in
       Thread.sleep(forTimeInterval: 0.05)
       try? store.put("late", [9])

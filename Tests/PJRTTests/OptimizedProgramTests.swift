@@ -3,7 +3,7 @@ import Testing
 @testable import PJRT
 
 @Suite struct OptimizedProgramTests {
-  /// A loop of seven products of a sharded matrix, summed over both devices.
+  /// A loop of seven multiplications of a sharded matrix, summed over both devices.
   private static let text = """
     module @loop {
       sdy.mesh @mesh = <["x"=2]>
@@ -46,7 +46,7 @@ import Testing
     #expect(collectives.allSatisfy { $0.bytes > 0 })
   }
 
-  @Test func whatIsNoProgramIsNone() {
+  @Test func invalidBytesAreNotAProgram() {
     #expect(OptimizedProgram([1, 2, 3]) == nil)
     #expect(OptimizedProgram([]) == nil)
     #expect(OptimizedProgram([UInt8](repeating: 0xFF, count: 100)) == nil)

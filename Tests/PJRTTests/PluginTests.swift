@@ -28,7 +28,7 @@ import Testing
     #expect(try Plugin.find(environment: cache) == cached.path)
   }
 
-  @Test func fileThatIsNoPluginIsRefused() throws {
+  @Test func otherFileIsRejected() throws {
     let folder = try temporaryDirectory()
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appending(path: "text.so").path
@@ -42,7 +42,7 @@ import Testing
     #expect(reason.contains("text.so"))
   }
 
-  @Test func libraryWithoutEntryPointIsRefused() throws {
+  @Test func libraryWithoutEntryPointIsRejected() throws {
     let folders = ["/usr/lib", "/lib"].flatMap { root in
       ["x86_64", "aarch64"].map { "\(root)/\($0)-linux-gnu/libz.so.1" }
     }

@@ -61,7 +61,7 @@ import Testing
     #expect(picture.values == [0, 128, 255, 0, 255])
   }
 
-  @Test(arguments: [-1, 0, 2, 5, Int.max]) func refusesPixelsWithoutAColour(channels: Int) {
+  @Test(arguments: [-1, 0, 2, 5, Int.max]) func refusesPixelsWithoutAColor(channels: Int) {
     #expect(throws: PictureError.impossibleChannels(channels)) {
       try Picture(width: 1, height: 1, channels: channels, numbers: [] as [Float])
     }
@@ -136,7 +136,7 @@ import Testing
         + (transparent.map { chunk("tRNS", $0) } ?? []) + chunk("IDAT", data) + chunk("IEND", []))
   }
 
-  /// Every kind of pixel that the format has: depth, colour type, palette, transparency, a row of
+  /// Every kind of pixel that the format has: depth, color type, palette, transparency, a row of
   /// two pixels, and what is read.
   @Test(
     arguments: [

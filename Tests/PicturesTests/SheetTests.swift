@@ -10,7 +10,7 @@ import Testing
     return Sheet(title: title, caption: "FD 1.5", rows: rows, columns: 3, pictures: pictures)
   }
 
-  /// The places of a grey value, so that text, which has many, does not count.
+  /// The places of a gray value, so that text, which has many, does not count.
   private func boxes(_ picture: Picture, of value: UInt8) -> [(x: Int, y: Int)] {
     (0..<picture.width * picture.height).filter {
       picture.values[3 * $0..<3 * $0 + 3].allSatisfy { $0 == value }

@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test func theArchitectureSaysWhatConditionsIt() throws {
+  @Test func theArchitectureDeterminesTheConditioner() throws {
     #expect(ModelConfig(DiTConfig()).conditioner is ClassLabels)
     #expect(ModelConfig(PointNetworkConfig()).conditioner is NoCondition)
     #expect(ModelConfig(DiTConfig()).codec is Pixels)

@@ -8,7 +8,7 @@ import Testing
 @testable import Pipelines
 
 @Suite struct GeneratorTests {
-  /// Weights as they are before training: the velocity is 0, and noise comes out as it went in.
+  /// Weights before training: the velocity is 0, and noise is returned unchanged.
   private func untrained(_ engine: Engine) throws -> (file: ModelFile, folder: TemporaryFolder) {
     var config = DiTConfig()
     (config.patch, config.width, config.depth, config.heads) = (14, 8, 1, 1)
@@ -22,7 +22,7 @@ import Testing
     return (try ModelFile(path, on: engine), folder)
   }
 
-  @Test func seedsAndBatchesHaveNoiseOfTheirOwn() throws {
+  @Test func seedsAndBatchesHaveDifferentNoise() throws {
     let engine = try SharedEngine.get()
     let (file, folder) = try untrained(engine)
     defer { withExtendedLifetime(folder) {} }
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test(arguments: ["-1", "10", "99", "Boot", "3 "])
-  func promptsThatNameNoClassAreRefused(_ text: String) throws {
+  func promptsThatNameNoClassAreRejected(_ text: String) throws {
     let engine = try SharedEngine.get()
     let (file, folder) = try untrained(engine)
     defer { withExtendedLifetime(folder) {} }
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [Float.nan, .infinity, 3e38])
-  func samplesThatAreNotFiniteAreAnError(weight: Float) throws {
+  func nonFiniteSamplesAreAnError(weight: Float) throws {
     let engine = try SharedEngine.get()
     let (file, folder) = try untrained(engine)
     defer { withExtendedLifetime(folder) {} }
@@ -90,7 +90,7 @@ import Testing
     }
   }
 
-  @Test("One program makes any number of steps, tells of each, and stops when told to")
+  @Test("One program makes any number of steps, reports each, and can be cancelled")
   func steps() throws {
     struct Stop: Error {}
     let engine = try SharedEngine.get()
@@ -130,7 +130,7 @@ import Testing
     #expect(try generator(["3"], .euler(2), seed: 1).type.shape == [1, 28, 56, 1])
   }
 
-  @Test func weightsComeAndGo() throws {
+  @Test func weightsAreLoadedAndReleased() throws {
     let engine = try SharedEngine.get()
     let (file, folder) = try untrained(engine)
     defer { withExtendedLifetime(folder) {} }
@@ -142,7 +142,7 @@ import Testing
     #expect(file.component.isLoaded)
   }
 
-  @Test("What is stored in half precision is widened where it is used")
+  @Test("Weights in half precision are widened where they are used")
   func storage() throws {
     let engine = try SharedEngine.get()
     let (file, folder) = try untrained(engine)

@@ -21,7 +21,7 @@ import Weights
     return try engine.compile(Named()) { _ in model.weights.initialized(Key(seed: 1)) }(Named())
   }
 
-  @Test func weightsComeBackAsTheyWent() throws {
+  @Test func weightsRoundTrip() throws {
     let (engine, folder) = (try SharedEngine.get(), try TemporaryFolder())
     let weights = try fresh(engine)
     let card = ModelFile.Card(model: ModelConfig(config), anyStep: true, guidance: 0.5)
@@ -45,7 +45,7 @@ import Weights
     }
   }
 
-  @Test func everyMisfitIsNamed() throws {
+  @Test func everyMismatchIsNamed() throws {
     let (engine, folder) = (try SharedEngine.get(), try TemporaryFolder())
     var weights = try fresh(engine)
     weights["output.bia"] = weights["output.bias"]
@@ -68,7 +68,7 @@ import Weights
   @Test(arguments: [
     (DType.float16, Float(65519), Float(65520)), (.bfloat16, 0x1.FEFFFEp127, 0x1.FFp127),
   ])
-  func numbersBeyondTheRangeAreCountedAndRefused(dtype: DType, fits: Float, lost: Float) throws {
+  func numbersOutOfRangeAreCountedAndRejected(dtype: DType, fits: Float, lost: Float) throws {
     let (engine, folder) = (try SharedEngine.get(), try TemporaryFolder())
     let card = ModelFile.Card(model: ModelConfig(config))
     func weights(_ values: [Float]) throws -> Named<ShardedArray> {
@@ -97,7 +97,7 @@ import Weights
     #expect(read[0] == .infinity && read[1] == 0)
   }
 
-  /// A card that says something impossible is not one that says nothing.
+  /// An invalid card is different from a missing one.
   @Test(arguments: [
     ("{\"model\": {\"kind\": \"dit\", \"heads\": 5}, \"anyStep\": true, \"guidance\": 0}", "heads"),
     ("{\"model\": {\"kind\": \"vit\"}, \"anyStep\": true, \"guidance\": 0}", "kind"),
@@ -129,7 +129,7 @@ import Weights
     }
   }
 
-  @Test func otherProgramsFilesAreRefused() throws {
+  @Test func filesOfOtherProgramsAreRejected() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/plain.safetensors"
     try SafeTensors.write(Named(), to: path) { _ in [] }

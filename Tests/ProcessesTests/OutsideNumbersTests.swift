@@ -29,7 +29,7 @@ import Testing
   ])
   func wrongServersAreNamed(name: String, reason: String) {
     let error = #expect(throws: ProcessesError.self) { try StoreName(name) }
-    #expect(error?.description.hasPrefix("\(name) is no store: ") == true)
+    #expect(error?.description.hasPrefix("\(name) is not a store: ") == true)
     #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
   }
 
@@ -84,11 +84,11 @@ import Testing
   @Test func stepsUpToTheLargestAreDecided() throws {
     let group = try alone()
     #expect(try group.stop(after: 1) == nil)
-    try group.wishToStop()
+    try group.requestStop()
     #expect(try group.stop(after: 7) == 9)
     #expect(try group.stop(after: 8) == 9)
     let last = try alone()
-    try last.wishToStop()
+    try last.requestStop()
     #expect(try last.stop(after: .max) == .max)
   }
 

@@ -53,14 +53,14 @@ import Testing
     #expect(errors == [nil, nil, nil, nil])
   }
 
-  @Test func whoNeverComesIsNamed() throws {
+  @Test func missingProcessesAreNamed() throws {
     let errors = try asProcesses(2) { rank, store in
       var patience = Self.hasty
       patience.coming = 0.3
       _ = try ProcessGroup(rank: rank, count: 4, store: store, patience: patience)
     }
     for error in errors {
-      #expect(error?.contains("Processes 2, 3 of 4 did not come to the start") == true)
+      #expect(error?.contains("Processes 2, 3 of 4 did not reach the start") == true)
     }
   }
 
@@ -68,12 +68,12 @@ import Testing
     let lost = Mutex<[String]>([])
     let errors = try asProcesses(2) { rank, store in
       let group = try Self.join(rank, 2, store)
-      // The second one gives no further sign of life.
+      // The second one sends no further heartbeat.
       guard rank == 0 else { return }
       group.watch { error in lost.withLock { $0.append("\(error)") } }
       try group.meet("a point")
     }
-    let message = "Process 1 has given no sign of life"
+    let message = "Process 1 has sent no heartbeat"
     #expect(errors[0]?.contains(message) == true && errors[1] == nil)
     for _ in 0..<100 where lost.withLock({ $0.isEmpty }) { Thread.sleep(forTimeInterval: 0.02) }
     #expect(lost.withLock { $0.first }?.contains(message) == true)
@@ -88,7 +88,7 @@ import Testing
         try group.meet("a point")
       }
     }
-    #expect(errors[0]?.contains("Process 1 has failed: x is no store.") == true)
+    #expect(errors[0]?.contains("Process 1 has failed: x is not a store.") == true)
   }
 
   @Test func whoIsDoneIsNotMissed() throws {
@@ -110,7 +110,7 @@ import Testing
       for step in 1...100 {
         // A collective: nobody is further than one step ahead.
         try group.meet("step", seconds: 5)
-        if rank == 2, step == 7 { try group.wishToStop() }
+        if rank == 2, step == 7 { try group.requestStop() }
         if try group.stop(after: step).map({ step >= $0 }) ?? false {
           last.withLock { $0[rank] = step }
           break
@@ -127,7 +127,7 @@ import Testing
     let first = try asProcesses(2) { rank, store in
       let group = try Self.join(rank, 2, store)
       try group.meet("a point", seconds: 5)
-      try group.wishToStop()
+      try group.requestStop()
       if rank == 0 { _ = try group.stop(after: 1) }
       group.fail(ProcessesError.unknownStore("old"))
     }

@@ -99,7 +99,7 @@ import Testing
     try RecipeDecoder.decode(yaml: yaml, file: "r.yaml")
   }
 
-  @Test func theHomeFolderIsPutIn() throws {
+  @Test func theHomeFolderIsExpanded() throws {
     let home = ProcessInfo.processInfo.environment["HOME"] ?? NSHomeDirectory()
     let paths = try read("output: ~/run\nstart: '~'")
     #expect(paths.output == home + "/run" && paths.start == home)

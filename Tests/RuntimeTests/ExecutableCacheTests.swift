@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  @Test func oldEntriesGoWhenTheLimitIsReached() throws {
+  @Test func oldEntriesAreDeletedAtTheLimit() throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let client = try Plugins.shared()
     let small = ExecutableCache(directory: cache.directory, limit: 1)
@@ -85,7 +85,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: report.path))
   }
 
-  @Test func folderThatCannotBeWrittenDoesNotStopTheProgram() throws {
+  @Test func unwritableFolderDoesNotStopTheProgram() throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appending(path: "file")
     try Data().write(to: file)

@@ -20,7 +20,7 @@ import Testing
     let array = try engine.array(HostArray(values, shape: [8, 3]), Sharding([.batch]))
     #expect(array.type == TensorType([8, 3], .int32))
     #expect(try array.array(of: Int32.self) == values)
-    #expect(array.parts.allSatisfy { $0.region.sizes == [8 / mesh.batchParts, 3] })
+    #expect(array.shards.allSatisfy { $0.region.sizes == [8 / mesh.batchShards, 3] })
   }
 
   @Test func elementsOfAnyType() {

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Tensors
 
-/// Attention in the CPU's kernels, beside the plain form.
+/// Attention in the CPU's kernels, compared with the plain form.
 @Suite struct AttentionKernelTests {
-  /// What kernels compute, and what they leave to other operations.
+  /// The operations that kernels compute, and those that they leave to other operations.
   @Test(arguments: AttentionCase.table + AttentionCase.large)
   func equalsThePlainForm(_ some: AttentionCase) throws {
     let inputs = some.inputs(.float32)
@@ -26,7 +26,7 @@ import Testing
     }
   }
 
-  /// A query that sees nothing gives 0 and has no part in gradients.
+  /// The output of a query that sees no key is 0, and so are its gradients.
   @Test func queriesWithoutKeysGiveZero() throws {
     let some = AttentionCase("") { $0.lengths = [0, 7] }
     let inputs = some.inputs(.float32)

@@ -15,7 +15,7 @@ import Testing
     try expectGradient(at: some.inputs(), directions: 1) { [some.run($0)] }
   }
 
-  /// A packed tensor is the same as its parts.
+  /// A packed tensor gives the same result as separate ones.
   @Test func packed() throws {
     let x = Numbers.random([2, 5, 3, 2, 4])
     let options = AttentionOptions(mask: .causal, window: 3)
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test func whatDoesNotFitTraps() async {
+  @Test func mismatchedShapesTrap() async {
     await #expect(processExitsWith: .failure) {
       let (x, y) = (Tensor.zeros([1, 2, 4, 8], .float32), Tensor.zeros([1, 2, 3, 8], .float32))
       _ = x.attention(keys: y, values: y)

@@ -48,7 +48,7 @@ import Testing
     #expect(results[7].values == [0, 1, 1, 0])
   }
 
-  @Test func wholeNumbersDivideTowardsZero() throws {
+  @Test func integerDivisionTruncates() throws {
     let a = Numbers([7, -7, 9], nil, .int32)
     let results = try evaluate([a]) {
       [

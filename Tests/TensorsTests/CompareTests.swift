@@ -21,7 +21,7 @@ import Testing
     #expect(results[0].dtype == .bool)
   }
 
-  @Test func nothingEqualsNotANumber() throws {
+  @Test func nothingEqualsNaN() throws {
     let results = try evaluate([Numbers([.nan, 1])]) {
       [$0[0].equal($0[0]), $0[0].notEqual($0[0]), $0[0].less(2), $0[0].greater(0)]
     }

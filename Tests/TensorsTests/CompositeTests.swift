@@ -63,8 +63,8 @@ import Testing
     expectClose(results[3], Numbers([2, 3, 4]) { back[$0[0], $0[2] / 2, $0[1], $0[2] % 2] })
   }
 
-  /// In bfloat16 the sum of 4096 equal parts would stop at 256.
-  @Test func halvesAreNormalisedInSinglePrecision() throws {
+  /// In bfloat16 the sum of 4096 equal terms would stop at 256.
+  @Test func halfPrecisionIsNormalizedInSinglePrecision() throws {
     let x = Numbers([Double](repeating: 1, count: 4096), nil, .bfloat16)
     let results = try evaluate([x]) {
       [$0[0].softmax(), $0[0].rmsNormalized(), $0[0].logSoftmax()]

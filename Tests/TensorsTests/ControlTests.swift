@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func checkpointsTakeWholeNumbersAndGiveManyResults() throws {
+  @Test func checkpointsTakeIntegersAndReturnManyResults() throws {
     try expectGradient(at: [.random([4, 3]), Numbers([2, 0, 2], nil, .int32)]) {
       let y = checkpoint($0) { [$0[0].take($0[1]).squared(), $0[1] + 1, $0[0].sin()] }
       return [y[0] * y[1].cast(to: .float64), y[2]]

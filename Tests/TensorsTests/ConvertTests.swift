@@ -16,12 +16,12 @@ import Testing
     }
   }
 
-  @Test func wholeNumbersAreCutTowardsZero() throws {
+  @Test func conversionToIntegersTruncates() throws {
     let result = try evaluate([Numbers([-1.7, -0.2, 0.9, 2.5])]) { [$0[0].cast(to: .int32)] }
     #expect(result[0].values == [-1, 0, 0, 2])
   }
 
-  /// bfloat16 has eight significant bits; halves go to the even neighbour.
+  /// bfloat16 has eight significant bits; halves go to the even neighbor.
   @Test func bfloat16RoundsToNearestEven() throws {
     let ulp = 0x1p-7
     let x = [1 + ulp / 2, 1 + 1.5 * ulp, 1 + 0.51 * ulp, 1 + 0.49 * ulp, -1 - ulp / 2]
@@ -71,7 +71,7 @@ import Testing
     #expect(result[0].values == [1, 4])
   }
 
-  @Test func stopGradientKeepsTheValueAlone() throws {
+  @Test func stopGradientKeepsOnlyTheValue() throws {
     let results = try evaluate([Numbers([2, 3])]) {
       let y = ($0[0] * $0[0].stopGradient()).sum()
       return [y] + y.gradients(for: $0) + $0[0].stopGradient().sum().gradients(for: $0)

@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  @Test func nothingDilatedIsEmittedForTheCPU() {
+  @Test func noDilatedInputsAreEmittedForTheCPU() {
     for some in ConvolutionCase.table where some.window.dilation.allSatisfy({ $0 == 1 }) {
       let text = Program(Named([("x", some.x.type), ("w", some.weights.type)])) {
         let y = $0["x"]!.convolution($0["w"]!, some.window).squared().sum()
@@ -106,7 +106,7 @@ import Testing
     }
   }
 
-  @Test func whatDoesNotFitTraps() async {
+  @Test func mismatchedShapesTrap() async {
     await #expect(processExitsWith: .failure) {
       _ = Tensor.zeros([1, 4, 4, 3], .float32)
         .convolution(.zeros([3, 3, 2, 4], .float32), ConvolutionWindow())

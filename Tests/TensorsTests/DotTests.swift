@@ -4,7 +4,7 @@ import Testing
 @testable import Tensors
 
 @Suite struct DotTests {
-  /// A product by Einstein's convention in plain Swift.
+  /// A contraction in Einstein notation in plain Swift.
   static func einsum(_ equation: String, _ a: Numbers, _ b: Numbers) -> Numbers {
     let letters = equation.filter { $0 != "-" }
     let parts = letters.split(omittingEmptySubsequences: false) { ",>".contains($0) }.map(
@@ -66,7 +66,7 @@ import Testing
     try expectGradient(at: [a, b, c]) { [$0[0].matmul($0[1]), $0[0].matmul($0[2])] }
   }
 
-  @Test func halvesMayAccumulateInSinglePrecision() throws {
+  @Test func halfPrecisionMayAccumulateInSinglePrecision() throws {
     // 1 + 2⁻⁹ has no place in bfloat16 and has one in f32.
     let a = Numbers([1, 0x1p-9], [1, 2], .bfloat16)
     let results = try evaluate([a, Numbers([1, 1], [2, 1], .bfloat16)]) {

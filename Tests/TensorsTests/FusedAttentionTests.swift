@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test(arguments: [false, true], [false, true])
-  func halfPrecisionIsCuDNNs(isPacked: Bool, mask: Bool) {
+  func halfPrecisionUsesCuDNN(isPacked: Bool, mask: Bool) {
     let text = text(.bfloat16, [2, 6, 4, 64], mask: mask, isPacked: isPacked)
     let name = mask ? "ScaleBiasSoftmax" : "Softmax"
     #expect(text.contains("call_target_name = \"__cudnn$fmha\(name)\""))
@@ -59,7 +59,7 @@ import Testing
     #expect(!text.contains("__cudnn") && text.contains("stablehlo.exponential"))
   }
 
-  @Test func aMeshIsSplitBySamplesAndHeads() {
+  @Test func isShardedBySamplesAndHeads() {
     let text = text(.bfloat16, [4, 6, 4, 64], mesh: Mesh(fsdp: 2, tensor: 2))
     #expect(text.contains("sdy.manual_computation"))
     #expect(text.contains("\\\"dimensions\\\": [\\\"2\\\", \\\"2\\\", \\\"6\\\", \\\"6\\\"]"))
@@ -84,7 +84,7 @@ import Testing
     }.text
   }
 
-  @Test func causalMasksAndWindowsAreCuDNNs() {
+  @Test func causalMasksAndWindowsUseCuDNN() {
     let causal = text { _, _ in AttentionOptions(mask: .causal) }
     #expect(causal.occurrences(of: "\\\"mask_type\\\": \\\"CAUSAL\\\"") == 2)
     #expect(!causal.contains("ScaleBias") && !causal.contains("stablehlo.exponential"))
@@ -109,7 +109,7 @@ import Testing
   }
 
   /// A bias in the queries' type is cuDNN's; its own gradient is computed beside.
-  @Test func biasesAreCuDNNs() {
+  @Test func biasesUseCuDNN() {
     let biased = text { bias, _ in AttentionOptions(bias: bias) }
     #expect(biased.contains("__cudnn$fmhaScaleBiasSoftmaxBackward"))
     #expect(!biased.contains("stablehlo.exponential"))

@@ -29,7 +29,7 @@ import Testing
   }
 
   /// Both the value and the gradient are those of the nearest slice.
-  @Test func indicesBeyondTheAxisTakeTheNearest() throws {
+  @Test func indicesOutOfRangeTakeTheNearestSlice() throws {
     let results = try evaluate([Numbers([1, 2, 3]), Numbers([-1, 5, 1], nil, .int32)]) {
       let y = $0[0].take($0[1])
       return [y] + (y * .constant([10.0, 20, 30], shape: [3])).sum().gradients(for: [$0[0]])

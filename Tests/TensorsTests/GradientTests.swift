@@ -68,7 +68,7 @@ import Testing
     expectClose(result[0].values, [-0.8775825618903728], relative: 1e-12)
   }
 
-  @Test func nothingDependsOnStrangers() throws {
+  @Test func unrelatedTensorsHaveNoGradient() throws {
     let results = try evaluate([.random([2]), .random([3], seed: 2)]) {
       $0[0].sum().gradients(for: [$0[1], $0[0]])
     }
@@ -76,7 +76,7 @@ import Testing
   }
 
   /// Sources may be in the middle of the graph, and one may lie on another's way.
-  @Test func sourcesOnTheWay() throws {
+  @Test func intermediateSources() throws {
     let results = try evaluate([Numbers([2, 3])]) {
       let y = $0[0] * 3
       let z = y.squared().sum()
@@ -102,7 +102,8 @@ import Testing
     }
   }
 
-  /// Two traces of the same product are one in the gradient too, and the gradient is their sum's.
+  /// Two traces of the same multiplication are merged in the gradient too, which is that of their
+  /// sum.
   @Test func equalValuesAreDifferentiatedOnce() throws {
     func loss(_ x: Tensor, _ w: Tensor) -> Tensor {
       x.matmul(w).tanh().sum() + x.matmul(w).tanh().squared().sum()
@@ -120,7 +121,7 @@ import Testing
   }
 
   /// A source stands for itself alone, also where another value is equal to it.
-  @Test func sourcesAreNotJoined() throws {
+  @Test func sourcesAreNotMerged() throws {
     let gradients = try evaluate([Numbers([3, 5])]) { given in
       let (a, b) = (given[0] * 2, given[0] * 2)
       return (a.sum() + b.squared().sum()).gradients(for: [a, b])

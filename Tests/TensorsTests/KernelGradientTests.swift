@@ -14,7 +14,7 @@ import Testing
     ([32, 5, 5, 32], [1, 1, 32, 3], ConvolutionWindow(stride: 3)),
   ]
 
-  @Test(arguments: cases.indices) func equalsThePlainWay(_ place: Int) throws {
+  @Test(arguments: cases.indices) func equalsThePlainForm(_ place: Int) throws {
     let (input, kernel, window) = Self.cases[place]
     let given = [Numbers.random(input, seed: 1), Numbers.random(kernel, seed: 2)]
     func gradient(_ inputs: [Numbers]) throws -> Numbers {
@@ -34,8 +34,8 @@ import Testing
     expectClose(whole, Numbers(sum, kernel), relative: 1e-10, absolute: 1e-10)
   }
 
-  /// The way is taken: what its text has of it is a loop.
-  @Test func isTakenForLargerBatches() throws {
+  /// The blocked form is used: its text has a loop.
+  @Test func isUsedForLargerBatches() throws {
     for (batch, isBlocked) in [(32, true), (8, false)] {
       let types = [
         TensorType([batch, 6, 6, 32], .float32), TensorType([3, 3, 32, 4], .float32),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-/// Operations in this project's own kernels, beside the plain way.
+/// Operations in this project's kernels, compared with the plain form.
 @Suite struct KernelTests {
   private static func compare(
     _ inputs: [Numbers], kernel: String, tolerance: Double = 2e-5,
@@ -22,23 +22,23 @@ import Testing
     }
   }
 
-  /// Whether oneDNN is here.
-  static var hasProduct: Bool {
-    (try? SharedClient.get())?.kernels.contains("twinflow_product") ?? false
+  /// Whether oneDNN is available.
+  static var hasMatmul: Bool {
+    (try? SharedClient.get())?.kernels.contains("twinflow_matmul") ?? false
   }
 
   static let products: [(Int, Int, Int)] = [
     (128, 128, 128), (1000, 33, 65), (7, 511, 401), (2049, 40, 17), (65, 4097, 9), (1, 1024, 1030),
   ]
 
-  @Test(.enabled(if: Self.hasProduct), arguments: products)
+  @Test(.enabled(if: Self.hasMatmul), arguments: products)
   func product(_ size: (rows: Int, inner: Int, columns: Int)) throws {
     for axes in [(1, 0), (1, 1), (0, 0), (0, 1)] {
       let left = axes.0 == 1 ? [size.rows, size.inner] : [size.inner, size.rows]
       let right = axes.1 == 0 ? [size.inner, size.columns] : [size.columns, size.inner]
       try Self.compare(
         [.random(left, seed: 1, .float32), .random(right, seed: 2, .float32)],
-        kernel: "twinflow_product"
+        kernel: "twinflow_matmul"
       ) { [$0[0].dot($0[1], contracting: ([axes.0], [axes.1]))] }
     }
   }
@@ -109,7 +109,7 @@ import Testing
     ([128, 14, 14, 64], [3, 3, 64, 32], ConvolutionWindow(padding: 1)),
   ]
 
-  @Test(.enabled(if: Self.hasProduct), arguments: convolutions.indices)
+  @Test(.enabled(if: Self.hasMatmul), arguments: convolutions.indices)
   func convolution(_ place: Int) throws {
     let (input, kernel, window) = Self.convolutions[place]
     let inputs: [Numbers] = [
@@ -130,20 +130,20 @@ import Testing
     ([40, 28, 14, 17], [1, 1, 17, 5], ConvolutionWindow()),
   ]
 
-  @Test(.enabled(if: Self.hasProduct), arguments: thinConvolutions.indices)
+  @Test(.enabled(if: Self.hasMatmul), arguments: thinConvolutions.indices)
   func thinConvolution(_ place: Int) throws {
     let (input, kernel, window) = Self.thinConvolutions[place]
     let inputs: [Numbers] = [
       .random(input, seed: 1, .float32), .random(kernel, seed: 2, .float32),
     ]
-    try Self.compare(inputs, kernel: "twinflow_product") { t in
+    try Self.compare(inputs, kernel: "twinflow_matmul") { t in
       let out = t[0].convolution(t[1], window)
       return [out] + (out * out).sum().gradients(for: t)
     }
   }
 
-  /// A mistake upstream must not vanish in attention.
-  @Test func whatIsNotANumberStaysSo() throws {
+  /// NaN must not vanish in attention.
+  @Test func nanIsPropagated() throws {
     var packed = Numbers.random([2, 5, 3, 1, 8], seed: 1, .float32)
     packed.values[0] = .nan
     let types = [packed.type]
@@ -155,7 +155,7 @@ import Testing
     #expect(out[1].values.contains { $0.isNaN })
   }
 
-  @Test func doublePrecisionTakesThePlainWay() throws {
+  @Test func doublePrecisionUsesThePlainForm() throws {
     let target = Target(try SharedClient.get())
     let text = try HostFunction(
       [TensorType([2, 5, 3, 2, 8], .float64), TensorType([128, 128], .float64)], target: target

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Tensors
 
-/// What is printed in place of operations, whatever it is for.
+/// The lowering of operations for every kind of target.
 @Suite struct LoweringTests {
   static let mesh = Mesh(fsdp: 2, tensor: 2)
   static let kernels = Set(
-    [Kernel.product, .convolution, .attention, .attentionGradient].map(\.rawValue))
+    [Kernel.matmul, .convolution, .attention, .attentionGradient].map(\.rawValue))
   static let targets = [
     Target(), Target(kernels: kernels), Target(platform: .cuda), Target(platform: .other),
     Target(mesh: mesh), Target(platform: .cuda, mesh: mesh),
@@ -55,8 +55,8 @@ import Testing
     #expect(lowered.results[0].id == lowered.results[1].id)
   }
 
-  /// Only a CPU on its own calls this project's kernels, and only a GPU cuDNN.
-  @Test(arguments: targets) func backendsAreAskedForTheirOwn(_ target: Target) {
+  /// Only a single CPU calls this project's kernels, and only a GPU cuDNN.
+  @Test(arguments: targets) func backendsUseTheirOwnLowerings(_ target: Target) {
     let (q, x) = (
       Tensor.placeholder(TensorType([2, 6, 4, 64], .bfloat16)),
       Tensor.placeholder(TensorType([128, 128], .float32))

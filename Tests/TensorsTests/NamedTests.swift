@@ -23,7 +23,7 @@ import Testing
     #expect(named.merging(Named([("wx", 9), ("n", 4)])).values == [1, 9, 3, 4])
   }
 
-  @Test func givenTwiceTraps() async {
+  @Test func duplicateNamesTrap() async {
     await #expect(processExitsWith: .failure) { _ = Named([("a", 1), ("a", 2)]) }
   }
 }

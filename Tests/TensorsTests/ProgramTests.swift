@@ -39,7 +39,7 @@ import Testing
     #expect(program.donated.isEmpty)
   }
 
-  @Test func donatedArgumentsGiveTheirMemory() throws {
+  @Test func donatedArgumentsAreConsumed() throws {
     let client = try SharedClient.get()
     let types = Named([("keep", Self.vector), ("state", Self.vector), ("scratch", Self.vector)])
     let function = try CompiledFunction(client, types, donating: { $0 != "keep" }) {
@@ -56,7 +56,7 @@ import Testing
       })
     let results = try function(buffers)
     #expect(try results["state"]!.array(of: Float.self) == [3, 6, 9, 12])
-    #expect(types.names.map { buffers[$0]!.parts[0].buffer.isConsumed } == [false, true, true])
+    #expect(types.names.map { buffers[$0]!.shards[0].buffer.isConsumed } == [false, true, true])
   }
 
   @Test func missingArgumentsAreNamed() throws {
@@ -74,7 +74,7 @@ import Testing
   }
 
   /// A recursive release would need more than the stack of a thread.
-  @Test func longChainsAreFreedAndWalked() {
+  @Test func longChainsAreFreedAndTraversed() {
     var x = Tensor.placeholder(TensorType([], .float32))
     let start = x
     for _ in 0..<200_000 { x = -x }

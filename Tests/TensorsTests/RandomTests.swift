@@ -147,7 +147,7 @@ import Testing
     #expect(counts.values.allSatisfy { (55...150).contains($0) })
   }
 
-  @Test func wholeNumbersAndBools() throws {
+  @Test func integersAndBools() throws {
     let results = try Self.draw {
       [$0.integers(below: 5, [10_000]), $0.bernoulli(0.2, [Self.count])]
     }

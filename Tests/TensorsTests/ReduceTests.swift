@@ -6,7 +6,7 @@ import Testing
 @Suite struct ReduceTests {
   static let x = Numbers.random([2, 3, 4])
 
-  /// A reduction in plain Swift: the elements that share what is left of their places.
+  /// A reduction in plain Swift: over the elements that share the indices of the remaining axes.
   static func reduce(_ x: Numbers, _ axes: [Int], _ combine: ([Double]) -> Double) -> Numbers {
     let rest = x.shape.indices.filter { !axes.contains($0) }
     var groups: [[Int]: [Double]] = [:]
@@ -41,7 +41,7 @@ import Testing
     #expect(results.map(\.shape) == [[2, 1, 4], [1, 1, 1], [1, 3, 1], []])
   }
 
-  @Test func argmaxTakesTheFirstOfEqualOnes() throws {
+  @Test func argmaxTakesTheFirstOfTies() throws {
     let x = Numbers([3, 1, 3, 0, 5, 5], [2, 3])
     let results = try evaluate([x]) { [$0[0].argmax(), $0[0].argmax(0)] }
     expectClose(results[0], Numbers([0, 1]))
@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(arguments: [DType.int8, .uint8, .int32, .uint32, .int64, .bfloat16, .float16, .float32])
-  func wholeNumbersAndHalves(_ dtype: DType) throws {
+  func integersAndHalfPrecision(_ dtype: DType) throws {
     let results = try evaluate([Numbers([3, 1, 2], nil, dtype)]) {
       [$0[0].max(), $0[0].min(), $0[0].sum(), $0[0].product()]
     }
@@ -65,7 +65,7 @@ import Testing
   }
 
   /// 1 + 2⁻⁹ · 4096 is 9; in bfloat16 each addend alone would be lost.
-  @Test func halvesAreSummedInSinglePrecision() throws {
+  @Test func halfPrecisionIsSummedInSinglePrecision() throws {
     let x = Numbers([1] + [Double](repeating: 0x1p-9, count: 4096), nil, .bfloat16)
     #expect(try evaluate([x]) { [$0[0].sum()] }[0].values == [9])
   }

@@ -12,7 +12,7 @@ import Testing
     #expect(Shape(b).broadcast(with: Shape(a)) == Shape(expected))
   }
 
-  @Test func whatDoesNotBroadcast() {
+  @Test func incompatibleShapesDoNotBroadcast() {
     #expect(Shape([2, 3]).broadcast(with: [2]) == nil)
     #expect(Shape([2, 3]).broadcast(with: [3, 3]) == nil)
   }

@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true]) func attentionIsSplitByHeads(isPacked: Bool) throws {
+  @Test(arguments: [false, true]) func attentionIsShardedByHeads(isPacked: Bool) throws {
     let packed = Shape([4, 6, 3, 8, 4])
     let results = try run([
       (packed, Sharding([.batch, nil, nil, .heads])),
@@ -68,12 +68,13 @@ import Testing
   }
 
   /// Heads that share keys stay together; what all samples or heads share is on every device.
-  @Test(arguments: [2, 8, 1]) func optionsOfAttentionAreSplit(keyHeads: Int) throws {
+  @Test(arguments: [2, 8, 1]) func attentionOptionsAreSharded(keyHeads: Int) throws {
     let keys = Shape([4, 6, keyHeads, 4])
     let split = Sharding([.batch, nil, .heads])
     let results = try run([
-      ([4, 6, 8, 4], split), (keys, keyHeads == 1 ? Sharding([.batch]) : split), (keys, .whole),
-      ([1, 8, 6, 6], .whole),
+      ([4, 6, 8, 4], split), (keys, keyHeads == 1 ? Sharding([.batch]) : split),
+      (keys, .replicated),
+      ([1, 8, 6, 6], .replicated),
     ]) { inputs in
       let lengths = Tensor.constant([3, 0, 6, 5] as [Int32], shape: [4])
       let y = inputs[0].attention(

@@ -4,7 +4,7 @@ import Testing
 @testable import Tensors
 
 @Suite struct SortTests {
-  @Test func argsortKeepsTheOrderOfEqualOnes() throws {
+  @Test func argsortIsStable() throws {
     let x = Numbers([3, 1, 2, 1, -1, 0, -1, 7], [2, 4])
     let results = try evaluate([x]) { [$0[0].argsort(), $0[0].argsort(0)] }
     expectClose(results[0], Numbers([1, 3, 2, 0, 0, 2, 1, 3], [2, 4]))

@@ -23,7 +23,7 @@ import Weights
     ("objective.target_ema_decay=0.99", "pair"), ("objective.target_ema_decay=1", "pair"),
     ("objective.time_convention=middle", "middle"),
   ])
-  func onlyAdaptersAndWhatIsTrainedInFullChange(setting: String, convention: String) throws {
+  func onlyLoRAAndFullyTrainedWeightsChange(setting: String, convention: String) throws {
     let engine = try SharedEngine.get()
     let base = try base(engine)
     let recipe = try tinyRecipe(
@@ -76,7 +76,7 @@ import Weights
       ])
   }
 
-  /// A base that is stored in 16 bits stays so: in the state, and in what the step is planned to take.
+  /// A base that is stored in 16 bits stays in 16 bits: in the state, and in the planned memory.
   @Test func aFrozenBaseStaysAsItIsStored() throws {
     let engine = try SharedEngine.get()
     let base = try base(engine)
@@ -95,7 +95,7 @@ import Weights
     #expect(single.arguments - narrow.arguments == narrow.frozen)
   }
 
-  @Test func aRunWithAdaptersGoesOnOnItsOwnBase() throws {
+  @Test func aLoRARunResumesOnItsOwnBase() throws {
     let engine = try SharedEngine.get()
     let base = try base(engine)
     func recipe(_ output: String) throws -> TrainingRecipe {
@@ -130,7 +130,7 @@ import Weights
     }
   }
 
-  @Test func adaptersNeedWeightsToStartFrom() {
+  @Test func loRANeedsInitialWeights() {
     #expect {
       try tinyRecipe("x", "lora={rank: 2}")
     } throws: { "\($0)".contains("start") }

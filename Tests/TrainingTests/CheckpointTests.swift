@@ -5,7 +5,7 @@ import Testing
 
 @testable import Training
 
-/// Which checkpoints a run may go on from, and what is said of the others.
+/// The checkpoints that a run may resume from, and the messages about others.
 @Suite struct CheckpointTests {
   let folder: TemporaryFolder
 
@@ -59,8 +59,8 @@ import Testing
       start: .resumed)
   }
 
-  /// What counts is the pictures, not where they lie.
-  @Test func dataAreToldApartByTheirContent() throws {
+  /// The pictures matter, not their location.
+  @Test func dataAreIdentifiedByTheirContent() throws {
     let engine = try SharedEngine.get()
     let first = try pictures("first", value: 7)
     try Trainer(tinyRecipe(run("a"), "data.path=\(first)"), on: engine).run()
@@ -74,7 +74,7 @@ import Testing
   }
 
   /// A run is only continued where its result would be the same.
-  @Test func continuedRunsAreTheVerySame() throws {
+  @Test func continuedRunsAreIdentical() throws {
     let engine = try SharedEngine.get()
     try Trainer(tinyRecipe(run("base")), on: engine).run()
     let start = "start=\(run("base/weights.safetensors"))"

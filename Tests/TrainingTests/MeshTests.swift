@@ -55,7 +55,7 @@ import Testing
     #expect(trainer.function.executable.devices.count == trainer.recipe.mesh.count)
   }
 
-  /// Groups of rows that are dealt out to micro-batches lie across the devices' shards.
+  /// Groups of rows that are divided into micro-batches cross the devices' shards.
   @Test func microBatchesOnAMesh() throws {
     let engine = try Self.engines.get()
     let one = try result(Trainer(recipe("one", "{}"), on: engine), steps: 3)
@@ -67,7 +67,7 @@ import Testing
     #expect(distance(one.all, parts.all) <= 2e-5)
   }
 
-  @Test func weightsAndMomentsAreSplit() throws {
+  @Test func weightsAndMomentsAreSharded() throws {
     let trainer = try Trainer(recipe("split", "{fsdp: 2, tensor: 4}"), on: Self.engines.get())
     let all = trainer.stateTypes.values.reduce(0) { $0 + $1.byteCount }
     let memory = try #require(trainer.function.executable.memory)
@@ -107,7 +107,7 @@ import Testing
     ("{fsdp: 0}", ["fsdp", "0"]),
     ("{rows: 2}", ["rows"]),
   ])
-  func meshesThatDoNotDivideAreRefused(mesh: String, texts: [String]) {
+  func indivisibleMeshesAreRejected(mesh: String, texts: [String]) {
     let error = #expect(throws: (any Error).self) { try recipe("bad", mesh) }
     for text in texts { #expect("\(error!)".contains(text), "\(error!)") }
   }

@@ -24,15 +24,16 @@ import Testing
     #expect(memory.averages == 2 * bytes && memory.further == 0)
     #expect(memory.total >= 5 * bytes && memory.activations > 0)
     #expect(plan.communication == 0)
-    // At least the products of every row forwards and backwards: 6 operations a weight and token.
-    #expect(plan.operations > 6 * 12 * 64 * 64 * 4 * 16 * 16 / 2)
+    // At least the matrix multiplications of every row, forward and backward: 6 FLOPs per weight
+    // and token.
+    #expect(plan.flops > 6 * 12 * 64 * 64 * 4 * 16 * 16 / 2)
   }
 
   @Test func manyDevicesShareWeightsAndWork() throws {
     let (one, eight) = (try plan(), try plan("mesh={fsdp: 4, tensor: 2}"))
     #expect(Double(eight.memory.weights) < 0.2 * Double(one.memory.weights))
     #expect(Double(eight.memory.moments) < 0.2 * Double(one.memory.moments))
-    #expect(eight.operations < 0.2 * one.operations)
+    #expect(eight.flops < 0.2 * one.flops)
     #expect(eight.communication > 0)
   }
 

@@ -37,7 +37,7 @@ import Testing
   func order(ahead: Int) throws {
     let calls = Counter()
     let prefetcher = Prefetcher(
-      Counted(last: 4, calls: calls), batch: 2, sharding: .whole, ahead: ahead,
+      Counted(last: 4, calls: calls), batch: 2, sharding: .replicated, ahead: ahead,
       on: try SharedEngine.get()
     ) { _ in }
     for number in 0..<4 {
@@ -52,10 +52,11 @@ import Testing
     #expect(throws: DatasetError.wrongPosition(reason: "the end")) { try prefetcher.next() }
   }
 
-  @Test func whatTheCheckThrowsTheConsumerGets() throws {
+  @Test func errorsOfTheCheckAreThrownByNext() throws {
     struct Refused: Error {}
     let prefetcher = Prefetcher(
-      Counted(last: 4, calls: Counter()), batch: 2, sharding: .whole, on: try SharedEngine.get()
+      Counted(last: 4, calls: Counter()), batch: 2, sharding: .replicated,
+      on: try SharedEngine.get()
     ) { arrays in
       if arrays["sample"]!.array(of: Float.self)[0] == 2 { throw Refused() }
     }
@@ -67,7 +68,8 @@ import Testing
     let calls = Counter()
     do {
       let prefetcher = Prefetcher(
-        Counted(last: 100, calls: calls), batch: 2, sharding: .whole, on: try SharedEngine.get()
+        Counted(last: 100, calls: calls), batch: 2, sharding: .replicated,
+        on: try SharedEngine.get()
       ) { _ in }
       _ = try prefetcher.next()
     }

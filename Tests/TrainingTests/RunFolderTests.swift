@@ -32,7 +32,7 @@ import Testing
     #expect(try Trainer(tinyRecipe(run("a")), on: engine, start: .resumed).step == 4)
   }
 
-  /// Weights without a checkpoint beside them are somebody's all the same.
+  /// Weights without a checkpoint are not replaced either.
   @Test(arguments: ["weights.safetensors", "log.jsonl"])
   func aFreshRunReplacesNothing(file: String) throws {
     let engine = try SharedEngine.get()
@@ -83,7 +83,7 @@ import Testing
     }
   }
 
-  /// What cannot be told to be the command's own stays, damaged files among it.
+  /// Files that may not be the command's own are kept, including damaged ones.
   @Test func aDamagedOrForeignCheckpointIsNotReplaced() throws {
     let engine = try SharedEngine.get()
     try Trainer(tinyRecipe(run("c")), on: engine, by: "demo").run()
@@ -114,7 +114,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: run("x")))
   }
 
-  @Test func aRunThatIsLongerAlreadyIsNotResumed() throws {
+  @Test func aRunBeyondItsEndIsNotResumed() throws {
     let engine = try SharedEngine.get()
     try Trainer(tinyRecipe(run("c")), on: engine).run()
     #expect(
@@ -137,7 +137,7 @@ import Testing
     #expect(notices.count == 1 && notices[0].hasPrefix("4 lines of \(path)/log.jsonl"))
   }
 
-  @Test(arguments: [0, 3, 9]) func anInvalidByteAnywhereCostsOneLine(place: Int) throws {
+  @Test(arguments: [0, 3, 9]) func anInvalidByteDropsOneLine(place: Int) throws {
     let path = run("byte\(place)")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     var log = Array("{\"step\": 1}\n{\"step\": 2}\n".utf8)
@@ -151,7 +151,7 @@ import Testing
 
   /// A log without one good line, beside the run's checkpoint.
   @Test(arguments: ["\u{FFFD}", "no JSON at all\n", "\0\0\0\0"])
-  func aLogOfBadLinesAloneBeginsAnew(content: String) throws {
+  func aLogOfOnlyBadLinesIsReplaced(content: String) throws {
     let engine = try SharedEngine.get()
     let first = try Trainer(tinyRecipe(run("g")), on: engine)
     try first.run(stopping: { first.step == 2 })
@@ -165,7 +165,7 @@ import Testing
     #expect(notices.contains { $0.hasPrefix("1 line of") }, "\(notices)")
   }
 
-  @Test func aLogThatCannotBeReadIsAnError() throws {
+  @Test func anUnreadableLogIsAnError() throws {
     let path = run("e")
     try FileManager.default.createDirectory(
       atPath: path + "/log.jsonl", withIntermediateDirectories: true)
@@ -174,15 +174,15 @@ import Testing
     }
   }
 
-  /// A full disk: the run goes on, and it is said once.
-  @Test func aLogThatCannotBeWrittenIsSaidOnce() throws {
+  /// A full disk: the run continues, with one message.
+  @Test func anUnwritableLogIsReportedOnce() throws {
     var notices: [String] = []
     let log = try MetricsLog("/dev/full") { notices.append($0) }
     for step in 1...3 { log.write(step, Named([("loss", 1)])) }
     #expect(notices.count == 1 && notices[0].contains("No space left"))
   }
 
-  @Test func whatAKilledRunLeftIsDeleted() throws {
+  @Test func partialFilesOfKilledRunsAreDeleted() throws {
     let path = run("f")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try write("half", path + "/.twinflow-0123456789abcdef.partial")

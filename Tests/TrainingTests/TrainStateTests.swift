@@ -26,7 +26,7 @@ import Testing
     #expect(part.names == flat.names.filter { !$0.hasPrefix("frozen.") })
   }
 
-  @Test func whatIsKeptForAWeightLiesAsTheWeightDoes() throws {
+  @Test func stateIsShardedLikeItsWeights() throws {
     let recipe = try tinyRecipe("out", "objective={preset: twinflow}")
     let step = try TrainingStep(recipe)
     let flat = step.specs.flattened()
@@ -35,6 +35,6 @@ import Testing
         #expect(flat["\(part).\(name)"]?.sharding == spec.sharding, "\(part).\(name)")
       }
     }
-    #expect(flat["decay"]?.sharding == .whole && flat["step"]?.type.dtype == .int32)
+    #expect(flat["decay"]?.sharding == .replicated && flat["step"]?.type.dtype == .int32)
   }
 }

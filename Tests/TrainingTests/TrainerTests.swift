@@ -15,7 +15,7 @@ import Weights
 
   private func run(_ name: String) -> String { folder.path + "/" + name }
 
-  @Test func resumedRunIsTheSameAsAnUnbrokenOne() throws {
+  @Test func resumedRunIsIdenticalToAnUninterruptedOne() throws {
     let engine = try SharedEngine.get()
     let whole = try Trainer(tinyRecipe(run("whole")), on: engine)
     #expect(try whole.run())
@@ -93,7 +93,7 @@ import Weights
     #expect(results[0] == results[1])
   }
 
-  @Test func progressIsToldOfEveryStepInOrder() throws {
+  @Test func progressIsReportedForEveryStepInOrder() throws {
     let trainer = try Trainer(tinyRecipe(run("progress")), on: SharedEngine.get())
     var steps: [Int] = []
     try trainer.run(progress: { steps.append($0.step) })
@@ -134,7 +134,7 @@ import Weights
     }
   }
 
-  @Test func notANumberStopsAndKeepsTheLastCheckpoint() throws {
+  @Test func nanStopsAndKeepsTheLastCheckpoint() throws {
     let engine = try SharedEngine.get()
     let path = run("diverges")
     let good = try Trainer(tinyRecipe(path), on: engine)
@@ -155,7 +155,7 @@ import Weights
       try Data(contentsOf: URL(fileURLWithPath: path + "/checkpoint.safetensors")) == before)
   }
 
-  @Test func refusesFoldersAndCheckpointsThatDoNotFit() throws {
+  @Test func rejectsOtherFoldersAndCheckpoints() throws {
     let engine = try SharedEngine.get()
     let path = run("run")
     #expect(throws: TrainingError.nothingToResume(path: path + "/checkpoint.safetensors")) {

@@ -8,7 +8,7 @@ import Testing
 @testable import Training
 
 @Suite struct TrainingRecipeTests {
-  /// The recipes that come with the project.
+  /// The included recipes.
   static let shipped: [String] = {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Recipes")
@@ -117,13 +117,13 @@ import Testing
     } throws: { "\($0)".contains("fashion-mnist has 10") }
   }
 
-  /// A run that no machine can hold is refused in no time and before anything is made.
+  /// A run that no machine can hold is rejected immediately, before anything is created.
   @Test(arguments: [
     ["batch=16777216", "model.patch=1"],
     ["model.width=524288", "model.heads=8192", "model.depth=100", "model.execution=scanned"],
     ["model.classes=16777216", "model.width=65536"],
   ])
-  func runsBeyondTheMachineAreRefused(settings: [String]) throws {
+  func runsBeyondTheMachineAreRejected(settings: [String]) throws {
     let folder = try TemporaryFolder()
     let output = folder.path + "/run"
     #expect {
@@ -138,7 +138,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: output + "/checkpoint.safetensors"))
   }
 
-  @Test func theLeastBytesAreThoseOfTheStateAndABatch() throws {
+  @Test func theMinimumBytesAreThoseOfTheStateAndABatch() throws {
     let recipe = try tinyRecipe("out", "ema_decay=0", "objective={preset: flow-matching}")
     let state = try TrainingStep(recipe).specs.flattened().types.filter { $0 != "step" }
     let bytes = state.values.reduce(0) { $0 + $1.byteCount }
@@ -150,14 +150,16 @@ import Testing
 }
 
 @Suite struct RecipePresetTests {
-  @Test(arguments: Preset.allCases) func shownRecipesAreWholeAndExplained(_ preset: Preset) throws {
+  @Test(arguments: Preset.allCases) func shownRecipesAreCompleteAndCommented(_ preset: Preset)
+    throws
+  {
     let recipe = try preset.recipe()
     let text = try RecipeWriter.text(recipe, heading: "A recipe.\nIn two lines.")
     #expect(try RecipeDecoder.decode(TrainingRecipe.self, yaml: text, file: "shown") == recipe)
     let lines = text.split(separator: "\n")
     #expect(lines.prefix(2) == ["# A recipe.", "# In two lines."])
     for line in lines { #expect(line.contains("# ") && line.count <= 110, "\(line)") }
-    #expect((recipe.lora != nil) == preset.trainsAdapters)
+    #expect((recipe.lora != nil) == preset.trainsLoRA)
   }
 }
 

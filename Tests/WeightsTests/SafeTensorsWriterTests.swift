@@ -116,7 +116,7 @@ import Testing
       let error = #expect(throws: FileError.self) {
         try write(Self.arrays(), to: path)
       }
-      #expect(error == .unwritable(path: path, reason: "it is no file"))
+      #expect(error == .unwritable(path: path, reason: "it is not a regular file"))
       var status = stat()
       #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
       #expect(try names(in: folder) == ["pipe"])

@@ -117,11 +117,11 @@ import Testing
       func own(_ rank: Int, _ sharding: Sharding) throws -> ShardedArray {
         let all = try ShardedArray(values, shape: type.shape, sharding, over: mesh, on: client)
         return ShardedArray(type, sharding, mesh, places: [2 * rank, 2 * rank + 1]) { _, place in
-          all.parts[place].buffer
+          all.shards[place].buffer
         }
       }
       let arrays = try (0..<2).map {
-        Named([("split", try own($0, sharding)), ("whole", try own($0, .whole))])
+        Named([("split", try own($0, sharding)), ("whole", try own($0, .replicated))])
       }
       #expect(throws: ShardingError.self) { try arrays[1]["split"]!.bytes() }
       #expect(try arrays[1]["whole"]!.array() == values)

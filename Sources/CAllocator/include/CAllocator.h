@@ -1,20 +1,20 @@
-// jemalloc takes the place of the C library's allocator in every program of this package, plugins
-// that are loaded at run time included.
+// jemalloc replaces the C library's allocator in every program of this package, including plugins
+// that are loaded at run time.
 
 #ifndef TWINFLOW_CALLOCATOR_H
 #define TWINFLOW_CALLOCATOR_H
 
 #include <stdint.h>
 
-// How jemalloc is set up, unless the environment variable MALLOC_CONF says otherwise.
+// The configuration of jemalloc, which the environment variable MALLOC_CONF overrides.
 extern const char *malloc_conf;
 
-// The bytes of memory that the machine, or the control group of this process, has at most, swap
-// included; UINT64_MAX where that is not known.
+// The memory of the machine in bytes, including swap, or the limit of this process's control group
+// if that is smaller; UINT64_MAX where it is not known.
 uint64_t CAllocator_Memory(void);
 
-// Has an allocation fail that the machine's memory could never hold. jemalloc reserves addresses
-// without asking whether there is memory, so that the process would be killed in using them.
+// Makes allocations beyond the machine's memory fail. jemalloc reserves addresses regardless of the
+// memory available, so that the process would be killed when using them.
 void CAllocator_LimitToMemory(void);
 
 #endif

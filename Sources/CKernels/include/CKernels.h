@@ -8,13 +8,13 @@
 #include "CFFI.h"
 
 typedef struct CKernel {
-  // The target that programs call.
+  // The target of custom calls.
   const char *name;
   XLA_FFI_Handler *handler;
 } CKernel;
 
-// The kernels that work on this machine; the list ends with a null name. Those that need oneDNN are
-// there where its library can be loaded.
+// The kernels available on this machine, terminated by a null name. Those that need oneDNN are
+// included if its library can be loaded.
 const CKernel *CKernels_List(void);
 
 #endif

@@ -1,7 +1,7 @@
 // The C interface of XLA's custom calls ("FFI", version 0.3): the declarations this project uses.
 //
-// A handler gets a frame with its arguments, results and attributes. While it is registered it is
-// called once with an extension that asks for its version.
+// A handler gets a frame with its arguments, results and attributes. During its registration it is
+// called once with an extension that queries its version.
 
 #ifndef TWINFLOW_CFFI_H
 #define TWINFLOW_CFFI_H
@@ -105,7 +105,7 @@ typedef struct XLA_FFI_ThreadPool_NumThreads_Args {
   int64_t *count;  // out
 } XLA_FFI_ThreadPool_NumThreads_Args;
 
-// What handlers may call; functions that are not called here have no type.
+// The functions for handlers; those that are not used here have no type.
 typedef struct XLA_FFI_Api {
   XLA_FFI_HEAD
   XLA_FFI_Version version;

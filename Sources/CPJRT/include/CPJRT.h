@@ -2,8 +2,8 @@
 //
 // Every function takes one pointer to a structure of arguments. A structure begins with its own
 // size and a list of extensions (null here), and later versions of the interface only append
-// fields, so a plugin of another minor version is understood as long as unknown fields are zero.
-// Fields that the plugin fills in follow those of the caller and are marked "out".
+// fields, so plugins of other minor versions are compatible as long as unknown fields are zero.
+// Fields that the plugin sets follow those of the caller and are marked "out".
 
 #ifndef TWINFLOW_CPJRT_H
 #define TWINFLOW_CPJRT_H
@@ -33,7 +33,7 @@ typedef struct PJRT_Extension {
   struct PJRT_Extension *next;
 } PJRT_Extension;
 
-// What stands at the start of every structure of arguments.
+// The first fields of every structure of arguments.
 #define PJRT_HEAD      \
   size_t struct_size;  \
   PJRT_Extension *extensions;
@@ -118,8 +118,8 @@ typedef struct PJRT_Event_OnReady_Args {
 
 // Client
 
-// What the processes of a run tell each other: the caller keeps a store of keys and values that all
-// of them reach, and the plugin calls it from any thread.
+// Callbacks to a key-value store that all processes of a run share; the plugin calls them from any
+// thread.
 typedef PJRT_Error *(*PJRT_CallbackError)(int32_t code, const char *message, size_t message_size);
 
 typedef struct PJRT_KeyValueGetCallback_Args {
@@ -224,7 +224,7 @@ enum {
   PJRT_TYPE_BF16 = 13
 };
 
-// What the runtime may do with memory of the host that a buffer is made from
+// How the runtime may use the host memory that a buffer is made from
 enum {
   PJRT_HOST_COPIED_DURING_CALL = 0,
   PJRT_HOST_UNTIL_TRANSFER_COMPLETES = 1,

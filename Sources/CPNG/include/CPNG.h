@@ -1,14 +1,14 @@
-// PNG pictures in memory by libpng, whose errors jump and so must be caught in C.
+// PNG pictures in memory with libpng, whose errors use longjmp and so must be caught in C.
 #ifndef CPNG_H
 #define CPNG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-// The most bytes that a picture's pixels may take when it is decoded.
+// The largest size in bytes of a decoded picture.
 #define CPNG_LARGEST ((size_t)1 << 30)
 
-// Bytes from malloc; the caller frees them.
+// Bytes allocated with malloc; the caller frees them.
 typedef struct {
   uint8_t *bytes;
   size_t count;
@@ -21,7 +21,7 @@ typedef struct {
   const char *text;
 } cpng_text;
 
-// Encodes 8-bit pixels, row-major, 1 (grey), 3 (RGB) or 4 (RGBA) channels.
+// Encodes 8-bit pixels, row-major, 1 (gray), 3 (RGB) or 4 (RGBA) channels.
 // Returns 0, or 1 with a message in `message`; `out` is then empty.
 int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
                 const cpng_text *texts, int text_count, cpng_buffer *out, char message[160]);

@@ -5,8 +5,8 @@ import Tensors
 /// distribution matching distillation", 2024, and "Improved distribution matching distillation",
 /// 2024, without their regression and adversarial terms.
 ///
-/// A one-step generator, a frozen teacher that knows the data's flow, and a network that learns the
-/// flow of the generator's samples; the difference of the latter two moves the generator.
+/// A one-step generator, a frozen teacher of the data's flow, and a network that learns the flow of
+/// the generator's samples; the difference of the latter two is the generator's gradient.
 public struct DistributionMatching: Objective {
   /// The settings.
   public let settings: DistributionMatchingSettings
@@ -19,27 +19,27 @@ public struct DistributionMatching: Objective {
 
   static let (teacher, fake) = ("teacher", "fake")
 
-  /// The teacher is frozen, and the network of the fakes follows in every step.
+  /// The frozen teacher, and the network of the fakes, which is updated in every step.
   public var auxiliaries: [Auxiliary] {
     [
       Auxiliary(Self.teacher, interval: nil),
-      Auxiliary(Self.fake, interval: 1, rate: settings.fakeLearningRate),
+      Auxiliary(Self.fake, interval: 1, learningRateFactor: settings.fakeLearningRate),
     ]
   }
 
   /// Every how many steps the generator is updated.
   public var interval: Int { settings.interval }
 
-  /// Every row serves both losses.
+  /// One group: every row contributes to both losses.
   public var rowGroups: [Int] { [batch] }
 
-  /// The objective on a share of the rows.
+  /// The objective on one micro-batch.
   public func microBatch(of count: Int) throws -> any Objective {
     DistributionMatching(settings, batch: try batch.shared(by: count))
   }
 
-  /// Draws everything random of a step.
-  public func draw(_ batch: Samples, key: Key) -> DrawnBatch {
+  /// Draws all random numbers of a step.
+  public func draw(_ batch: Batch, key: Key) -> DrawnBatch {
     let keys = key.split(5)
     let (type, row) = (batch.data.type, Shape([batch.data.shape[0]]))
     return DrawnBatch(
@@ -54,7 +54,7 @@ public struct DistributionMatching: Objective {
 
   /// The losses of the generator and of the network of the fakes.
   public func callAsFunction(_ networks: Networks, _ drawn: DrawnBatch) -> Loss {
-    let (batch, draws) = (drawn.samples, drawn.draws)
+    let (batch, draws) = (drawn.batch, drawn.draws)
     let (teacher, fake) = (networks.auxiliaries[Self.teacher]!, networks.auxiliaries[Self.fake]!)
     let one = Tensor.ones([batch.data.shape[0]], .float32)
     let made = networks.live.evaluate(
@@ -63,7 +63,8 @@ public struct DistributionMatching: Objective {
     ).data
     let sample = made.stopGradient()
 
-    // The generator: x̂ − (what the teacher makes of its noised self − what the other one makes).
+    // The generator's target: x̂ minus the difference of the fakes' and the teacher's predictions
+    // of the noised x̂.
     let time = draws["time"]! * 0.96 + 0.02
     let point = interpolate(data: sample, noise: draws["noise"]!, time: time)
     let real = teacher.evaluate(point, time: time, target: time, condition: batch.condition).data
@@ -72,7 +73,7 @@ public struct DistributionMatching: Objective {
     let wanted = (sample - (imagined - real) / scale.cast(to: sample.dtype)).stopGradient()
     let matching = RegressionLoss.l2(made, wanted).mean()
 
-    // The fakes' network: flow matching on them.
+    // The network of the fakes: flow matching on generated samples.
     let noise = draws["following_noise"]!
     let t = draws["following_time"]!
     let flow = fake(

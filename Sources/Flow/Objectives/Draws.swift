@@ -1,25 +1,24 @@
 import Tensors
 
-/// Everything random in one step of the large-scale objective.
+/// All random numbers of one step of the large-scale objective.
 ///
-/// The only place where chance enters: a test may put recorded draws here.
+/// The only source of randomness; tests replace them by recorded draws.
 public struct Draws {
   /// Draws of the times' beta distribution `[batch]`, before they are clamped and scaled.
   public var time: Tensor
-  /// Uniform numbers that place the target times `[batch]`.
+  /// Uniform numbers that determine the target times `[batch]`.
   public var target: Tensor
-  /// Uniform numbers that place the near target times `[batch]`.
+  /// Uniform numbers that determine the near target times `[batch]`.
   public var near: Tensor
-  /// The noise that fake data is made from `[adversarial rows, …]`; with data-free training
-  /// `dataNoise` comes first.
+  /// The noise that fake data is generated from `[adversarial rows, …]`.
   public var fakeNoise: Tensor
-  /// The noise of the path `[batch, …]`.
+  /// The noise of the paths `[batch, …]`.
   public var noise: Tensor
-  /// The noise of the rectification's path `[end-to-end rows, …]`.
+  /// The noise of the rectification's paths `[end-to-end rows, …]`.
   public var rectificationNoise: Tensor
   /// The times of the rectification `[end-to-end rows]`.
   public var rectificationTime: Tensor
-  /// The noise that data is made from when there is none `[batch, …]`.
+  /// The noise that data is generated from in data-free training `[batch, …]`.
   public var dataNoise: Tensor
 
   /// Makes draws from given tensors.

@@ -1,14 +1,14 @@
-/// How many rows of a batch each part of the TwinFlow objective gets; the rows lie in this order.
+/// The number of rows of a batch in each group of the TwinFlow objective, in the order of the rows.
 public struct Partition: Hashable, Sendable, Codable {
   /// From noise to data in one step: (t, tt) = (1, 0); published as `e2e`.
   public var endToEnd: Int
-  /// Multi-step: the target time lies just before the current time; published as `mul`.
+  /// Multi-step: the target time is close to the current time; published as `mul`.
   public var multiStep: Int
   /// Any step: both times as drawn; published as `any`.
   public var anyStep: Int
   /// Self-adversarial: the network's own fakes at negative times; published as `adv`.
   public var adversarial: Int
-  /// From a drawn time to data in one step: tt = 0; published, for adapters, as `one`.
+  /// From a drawn time to data in one step: tt = 0; published, for LoRA, as `one`.
   public var toData: Int
 
   /// Makes a partition from counts.
@@ -22,14 +22,15 @@ public struct Partition: Hashable, Sendable, Codable {
     self.toData = toData
   }
 
-  /// Splits a batch by weights with the largest-remainder rule: each part gets its share rounded
-  /// down, and what is left goes to the largest fractions, the earlier part on a tie.
+  /// Divides a batch by weights with the largest-remainder method: each group gets its share
+  /// rounded down, and the remaining rows go to the largest fractions, to the earlier group on a
+  /// tie.
   ///
-  /// - Throws: `FlowError.batchTooSmall` where a part with a positive weight would get no row.
+  /// - Throws: `FlowError.batchTooSmall` where a group with a positive weight would get no row.
   public init(batch: Int, weights: GroupWeights) throws {
     let counts = Self.split(batch, weights.list)
     guard zip(counts, weights.list).allSatisfy({ $0 > 0 || $1 == 0 }) else {
-      // So many rows are always enough; fewer are where fractions are rounded up.
+      // This many rows are always enough; fewer may be where fractions are rounded up.
       let least = weights.list.filter { $0 > 0 }.min()!
       let enough = Int((weights.list.reduce(0, +) / least).rounded(.up))
       let fewer =
@@ -46,7 +47,7 @@ public struct Partition: Hashable, Sendable, Codable {
       toData: counts[4])
   }
 
-  /// The rows of all groups in their order.
+  /// The numbers of rows of all groups, in order.
   var counts: [Int] { [endToEnd, multiStep, anyStep, adversarial, toData] }
 
   /// The partition of one of `count` micro-batches.
@@ -67,26 +68,26 @@ public struct Partition: Hashable, Sendable, Codable {
   /// The number of rows that are not adversarial.
   public var real: Int { batch - adversarial }
 
-  /// Whether any row's target time may lie far from its current time.
+  /// Whether any row's target time may be far from its current time.
   var hasFarTargets: Bool { endToEnd + anyStep + toData > 0 }
 
-  /// The rows of the end-to-end part.
+  /// The rows of the end-to-end group.
   package var endToEndRows: Range<Int> { rows(0) }
-  /// The rows of the multi-step part.
+  /// The rows of the multi-step group.
   var multiStepRows: Range<Int> { rows(1) }
-  /// The rows of the any-step part.
+  /// The rows of the any-step group.
   var anyStepRows: Range<Int> { rows(2) }
-  /// The rows of the adversarial part.
+  /// The rows of the adversarial group.
   var adversarialRows: Range<Int> { rows(3) }
   /// The rows from a drawn time to data.
   var toDataRows: Range<Int> { rows(4) }
 
-  private func rows(_ part: Int) -> Range<Int> {
-    let start = counts[..<part].reduce(0, +)
-    return start..<start + counts[part]
+  private func rows(_ group: Int) -> Range<Int> {
+    let start = counts[..<group].reduce(0, +)
+    return start..<start + counts[group]
   }
 
-  /// The rows that are not adversarial, from one on.
+  /// The rows that are not adversarial, from the first given on.
   package func realRanges(from first: Int = 0) -> [Range<Int>] {
     [first..<max(first, adversarialRows.lowerBound), toDataRows].filter { !$0.isEmpty }
   }
@@ -104,7 +105,7 @@ public struct Partition: Hashable, Sendable, Codable {
   }
 }
 
-/// The relative sizes of the parts of a batch.
+/// The relative sizes of the groups of a batch.
 public struct GroupWeights: Hashable, Sendable {
   /// The weight of the end-to-end rows.
   public var endToEnd: Double
@@ -129,31 +130,31 @@ public struct GroupWeights: Hashable, Sendable {
     self.toData = toData
   }
 
-  /// The parts' names in recipes, in their order.
+  /// The groups' names in recipes, in order.
   static var names: [String] { fields.map(\.name) }
 
   var list: [Double] { [endToEnd, multiStep, anyStep, adversarial, toData] }
 }
 
-/// What can be wrong with the settings of a method.
+/// What can be wrong with a method's settings for a batch.
 public enum FlowError: Error, Equatable, CustomStringConvertible {
-  /// A wanted part of the batch would be empty.
+  /// A group with a positive weight would be empty.
   case batchTooSmall(batch: Int, weights: GroupWeights, smallest: Int)
-  /// A group of rows cannot be shared equally by micro-batches.
+  /// A group of rows cannot be divided equally among micro-batches.
   case indivisibleGroup(name: String, rows: Int, microBatches: Int)
 
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
     case .batchTooSmall(let batch, let weights, let smallest):
-      let parts = zip(GroupWeights.names, weights.list).filter { $0.1 > 0 }
+      let groups = zip(GroupWeights.names, weights.list).filter { $0.1 > 0 }
         .map { "\($0.0) \($0.1)" }
       return "A batch of \(batch) leaves a group empty; the groups are "
-        + parts.joined(separator: ", ")
+        + groups.joined(separator: ", ")
         + ". Use a batch of \(smallest) or more, or set the unwanted groups' weights to 0."
     case .indivisibleGroup(let name, let rows, let count):
       return
-        "\(name) has \(rows) rows, which \(count) micro-batches cannot share equally. Choose a batch "
+        "\(name) has \(rows) rows, which cannot be divided equally among \(count) micro-batches. Choose a batch "
         + "whose groups are multiples of \(count), or another gradient_accumulation_steps."
     }
   }

@@ -1,4 +1,4 @@
-/// The settings of known methods, by name.
+/// Published methods, by name.
 public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
   /// Multi-step flow matching: Lipman and others, "Flow matching for generative modeling", 2023.
   case flowMatching = "flow-matching"
@@ -6,11 +6,11 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
   case rcgm
   /// TwinFlow for large models, as published.
   case twinFlow = "twinflow"
-  /// TwinFlow for adapters on networks without an embedder of target times, order 1.
+  /// TwinFlow with LoRA for networks without an embedder of target times, order 1.
   case twinFlowLoRA1 = "twinflow-lora-1"
-  /// TwinFlow for adapters on networks without an embedder of target times, order 2.
+  /// TwinFlow with LoRA for networks without an embedder of target times, order 2.
   case twinFlowLoRA2 = "twinflow-lora-2"
-  /// TwinFlow without data: the network's own one-step samples stand in for it.
+  /// TwinFlow without data: trained on the network's own one-step samples.
   case twinFlowDataFree = "twinflow-data-free"
   /// TwinFlow for small networks, as in the published tutorial.
   case tutorial
@@ -42,6 +42,6 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
     return settings
   }
 
-  /// Whether it trains adapters.
-  public var trainsAdapters: Bool { self == .twinFlowLoRA1 || self == .twinFlowLoRA2 }
+  /// Whether it trains LoRA.
+  public var trainsLoRA: Bool { self == .twinFlowLoRA1 || self == .twinFlowLoRA2 }
 }

@@ -6,10 +6,10 @@ struct RCGM {
   /// The length of the first, small step along the path.
   static let gap = 0.01
 
-  /// The number of steps that the target network takes from there to the target time.
+  /// The number of further steps, taken by the target network, to the target time.
   let order: Int
 
-  /// `stopgrad(F − r)` with the residual r of the student's velocity F within ±1.
+  /// `stopgrad(F − r)` with the residual r of the student's velocity F, clamped to ±1.
   ///
   /// - Parameters:
   ///   - velocity: the student's F at (x_t, t, tt).
@@ -22,14 +22,14 @@ struct RCGM {
     let start = (time - Self.gap).maximum(target)
     var point = x - flow * Self.gap
     var sum = flow.zerosLike
-    // Written so that no step has any length where start = target.
+    // Written so that every step has length 0 where start = target.
     let times = (0...order).map { target + (start - target) * (1 - Double($0) / Double(order)) }
     for (now, next) in zip(times, times.dropFirst()) {
       let step = network.evaluate(point, time: now, target: next, condition: condition)
       point = interpolate(data: step.data, noise: step.noise, time: next)
       sum = sum + step.velocity * wide(now - next)
     }
-    // Where t = tt nothing is left to integrate, and any finite factor does.
+    // Where t = tt there is nothing to integrate, and any finite factor works.
     let span = time - target
     let near = time.less(target + Self.gap)
     let one = span.zerosLike + 1

@@ -17,23 +17,23 @@ public struct TutorialTwinFlow: Objective {
   /// The target network.
   public var target: TargetNetwork { TargetNetwork(emaDecay: settings.targetEMADecay) }
 
-  /// Every row serves every loss.
+  /// One group: every row contributes to every loss.
   public var rowGroups: [Int] { [batch] }
 
-  /// The objective on a share of the rows.
+  /// The objective on one micro-batch.
   public func microBatch(of count: Int) throws -> any Objective {
     TutorialTwinFlow(settings, batch: try batch.shared(by: count))
   }
 
-  /// Everything random in one step.
+  /// All random numbers of one step.
   public struct Draws {
     /// Times `[batch]`, uniform in (0, 1).
     public var time: Tensor
-    /// Uniform numbers that place the target times `[batch]`.
+    /// Uniform numbers that determine the target times `[batch]`.
     public var target: Tensor
-    /// The noise of the path `[batch, …]`.
+    /// The noise of the paths `[batch, …]`.
     public var noise: Tensor
-    /// The noise of the rectification's path `[batch, …]`.
+    /// The noise of the rectification's paths `[batch, …]`.
     public var rectificationNoise: Tensor
     /// The times of the rectification `[batch]`.
     public var rectificationTime: Tensor
@@ -65,8 +65,8 @@ public struct TutorialTwinFlow: Objective {
     }
   }
 
-  /// Draws everything random of a step; shuffled conditions stand for none.
-  public func draw(_ batch: Samples, key: Key) -> DrawnBatch {
+  /// Draws all random numbers of a step; the empty condition is another sample's condition.
+  public func draw(_ batch: Batch, key: Key) -> DrawnBatch {
     let keys = key.split(6)
     let (row, type) = (Shape([batch.data.shape[0]]), batch.data.type)
     let draws = Draws(
@@ -74,21 +74,20 @@ public struct TutorialTwinFlow: Objective {
       noise: keys[2].normal(type.shape, type.dtype),
       rectificationNoise: keys[3].normal(type.shape, type.dtype),
       rectificationTime: keys[4].uniform(row))
-    // What stands for "no condition" is another sample's condition.
     let order = keys[5].permutation(type.shape[0])
-    let shuffled = Samples(
+    let shuffled = Batch(
       data: batch.data, condition: batch.condition,
       unconditional: batch.condition.mapValues { $0.take(order) })
     return DrawnBatch(shuffled, draws: draws.named)
   }
 
   /// The loss of a batch with its draws.
-  public func callAsFunction(_ networks: Networks, _ batch: DrawnBatch) -> Loss {
-    self(networks, batch.samples, Draws(batch.draws))
+  public func callAsFunction(_ networks: Networks, _ drawn: DrawnBatch) -> Loss {
+    self(networks, drawn.batch, Draws(drawn.draws))
   }
 
   /// The loss with given draws.
-  public func callAsFunction(_ networks: Networks, _ batch: Samples, _ draws: Draws) -> Loss {
+  public func callAsFunction(_ networks: Networks, _ batch: Batch, _ draws: Draws) -> Loss {
     let (live, condition) = (networks.live, batch.condition)
     let distance = RegressionLoss.l2
     let (t, noise) = (draws.time, draws.noise)
@@ -99,7 +98,7 @@ public struct TutorialTwinFlow: Objective {
 
     var flow = path
     if settings.enhancedRatio > 0 {
-      // Two evaluations of the same points, of which small networks share the larger part.
+      // Two evaluations of the same points, which share most of the work in small networks.
       let both = [condition, batch.unconditional].map {
         networks.target(point, time: t, target: t, condition: $0).stopGradient()
       }

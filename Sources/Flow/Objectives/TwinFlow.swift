@@ -1,13 +1,13 @@
 import Tensors
 
-/// The TwinFlow objective for large models: every row of the batch serves one of its losses.
+/// The TwinFlow objective for large models: every row of the batch contributes to one loss.
 ///
 /// "TwinFlow: Realizing one-step generation on large models with self-adversarial flows", arXiv
-/// 2512.05150. Flow matching and RCGM are settings of it.
+/// 2512.05150. Flow matching and RCGM are special cases.
 public struct TwinFlow: Objective {
   /// The settings.
   public let settings: TwinFlowSettings
-  /// The rows of each part of the batch.
+  /// The rows of each group of the batch.
   public let partition: Partition
 
   /// Makes the objective for a batch size.
@@ -18,7 +18,7 @@ public struct TwinFlow: Objective {
     partition = try Partition(batch: batch, weights: settings.groups)
   }
 
-  /// Makes the objective for a given split of the batch.
+  /// Makes the objective for a given partition of the batch.
   public init(_ settings: TwinFlowSettings, partition: Partition) {
     self.settings = settings
     self.partition = partition
@@ -27,10 +27,10 @@ public struct TwinFlow: Objective {
   /// The target network.
   public var target: TargetNetwork { TargetNetwork(emaDecay: settings.targetEMADecay) }
 
-  /// The rows of the groups.
+  /// The sizes of the groups.
   public var rowGroups: [Int] { partition.counts }
 
-  /// The rows of the groups that have a draw.
+  /// The sizes of the groups that a draw is for.
   public func rowGroups(ofDraw name: String) -> [Int] {
     switch name {
     case "fake_noise": [partition.adversarial]
@@ -39,38 +39,38 @@ public struct TwinFlow: Objective {
     }
   }
 
-  /// The objective on a share of every group.
+  /// The objective on one micro-batch, with its share of every group.
   public func microBatch(of count: Int) throws -> any Objective {
     TwinFlow(settings, partition: try partition.microBatch(of: count))
   }
 
-  /// Draws everything random of a step.
-  public func draw(_ batch: Samples, key: Key) -> DrawnBatch {
+  /// Draws all random numbers of a step.
+  public func draw(_ batch: Batch, key: Key) -> DrawnBatch {
     DrawnBatch(batch, draws: draws(key, batch.data.type).named)
   }
 
   /// The loss of a batch with its draws.
-  public func callAsFunction(_ networks: Networks, _ batch: DrawnBatch) -> Loss {
-    self(networks, batch.samples, Draws(batch.draws))
+  public func callAsFunction(_ networks: Networks, _ drawn: DrawnBatch) -> Loss {
+    self(networks, drawn.batch, Draws(drawn.draws))
   }
 
-  /// Everything random in a step on data of a type.
+  /// All random numbers of a step on data of a type.
   public func draws(_ key: Key, _ type: TensorType) -> Draws {
     let keys = key.split(8)
     let row = Shape([type.shape[0]])
-    let part = { (rows: Int) in type.shape.replacing(0, with: rows) }
+    let shape = { (rows: Int) in type.shape.replacing(0, with: rows) }
     return Draws(
       time: keys[0].beta(settings.timeDistribution.a, settings.timeDistribution.b, row),
       target: keys[1].uniform(row), near: keys[2].uniform(row),
-      fakeNoise: keys[3].normal(part(partition.adversarial), type.dtype),
+      fakeNoise: keys[3].normal(shape(partition.adversarial), type.dtype),
       noise: keys[4].normal(type.shape, type.dtype),
-      rectificationNoise: keys[5].normal(part(partition.endToEnd), type.dtype),
+      rectificationNoise: keys[5].normal(shape(partition.endToEnd), type.dtype),
       rectificationTime: keys[6].uniform([partition.endToEnd]),
       dataNoise: keys[7].normal(type.shape, type.dtype))
   }
 
   /// The loss with given draws.
-  public func callAsFunction(_ networks: Networks, _ batch: Samples, _ draws: Draws) -> Loss {
+  public func callAsFunction(_ networks: Networks, _ batch: Batch, _ draws: Draws) -> Loss {
     precondition(
       batch.data.shape[0] == partition.batch,
       "a partition of \(partition.batch) rows got \(batch.data.type)")
@@ -106,7 +106,8 @@ public struct TwinFlow: Objective {
     return Loss(total: total, metrics: metrics, details: details)
   }
 
-  /// The mean over all rows; of order 0 only multi-step and adversarial rows have a target.
+  /// The mean over all rows, with order 0 over the multi-step and adversarial rows only, which
+  /// alone have a target then.
   private func base(_ losses: Tensor) -> Tensor {
     guard settings.order == 0 else { return losses.mean() }
     let rows = [partition.multiStepRows, partition.adversarialRows].filter { !$0.isEmpty }
@@ -131,7 +132,7 @@ public struct TwinFlow: Objective {
     let flow: Tensor
   }
 
-  private func path(_ live: any VelocityModel, _ batch: Samples, _ draws: Draws) -> Path {
+  private func path(_ live: any VelocityModel, _ batch: Batch, _ draws: Draws) -> Path {
     let p = partition
     let drawn = draws.time.clamped(0...1) * settings.timeDistribution.scale
     let far = drawn - draws.target * drawn * settings.consistencyRatio
@@ -161,7 +162,7 @@ public struct TwinFlow: Objective {
       flow: draws.noise - data)
   }
 
-  /// One-step samples that no gradient passes.
+  /// One-step samples without gradient.
   private func oneStep(
     _ network: any VelocityModel, _ noise: Tensor, _ condition: Named<Tensor>
   ) -> Tensor {
@@ -170,8 +171,8 @@ public struct TwinFlow: Objective {
       .data.stopGradient()
   }
 
-  /// The path's velocity with guidance folded in, on rows whose time lies within the range.
-  private func enhance(_ path: Path, _ batch: Samples, _ network: any VelocityModel) -> Tensor {
+  /// The path's velocity with guidance added, on rows whose time is within the range.
+  private func enhance(_ path: Path, _ batch: Batch, _ network: any VelocityModel) -> Tensor {
     guard settings.enhancedRatio != 0 else { return path.flow }
     let range = settings.enhancedRange
     // End-to-end rows have t = 1: below an upper end of 1 they need no evaluation.
@@ -191,11 +192,12 @@ public struct TwinFlow: Objective {
     return path.flow.replacing(rows, with: enhanced)
   }
 
-  /// The velocity that the student's is drawn to.
+  /// The regression target of the student's velocity.
   ///
-  /// RCGM's on all rows with data, as published: if the batch has any row whose target time is far.
+  /// As published, RCGM's target on all rows with data, if any row of the batch has a far target
+  /// time.
   private func regressionTarget(
-    _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Samples, _ networks: Networks
+    _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Batch, _ networks: Networks
   ) -> Tensor {
     let rows = partition.realRanges()
     guard settings.order >= 1, settings.consistencyRatio != 0, partition.hasFarTargets else {
@@ -217,7 +219,7 @@ public struct TwinFlow: Objective {
       [partition.adversarialRows], with: .ones([partition.adversarial], weight.dtype))
   }
 
-  /// The rectification losses, and the difference of the twin velocities that it follows.
+  /// The rectification losses, and the difference of the twin velocities that they reduce.
   private func rectify(
     _ student: Evaluation, _ condition: Named<Tensor>, _ draws: Draws, _ live: any VelocityModel
   ) -> (losses: Tensor, difference: Tensor) {
@@ -232,10 +234,10 @@ public struct TwinFlow: Objective {
   }
 }
 
-/// `F(x_t, −t, −t) − F(x_t, t, t)` on paths to given data, without gradient, in f32 at least.
+/// `F(x_t, −t, −t) − F(x_t, t, t)` on paths to given data, without gradient, in f32 or wider.
 ///
-/// - Parameter joined: whether both are one evaluation of twice the rows. Two evaluations can share
-///   what does not depend on the time.
+/// - Parameter joined: whether both are one evaluation of twice the rows; two evaluations can share
+///   the work that does not depend on the time.
 func twinDifference(
   _ live: any VelocityModel, data: Tensor, condition: Named<Tensor>, noise: Tensor, time: Tensor,
   joined: Bool = true

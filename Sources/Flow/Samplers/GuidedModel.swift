@@ -1,6 +1,7 @@
 import Tensors
 
-/// Classifier-free guidance around a network: `F∅ + (1 + scale)·(F − F∅)`, Ho and Salimans, 2022.
+/// Classifier-free guidance around a network: `F∅ + (1 + scale)·(F − F∅)`, Ho and Salimans,
+/// "Classifier-free diffusion guidance", 2022.
 public struct GuidedModel: VelocityModel {
   let network: any VelocityModel
   let unconditional: Named<Tensor>

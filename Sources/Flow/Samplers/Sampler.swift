@@ -1,10 +1,10 @@
 import Tensors
 
-/// Generates from noise in any number of steps: the sampler of "Unified continuous generative
+/// The sampler that generates from noise in any number of steps: "Unified continuous generative
 /// models", arXiv 2505.07447.
 ///
-/// One step is a function whose numbers are scalars, so that a single compiled program makes any
-/// number of steps of any style on any grid. The state between steps is in f64; the network gets the
+/// The numbers of a step are scalar arguments, so that one compiled program serves any number of
+/// steps, any style and any grid. The state between steps is in f64; the network computes in the
 /// samples' element type.
 public struct Sampler: Sendable {
   /// The settings.
@@ -13,13 +13,13 @@ public struct Sampler: Sendable {
   /// Makes a sampler.
   public init(_ settings: SamplerSettings) { self.settings = settings }
 
-  /// What one step hands on to the next, `[batch, …]` each, in f64.
+  /// The state between steps, `[batch, …]` each, in f64.
   public struct State {
     /// The noised samples.
     public var x: Tensor
-    /// The data that the last evaluation points to; the last step's is the sample.
+    /// The data predicted by the last evaluation; that of the last step is the sample.
     public var data: Tensor
-    /// The noise that the last evaluation comes from.
+    /// The noise predicted by the last evaluation.
     public var noise: Tensor
 
     /// Makes a state of its parts.
@@ -34,13 +34,13 @@ public struct Sampler: Sendable {
     }
   }
 
-  /// The samples of a whole trajectory in one program, of the noise's type.
+  /// The samples, with the whole trajectory in one program; of the noise's type.
   ///
   /// - Parameters:
-  ///   - network: the trained network, with guidance around it if it needs any.
+  ///   - network: the trained network, wrapped in `GuidedModel` for guidance.
   ///   - noise: standard normal noise `[batch, …]`.
-  ///   - condition: what each sample is conditioned on.
-  ///   - key: the source of the steps' own noise; unused where the stochastic ratio is 0.
+  ///   - condition: the condition of each sample.
+  ///   - key: the source of the steps' fresh noise; unused where the stochastic ratio is 0.
   public func callAsFunction(
     _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>, key: Key
   ) -> Tensor {
@@ -50,9 +50,9 @@ public struct Sampler: Sendable {
     }.last!
   }
 
-  /// The data that each step's evaluation points to; the last is the sample.
+  /// The data predicted in each step; the last is the sample.
   ///
-  /// - Parameter fresh: the noise of a step by its number, asked for only where it has any weight.
+  /// - Parameter fresh: the noise of a step by its number, called only where it has any weight.
   package func trajectory(
     _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>,
     fresh: (Int) -> Tensor
@@ -67,12 +67,12 @@ public struct Sampler: Sendable {
     }
   }
 
-  /// One step.
+  /// The state after one step.
   ///
   /// - Parameters:
-  ///   - step: its numbers, scalars in f64.
-  ///   - extrapolates: whether predictions are extrapolated at all, by the step's number.
-  ///   - corrects: whether a second evaluation corrects the first, where the step says so.
+  ///   - step: the numbers of the step, scalars in f64.
+  ///   - extrapolates: whether predictions may be extrapolated, by the factor of the step.
+  ///   - corrects: whether a second evaluation may correct the first, where the step says so.
   ///   - noise: fresh noise in f64, nil where it has no weight.
   ///   - dtype: the samples' element type.
   public static func advance(
@@ -99,7 +99,7 @@ public struct Sampler: Sendable {
     }
     var next = (1 - step.next) * data + step.next * mixed
     if corrects {
-      // Heun's correction of the noise estimate; there is none from t = 1, where data has no share.
+      // Heun's correction of the noise estimate; not at t = 1, where the data has no weight.
       let second = evaluate(next, step.next, step.secondTarget)
       let applies = step.correct.greater(0.5)
       let share = applies.select(1 - step.time, .constant(1, .float64))

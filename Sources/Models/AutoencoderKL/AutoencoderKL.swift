@@ -37,8 +37,8 @@ public struct AutoencoderKL {
     precondition(
       images.rank == 4 && images.shape[3] == config.channels
         && images.shape[1] >= config.reduction && images.shape[2] >= config.reduction,
-      "the encoder takes images of \(config.channels) channels that are \(config.reduction) pixels "
-        + "large at least, not \(images.type)")
+      "the encoder takes images of \(config.channels) channels of at least \(config.reduction) "
+        + "pixels in height and width, not \(images.type)")
     let h = encoder(images)
     let moments = (encoderConvolution?(h) ?? h).split(2, axis: 3)
     return Posterior(mean: moments[0], logVariance: moments[1].clamped(-30...20))

@@ -20,7 +20,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
   public var encoderAttention: Set<Int> = []
   /// Those of the decoder, 0 with the lowest resolution.
   public var decoderAttention: Set<Int> = []
-  /// Residual blocks of a level of the encoder; those of the decoder have one more.
+  /// The residual blocks of each level of the encoder; levels of the decoder have one more.
   public var blocks = 1
   /// Groups of the norms; divides every width.
   public var groups = 32
@@ -28,7 +28,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
   public var hasMiddleAttention = true
   /// Whether a 1 × 1 convolution follows the encoder.
   public var hasEncoderConvolution = true
-  /// Whether one precedes the decoder.
+  /// Whether a 1 × 1 convolution precedes the decoder.
   public var hasDecoderConvolution = true
   /// The factor of latents for a diffusion model.
   public var scale = 0.18215
@@ -42,7 +42,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
   /// Makes diffusers' default sizes.
   public init() {}
 
-  /// The pixels of an image per latent, along each axis.
+  /// The downsampling factor from images to latents along each axis.
   public var reduction: Int { 1 << (widths.count - 1) }
 
   /// The names of the parameters on disk, which are those in memory.

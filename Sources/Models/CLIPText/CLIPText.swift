@@ -45,23 +45,23 @@ public struct CLIPText: TextEncoder {
       layer(x, options).sharded(.batch)
     }
     let last = norm(state)
-    // Row by row the place of the end, in the tokens of all texts one after the other.
-    let places = endPlaces(tokens) + Tensor.iota([batch], .int32) * Double(length)
-    let pooled = last.reshape([batch * length, config.width]).take(places)
+    // The index of each text's end in the concatenated tokens of all texts.
+    let ends = endIndices(tokens) + Tensor.iota([batch], .int32) * Double(length)
+    let pooled = last.reshape([batch * length, config.width]).take(ends)
     return TextEncoding(
       last: last, hidden: states, pooled: pooled, projected: projection.map { $0(pooled) })
   }
 
-  /// Where each text ends, s32 `[batch]`: at its first token with the id of the end, or at 0 where
-  /// there is none.
-  private func endPlaces(_ tokens: Tensor) -> Tensor {
+  /// The index of the end of each text, s32 `[batch]`: of its first end token, or 0 where there is
+  /// none.
+  private func endIndices(_ tokens: Tensor) -> Tensor {
     if config.end == 2 { return tokens.argmax() }
     let end = Tensor.constant(Double(config.end), tokens.dtype)
     return tokens.equal(end).cast(to: .int32).argmax()
   }
 }
 
-/// One layer: attention, then an MLP, each on normalised tokens.
+/// One layer: attention, then an MLP, each on normalized tokens.
 struct CLIPTextLayer {
   let attentionNorm: LayerNorm
   let attention: GroupedAttention

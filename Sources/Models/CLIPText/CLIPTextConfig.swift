@@ -2,8 +2,8 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of CLIP's text encoder, as `config.json` of transformers has them; that of a whole CLIP is
-/// read too, for its text half.
+/// The sizes of CLIP's text encoder, in the form of transformers' `config.json`; the `config.json`
+/// of a full CLIP is read too.
 public struct CLIPTextConfig: TextEncoderConfig {
   /// The number of token ids.
   public var vocabulary: Int
@@ -19,17 +19,16 @@ public struct CLIPTextConfig: TextEncoderConfig {
   public var positions: Int
   /// The features of the projection.
   public var projection: Int
-  /// Whether there is a projection. A config says nothing of it but by `architectures`, and classes with
-  /// one and without are built from the same.
+  /// Whether there is a projection, which a config tells only by `architectures`.
   public var hasProjection: Bool
   /// The activation of the MLP.
   public var activation: Activation
   /// The ε of the norms.
   public var epsilon: Double
-  /// The id of the token that ends a text. The number 2 stands for the largest id, as transformers has
-  /// it for the configs that were published with this mistake.
+  /// The id of the end token. The value 2 means the largest id, as in transformers, because configs
+  /// were published with this mistake.
   public var end: Int
-  /// How the stack of layers is run.
+  /// How the stack of layers is executed.
   public var execution: StackExecution
 
   enum CodingKeys: String, CodingKey {
@@ -99,10 +98,11 @@ public struct CLIPTextConfig: TextEncoderConfig {
 }
 
 extension CLIPTextConfig {
-  /// As many tokens as there are positions.
+  /// The number of positions.
   public var longest: Int? { positions }
 
-  /// Within `text_model`, and as transformers 5 saves the class without a projection.
+  /// Under `text_model`, and without this prefix as transformers 5 saves the class without a
+  /// projection.
   public var layouts: [NameMap] {
     let parts = ["embeddings", "encoder", "final_layer_norm"]
     return [NameMap(), NameMap(parts.map { .rename("text_model.\($0)", to: $0) })]
@@ -111,8 +111,7 @@ extension CLIPTextConfig {
   /// The embedding of the tokens.
   public static let embedding = "text_model.embeddings.token_embedding.weight"
 
-  /// The image half of a whole CLIP, a projection that is not used, and a table that old versions have
-  /// saved.
+  /// The image encoder of a full CLIP, an unused projection, and a table saved by old versions.
   public func ignores(_ array: String) -> Bool {
     array.hasPrefix("vision_model.") || array == "visual_projection.weight"
       || array == "logit_scale" || array.hasSuffix("embeddings.position_ids")

@@ -5,7 +5,8 @@ import Tensors
 /// A class-conditional diffusion transformer with the published weights of Peebles and Xie, "Scalable
 /// diffusion models with transformers", 2023: diffusers' `DiTTransformer2DModel`.
 ///
-/// Every block has embedders of its own for time and class; the last norm uses those of the first block.
+/// Every block has its own embedders for time and class; the last norm uses those of the first
+/// block.
 public struct ClassDiT {
   let config: ClassDiTConfig
   let patches: Convolution
@@ -75,7 +76,7 @@ extension ClassDiT: VelocityModel {
     guard let classes = condition["class"] else { preconditionFailure("the class is missing") }
     precondition(
       config.outputChannels >= config.channels,
-      "\(config.outputChannels) channels are no velocity of \(config.channels)")
+      "\(config.outputChannels) output channels cannot hold a velocity of \(config.channels)")
     let all = self(x, timestep: t.cast(to: .float32) * 1000, classes: classes)
     return all.slice(3, 0..<config.channels)
   }

@@ -8,7 +8,7 @@ import Weights
 /// Keys that do not change the result (`dropout`, `norm_num_groups`, `upcast_attention`) are not
 /// read.
 public struct ClassDiTConfig {
-  /// The height and width of the latents that it was trained with.
+  /// The height and width of the latents in training.
   public var size = 32
   /// The channels of latents.
   public var channels = 4
@@ -32,7 +32,7 @@ public struct ClassDiTConfig {
   public var hasNormWeights = false
   /// The epsilon of that norm.
   public var normEpsilon = 1e-5
-  /// How the stack of blocks is run.
+  /// How the stack of blocks is executed.
   public var execution = StackExecution.scanned
 
   /// Makes the sizes of DiT-XL/2.

@@ -5,7 +5,7 @@ import Tensors
 /// A class-conditional diffusion transformer: Peebles and Xie, "Scalable diffusion models with
 /// transformers", 2023; with a second time embedder for the target time.
 ///
-/// The time's features are `E₁(t) + E₂(tt)·(t − tt)`: where tt = t it is the ordinary network.
+/// The time's features are `E₁(t) + E₂(tt)·(t − tt)`; for tt = t it is the ordinary network.
 public struct DiT: VelocityModel {
   let config: DiTConfig
   let patches: LinearMap
@@ -36,7 +36,7 @@ public struct DiT: VelocityModel {
 
   /// - Parameters:
   ///   - x: images `[batch, height, width, channels]`.
-  ///   - condition: `class`, indices `[batch]`; the number of classes itself says nothing.
+  ///   - condition: `class`, indices `[batch]`; the number of classes itself means no class.
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {

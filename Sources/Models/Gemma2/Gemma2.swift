@@ -10,7 +10,7 @@ public struct Gemma2: TextEncoder {
   let config: Gemma2Config
   let embedding: Embedding
   let layers: Stack<Gemma2Layer>
-  let norm: ZeroCentredRMSNorm
+  let norm: ZeroCenteredRMSNorm
 
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: Gemma2Config) {
@@ -20,7 +20,7 @@ public struct Gemma2: TextEncoder {
     layers = Stack(scope / "layers", count: config.depth, execution: config.execution) {
       Gemma2Layer($0, config)
     }
-    norm = ZeroCentredRMSNorm(scope / "norm", config.width, epsilon: config.epsilon)
+    norm = ZeroCenteredRMSNorm(scope / "norm", config.width, epsilon: config.epsilon)
   }
 
   /// Encodes tokens, see `TextEncoder`; the last of the numbered hidden states has passed the final norm.
@@ -49,16 +49,16 @@ public struct Gemma2: TextEncoder {
 
 /// One layer: attention, then a gated MLP, each between two norms.
 struct Gemma2Layer {
-  let attentionNorm: ZeroCentredRMSNorm
+  let attentionNorm: ZeroCenteredRMSNorm
   let attention: GroupedAttention
-  let attendedNorm: ZeroCentredRMSNorm
-  let mlpNorm: ZeroCentredRMSNorm
+  let attendedNorm: ZeroCenteredRMSNorm
+  let mlpNorm: ZeroCenteredRMSNorm
   let mlp: GatedMLP
-  let mappedNorm: ZeroCentredRMSNorm
+  let mappedNorm: ZeroCenteredRMSNorm
 
   init(_ scope: Scope, _ config: Gemma2Config) {
-    func norm(_ name: String) -> ZeroCentredRMSNorm {
-      ZeroCentredRMSNorm(scope / name, config.width, epsilon: config.epsilon)
+    func norm(_ name: String) -> ZeroCenteredRMSNorm {
+      ZeroCenteredRMSNorm(scope / name, config.width, epsilon: config.epsilon)
     }
     attentionNorm = norm("input_layernorm")
     attention = GroupedAttention(

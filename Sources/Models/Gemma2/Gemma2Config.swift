@@ -2,7 +2,7 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of a Gemma 2 language model, as `config.json` of transformers has them.
+/// The sizes of a Gemma 2 language model, in the form of transformers' `config.json`.
 public struct Gemma2Config: TextEncoderConfig {
   /// The number of token ids.
   public var vocabulary: Int
@@ -16,9 +16,9 @@ public struct Gemma2Config: TextEncoderConfig {
   public var heads: GroupedAttention.Heads
   /// Whether the maps of attention have biases.
   public var attentionBias: Bool
-  /// The scale of attention is 1 / √ of this number, the width of a head or another.
+  /// The attention scale is 1 / √ of this number, often the width of a head.
   public var queryScalar: Double
-  /// The bound of the products of queries and keys, nil for none.
+  /// The soft cap of attention scores, nil for none.
   public var softCap: Double?
   /// The activation of the MLP.
   public var activation: Activation
@@ -26,11 +26,11 @@ public struct Gemma2Config: TextEncoderConfig {
   public var epsilon: Double
   /// The base of the rotary frequencies.
   public var theta: Double
-  /// What each layer's attention sees.
+  /// The kind of each layer's attention.
   public var layers: [AttentionLayer]
   /// The window of sliding layers, nil for none.
   public var window: Int?
-  /// How the stack of layers is run.
+  /// How the stack of layers is executed.
   public var execution: StackExecution
 
   enum CodingKeys: String, CodingKey {
@@ -109,13 +109,13 @@ extension Gemma2Config {
   /// Any length.
   public var longest: Int? { nil }
 
-  /// Alone, and within a language model.
+  /// Saved alone, and within a language model.
   public var layouts: [NameMap] { NameMap.aloneAndInLanguageModel }
 
   /// The embedding of the tokens.
   public static let embedding = "embed_tokens.weight"
 
-  /// The map to logits.
+  /// The map to logits is ignored.
   public func ignores(_ array: String) -> Bool { NameMap.isOfLanguageModel(array) }
 
   /// The windows of the layers.

@@ -2,8 +2,8 @@ import Flow
 import Layers
 import Tensors
 
-/// A residual perceptron for points: each block adds to the state what a small perceptron makes of
-/// it, shifted by the features of the times. It knows no classes.
+/// A residual MLP for points: each block adds the output of a small MLP to the state, shifted by
+/// the features of the times. It is unconditional.
 ///
 /// The times' features are `E₁(t) + E₂(tt)·(t − tt)`, as in the diffusion transformer.
 public struct PointNetwork: VelocityModel {
@@ -36,7 +36,7 @@ public struct PointNetwork: VelocityModel {
 
   /// - Parameters:
   ///   - x: points `[batch, features]`.
-  ///   - condition: is not looked at.
+  ///   - condition: ignored.
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {

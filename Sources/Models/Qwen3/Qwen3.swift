@@ -43,7 +43,7 @@ public struct Qwen3: TextEncoder {
   }
 }
 
-/// One layer: attention, then a gated MLP, each on normalised tokens.
+/// One layer: attention, then a gated MLP, each on normalized tokens.
 struct Qwen3Layer {
   let attentionNorm: RMSNorm
   let attention: GroupedAttention

@@ -2,7 +2,7 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of a Qwen3 language model, as `config.json` of transformers has them.
+/// The sizes of a Qwen3 language model, in the form of transformers' `config.json`.
 public struct Qwen3Config: TextEncoderConfig {
   /// The number of token ids.
   public var vocabulary: Int
@@ -22,11 +22,11 @@ public struct Qwen3Config: TextEncoderConfig {
   public var epsilon: Double
   /// The base of the rotary frequencies.
   public var theta: Double
-  /// What each layer's attention sees.
+  /// The kind of each layer's attention.
   public var layers: [AttentionLayer]
   /// The window of sliding layers, nil for none.
   public var window: Int?
-  /// How the stack of layers is run.
+  /// How the stack of layers is executed.
   public var execution: StackExecution
 
   enum CodingKeys: String, CodingKey {
@@ -98,13 +98,13 @@ extension Qwen3Config {
   /// Any length.
   public var longest: Int? { nil }
 
-  /// Alone, and within a language model.
+  /// Saved alone, and within a language model.
   public var layouts: [NameMap] { NameMap.aloneAndInLanguageModel }
 
   /// The embedding of the tokens.
   public static let embedding = "embed_tokens.weight"
 
-  /// The map to logits.
+  /// The map to logits is ignored.
   public func ignores(_ array: String) -> Bool { NameMap.isOfLanguageModel(array) }
 
   /// The windows of the layers.

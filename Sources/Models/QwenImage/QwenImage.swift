@@ -6,7 +6,7 @@ import Tensors
 /// report", 2025; diffusers' `QwenImageTransformer2DModel`.
 ///
 /// With a second time embedder the time's features are `E₁(t) + E₂(tt)·(t − tt)`, as in TwinFlow's
-/// `QwenImageTransformer2DModelWrapper`: where tt = t it is the ordinary network.
+/// `QwenImageTransformer2DModelWrapper`; for tt = t it is the ordinary network.
 public struct QwenImage {
   let config: QwenImageConfig
   let time: TimestepEmbedder

@@ -7,7 +7,7 @@ struct QwenImageBlock {
   let image: QwenImageStream
   let text: QwenImageStream
 
-  /// What all blocks share.
+  /// The inputs that all blocks share.
   struct Context {
     /// The embedding of the times after SiLU, `[batch, width]`.
     let signal: Tensor

@@ -18,14 +18,14 @@ public struct QwenImageConfig: Hashable, Sendable {
   public var heads = 24
   /// The features of a text token.
   public var textWidth = 3584
-  /// How many features of a head encode a token's image, row and column.
+  /// The numbers of a head's features that encode a token's image, row and column.
   public var rotaryAxes = [16, 56, 56]
   /// Whether the tokens of reference images are modulated with time 0, as in Qwen-Image-Edit-2511.
   public var hasCleanReferences = false
   /// Whether there is a second time embedder, for the target time: in `config.json` the class
   /// `QwenImageTransformer2DModelWrapper`.
   public var hasTargetTime = false
-  /// How the stack of blocks is run.
+  /// How the stack of blocks is executed.
   public var execution = StackExecution.scanned
 
   /// Makes the published sizes.

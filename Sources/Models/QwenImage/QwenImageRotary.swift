@@ -18,17 +18,17 @@ public struct TokenGrid: Hashable, Sendable {
 extension QwenImage {
   /// The rotary embeddings of the tokens of images and of text.
   ///
-  /// A token of image i has the position (i, row, column), with rows and columns relative to the image's
-  /// centre. A text token has the same position along all three axes; the first one follows the last
-  /// row or column of the largest image.
+  /// A token of image i has the position (i, row, column), with rows and columns relative to the
+  /// image's center. A text token has the same position along all three axes; the first one follows
+  /// the last row or column of the largest image.
   func rotary(_ grids: [TokenGrid], textTokens: Int) -> (image: Rotary, text: Rotary) {
     var axes: [[Tensor]] = [[], [], []]
     for (number, grid) in grids.enumerated() {
       let shape: Shape = [grid.height, grid.width]
       axes[0].append(.constant(Double(number), .float32, shape: [grid.count]))
       for (axis, size) in shape.sizes.enumerated() {
-        let centred = Tensor.iota(shape, axis: axis, .float32) - Double(size - size / 2)
-        axes[axis + 1].append(centred.reshape([-1]))
+        let centered = Tensor.iota(shape, axis: axis, .float32) - Double(size - size / 2)
+        axes[axis + 1].append(centered.reshape([-1]))
       }
     }
     let start = grids.flatMap { [$0.height / 2, $0.width / 2] }.max() ?? 0

@@ -26,8 +26,8 @@ struct RelativeBias {
 
   /// The bucket of a key's distance from its query, negative for keys before it.
   ///
-  /// In either direction a half of the buckets is for single distances, and the rest for ranges that
-  /// grow by a factor; computed in f32, as published, because a distance may lie on their border.
+  /// In each direction half of the buckets are for single distances, and the others for ranges that
+  /// grow exponentially; computed in f32, as published, because a distance may be at a boundary.
   static func bucket(_ distance: Int, of buckets: Int, farthest: Int) -> Int {
     let side = buckets / 2
     let exact = side / 2

@@ -2,7 +2,7 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of a T5 encoder, as `config.json` of transformers has them.
+/// The sizes of a T5 encoder, in the form of transformers' `config.json`.
 public struct T5Config: TextEncoderConfig {
   /// The number of token ids.
   public var vocabulary: Int
@@ -14,11 +14,11 @@ public struct T5Config: TextEncoderConfig {
   public var depth: Int
   /// The heads of attention.
   public var heads: Int
-  /// The features of a head; those of all heads need not be the width.
+  /// The features of a head; all heads together need not have the width of a token.
   public var headWidth: Int
-  /// The number of buckets of distances between tokens; those that are ahead have half of them.
+  /// The number of buckets of distances between tokens, half of them for later tokens.
   public var buckets: Int
-  /// The distance from which on all fall into one bucket.
+  /// The distance beyond which all fall into one bucket.
   public var farthest: Int
   /// The activation of the MLP.
   public var activation: Activation
@@ -26,7 +26,7 @@ public struct T5Config: TextEncoderConfig {
   public var isGated: Bool
   /// The ε of the norms.
   public var epsilon: Double
-  /// How the stack of layers is run.
+  /// How the stack of layers is executed.
   public var execution: StackExecution
 
   enum CodingKeys: String, CodingKey {
@@ -75,11 +75,11 @@ public struct T5Config: TextEncoderConfig {
     let mlp = try keys.value(.mlp, default: "relu")
     var standard: (activation: Activation?, isGated: Bool) = (Activation(rawValue: mlp), false)
     if mlp.hasPrefix("gated-") {
-      // The published class takes the approximation with tanh here.
+      // The published class uses the tanh approximation here.
       let name = String(mlp.dropFirst("gated-".count))
       standard = (name == "gelu" ? .geluNew : Activation(rawValue: name), true)
     }
-    // What the class derives is saved too, and counts where it is.
+    // The derived values are saved too, and have precedence.
     guard let known = keys.contains(.activation) ? .relu : standard.activation else {
       throw InvalidRecipeValue(CodingKeys.mlp, mlp, "its activation is not supported")
     }
@@ -113,7 +113,7 @@ extension T5Config {
   /// Any length.
   public var longest: Int? { nil }
 
-  /// As `T5EncoderModel` saves it; some files have the embedding under the encoder's own name alone.
+  /// As saved by `T5EncoderModel`; some files have the embedding only under the encoder's name.
   public var layouts: [NameMap] {
     [NameMap(), NameMap([.rename("shared", to: "encoder.embed_tokens")])]
   }
@@ -121,7 +121,7 @@ extension T5Config {
   /// The embedding of the tokens.
   public static let embedding = "shared.weight"
 
-  /// The decoder and its map to logits, and a copy of the embedding.
+  /// The decoder, its map to logits, and a copy of the embedding are ignored.
   public func ignores(_ array: String) -> Bool {
     array.hasPrefix("decoder.") || array == "lm_head.weight"
       || array == "encoder.embed_tokens.weight"

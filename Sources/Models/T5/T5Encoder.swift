@@ -18,7 +18,7 @@ public struct T5Encoder: TextEncoder {
     self.config = config
     let encoder = scope / "encoder"
     embedding = Embedding(scope / "shared", count: config.vocabulary, width: config.width)
-    // The published first layer has it.
+    // In the published model it belongs to the first layer.
     positions = RelativeBias(
       encoder / "block" / 0 / "layer" / 0 / "SelfAttention" / "relative_attention_bias", config)
     layers = Stack(encoder / "block", count: config.depth, execution: config.execution) {
@@ -42,7 +42,7 @@ public struct T5Encoder: TextEncoder {
   }
 }
 
-/// One layer: attention, then an MLP with or without a gate, each on normalised tokens.
+/// One layer: attention, then an MLP with or without a gate, each on normalized tokens.
 struct T5Layer {
   let attentionNorm: RMSNorm
   let attention: GroupedAttention

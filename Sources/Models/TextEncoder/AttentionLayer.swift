@@ -1,7 +1,7 @@
-/// What a layer's attention sees, as `layer_types` of a `config.json` has it.
+/// The kind of a layer's attention, as in `layer_types` of a `config.json`.
 public enum AttentionLayer: String, Codable, Hashable, Sendable, CaseIterable {
-  /// The whole sequence.
+  /// Attention to the whole sequence.
   case full = "full_attention"
-  /// A window of it.
+  /// Attention within a window.
   case sliding = "sliding_attention"
 }

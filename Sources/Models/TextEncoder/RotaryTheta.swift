@@ -27,7 +27,7 @@ struct RotaryTheta: Decodable {
   init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     var theta = try keys.decodeIfPresent(Double.self, forKey: .theta)
-    // As transformers has it: the older key counts where both are there.
+    // As in transformers, the older key has precedence.
     let places: [CodingKeys] = [.scaling, .parameters]
     if let place = try places.first(where: {
       try keys.contains($0) && !keys.decodeNil(forKey: $0)

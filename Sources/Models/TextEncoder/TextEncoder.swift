@@ -2,9 +2,9 @@ import Layers
 import Tensors
 import Weights
 
-/// A network that turns the tokens of prompts into what an image network is conditioned on.
+/// A network that encodes the tokens of prompts, to condition an image network.
 public protocol TextEncoder {
-  /// What its `config.json` says.
+  /// The type of its `config.json`.
   associatedtype Config: TextEncoderConfig
 
   /// Binds the network's weights.
@@ -15,20 +15,21 @@ public protocol TextEncoder {
   /// - Parameters:
   ///   - tokens: their ids, s32 `[batch, tokens]`, each below the size of the vocabulary.
   ///   - valid: bools `[batch, tokens]`, false for padding, which no token sees; nil for no padding.
-  ///     Hidden states at padding mean nothing.
-  ///   - hidden: the hidden states that are wanted beside the last: 0 for the embeddings, k after
-  ///     layer k, with the exceptions that transformers makes.
-  ///   - dtype: the element type of the computation; norms and softmax are computed in f32 at least.
+  ///     Hidden states at padding are undefined.
+  ///   - hidden: the hidden states to return beside the last: 0 for the embeddings, k after layer
+  ///     k, with the same exceptions as in transformers.
+  ///   - dtype: the element type of the computation; norms and softmax are computed in f32 or
+  ///     wider.
   func callAsFunction(
     _ tokens: Tensor, valid: Tensor?, hidden: [Int], in dtype: DType
   ) -> TextEncoding
 }
 
-/// What a text encoder makes of tokens.
+/// The result of a text encoder.
 public struct TextEncoding {
   /// The last hidden state, after the final norm, `[batch, tokens, width]`.
   public let last: Tensor
-  /// The other hidden states that were asked for, by their numbers; as `last`.
+  /// The requested hidden states by their numbers, of the same shape.
   public let hidden: [Int: Tensor]
   /// The last hidden state at the token that ends the text, `[batch, width]`; nil for networks that
   /// are trained without one.
@@ -44,7 +45,7 @@ public struct TextEncoding {
   }
 }
 
-/// What the `config.json` of a text encoder says.
+/// The `config.json` of a text encoder.
 public protocol TextEncoderConfig: Codable, Hashable, Sendable {
   /// The number of layers.
   var depth: Int { get }
@@ -52,22 +53,22 @@ public protocol TextEncoderConfig: Codable, Hashable, Sendable {
   var vocabulary: Int { get }
   /// The longest sequence, nil for any length.
   var longest: Int? { get }
-  /// How its checkpoints name the parameters, the usual one first. In memory they have the names of
-  /// the first, with `*` for the number of a layer.
+  /// The names of the parameters in the kinds of checkpoints, the usual kind first. In memory they
+  /// have the names of the first, with `*` for the number of a layer.
   var layouts: [NameMap] { get }
-  /// The embedding of the tokens, which tells layouts apart.
+  /// The embedding of the tokens, by which layouts are recognized.
   static var embedding: String { get }
 
-  /// Whether an array of a checkpoint is none of the encoder's: the rest of a larger network that was
-  /// saved with it, or a table that is computed anew.
+  /// Whether an array of a checkpoint does not belong to the encoder: the rest of a larger network
+  /// that was saved with it, or a table that is computed here.
   func ignores(_ array: String) -> Bool
 }
 
 extension TextEncoderConfig {
-  /// How the parameters are named on disk where nothing else is said.
+  /// The default names of the parameters on disk.
   public var names: NameMap { layouts[0] }
 
-  /// How a checkpoint with these arrays names the parameters.
+  /// The names of the parameters in a checkpoint with these arrays.
   public func names(in arrays: [String]) -> NameMap {
     layouts.first { arrays.contains($0.diskName(of: Self.embedding)) } ?? names
   }
@@ -76,11 +77,11 @@ extension TextEncoderConfig {
 extension Stack {
   /// Hidden states as transformers numbers them, and the value after the last layer.
   ///
-  /// The stack is run from one of them to the next: layers behind the last one that is used are not part
-  /// of the program.
+  /// The stack is executed from one of them to the next; layers after the last one that is used are
+  /// not part of the program.
   ///
   /// - Parameters:
-  ///   - numbers: which states; 0 is the value before the first layer, k that after layer k.
+  ///   - numbers: the states; 0 is the value before the first layer, k that after layer k.
   ///   - perLayer: see `outputs`.
   func states(
     _ x: Tensor, _ numbers: [Int], perLayer: [Tensor] = [],

@@ -1,13 +1,13 @@
 import Layers
 import Recipe
 
-/// Values that the `config.json` of several text encoders has.
+/// Values in the `config.json` of several text encoders.
 extension KeyedDecodingContainer {
-  /// Heads of attention: how many, how many of keys and values, and how wide.
+  /// The heads of attention: their number, the number for keys and values, and their width.
   ///
   /// - Parameters:
-  ///   - keys: null stands for as many as of the queries.
-  ///   - standard: what absent keys stand for.
+  ///   - keys: the key of the number for keys and values; null means that of the queries.
+  ///   - standard: the values of absent keys.
   /// - Throws: an error that names the key whose value cannot be.
   func heads(
     _ queries: Key, keys: Key, width: Key, default standard: GroupedAttention.Heads
@@ -38,10 +38,10 @@ extension KeyedDecodingContainer {
   /// The kinds of the layers.
   ///
   /// - Parameters:
-  ///   - window: that of sliding layers, nil for none.
+  ///   - window: the window of sliding layers, nil for none.
   ///   - standard: the kind of a layer, from 0, where none are listed.
-  /// - Throws: an error that names the key where they are not as many as the layers, or a window that
-  ///   is wanted is missing.
+  /// - Throws: an error that names the key where their number is not that of the layers, or where
+  ///   the window is missing.
   func attentionLayers(
     _ key: Key, depth: Int, window: Int?, default standard: (Int) -> AttentionLayer
   ) throws -> [AttentionLayer] {
@@ -52,7 +52,7 @@ extension KeyedDecodingContainer {
       throw InvalidRecipeValue(
         key, "a list of \(found.count)", "one for each of \(depth) layers was expected")
     }
-    // What is listed beyond the last layer is not looked at.
+    // Kinds beyond the last layer are ignored.
     let layers = Array(found.prefix(depth))
     guard window != nil || !layers.contains(.sliding) else {
       throw InvalidRecipeValue(

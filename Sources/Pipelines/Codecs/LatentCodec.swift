@@ -1,7 +1,7 @@
 import Models
 import Tensors
 
-/// What turns images into the latents that a network works on, and back.
+/// A codec between images and the latents that a network works on.
 ///
 /// Images are `[batch, height, width, channels]` within ±1.
 public protocol LatentCodec {
@@ -18,8 +18,8 @@ public protocol LatentCodec {
 }
 
 extension ModelConfig {
-  /// What turns the network's samples into images; nil where they are no images, or where they are
-  /// latents, whose codec is another network.
+  /// The codec from the network's samples to images; nil where the samples are not images, or where they
+  /// are latents, whose codec is another network.
   public var codec: (any LatentCodec)? {
     let shape = sampleShape()
     return !worksOnLatents && shape.rank == 3 && [1, 3, 4].contains(shape[2])

@@ -1,9 +1,9 @@
 import Models
 import Tensors
 
-/// The codec of networks that work on pixels: latents are the images themselves.
+/// The codec of networks that work on pixels; latents are the images themselves.
 public struct Pixels: LatentCodec, Sendable {
-  /// The channels of images.
+  /// The number of channels of the images.
   public let channels: Int
 
   /// Makes the codec.
@@ -12,9 +12,9 @@ public struct Pixels: LatentCodec, Sendable {
   /// The shape of the image.
   public func latent(of size: ImageSize) -> Shape { [size.height, size.width, channels] }
 
-  /// The images as they are.
+  /// The images, unchanged.
   public func encode(_ images: Tensor, key: Key) -> Tensor { images }
 
-  /// The latents as they are.
+  /// The latents, unchanged.
   public func decode(_ latents: Tensor) -> Tensor { latents }
 }

@@ -1,20 +1,20 @@
 import Tensors
 
-/// The conditioner of a class-conditional network: a prompt names a class by its number, and the label
-/// after the last class stands for none.
+/// The conditioner of a class-conditional network: a prompt is the number of a class, and the label
+/// after the last class means no class.
 public struct ClassLabels: Conditioner {
   /// The number of classes.
   public let count: Int
 
-  /// Makes the conditioner of a network that knows `count` classes.
+  /// Makes the conditioner of a network with `count` classes.
   public init(_ count: Int) { self.count = count }
 
   private static let name = InputSpec.classIndex(of: 0).name
 
-  /// A label, as an index.
+  /// The label, an index.
   public var inputs: [InputSpec] { [.classIndex(of: count)] }
 
-  /// The labels that prompts name by number; empty ones name none.
+  /// The labels for prompts; an empty prompt means no class.
   ///
   /// - Throws: `PipelineError.unknownClass`.
   public func prepare(_ prompts: [Prompt]) throws -> Named<HostArray> {
@@ -38,7 +38,7 @@ public struct ClassLabels: Conditioner {
     }
   }
 
-  /// The labels as they are.
+  /// The labels, unchanged.
   public func callAsFunction(_ arrays: Named<Tensor>) -> Named<Tensor> {
     arrays.filter { $0 == Self.name }
   }

@@ -1,59 +1,59 @@
 import Models
 import Tensors
 
-/// What a user asks for in one sample.
+/// The request for one sample.
 public struct Prompt: Hashable, Sendable, ExpressibleByStringLiteral {
-  /// The words: a text, or the name or number of a class. Empty for no condition.
+  /// The text, or the name or number of a class; empty for no condition.
   public var text: String
 
   /// Makes a prompt.
   public init(_ text: String) { self.text = text }
 
-  /// Makes a prompt of a literal.
+  /// Makes a prompt from a literal.
   public init(stringLiteral text: String) { self.text = text }
 }
 
-/// What turns prompts into the arrays that a network is conditioned on.
+/// The conditioning of a network on prompts.
 ///
-/// Prompts become arrays on the host, and these, in a traced program, become conditions: a text encoder
-/// turns tokens into features there; class indices stay as they are.
+/// Prompts are turned into arrays on the host, and in a traced program these are turned into
+/// conditions: a text encoder turns tokens into features; class indices stay unchanged.
 public protocol Conditioner: Sendable {
-  /// The arrays that prompts become, for one sample each.
+  /// The arrays that prompts are turned into, for one sample each.
   var inputs: [InputSpec] { get }
 
-  /// The arrays of prompts, one row each.
+  /// The arrays for prompts, one row each.
   ///
-  /// - Throws: `PipelineError` for a prompt that means nothing to the network.
+  /// - Throws: `PipelineError` for a prompt that the network does not support.
   func prepare(_ prompts: [Prompt]) throws -> Named<HostArray>
 
   /// Checks arrays that did not come from prompts, such as a data set's.
   ///
-  /// - Parameter source: what messages call the data.
-  /// - Throws: `PipelineError` for values that mean nothing to the network.
+  /// - Parameter source: the name of the data in messages.
+  /// - Throws: `PipelineError` for values that the network does not support.
   func check(_ arrays: Named<HostArray>, source: String) throws
 
-  /// The conditions of arrays, one row each.
+  /// The conditions from arrays, one row each.
   func callAsFunction(_ arrays: Named<Tensor>) -> Named<Tensor>
 
-  /// Conditions that say nothing, for as many rows.
+  /// The empty conditions for the same number of rows.
   func unconditional(_ arrays: Named<Tensor>) -> Named<Tensor>
 }
 
 extension ModelConfig {
-  /// What conditions the network, by what it takes beside samples.
+  /// The conditioner for the inputs that the network takes beside samples.
   public var conditioner: any Conditioner { classes > 0 ? ClassLabels(classes) : NoCondition() }
 }
 
-/// The conditioner of a network that takes samples alone; prompts are not looked at.
+/// The conditioner of an unconditional network; prompts are ignored.
 public struct NoCondition: Conditioner {
-  /// Nothing.
+  /// None.
   public var inputs: [InputSpec] { [] }
-  /// Nothing.
+  /// No arrays.
   public func prepare(_ prompts: [Prompt]) -> Named<HostArray> { Named() }
-  /// Nothing is looked at.
+  /// Accepts everything.
   public func check(_ arrays: Named<HostArray>, source: String) {}
-  /// Nothing.
+  /// No arrays.
   public func callAsFunction(_ arrays: Named<Tensor>) -> Named<Tensor> { Named() }
-  /// Nothing.
+  /// No arrays.
   public func unconditional(_ arrays: Named<Tensor>) -> Named<Tensor> { Named() }
 }

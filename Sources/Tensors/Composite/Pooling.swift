@@ -1,5 +1,5 @@
 extension Tensor {
-  /// The elements that each tap of a window meets, one tensor a tap; `[batch, spatial…, channels]`.
+  /// The elements under each tap of a window, one tensor per tap; `[batch, spatial…, channels]`.
   private func taps(_ size: Int, stride: Int, padding: Int, border: Double) -> [Tensor] {
     let spatial = Array(1..<rank - 1)
     var padded = self
@@ -9,11 +9,11 @@ extension Tensor {
       let wide = pad(inner.map { ($0, $0) })
       padded = inside.select(wide, .constant(border, dtype))
     }
-    return spatial.reduce([padded]) { parts, axis in
-      parts.flatMap { part in
-        let count = (part.shape.sizes[axis] - size) / stride + 1
+    return spatial.reduce([padded]) { slices, axis in
+      slices.flatMap { slice in
+        let count = (slice.shape.sizes[axis] - size) / stride + 1
         return (0..<size).map {
-          part.slice(axis, $0..<($0 + (count - 1) * stride + 1), stride: stride)
+          slice.slice(axis, $0..<($0 + (count - 1) * stride + 1), stride: stride)
         }
       }
     }
@@ -21,14 +21,14 @@ extension Tensor {
 
   /// The largest element of each window over the spatial axes of `[batch, spatial…, channels]`.
   public func maxPool(_ size: Int, stride: Int? = nil, padding: Int = 0) -> Tensor {
-    let parts = taps(size, stride: stride ?? size, padding: padding, border: -Double.infinity)
-    return parts.dropFirst().reduce(parts[0]) { $0.maximum($1) }
+    let taps = taps(size, stride: stride ?? size, padding: padding, border: -Double.infinity)
+    return taps.dropFirst().reduce(taps[0]) { $0.maximum($1) }
   }
 
-  /// The mean of each window over the spatial axes; zeros of the border count.
+  /// The mean of each window over the spatial axes; the padding's zeros are included.
   public func averagePool(_ size: Int, stride: Int? = nil, padding: Int = 0) -> Tensor {
-    let parts = taps(size, stride: stride ?? size, padding: padding, border: 0)
-    return parts.dropFirst().reduce(parts[0]) { $0 + $1 } / Double(parts.count)
+    let taps = taps(size, stride: stride ?? size, padding: padding, border: 0)
+    return taps.dropFirst().reduce(taps[0]) { $0 + $1 } / Double(taps.count)
   }
 
   /// Each pixel repeated `factor` times along every spatial axis.

@@ -1,17 +1,17 @@
-/// What a kind of device, or a mesh of devices, wants computed in place of operations.
+/// Replacements of operations for a kind of device or for a mesh of devices.
 protocol Lowering: Sendable {
-  /// What stands in for an operation on operands; nil leaves it to the lowerings that follow, and
-  /// after the last one to the operation's plain form.
+  /// The replacement of an operation's results; nil leaves it to the next lowering, and after the
+  /// last one to the operation's plain form.
   func replacement(for operation: any Operation, _ operands: [Tensor]) -> [Tensor]?
 }
 
 extension Target {
-  /// Those that are asked, in this order.
+  /// The lowerings, in the order in which they are tried.
   var lowerings: [any Lowering] {
     var all: [any Lowering] = [MeshLowering(mesh: mesh)]
     switch platform {
     case .cpu:
-      // The partitioner would have to see into kernels.
+      // The partitioner cannot split kernels.
       all.append(CPULowering(kernels: mesh == nil ? kernels : [], isPlan: isPlan))
     case .cuda: if mesh == nil { all.append(CUDALowering()) }
     case .other: break

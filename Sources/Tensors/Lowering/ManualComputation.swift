@@ -1,7 +1,7 @@
-/// A part of the program that each device does on its own parts of the operands, without the
-/// partitioner seeing into it.
+/// A region that each device runs on its own shards of the operands and that the partitioner does
+/// not look into.
 struct ManualComputation: Operation {
-  /// What one device does: from parts of the operands to parts of the results.
+  /// The computation of one device, from shards of the operands to shards of the results.
   let body: Subgraph
   let operandShardings: [Sharding]
   let resultShardings: [Sharding]
@@ -26,9 +26,9 @@ struct ManualComputation: Operation {
       + "out_shardings = \(text(resultShardings, results))"
   }
 
-  /// Splits an operation over a mesh, nil where some operand does not divide.
+  /// Shards an operation over a mesh; nil where an operand cannot be divided evenly.
   ///
-  /// - Parameter operation: is given the types of its parts; equal ones must give equal results.
+  /// - Parameter operation: is applied to the shards' types; equal types must give equal results.
   static func results(
     of operation: any Operation, _ operands: [Tensor], _ operandShardings: [Sharding],
     results resultShardings: [Sharding], over mesh: Mesh
@@ -36,10 +36,10 @@ struct ManualComputation: Operation {
     let types = operation.results(operands.map(\.type))
     let all = zip(operands.map(\.type) + types, operandShardings + resultShardings)
     guard all.allSatisfy({ $1.misfit($0.shape, mesh) == nil }) else { return nil }
-    let parts = zip(operands, operandShardings).map { operand, sharding in
+    let shards = zip(operands, operandShardings).map { operand, sharding in
       TensorType(sharding.local(operand.shape, mesh), operand.dtype)
     }
-    let (body, captured) = Subgraph.trace(parts) { Node(operation, $0).tensors }
+    let (body, captured) = Subgraph.trace(shards) { Node(operation, $0).tensors }
     precondition(captured.isEmpty && body.results.count == types.count)
     let manual = ManualComputation(
       body: body, operandShardings: operandShardings, resultShardings: resultShardings,

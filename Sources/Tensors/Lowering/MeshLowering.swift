@@ -1,4 +1,4 @@
-/// Splits over a mesh what the partitioner cannot see into.
+/// Shards operations that the partitioner cannot split.
 struct MeshLowering: Lowering {
   /// nil for one device.
   let mesh: Mesh?

@@ -1,10 +1,11 @@
 /// Scaled dot-product attention.
 ///
-/// The operands are queries `[batch, tokens, heads, width]`, keys and values `[batch, keys, key heads,
-/// width]`, or all three packed in one as `[batch, tokens, 3, heads, width]`; then what is given of
-/// lengths, mask and bias. The results are `[batch, tokens, heads, width]` and, for the gradient, what
-/// a kernel keeps of the sums of the exponentials of the scores, `[batch, heads, tokens]` in f32 at
-/// least, which are zeros without a kernel.
+/// The operands are queries `[batch, tokens, heads, width]`, keys and values
+/// `[batch, keys, key heads, width]`, or all three packed in one as
+/// `[batch, tokens, 3, heads, width]`; then lengths, mask and bias, where given. The results
+/// are `[batch, tokens, heads, width]` and, for the gradient, a kernel's sums of the
+/// exponentials of the scores, `[batch, heads, tokens]` in f32 or wider, which are zeros without
+/// a kernel.
 struct Attention: Operation {
   let isPacked: Bool
   let scale: Double
@@ -12,11 +13,11 @@ struct Attention: Operation {
   /// How many keys a query sees before and after its position, nil for all.
   let before: Int?
   let after: Int?
-  /// Whether the numbers of valid keys are given, s32 `[batch]`.
+  /// Whether the numbers of valid keys, s32 `[batch]`, are given.
   let hasLengths: Bool
-  /// Whether a mask is given, bools that broadcast to `[batch, heads, queries, keys]`.
+  /// Whether a mask is given: bools that broadcast to `[batch, heads, queries, keys]`.
   let hasMask: Bool
-  /// Whether a bias is given, floats that broadcast likewise.
+  /// Whether a bias is given: floats that broadcast to the same shape.
   let hasBias: Bool
 
   var opcode: String { "attention" }
@@ -28,13 +29,13 @@ struct Attention: Operation {
       sizes.count == 4 && keys.shape == values.shape && keys.shape.rank == 4
         && keys.shape[0] == sizes[0] && keys.shape[3] == sizes[3] && keys.shape[2] > 0
         && sizes[2] % keys.shape[2] == 0 && Set([queries, keys, values].map(\.dtype)).count == 1,
-      "attention of \(queries) to \(keys) and \(values) does not fit")
+      "attention of \(queries) to \(keys) and \(values) has mismatched shapes or element types")
     let scores = [sizes[0], sizes[2], sizes[1], keys.shape[1]]
     let given = given(operands)
     if let lengths = given.lengths {
       precondition(
         lengths == TensorType([sizes[0]], .int32),
-        "the numbers of valid keys of \(sizes[0]) samples are \(lengths)")
+        "the numbers of valid keys of \(sizes[0]) samples are s32[\(sizes[0])], not \(lengths)")
     }
     for (name, type) in [("mask", given.mask), ("bias", given.bias)] {
       guard let type else { continue }
@@ -53,8 +54,8 @@ struct Attention: Operation {
     let packed = operands[0]
     precondition(packed.shape.rank == 5 && packed.shape[2] == 3, "\(packed) is not packed")
     let sizes = packed.shape.sizes
-    let part = TensorType(Shape(Array(sizes[..<2]) + sizes[3...]), packed.dtype)
-    return (part, part, part)
+    let type = TensorType(Shape(Array(sizes[..<2]) + sizes[3...]), packed.dtype)
+    return (type, type, type)
   }
 
   /// The number of operands before lengths, mask and bias.
@@ -63,10 +64,10 @@ struct Attention: Operation {
   /// The number of all operands.
   var operandCount: Int { inputs + [hasLengths, hasMask, hasBias].count { $0 } }
 
-  /// The place of the bias among the operands.
+  /// The index of the bias among the operands.
   var biasPlace: Int { operandCount - 1 }
 
-  /// Lengths, mask and bias among the operands or their types, as far as they are given.
+  /// Lengths, mask and bias among the operands or their types; nil where they are not given.
   func given<T>(_ operands: [T]) -> (lengths: T?, mask: T?, bias: T?) {
     let mask = inputs + (hasLengths ? 1 : 0)
     return (
@@ -75,7 +76,7 @@ struct Attention: Operation {
     )
   }
 
-  /// Queries, keys and values, apart.
+  /// Queries, keys and values, unpacked.
   func parts(_ operands: [Tensor]) -> (queries: Tensor, keys: Tensor, values: Tensor) {
     guard isPacked else { return (operands[0], operands[1], operands[2]) }
     let sizes = types(operands.map(\.type)).0.shape
@@ -90,8 +91,8 @@ struct Attention: Operation {
       || (before != nil || after != nil) && queries.shape[1] > keys.shape[1]
   }
 
-  /// Which keys the queries see, with axes that broadcast to `[batch, heads, queries, keys]`; nil for
-  /// all.
+  /// Which keys each query sees, bools that broadcast to `[batch, heads, queries, keys]`; nil
+  /// where all see all.
   func visible(_ operands: [Tensor]) -> Tensor? {
     let (queries, keys, _) = types(operands.map(\.type))
     let (tokens, count) = (queries.shape[1], keys.shape[1])
@@ -115,14 +116,14 @@ struct Attention: Operation {
     return [output(operands), .zeros(sums.shape, sums.dtype)]
   }
 
-  /// The output from other operations.
+  /// The output in terms of other operations.
   func output(_ operands: [Tensor]) -> Tensor {
     let (queries, keys, values) = parts(operands)
     let exact: DType = queries.dtype == .float64 ? .float64 : .float32
     let sizes = queries.shape.sizes
     let (batch, tokens, heads, width) = (sizes[0], sizes[1], sizes[2], sizes[3])
     let (count, keyHeads) = (keys.shape[1], keys.shape[2])
-    // The heads that share keys lie one after the other, as if they were further tokens.
+    // Heads that share keys are stacked along the tokens.
     let rows = heads / keyHeads * tokens
     let shape = Shape([batch, heads, tokens, count])
     var scores = queries.transpose([0, 2, 1, 3]).reshape([batch, keyHeads, rows, width]).dot(
@@ -155,7 +156,7 @@ struct Attention: Operation {
 }
 
 extension Attention {
-  /// How the operands are split over a mesh: by samples and heads.
+  /// How the operands are sharded over a mesh: by samples and heads.
   func shardings(_ operands: [TensorType]) -> [Sharding] {
     let input: [LogicalAxis?] = isPacked ? [.batch, nil, nil, .heads] : [.batch, nil, .heads]
     return operands.enumerated().map { i, operand in
@@ -166,6 +167,6 @@ extension Attention {
     }
   }
 
-  /// How the results are split over a mesh.
+  /// How the results are sharded over a mesh.
   static let resultShardings = [Sharding([.batch, nil, .heads]), Sharding([.batch, .heads])]
 }

@@ -1,7 +1,8 @@
-/// What a cotangent of attention makes of some of its operands.
+/// The gradient of attention with respect to some of its operands.
 ///
-/// The operands are attention's, then its results, then the cotangent. The bias has its own operation:
-/// kernels compute the others' gradients, and most biases are not trained.
+/// The operands are attention's, then its results, then the cotangent. The gradient of the bias is
+/// an operation of its own, because kernels compute the other gradients and most biases are not
+/// trained.
 struct AttentionGradient: Operation {
   let attention: Attention
   let part: Part
@@ -16,7 +17,7 @@ struct AttentionGradient: Operation {
 
   var opcode: String { "attention_gradient" }
 
-  /// The places of the operands that the results belong to.
+  /// The indices of the operands that the results belong to.
   private var places: Range<Int> {
     switch part {
     case .inputs: 0..<attention.inputs
@@ -46,7 +47,7 @@ struct AttentionGradient: Operation {
     .enumerated().map { i, gradient in at.operands[i].dtype.isFloat ? gradient : nil }
   }
 
-  /// A function of operands as if none of them depended on another: what its gradients must see.
+  /// A function traced with fresh parameters, so that gradients treat its operands as independent.
   private func apart(_ operands: [Tensor], _ body: ([Tensor]) -> [Tensor]) -> [Tensor] {
     let (function, captured) = Subgraph.trace(operands.map(\.type), body)
     return function(operands + captured)

@@ -1,12 +1,12 @@
-/// How queries see keys.
+/// The scale, mask, bias, window and soft cap of attention.
 ///
-/// The scores are `softCap(scale · q·k) + bias`; keys that the mask or the window hides have no part
-/// in the softmax. A query that sees no key at all gives 0, and its gradients are 0.
+/// The scores are `softCap(scale · q·k) + bias`; keys hidden by the mask or the window are excluded
+/// from the softmax. The output of a query that sees no key is 0, and so are its gradients.
 ///
-/// A query's position among the keys is its index where there are as many of both; else the last
-/// query stands at the last key, as when queries continue a sequence whose keys are kept.
+/// With as many queries as keys, a query's position is its index. Otherwise the last query has the
+/// position of the last key, as when queries continue a sequence whose keys are cached.
 public struct AttentionOptions: Sendable {
-  /// The factor of the products; nil for 1/√width.
+  /// The factor of the dot products; nil for 1/√width.
   public var scale: Double?
   /// Which keys a query sees.
   public var mask: AttentionMask
@@ -16,7 +16,7 @@ public struct AttentionOptions: Sendable {
   /// Local attention: a query at position i sees keys at positions j with |i − j| < window, and under
   /// a causal mask the last `window` keys up to its own.
   public var window: Int?
-  /// A bound c of the products' size, which become c·tanh(s/c): Gemma Team, "Gemma 2", 2024.
+  /// A bound c of the scaled dot products s, which become c·tanh(s/c): Gemma Team, "Gemma 2", 2024.
   public var softCap: Double?
 
   /// Makes options.
@@ -49,8 +49,8 @@ public struct AttentionMask: Sendable {
   /// No key after the query's own position.
   public static let causal = AttentionMask(isCausal: true)
 
-  /// The valid keys: bools `[batch, keys]`, or whole numbers `[batch]`, of which each is the count of
-  /// a sample's first keys.
+  /// The valid keys: bools `[batch, keys]`, or integers `[batch]`, the number of valid keys at the
+  /// start of each sample.
   public static func keys(_ valid: Tensor) -> AttentionMask {
     if valid.dtype == .bool {
       precondition(valid.rank == 2, "valid keys are [batch, keys], not \(valid.type)")
@@ -58,7 +58,7 @@ public struct AttentionMask: Sendable {
     }
     precondition(
       valid.rank == 1 && valid.dtype.isInteger,
-      "valid keys are bools [batch, keys] or whole numbers [batch], not \(valid.type)")
+      "valid keys are bools [batch, keys] or integers [batch], not \(valid.type)")
     return AttentionMask(lengths: valid.cast(to: .int32))
   }
 
@@ -70,7 +70,7 @@ public struct AttentionMask: Sendable {
     return AttentionMask(visible: visible.expanded(Array(0..<4 - visible.rank)))
   }
 
-  /// The keys that both masks leave.
+  /// The keys that both masks show.
   public static func & (a: AttentionMask, b: AttentionMask) -> AttentionMask {
     func both(_ a: Tensor?, _ b: Tensor?, _ combine: (Tensor, Tensor) -> Tensor) -> Tensor? {
       guard let a, let b else { return a ?? b }
@@ -84,15 +84,15 @@ public struct AttentionMask: Sendable {
 }
 
 extension Tensor {
-  /// Scaled dot-product attention: this is the queries.
+  /// Scaled dot-product attention with this tensor as the queries.
   ///
-  /// The softmax is computed in f32 at least.
+  /// The softmax is computed in f32 or wider.
   ///
   /// - Parameters:
-  ///   - keys: `[batch, keys, heads, width]`, as the queries `[batch, queries, heads, width]`; with
-  ///     fewer heads, each of them serves as many consecutive heads of the queries: Ainslie and
-  ///     others, "GQA", 2023.
-  ///   - values: as the keys.
+  ///   - keys: `[batch, keys, heads, width]`, for queries `[batch, queries, heads, width]`;
+  ///     with fewer heads than the queries, consecutive query heads share one: Ainslie and others,
+  ///     "GQA", 2023.
+  ///   - values: of the keys' shape.
   /// - Returns: `[batch, queries, heads, width]`.
   public func attention(
     keys: Tensor, values: Tensor, _ options: AttentionOptions = AttentionOptions()
@@ -100,9 +100,9 @@ extension Tensor {
     Attention.apply([self, keys, values], options, width: shape[-1])
   }
 
-  /// Scaled dot-product attention of tokens to each other.
+  /// Scaled dot-product self-attention.
   ///
-  /// This is their queries, keys and values, packed as `[batch, tokens, 3, heads, width]`.
+  /// This tensor holds queries, keys and values, packed as `[batch, tokens, 3, heads, width]`.
   ///
   /// - Returns: `[batch, tokens, heads, width]`.
   public func selfAttention(_ options: AttentionOptions = AttentionOptions()) -> Tensor {

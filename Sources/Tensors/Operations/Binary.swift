@@ -13,7 +13,7 @@ struct Binary: Operation {
 
   func results(_ operands: [TensorType]) -> [TensorType] {
     precondition(
-      operands[0] == operands[1], "\(function) takes one type twice, not \(operands)")
+      operands[0] == operands[1], "\(function) takes two operands of one type, not \(operands)")
     return [operands[0]]
   }
 
@@ -39,7 +39,7 @@ struct Binary: Operation {
     }
   }
 
-  /// The cotangent goes to the larger or smaller operand, half to each on a tie.
+  /// The cotangent of a maximum or minimum: to the chosen operand, half to each on a tie.
   private static func shared(_ dy: Tensor, first: Tensor, tie: Tensor) -> [Tensor?] {
     let half = dy * 0.5
     let zero = dy.zerosLike
@@ -55,7 +55,8 @@ struct Binary: Operation {
 extension Tensor {
   private static func binary(_ function: Binary.Function, _ a: Tensor, _ b: Tensor) -> Tensor {
     precondition(
-      a.dtype == b.dtype, "\(function) takes one element type, not \(a.type) and \(b.type)")
+      a.dtype == b.dtype,
+      "\(function) takes operands of one element type, not \(a.type) and \(b.type)")
     guard let shape = a.shape.broadcast(with: b.shape) else {
       preconditionFailure("\(function): \(a.type) and \(b.type) do not broadcast")
     }
@@ -89,17 +90,17 @@ extension Tensor {
   public static func * (a: Double, b: Tensor) -> Tensor { b.like(a) * b }
   /// The quotient with a number.
   public static func / (a: Double, b: Tensor) -> Tensor { b.like(a) / b }
-  /// Adds in place of the left one.
+  /// Adds in place.
   public static func += (a: inout Tensor, b: Tensor) { a = a + b }
-  /// Both bools or bits.
+  /// The logical or bitwise and.
   public static func & (a: Tensor, b: Tensor) -> Tensor { binary(.and, a, b) }
-  /// Either bool or bit.
+  /// The logical or bitwise or.
   public static func | (a: Tensor, b: Tensor) -> Tensor { binary(.or, a, b) }
-  /// Exactly one of both bools or bits.
+  /// The logical or bitwise exclusive or.
   public static func ^ (a: Tensor, b: Tensor) -> Tensor { binary(.xor, a, b) }
-  /// Bits moved up.
+  /// The bits shifted left.
   public static func << (a: Tensor, b: Int) -> Tensor { binary(.shiftLeft, a, a.like(Double(b))) }
-  /// Bits moved down, zeros from above.
+  /// The bits shifted right, filled with zeros.
   public static func >> (a: Tensor, b: Int) -> Tensor { binary(.shiftRight, a, a.like(Double(b))) }
 
   /// The larger of two; shapes broadcast.
@@ -110,7 +111,7 @@ extension Tensor {
   public func maximum(_ other: Double) -> Tensor { maximum(like(other)) }
   /// The smaller of this and a number.
   public func minimum(_ other: Double) -> Tensor { minimum(like(other)) }
-  /// This within a closed range; the gradient is zero outside it.
+  /// This tensor clamped to a closed range; the gradient is zero outside it.
   public func clamped(_ range: ClosedRange<Double>) -> Tensor {
     maximum(range.lowerBound).minimum(range.upperBound)
   }
@@ -120,6 +121,6 @@ extension Tensor {
   public func power(_ exponent: Double) -> Tensor { power(like(exponent)) }
   /// The angle of the point (x, this) in radians.
   public func atan2(_ x: Tensor) -> Tensor { Tensor.binary(.atan2, self, x) }
-  /// What division leaves, with this one's sign.
+  /// The remainder of division, with the sign of this tensor.
   public func remainder(_ divisor: Tensor) -> Tensor { Tensor.binary(.remainder, self, divisor) }
 }

@@ -27,7 +27,7 @@ struct Select: Operation {
   func results(_ operands: [TensorType]) -> [TensorType] {
     precondition(
       operands[0] == TensorType(operands[1].shape, .bool) && operands[1] == operands[2],
-      "select takes bools and twice one type, not \(operands)")
+      "select takes bools and two operands of one type, not \(operands)")
     return [operands[1]]
   }
   func pullback(_ at: Application) -> [Tensor?] {
@@ -45,24 +45,24 @@ extension Tensor {
       Compare(direction: direction), [broadcast(to: shape), other.broadcast(to: shape)])
   }
 
-  /// Where both are equal.
+  /// True where both are equal.
   public func equal(_ other: Tensor) -> Tensor { compare(.equal, other) }
-  /// Where they differ.
+  /// True where they differ.
   public func notEqual(_ other: Tensor) -> Tensor { compare(.notEqual, other) }
-  /// Where this is less.
+  /// True where this is less.
   public func less(_ other: Tensor) -> Tensor { compare(.less, other) }
-  /// Where this is less or equal.
+  /// True where this is less or equal.
   public func lessOrEqual(_ other: Tensor) -> Tensor { compare(.lessOrEqual, other) }
-  /// Where this is greater.
+  /// True where this is greater.
   public func greater(_ other: Tensor) -> Tensor { compare(.greater, other) }
-  /// Where this is greater or equal.
+  /// True where this is greater or equal.
   public func greaterOrEqual(_ other: Tensor) -> Tensor { compare(.greaterOrEqual, other) }
-  /// Where this is less than a number.
+  /// True where this is less than a number.
   public func less(_ other: Double) -> Tensor { less(.constant(other, dtype)) }
-  /// Where this is greater than a number.
+  /// True where this is greater than a number.
   public func greater(_ other: Double) -> Tensor { greater(.constant(other, dtype)) }
 
-  /// Where this, a tensor of bools, is true the first value, else the second; shapes broadcast.
+  /// The first value where this tensor of bools is true, else the second; shapes broadcast.
   public func select(_ whenTrue: Tensor, _ whenFalse: Tensor) -> Tensor {
     guard
       let shape = whenTrue.shape.broadcast(with: whenFalse.shape)?.broadcast(with: self.shape)

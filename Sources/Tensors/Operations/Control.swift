@@ -1,4 +1,4 @@
-/// Values that the compiler must finish together: it moves and fuses nothing across.
+/// An optimization barrier: the compiler moves and fuses nothing across it.
 struct Barrier: Operation {
   var opcode: String { "stablehlo.optimization_barrier" }
   func results(_ operands: [TensorType]) -> [TensorType] { operands }
@@ -11,7 +11,7 @@ struct Barrier: Operation {
   }
 }
 
-/// Repeats a body on a state as long as a condition on it holds.
+/// Repeats a body on a state while a condition on the state holds.
 struct While: Operation {
   let condition: Subgraph
   let body: Subgraph
@@ -32,7 +32,7 @@ struct While: Operation {
   }
 }
 
-/// A part of the graph that is computed again for its gradient instead of being kept.
+/// A subgraph whose inner values are recomputed for the gradient instead of stored.
 struct Checkpoint: Operation {
   let body: Subgraph
 
@@ -40,7 +40,7 @@ struct Checkpoint: Operation {
   func results(_ operands: [TensorType]) -> [TensorType] { body.results.map(\.type) }
   func plain(_ operands: [Tensor]) -> [Tensor]? { body(operands) }
   func pullback(_ at: Application) -> [Tensor?] {
-    // The barrier ties the second computation to the cotangents, so that it comes as late.
+    // The barrier ties the recomputation to the cotangents, so that it does not run earlier.
     let there = at.cotangents.indices.filter { at.cotangents[$0] != nil }
     let held = barrier(at.operands + there.map { at.cotangents[$0]! })
     let operands = Array(held.prefix(at.operands.count))
@@ -50,31 +50,31 @@ struct Checkpoint: Operation {
   }
 }
 
-/// The values, which the compiler finishes together before anything that uses them.
+/// The values behind an optimization barrier: all are computed before any use.
 public func barrier(_ tensors: [Tensor]) -> [Tensor] {
   tensors.isEmpty ? [] : Node(Barrier(), tensors).tensors
 }
 
 extension Tensor {
-  /// This value, which the compiler finishes before anything that uses it.
+  /// This value behind an optimization barrier: it is computed before any use.
   public func barrier() -> Tensor { Tensors.barrier([self])[0] }
 }
 
-/// The body's results; what is inside is not kept for the gradient but computed again.
+/// The body's results; its inner values are recomputed for the gradient instead of stored.
 ///
-/// Tensors that the body takes from outside get their gradients too.
+/// Tensors that the body captures get gradients too.
 public func checkpoint(_ inputs: [Tensor], _ body: ([Tensor]) -> [Tensor]) -> [Tensor] {
   let (subgraph, captured) = Subgraph.trace(inputs.map(\.type), body)
   return Node(Checkpoint(body: subgraph), inputs + captured).tensors
 }
 
-/// Repeats a body while a condition holds; it has no gradient.
+/// Repeats a body while a condition holds; not differentiable.
 public func loop(
   _ state: [Tensor], while condition: ([Tensor]) -> Tensor, _ body: ([Tensor]) -> [Tensor]
 ) -> [Tensor] {
   let types = state.map(\.type)
   let parameters = types.map { Tensor.parameter($0) }
-  // Both regions must take the same state, so both are closed over what either one captures.
+  // Both regions must take the same state, so both are closed over the captures of either.
   let bodyResults = body(parameters)
   let (both, captured) = Subgraph.close(parameters, over: bodyResults + [condition(parameters)])
   let kept = Array(both.parameters.suffix(captured.count))

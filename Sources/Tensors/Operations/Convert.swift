@@ -23,7 +23,7 @@ struct BitcastConvert: Operation {
   }
 }
 
-/// The same value that no gradient passes.
+/// The value, constant for gradients.
 struct StopGradient: Operation {
   var opcode: String { "stop_gradient" }
   var isRearrangement: Bool { true }
@@ -32,7 +32,7 @@ struct StopGradient: Operation {
 }
 
 extension Tensor {
-  /// This with another element type.
+  /// This tensor converted to another element type.
   public func cast(to dtype: DType) -> Tensor {
     dtype == self.dtype ? self : Tensor(Convert(dtype: dtype), [self])
   }

@@ -11,7 +11,8 @@ struct Convolution: Operation {
       input.shape.rank == rank + 2 && kernel.shape.rank == rank + 2 && input.dtype == kernel.dtype
         && input.shape[-1] == kernel.shape[-2] * window.groups
         && kernel.shape[-1] % window.groups == 0,
-      "a convolution of \(input) with a kernel \(kernel) in \(window.groups) groups does not fit")
+      "a convolution of \(input) with a kernel \(kernel) in \(window.groups) groups has mismatched shapes"
+    )
     let spatial = window.output(
       Array(input.shape.sizes[1...rank]), kernel: Array(kernel.shape.sizes[..<rank]))
     return [TensorType(Shape([input.shape[0]] + spatial + [kernel.shape[-1]]), input.dtype)]
@@ -30,7 +31,7 @@ struct Convolution: Operation {
   }
 }
 
-/// What a convolution's output cotangent makes of its input: the transposed convolution.
+/// The gradient of a convolution with respect to its input: the transposed convolution.
 struct ConvolutionInputGradient: Operation {
   let window: ConvolutionWindow
   let input: Shape
@@ -44,25 +45,25 @@ struct ConvolutionInputGradient: Operation {
     return [type]
   }
 
-  /// A convolution of the cotangent with the flipped kernel, dilated where the forward one strides.
+  /// A convolution of the cotangent, dilated by the forward strides, with the flipped kernel.
   func plain(_ operands: [Tensor]) -> [Tensor]? {
     let (dy, kernel) = (operands[0], transposed(operands[1]))
     if window.isPlain { return [unstrided(dy, kernel)] }
     return [Tensor(ConvolutionDilated(window: window, input: input), [dy, kernel])]
   }
 
-  /// The kernel with its taps in opposite order and its channels exchanged within each group.
+  /// The kernel with its taps reversed and its channels exchanged within each group.
   func transposed(_ kernel: Tensor) -> Tensor {
     let rank = window.strides.count
     let flipped = kernel.reversed(Array(0..<rank))
     if window.groups == 1 { return flipped.swapAxes() }
     let (i, o) = (kernel.shape[-2], kernel.shape[-1] / window.groups)
     let spatial = Array(kernel.shape.sizes[..<rank])
-    let parts = flipped.reshape(spatial + [i, window.groups, o])
-    return parts.swapAxes(-3, -1).reshape(spatial + [o, window.groups * i])
+    let grouped = flipped.reshape(spatial + [i, window.groups, o])
+    return grouped.swapAxes(-3, -1).reshape(spatial + [o, window.groups * i])
   }
 
-  /// The gradient of a convolution without strides, itself such a convolution.
+  /// The gradient of an unstrided convolution, which is one itself.
   func unstrided(_ dy: Tensor, _ flipped: Tensor) -> Tensor {
     var plain = window
     for i in window.strides.indices {
@@ -74,7 +75,7 @@ struct ConvolutionInputGradient: Operation {
   }
 }
 
-/// The transposed convolution as one operation with a dilated input, for devices that like it.
+/// The transposed convolution as one operation with a dilated input.
 struct ConvolutionDilated: Operation {
   let window: ConvolutionWindow
   let input: Shape
@@ -104,7 +105,7 @@ extension ConvolutionInputGradient {
   }
 }
 
-/// What a convolution's output cotangent makes of its kernel.
+/// The gradient of a convolution with respect to its kernel.
 struct ConvolutionKernelGradient: Operation {
   let window: ConvolutionWindow
   let kernel: Shape
@@ -118,7 +119,7 @@ struct ConvolutionKernelGradient: Operation {
     return [type]
   }
 
-  /// One product for each tap: the input's elements that the tap meets with the cotangent.
+  /// One matrix multiplication per tap: of the input's elements under the tap with the cotangent.
   func plain(_ operands: [Tensor]) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
     let border = window.padding.map { Pad.Amount(low: $0.low, high: $0.high) }
@@ -137,7 +138,7 @@ struct ConvolutionKernelGradient: Operation {
     }
     let cotangent = dy.reshape([positions, o])
     if groups == 1 {
-      // A few channels make thin products; they are joined to one.
+      // A few channels make thin matrices; they are concatenated to one.
       if i * taps.count <= 64 {
         let all = Tensor.concatenate(seen, axis: 1)
         return [all.dot(cotangent, contracting: ([0], [0])).reshape(kernel)]
@@ -169,11 +170,12 @@ extension Tensor {
     Tensor(Convolution(window: window), [self, kernel])
   }
 
-  /// The transposed convolution, whose window is that of the convolution that it transposes.
+  /// The transposed convolution; the window is that of the convolution it transposes.
   ///
   /// - Parameters:
   ///   - kernel: `[spatial…, channels out / groups, channels in]`, the layout of that convolution.
-  ///   - outputPadding: elements added after the output where several sizes would fit.
+  ///   - outputPadding: elements added at the end of each axis where several output sizes are
+  ///     possible.
   public func transposedConvolution(
     _ kernel: Tensor, _ window: ConvolutionWindow, outputPadding: Int = 0
   ) -> Tensor {
@@ -185,7 +187,7 @@ extension Tensor {
     return Tensor(ConvolutionInputGradient(window: window, input: output), [self, kernel])
   }
 
-  /// A convolution whose padding may be negative, which cuts the input instead.
+  /// A convolution whose padding may be negative, which crops the input.
   func croppedConvolution(_ kernel: Tensor, _ window: ConvolutionWindow) -> Tensor {
     var window = window
     var input = self

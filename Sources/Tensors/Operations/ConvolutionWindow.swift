@@ -3,13 +3,13 @@
 /// Layouts are fixed: inputs and outputs `[batch, spatial…, channels]`, kernels
 /// `[spatial…, channels in / groups, channels out]`.
 public struct ConvolutionWindow: Hashable, Sendable {
-  /// Elements from one place of the kernel to the next, one number a spatial axis.
+  /// The step of the kernel in elements, one per spatial axis.
   public var strides: [Int]
-  /// Zeros before and after the input, for each spatial axis.
+  /// Zeros before and after the input, per spatial axis.
   public var padding: [Range]
-  /// Elements from one tap of the kernel to the next.
+  /// The distance in elements between neighboring taps, per spatial axis.
   public var dilation: [Int]
-  /// Parts of the channels that see nothing of each other.
+  /// The number of independent groups of channels.
   public var groups: Int
 
   /// Zeros at both ends of an axis.
@@ -22,20 +22,20 @@ public struct ConvolutionWindow: Hashable, Sendable {
     /// Makes a pair.
     public init(_ low: Int, _ high: Int) { (self.low, self.high) = (low, high) }
 
-    /// As many at both ends.
+    /// The same count at both ends.
     public init(integerLiteral value: Int) { self.init(value, value) }
 
-    /// As many at both ends.
+    /// The same count at both ends.
     public static func both(_ count: Int) -> Range { Range(count, count) }
 
-    /// What a kernel of `size` taps needs to see nothing of the elements after its own, without a
-    /// stride as many elements as before.
+    /// Causal padding for a kernel of `size` taps: no output depends on later elements, and without
+    /// a stride the size stays the same.
     public static func causal(_ size: Int, dilation: Int = 1) -> Range {
       Range((size - 1) * dilation, 0)
     }
   }
 
-  /// Makes a window over `rank` spatial axes with the same numbers for each.
+  /// Makes a window over `rank` spatial axes with the same values for each.
   public init(rank: Int = 2, stride: Int = 1, padding: Int = 0, dilation: Int = 1, groups: Int = 1)
   {
     strides = [Int](repeating: stride, count: rank)
@@ -44,7 +44,7 @@ public struct ConvolutionWindow: Hashable, Sendable {
     self.groups = groups
   }
 
-  /// Makes a window with numbers for each spatial axis, by default without padding and dilation.
+  /// Makes a window with values for each spatial axis, by default without padding and dilation.
   public init(
     strides: [Int], padding: [Range]? = nil, dilation: [Int]? = nil, groups: Int = 1
   ) {
@@ -58,10 +58,10 @@ public struct ConvolutionWindow: Hashable, Sendable {
       "a window with strides \(strides) has padding \(self.padding), dilation \(self.dilation)")
   }
 
-  /// How far the taps of a kernel reach along an axis.
+  /// The extent of a dilated kernel along an axis.
   func extent(_ axis: Int, _ kernel: Int) -> Int { (kernel - 1) * dilation[axis] + 1 }
 
-  /// The spatial sizes that come out of an input's.
+  /// The spatial sizes of the output.
   func output(_ input: [Int], kernel: [Int]) -> [Int] {
     input.indices.map { i in
       let room = input[i] + padding[i].low + padding[i].high - extent(i, kernel[i])
@@ -72,7 +72,7 @@ public struct ConvolutionWindow: Hashable, Sendable {
 
   var isPlain: Bool { strides.allSatisfy { $0 == 1 } }
 
-  /// All places of a kernel.
+  /// The indices of all taps of a kernel.
   func taps(_ kernel: Shape) -> [[Int]] {
     strides.indices.reduce([[]]) { paths, axis in
       paths.flatMap { path in (0..<kernel[axis]).map { path + [$0] } }

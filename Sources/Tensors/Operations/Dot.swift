@@ -1,6 +1,6 @@
-/// A sum of products over axes of two operands, apart for each element of the batch axes.
+/// A contraction of two operands over axes, separate for each element of the batch axes.
 ///
-/// The result's axes: batch, then the left one's others, then the right one's others.
+/// The result's axes: batch, then the free axes of the left operand, then those of the right one.
 struct Dot: Operation {
   let leftBatch: [Int]
   let rightBatch: [Int]
@@ -24,8 +24,9 @@ struct Dot: Operation {
       operands[0].dtype == operands[1].dtype
         && leftBatch.map { left.sizes[$0] } == rightBatch.map { right.sizes[$0] }
         && leftContracted.map { left.sizes[$0] } == rightContracted.map { right.sizes[$0] },
-      "a product of \(operands[0]) over \(leftContracted) and \(operands[1]) over "
-        + "\(rightContracted), batch \(leftBatch) and \(rightBatch), does not fit")
+      "a contraction of \(operands[0]) over \(leftContracted) and \(operands[1]) over "
+        + "\(rightContracted), batch \(leftBatch) and \(rightBatch), has mismatched shapes or element types"
+    )
     let sizes =
       leftBatch.map { left.sizes[$0] }
       + free(left.rank, leftBatch, leftContracted).map { left.sizes[$0] }
@@ -46,7 +47,7 @@ struct Dot: Operation {
     let rightInResult = (0..<rightFree.count).map { batch.count + leftFree.count + $0 }
     let dy = at.dy.cast(to: left.dtype)
 
-    // The product's axes come as batch, dy's others, the other operand's contracted ones in order.
+    // The axes of each result: batch, dy's free ones, the other operand's contracted ones in order.
     let rightOrder = rightContracted.indices.sorted { rightContracted[$0] < rightContracted[$1] }
     let dl = Tensor(
       Dot(
@@ -71,7 +72,7 @@ struct Dot: Operation {
 }
 
 extension DType {
-  /// The attribute of products that has f32 computed as such: a GPU would else take eleven bits.
+  /// The attribute that keeps f32 at full precision; a GPU would otherwise round inputs to TF32.
   var precisionConfig: String {
     let precision = "#stablehlo<precision \(self == .float32 ? "HIGHEST" : "DEFAULT")>"
     return "precision_config = [\(precision), \(precision)]"
@@ -79,10 +80,10 @@ extension DType {
 }
 
 extension Tensor {
-  /// A sum of products over axes, apart for each element of the batch axes.
+  /// A contraction over axes, separate for each element of the batch axes.
   ///
-  /// The result's axes: batch, then this one's others, then the other one's others. Products of
-  /// half precision accumulate in f32; `result` may keep them there.
+  /// The result's axes: batch, then this tensor's free axes, then those of the other. Half
+  /// precision accumulates in f32, which `result` may preserve.
   public func dot(
     _ other: Tensor, contracting: (left: [Int], right: [Int]),
     batch: (left: [Int], right: [Int]) = ([], []), result: DType? = nil
@@ -96,12 +97,14 @@ extension Tensor {
     return Tensor(operation, [self, other])
   }
 
-  /// The matrix product of the last two axes; those before must be equal, or absent on the right.
+  /// The matrix multiplication of the last two axes; leading axes must be equal, or absent on the
+  /// right.
   ///
-  /// `[…, m, k] · [k, n]` and `[…, m, k] · […, k, n]` give `[…, m, n]`. Leading axes of a product
-  /// with a plain matrix are flattened, which runs a third faster on the CPU.
+  /// `[…, m, k] · [k, n]` and `[…, m, k] · […, k, n]` give `[…, m, n]`. With a plain
+  /// matrix on the right, leading axes are flattened, which runs a third faster on the CPU.
   public func matmul(_ other: Tensor) -> Tensor {
-    precondition(rank >= 2 && other.rank >= 2, "a matrix product of \(type) and \(other.type)")
+    precondition(
+      rank >= 2 && other.rank >= 2, "a matrix multiplication of \(type) and \(other.type)")
     if other.rank == 2 {
       let flat = reshape([-1, shape[-1]]).dot(other, contracting: ([1], [0]))
       return flat.reshape(Shape(Array(shape.sizes.dropLast()) + [other.shape[1]]))
@@ -110,15 +113,16 @@ extension Tensor {
     return dot(other, contracting: ([-1], [-2]), batch: (batch, batch))
   }
 
-  /// A product by Einstein's convention: `"bqhd,bkhd->bhqk"`; each letter is an axis.
+  /// A contraction in Einstein notation, such as `"bqhd,bkhd->bhqk"`; each letter is an axis.
   ///
-  /// Letters in both operands and the result are batch axes, those in both operands alone are
-  /// summed; a letter in one operand alone must be in the result.
+  /// Letters in both operands and the result are batch axes, those in both operands only are
+  /// contracted; a letter in one operand only must be in the result.
   public static func einsum(_ equation: String, _ left: Tensor, _ right: Tensor) -> Tensor {
     let parts = equation.split(separator: ">", omittingEmptySubsequences: false)
     let inputs = parts[0].dropLast().split(separator: ",", omittingEmptySubsequences: false)
       .map(Array.init)
-    precondition(parts.count == 2 && inputs.count == 2, "\"\(equation)\" is no product of two")
+    precondition(
+      parts.count == 2 && inputs.count == 2, "\"\(equation)\" is not an equation of two operands")
     let (l, r, out) = (inputs[0], inputs[1], Array(parts[1]))
     precondition(
       l.count == left.rank && r.count == right.rank
@@ -136,7 +140,9 @@ extension Tensor {
       right, contracting: (places(l, contracted), places(r, contracted)),
       batch: (places(l, batch), places(r, batch)))
     let have = batch + free(l) + free(r)
-    precondition(have.sorted() == out.sorted(), "\"\(equation)\": a letter is lost or new")
+    precondition(
+      have.sorted() == out.sorted(),
+      "\"\(equation)\": its result must have every free letter of the operands, and no other")
     return product.transpose(places(have, out))
   }
 }

@@ -1,4 +1,4 @@
-/// Takes slices of one axis by index; an index beyond the axis takes the nearest slice.
+/// Slices of one axis by index; an index out of range takes the nearest slice.
 struct Gather: Operation {
   let axis: Int
 
@@ -6,7 +6,7 @@ struct Gather: Operation {
 
   func results(_ operands: [TensorType]) -> [TensorType] {
     let (source, indices) = (operands[0].shape.sizes, operands[1].shape.sizes)
-    precondition(operands[1].dtype.isInteger, "indices are whole numbers, not \(operands[1])")
+    precondition(operands[1].dtype.isInteger, "indices are integers, not \(operands[1])")
     return [
       TensorType(Shape(source[..<axis] + indices + source[(axis + 1)...]), operands[0].dtype)
     ]
@@ -27,13 +27,13 @@ struct Gather: Operation {
     return [Tensor(ScatterAdd(axis: axis), [at.x.zerosLike, indices, at.dy]), nil]
   }
 
-  /// The result's axes that come from the source and not from the indices.
+  /// The result's axes that come from the source, not from the indices.
   static func offsetAxes(_ axis: Int, _ indexRank: Int, _ rank: Int) -> [Int] {
     Array(0..<axis) + Array((axis + indexRank)..<rank)
   }
 }
 
-/// Adds slices into one axis of the first operand at indices; those beyond the axis are dropped.
+/// Adds slices to one axis of the first operand at indices; those out of range are dropped.
 struct ScatterAdd: Operation {
   let axis: Int
 
@@ -42,7 +42,7 @@ struct ScatterAdd: Operation {
   func results(_ operands: [TensorType]) -> [TensorType] {
     precondition(
       Gather(axis: axis).results(Array(operands[..<2])) == [operands[2]],
-      "scatter's operands do not fit: \(operands)")
+      "scatter's operands have mismatched shapes: \(operands)")
     return [operands[0]]
   }
 
@@ -66,7 +66,7 @@ struct ScatterAdd: Operation {
   }
 }
 
-/// A box whose place is known only at run time; it is moved to lie inside.
+/// A box whose start is known only at run time; it is clamped to the array.
 struct DynamicSlice: Operation {
   let sizes: [Int]
 
@@ -98,20 +98,20 @@ struct DynamicUpdate: Operation {
 }
 
 extension Tensor {
-  /// Slices of an axis by whole-number indices of any shape, whose axes take the axis' place.
+  /// Slices of an axis by integer indices of any shape, whose axes replace the axis.
   ///
-  /// An index beyond the axis takes the nearest slice.
+  /// An index out of range takes the nearest slice.
   public func take(_ indices: Tensor, axis: Int = 0) -> Tensor {
     Tensor(Gather(axis: shape.axis(axis)), [self, indices])
   }
 
-  /// 1 where an index says, 0 elsewhere, along a new last axis.
+  /// The one-hot encoding of indices along a new last axis.
   public func oneHot(_ count: Int, _ dtype: DType = .float32) -> Tensor {
     let classes = Tensor.iota(Shape(shape.sizes + [count]), axis: -1, self.dtype)
     return expanded([rank]).equal(classes).cast(to: dtype)
   }
 
-  /// One element of the first axis at a place known only at run time; the axis disappears.
+  /// One element of the first axis at an index known only at run time; the axis is removed.
   func at(_ row: Tensor) -> Tensor {
     let rest = Array(shape.sizes.dropFirst())
     let zero = Tensor.constant(0.0, row.dtype)

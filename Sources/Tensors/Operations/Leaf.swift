@@ -1,4 +1,4 @@
-/// An input of a graph; no two are equal.
+/// An input of a graph, distinct from every other.
 struct Parameter: Operation {
   private let identity = Identity()
   let type: TensorType
@@ -66,7 +66,7 @@ enum Literal: Hashable, Sendable {
   case float(Double)
   case bool(Bool)
 
-  /// The number as an element in MLIR's syntax; floats as their bits, which loses nothing.
+  /// The number as an element in MLIR's syntax; floats as their bits, which is exact.
   func text(_ dtype: DType) -> String {
     switch (self, dtype) {
     case (.bool(let value), .bool): return value ? "true" : "false"
@@ -78,7 +78,7 @@ enum Literal: Hashable, Sendable {
       let bits = Float(value).bitPattern
       let rounded = value.isNaN ? bits : bits + 0x7FFF + ((bits >> 16) & 1)
       return hex(UInt16(truncatingIfNeeded: rounded >> 16), 4)
-    default: preconditionFailure("the constant \(self) is no \(dtype.rawValue)")
+    default: preconditionFailure("the constant \(self) cannot be an element of \(dtype.rawValue)")
     }
   }
 
@@ -91,10 +91,10 @@ enum Literal: Hashable, Sendable {
 extension Tensor {
   static func parameter(_ type: TensorType) -> Tensor { Tensor(Parameter(type), []) }
 
-  /// Whether this is made of nothing: a constant or an index, which cost nothing to repeat.
+  /// Whether this is a constant or an iota, which cost nothing to repeat.
   var isConstant: Bool { node.operands.isEmpty && !(node.operation is Parameter) }
 
-  /// One number in every element; for integer types it must be whole.
+  /// One number in every element; for integer types it must be an integer.
   public static func constant(
     _ value: Double, _ dtype: DType, shape: Shape = []
   ) -> Tensor {
@@ -107,9 +107,9 @@ extension Tensor {
     return Tensor(Splat(type: TensorType(shape, dtype), value: literal), [])
   }
 
-  /// One whole number in every element.
+  /// One integer in every element.
   public static func constant(integer value: Int64, _ dtype: DType, shape: Shape = []) -> Tensor {
-    precondition(dtype.isInteger, "the whole number \(value) is given for \(dtype.rawValue)")
+    precondition(dtype.isInteger, "the integer \(value) is given for \(dtype.rawValue)")
     return Tensor(Splat(type: TensorType(shape, dtype), value: .integer(value)), [])
   }
 

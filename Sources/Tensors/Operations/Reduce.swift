@@ -1,4 +1,4 @@
-/// A reduction over some axes, which disappear.
+/// A reduction over some axes, which are removed.
 struct Reduce: Operation {
   enum Function: String, CaseIterable, Sendable {
     case sum = "add"
@@ -34,14 +34,14 @@ struct Reduce: Operation {
     case .sum: return [spread(at.dy), nil]
     case .maximum, .minimum:
       // Ties share the cotangent.
-      let hit = x.equal(spread(at.y)).cast(to: x.dtype)
-      return [hit * spread(at.dy / hit.sum(axes)), nil]
-    case .product: preconditionFailure("the product's gradient is not defined here")
+      let isExtreme = x.equal(spread(at.y)).cast(to: x.dtype)
+      return [isExtreme * spread(at.dy / isExtreme.sum(axes)), nil]
+    case .product: preconditionFailure("the gradient of a product over axes is not implemented")
     case .and, .or: return [nil, nil]
     }
   }
 
-  /// What a reduction of nothing gives.
+  /// The result of reducing no elements.
   func initial(_ dtype: DType) -> Tensor {
     switch function {
     case .sum: return .constant(0.0, dtype)
@@ -73,23 +73,24 @@ extension Tensor {
     return (keep ? result.expanded(axes) : result).cast(to: dtype)
   }
 
-  /// The sum over axes, all of them for nil; kept axes have size 1. Half precision is summed in f32.
+  /// The sum over axes, all for nil; `keep` leaves them with size 1. Half precision is summed in
+  /// f32.
   public func sum(_ axes: [Int]? = nil, keep: Bool = false) -> Tensor {
     reduce(.sum, axes, keep: keep)
   }
-  /// The product over axes; it has no gradient.
+  /// The product over axes; not differentiable.
   public func product(_ axes: [Int]? = nil, keep: Bool = false) -> Tensor {
     reduce(.product, axes, keep: keep)
   }
-  /// The largest value over axes; equal ones share the gradient.
+  /// The largest value over axes; ties share the gradient.
   public func max(_ axes: [Int]? = nil, keep: Bool = false) -> Tensor {
     reduce(.maximum, axes, keep: keep)
   }
-  /// The smallest value over axes; equal ones share the gradient.
+  /// The smallest value over axes; ties share the gradient.
   public func min(_ axes: [Int]? = nil, keep: Bool = false) -> Tensor {
     reduce(.minimum, axes, keep: keep)
   }
-  /// The mean over axes, all of them for nil.
+  /// The mean over axes, all for nil.
   public func mean(_ axes: [Int]? = nil, keep: Bool = false) -> Tensor {
     let count = shape.axes(axes).reduce(1) { $0 * shape.sizes[$1] }
     return sum(axes, keep: keep) / Double(count)
@@ -99,11 +100,11 @@ extension Tensor {
   /// Whether any bool is true over axes.
   public func any(_ axes: [Int]? = nil) -> Tensor { reduce(.or, axes, keep: false) }
 
-  /// The index of the largest value along an axis, the first of equal ones; s32.
+  /// The index of the largest value along an axis, the first of ties; s32.
   public func argmax(_ axis: Int = -1) -> Tensor {
     let axis = shape.axis(axis)
     let index = Tensor.iota(shape, axis: axis, .int32)
-    let hit = equal(max([axis], keep: true))
-    return hit.select(index, .constant(Double(Int32.max), .int32)).min([axis])
+    let isLargest = equal(max([axis], keep: true))
+    return isLargest.select(index, .constant(Double(Int32.max), .int32)).min([axis])
   }
 }

@@ -25,7 +25,7 @@ struct Transpose: Operation {
     let type = operands[0]
     precondition(
       permutation.sorted() == Array(0..<type.shape.rank),
-      "\(permutation) is no order of the axes of \(type)")
+      "\(permutation) is not a permutation of the axes of \(type)")
     return [TensorType(Shape(permutation.map { type.shape.sizes[$0] }), type.dtype)]
   }
   func pullback(_ at: Application) -> [Tensor?] {
@@ -35,7 +35,7 @@ struct Transpose: Operation {
   }
 }
 
-/// Repeats along new axes and along axes of size 1; `axes` says where the operand's axes go.
+/// Repeats along new axes and along axes of size 1; `axes` are the operand's axes in the result.
 struct Broadcast: Operation {
   let shape: Shape
   let axes: [Int]
@@ -57,7 +57,7 @@ struct Broadcast: Operation {
   }
 }
 
-/// Elements in opposite order along axes.
+/// The elements in reverse order along axes.
 struct Reverse: Operation {
   let axes: [Int]
 
@@ -69,7 +69,7 @@ struct Reverse: Operation {
   func pullback(_ at: Application) -> [Tensor?] { [at.dy.reversed(axes)] }
 }
 
-/// Operands one after the other along an axis.
+/// The concatenation of operands along an axis.
 struct Concatenate: Operation {
   let axis: Int
 
@@ -84,7 +84,7 @@ struct Concatenate: Operation {
       precondition(
         other.dtype == first.dtype
           && other.shape.removing([axis]) == first.shape.removing([axis]),
-        "\(operands) cannot be joined along axis \(axis)")
+        "\(operands) cannot be concatenated along axis \(axis)")
     }
     let size = operands.reduce(0) { $0 + $1.shape.sizes[axis] }
     return [TensorType(first.shape.replacing(axis, with: size), first.dtype)]
@@ -95,7 +95,7 @@ struct Concatenate: Operation {
 }
 
 extension Tensor {
-  /// The same elements under another shape; one size may be −1 and follows from the rest.
+  /// The same elements under another shape; one size may be −1 and is inferred.
   public func reshape(_ sizes: [Int]) -> Tensor {
     var sizes = sizes
     if let unknown = sizes.firstIndex(of: -1) {
@@ -118,14 +118,14 @@ extension Tensor {
     return axes == Array(0..<rank) ? self : Tensor(Transpose(permutation: axes), [self])
   }
 
-  /// Two axes exchanged, by default the last two.
+  /// Swaps two axes, by default the last two.
   public func swapAxes(_ a: Int = -2, _ b: Int = -1) -> Tensor {
     var permutation = Array(0..<rank)
     permutation.swapAt(shape.axis(a), shape.axis(b))
     return transpose(permutation)
   }
 
-  /// Repeats to a shape by NumPy's rule.
+  /// Broadcasts to a shape by NumPy's rule.
   public func broadcast(to shape: Shape) -> Tensor {
     if shape == self.shape { return self }
     precondition(
@@ -134,35 +134,35 @@ extension Tensor {
     return Tensor(Broadcast(shape: shape, axes: Array(offset..<shape.rank)), [self])
   }
 
-  /// New axes of size 1 at these places of the result.
+  /// Inserts axes of size 1 at these positions of the result.
   public func expanded(_ axes: [Int]) -> Tensor {
     let rank = rank + axes.count
     let places = Set(axes.map { $0 < 0 ? $0 + rank : $0 })
     precondition(
       places.count == axes.count && places.allSatisfy { (0..<rank).contains($0) },
-      "\(axes) are no places for new axes of \(type)")
+      "\(axes) are not distinct positions for new axes of \(type)")
     var rest = shape.sizes.makeIterator()
     return reshape(Shape((0..<rank).map { places.contains($0) ? 1 : rest.next()! }))
   }
 
-  /// Trailing axes of size 1 up to a rank: `[B]` becomes `[B, 1, 1, 1]`.
+  /// Appends axes of size 1 up to a rank: `[B]` becomes `[B, 1, 1, 1]`.
   public func expanded(toRank rank: Int) -> Tensor {
     reshape(Shape(shape.sizes + [Int](repeating: 1, count: rank - self.rank)))
   }
 
-  /// Elements in opposite order along axes.
+  /// The elements in reverse order along axes.
   public func reversed(_ axes: [Int]) -> Tensor {
     Tensor(Reverse(axes: axes.map { shape.axis($0) }), [self])
   }
 
-  /// Tensors one after the other along an axis.
+  /// Concatenates tensors along an axis.
   public static func concatenate(_ tensors: [Tensor], axis: Int = 0) -> Tensor {
     let some = tensors.count > 1 ? tensors.filter { $0.shape[axis] > 0 } : tensors
     guard some.count > 1 else { return some.first ?? tensors[0] }
     return Tensor(Concatenate(axis: some[0].shape.axis(axis)), some)
   }
 
-  /// Tensors of one shape along a new axis.
+  /// Stacks tensors of one shape along a new axis.
   public static func stack(_ tensors: [Tensor], axis: Int = 0) -> Tensor {
     concatenate(
       tensors.map { $0.expanded([axis]) }, axis: axis < 0 ? axis + tensors[0].rank + 1 : axis)

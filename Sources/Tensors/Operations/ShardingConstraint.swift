@@ -1,4 +1,4 @@
-/// A value that is split over the mesh in a given way; without a mesh the value itself.
+/// A value with a given sharding over the mesh; without a mesh the value itself.
 struct ShardingConstraint: Operation {
   let sharding: Sharding
 
@@ -19,11 +19,11 @@ struct ShardingConstraint: Operation {
 }
 
 extension Tensor {
-  /// This value, split over the mesh as said; axes that are not listed stay whole. Without a mesh it
-  /// changes nothing.
+  /// This value, sharded over the mesh along the given axes; axes that are not listed are
+  /// replicated. Without a mesh it has no effect.
   public func sharded(_ axes: LogicalAxis?...) -> Tensor { sharded(Sharding(axes)) }
 
-  /// This value, split over the mesh as said. Without a mesh it changes nothing.
+  /// This value with a given sharding over the mesh. Without a mesh it has no effect.
   public func sharded(_ sharding: Sharding) -> Tensor {
     Tensor(ShardingConstraint(sharding: sharding), [self])
   }

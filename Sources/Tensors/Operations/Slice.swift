@@ -1,4 +1,4 @@
-/// A box of elements, every so many along each axis.
+/// A box of elements with a stride along each axis.
 struct Slice: Operation {
   let start: [Int]
   let limit: [Int]
@@ -16,7 +16,7 @@ struct Slice: Operation {
         && start.indices.allSatisfy {
           0 <= start[$0] && start[$0] <= limit[$0] && limit[$0] <= type.shape.sizes[$0]
             && strides[$0] > 0
-        }, "\(start) ..< \(limit) is no part of \(type)")
+        }, "\(start) ..< \(limit) is not within \(type)")
     let sizes = start.indices.map { (limit[$0] - start[$0] + strides[$0] - 1) / strides[$0] }
     return [TensorType(Shape(sizes), type.dtype)]
   }
@@ -30,7 +30,7 @@ struct Slice: Operation {
   }
 }
 
-/// Consecutive parts along an axis, one result each.
+/// Consecutive slices along an axis, one result each.
 struct Split: Operation {
   let sizes: [Int]
   let axis: Int
@@ -54,9 +54,9 @@ struct Split: Operation {
   }
 }
 
-/// A border of one value around the elements, and between them.
+/// Padding with one value around and between the elements.
 struct Pad: Operation {
-  /// Elements added along one axis; a negative border removes.
+  /// Elements added along one axis; negative values remove.
   struct Amount: Hashable, Sendable {
     var low = 0
     var high = 0
@@ -80,18 +80,18 @@ struct Pad: Operation {
     return [TensorType(Shape(sizes), type.dtype)]
   }
   func pullback(_ at: Application) -> [Tensor?] {
-    // Undoing a border is the opposite border; between the elements every so many is kept.
+    // The inverse of padding is negative padding, and a stride over the interior.
     let dy = at.dy.pad(amounts.map { Amount(low: -$0.low, high: -$0.high) })
     let strides = amounts.map { $0.interior + 1 }
-    let whole = Slice(
+    let strided = Slice(
       start: strides.map { _ in 0 }, limit: dy.shape.sizes, strides: strides)
-    let dx = strides.allSatisfy { $0 == 1 } ? dy : Tensor(whole, [dy])
+    let dx = strides.allSatisfy { $0 == 1 } ? dy : Tensor(strided, [dy])
     return [dx, at.dy.sum() - dx.sum()]
   }
 }
 
 extension Tensor {
-  /// A part along one axis, every `stride`-th element.
+  /// A slice along one axis, every `stride`-th element.
   public func slice(_ axis: Int, _ range: Range<Int>, stride: Int = 1) -> Tensor {
     let axis = shape.axis(axis)
     if range == 0..<shape.sizes[axis], stride == 1 { return self }
@@ -105,30 +105,30 @@ extension Tensor {
   /// Rows of the first axis.
   public subscript(_ rows: Range<Int>) -> Tensor { slice(0, rows) }
 
-  /// One element of the first axis, which disappears.
+  /// One element of the first axis, which is removed.
   public subscript(_ row: Int) -> Tensor {
     slice(0, row..<row + 1).reshape(Shape(Array(shape.sizes.dropFirst())))
   }
 
-  /// Equal consecutive parts along an axis.
+  /// Equal consecutive slices along an axis.
   public func split(_ count: Int, axis: Int = 0) -> [Tensor] {
     precondition(shape[axis] % count == 0, "\(type) cannot be split in \(count) along \(axis)")
     return split(sizes: [Int](repeating: shape[axis] / count, count: count), axis: axis)
   }
 
-  /// Consecutive parts of given sizes along an axis.
+  /// Consecutive slices of given sizes along an axis.
   public func split(sizes: [Int], axis: Int = 0) -> [Tensor] {
     sizes.count == 1 && sizes[0] == shape[axis]
       ? [self] : Node(Split(sizes: sizes, axis: shape.axis(axis)), [self]).tensors
   }
 
-  /// The elements of an axis apart; the axis disappears.
+  /// The elements of an axis as separate tensors; the axis is removed.
   public func unstack(_ axis: Int = 0) -> [Tensor] {
     let axis = shape.axis(axis)
     return split(shape.sizes[axis], axis: axis).map { $0.reshape(shape.removing([axis])) }
   }
 
-  /// Zeros around the elements: low and high for each axis; negative numbers remove.
+  /// Zeros around the elements: low and high for each axis; negative values remove elements.
   public func pad(_ amounts: [(low: Int, high: Int)]) -> Tensor {
     pad(amounts.map { Pad.Amount(low: $0.low, high: $0.high) })
   }

@@ -1,4 +1,4 @@
-/// Orders several tensors together along an axis by the first one's values, ascending.
+/// Sorts several tensors together along an axis by the values of the first, ascending.
 struct Sort: Operation {
   let axis: Int
 
@@ -8,7 +8,8 @@ struct Sort: Operation {
   }
   func results(_ operands: [TensorType]) -> [TensorType] {
     precondition(
-      operands.allSatisfy { $0.shape == operands[0].shape }, "sort takes one shape: \(operands)")
+      operands.allSatisfy { $0.shape == operands[0].shape },
+      "sort takes operands of one shape: \(operands)")
     return operands
   }
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] {
@@ -20,7 +21,7 @@ struct Sort: Operation {
 }
 
 extension Tensor {
-  /// The indices that put the values along an axis in ascending order; equal ones keep theirs. s32.
+  /// The indices that sort the values along an axis in ascending order, stable; s32.
   public func argsort(_ axis: Int = -1) -> Tensor {
     let index = Tensor.iota(shape, axis: axis, .int32)
     return Node(Sort(axis: shape.axis(axis)), [stopGradient(), index]).tensors[1]

@@ -52,7 +52,7 @@ struct Unary: Operation {
     case .erf: return [dy * (2 / Double.pi.squareRoot()) * (-(x * x)).exp()]
     case .erfInverse: return [dy * (Double.pi.squareRoot() / 2) * (y * y).exp()]
     case .lgamma: return [dy * Tensor(Unary(function: .digamma), [x])]
-    case .digamma: preconditionFailure("digamma has no gradient here")
+    case .digamma: preconditionFailure("the gradient of digamma is not implemented")
     }
   }
 }
@@ -66,23 +66,23 @@ extension Tensor {
   public func abs() -> Tensor { unary(.abs) }
   /// The cube root.
   public func cbrt() -> Tensor { unary(.cbrt) }
-  /// The smallest whole number not below.
+  /// The smallest integer that is not below.
   public func ceil() -> Tensor { unary(.ceil) }
   /// The cosine of radians.
   public func cos() -> Tensor { unary(.cosine) }
-  /// e to this power.
+  /// The exponential, eˣ.
   public func exp() -> Tensor { unary(.exponential) }
-  /// e to this power less one, exact near zero.
+  /// eˣ − 1, accurate near zero.
   public func expm1() -> Tensor { unary(.exponentialMinusOne) }
-  /// The largest whole number not above.
+  /// The largest integer that is not above.
   public func floor() -> Tensor { unary(.floor) }
   /// The natural logarithm.
   public func log() -> Tensor { unary(.log) }
-  /// The natural logarithm of one more, exact near zero.
+  /// log(1 + x), accurate near zero.
   public func log1p() -> Tensor { unary(.logPlusOne) }
   /// 1 / (1 + e⁻ˣ).
   public func sigmoid() -> Tensor { unary(.logistic) }
-  /// The nearest whole number, halves to even.
+  /// The nearest integer, halves to even.
   public func rounded() -> Tensor { unary(.roundNearestEven) }
   /// 1 / √x.
   public func rsqrt() -> Tensor { unary(.rsqrt) }
@@ -100,7 +100,7 @@ extension Tensor {
   public func erf() -> Tensor { unary(.erf) }
   /// The inverse of the error function, for values within (−1, 1).
   public func erfInverse() -> Tensor { unary(.erfInverse) }
-  /// The logarithm of the absolute gamma function.
+  /// The logarithm of the absolute value of the gamma function.
   public func lgamma() -> Tensor { unary(.lgamma) }
   /// The square.
   public func squared() -> Tensor { self * self }

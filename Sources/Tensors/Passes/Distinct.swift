@@ -1,4 +1,4 @@
-/// Nodes of which no two do the same to the same.
+/// Nodes without duplicates: no two apply equal operations to equal operands.
 struct DistinctNodes {
   private struct Value: Hashable {
     let operation: AnyHashable
@@ -7,8 +7,7 @@ struct DistinctNodes {
 
   private var first: [Value: Node] = [:]
 
-  /// The node that was entered first with this operation and these operands; the one given if there
-  /// was none.
+  /// The first node with this operation and these operands; a new one if there is none.
   mutating func enter(
     _ operation: any Operation, _ operands: [Tensor], _ node: () -> Node
   ) -> (node: Node, isNew: Bool) {
@@ -21,12 +20,13 @@ struct DistinctNodes {
 }
 
 extension Graph {
-  /// The first of all nodes that do the same to the same, in the order given.
+  /// The nodes without duplicates, in the order given.
   ///
   /// - Parameters:
   ///   - nodes: nodes, operands before their users.
-  ///   - kept: tensors whose nodes stand for themselves alone.
-  /// - Returns: the nodes, and for each tensor of `nodes` the equal one among theirs.
+  ///   - kept: tensors whose nodes are never merged with others.
+  /// - Returns: the distinct nodes, and a map from each tensor of `nodes` to its equal among
+  ///   theirs.
   static func distinct(
     _ nodes: [Node], keeping kept: Set<Tensor.ID>
   ) -> (nodes: [Node], equal: (Tensor) -> Tensor) {

@@ -1,16 +1,16 @@
-/// A function whose operations are all printable: StableHLO's own, and calls.
+/// A function of operations that can be printed: StableHLO operations and calls.
 struct LoweredFunction {
   /// Every operation once, operands before their users.
   let nodes: [Node]
-  /// Each is a result of one of the nodes.
+  /// The results, each of one of the nodes.
   let results: [Tensor]
 }
 
-/// Replaces operations by what a target computes in their place.
+/// Replaces operations by their implementations for a target.
 ///
-/// Loops are merged, then each operation is asked for in turn from the target's lowerings, and has
-/// its plain form where none of them replaces it; what stands in is lowered itself. Equal operations
-/// on equal operands become one.
+/// Loops are merged. Then each operation is replaced by the first of the target's lowerings that
+/// supports it, otherwise by its plain form; replacements are lowered in turn. Equal operations on
+/// equal operands become one.
 struct LoweringPass {
   let target: Target
   private let lowerings: [any Lowering]
@@ -20,7 +20,7 @@ struct LoweringPass {
     lowerings = target.lowerings
   }
 
-  /// The same for what each device of a mesh computes on its own parts.
+  /// The pass for computations of each device of a mesh on its own shards.
   var local: LoweringPass {
     var target = target
     target.mesh = nil
@@ -39,7 +39,7 @@ struct LoweringPass {
       return found
     }
 
-    /// For each result of each operation what it has become.
+    /// The lowered tensor of each result.
     var lowered: [Tensor.ID: Tensor] = [:]
     var nodes: [Node] = []
     var distinct = DistinctNodes()
@@ -62,7 +62,8 @@ struct LoweringPass {
         continue
       }
       precondition(
-        !(node.operation is Parameter), "a value of another trace is used, of type \(node.results)")
+        !(node.operation is Parameter), "a value of another trace was used, of type \(node.results)"
+      )
       let (own, isNew) = distinct.enter(node.operation, operands) {
         let isSame = zip(operands, node.operands).allSatisfy { $0.id == $1.id }
         return isSame ? node : Node(node.operation, operands)
@@ -73,7 +74,7 @@ struct LoweringPass {
     return LoweredFunction(nodes: nodes, results: function.results.map { lowered[$0.id]! })
   }
 
-  /// What stands in for a node's results, nil where it is printed itself.
+  /// The replacement of a node's results, nil where the node is printed itself.
   private func standIn(for node: Node) -> [Tensor]? {
     for lowering in lowerings {
       if let found = lowering.replacement(for: node.operation, node.operands) {

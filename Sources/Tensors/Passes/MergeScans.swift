@@ -1,7 +1,7 @@
-/// Loops that differentiation extended by what their gradients need, which stand in for the loops
-/// themselves: one loop then computes both.
+/// Replaces loops by the versions that differentiation extended with the values that gradients
+/// need, so that one loop computes both.
 struct MergedScans {
-  /// For each loop the node with the most results.
+  /// The node with the most results of each loop.
   private var widest: [Scan.Identity: Node] = [:]
 
   /// Finds the loops among nodes.
@@ -14,7 +14,7 @@ struct MergedScans {
     }
   }
 
-  /// The results of the extended loop in place of a node's, nil where there is none.
+  /// The results of the extended loop in place of a node's; nil where there is none.
   func replacement(for node: Node) -> [Tensor]? {
     guard let scan = node.operation as? Scan, scan.body == scan.origin,
       let wide = widest[scan.identity(node)], wide !== node

@@ -1,12 +1,12 @@
-/// An array's type, and how it is sharded over a mesh.
+/// The type and sharding of an array.
 public struct ArraySpec: Hashable, Sendable {
-  /// The element type and shape of the whole.
+  /// The element type and global shape.
   public let type: TensorType
   /// How it is sharded.
   public let sharding: Sharding
 
   /// Describes an array.
-  public init(_ type: TensorType, _ sharding: Sharding = .whole) {
+  public init(_ type: TensorType, _ sharding: Sharding = .replicated) {
     self.type = type
     self.sharding = sharding
   }
@@ -16,7 +16,7 @@ public struct ArraySpec: Hashable, Sendable {
     ArraySpec(TensorType(type.shape, dtype), sharding)
   }
 
-  /// The bytes of it that each device of a mesh has.
+  /// The bytes of the array on each device of a mesh.
   public func localBytes(_ mesh: Mesh?) -> Int {
     let shape = mesh.map { sharding.local(type.shape, $0) } ?? type.shape
     return shape.count * type.dtype.byteCount

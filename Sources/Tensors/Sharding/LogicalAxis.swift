@@ -1,15 +1,15 @@
-/// What an axis of a weight or of a value in the network stands for; the rules of sharding go by it.
+/// The meaning of an axis of a weight or an activation, which determines how it is sharded.
 public enum LogicalAxis: String, Hashable, Sendable {
   /// Samples.
   case batch
-  /// The features of the state that runs through a network, on weights.
+  /// The features of the residual stream, on weights.
   case embed
   /// The features of all heads of attention.
   case heads
-  /// The features inside a perceptron.
+  /// The hidden features of an MLP.
   case hidden
 
-  /// The axes of the mesh that it is split over, the first one coarsest.
+  /// The axes of the mesh that it is sharded over, the first one coarsest.
   public var meshAxes: [Mesh.Axis] {
     switch self {
     case .batch: [.data, .fsdp]

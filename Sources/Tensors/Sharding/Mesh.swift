@@ -1,15 +1,15 @@
 /// A grid of devices with named axes that one program is spread over.
 ///
-/// Devices are numbered with the tensor axis fastest, then fsdp, then data: neighbours, which have
-/// the fastest links, share the work on one product.
+/// Devices are numbered with the tensor axis fastest, then fsdp, then data: neighbors, which have
+/// the fastest links, share each matrix multiplication.
 public struct Mesh: Hashable, Sendable {
-  /// How often all weights are there; each copy works on other samples.
+  /// The number of replicas of the weights; each works on different samples.
   public var data: Int
-  /// Over how many devices weights are split that work on other samples: each is gathered where it
-  /// is used (Zhao and others, "PyTorch FSDP", 2023).
+  /// The number of devices that weights are sharded over and that work on different samples; each
+  /// weight is gathered where it is used (Zhao and others, "PyTorch FSDP", 2023).
   public var fsdp: Int
-  /// Over how many devices the features of each product are split (Shoeybi and others,
-  /// "Megatron-LM", 2019).
+  /// The number of devices that the features of each matrix multiplication are sharded over
+  /// (Shoeybi and others, "Megatron-LM", 2019).
   public var tensor: Int
 
   /// Makes a mesh; one device by default.
@@ -35,10 +35,10 @@ public struct Mesh: Hashable, Sendable {
   /// The number of devices.
   public var count: Int { data * fsdp * tensor }
 
-  /// Over how many parts a batch is split.
-  public var batchParts: Int { data * fsdp }
+  /// The number of shards of a batch.
+  public var batchShards: Int { data * fsdp }
 
-  /// A device's place on an axis.
+  /// A device's index along an axis.
   func place(of device: Int, on axis: Axis) -> Int {
     switch axis {
     case .tensor: device % tensor

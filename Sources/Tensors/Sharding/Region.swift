@@ -11,12 +11,12 @@ public struct Region: Hashable, Sendable {
     (self.start, self.sizes) = (start, sizes)
   }
 
-  /// A whole array.
+  /// The region of a whole array.
   public init(whole shape: Shape) {
     self.init(start: shape.sizes.map { _ in 0 }, sizes: shape.sizes)
   }
 
-  /// What two boxes of one array share, nil where they share nothing.
+  /// The intersection with another box of the same array, nil where it is empty.
   public func intersection(_ other: Region) -> Region? {
     var (start, sizes): ([Int], [Int]) = ([], [])
     for axis in self.start.indices {
@@ -30,7 +30,7 @@ public struct Region: Hashable, Sendable {
     return Region(start: start, sizes: sizes)
   }
 
-  /// The elements of this box, which lies within another one.
+  /// The elements of this box, which must be within another one.
   public func bytes(of other: Region, _ source: UnsafeRawBufferPointer, width: Int) -> [UInt8] {
     let count = sizes.reduce(width, *)
     return [UInt8](unsafeUninitializedCapacity: count) { memory, initialized in
@@ -39,7 +39,7 @@ public struct Region: Hashable, Sendable {
     }
   }
 
-  /// Copies what this box shares with another one, each stored dense and row-major on its own.
+  /// Copies the intersection with another box; each box is stored dense and row-major.
   ///
   /// - Parameters:
   ///   - source: the elements of `other`.
@@ -50,7 +50,7 @@ public struct Region: Hashable, Sendable {
     to target: UnsafeMutableRawBufferPointer, width: Int
   ) {
     guard let shared = intersection(other) else { return }
-    // The trailing axes that are whole in all three boxes are copied at once.
+    // The trailing axes that all three boxes cover in full are copied in one run.
     var run = width
     var axis = shared.sizes.count
     while axis > 0 {

@@ -8,7 +8,7 @@ extension CPULowering {
 
   func attentionGradient(_ gradient: AttentionGradient, _ operands: [Tensor]) -> [Tensor]? {
     let attention = gradient.attention
-    // The capped products cannot be told from scores that a bias was added to.
+    // Once a bias is added, the capped scores can no longer be recovered from the result.
     guard has(.attentionGradient), gradient.part == .inputs, computes(attention, operands),
       attention.softCap == nil || !attention.hasBias
     else { return nil }

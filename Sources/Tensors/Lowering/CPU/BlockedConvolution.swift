@@ -1,9 +1,9 @@
 extension ConvolutionKernelGradient {
-  /// How many samples the blocks have that fit into a processor's cache.
+  /// The samples per block, few enough to fit into the processor's cache.
   private static let block = 8
 
-  /// Block by block a convolution in which samples and channels change places: its image has a sample
-  /// for each channel of the input, and its kernel is the cotangent.
+  /// The sum over blocks of convolutions with samples and channels swapped: each channel of the
+  /// input becomes a sample, and the cotangent becomes the kernel.
   func blocked(_ operands: [Tensor]) -> [Tensor]? {
     let (x, dy) = (operands[0], operands[1])
     guard window.strides.count == 2, window.groups == 1, x.shape[0] % Self.block == 0,
@@ -23,10 +23,10 @@ extension ConvolutionKernelGradient {
       return tensor.reshape(
         Shape([sizes[0] / Self.block, Self.block] + sizes.dropFirst()))
     }
-    let sum = scan([Tensor.zeros(kernel, x.dtype)], blocks) { state, parts in
-      let image = parts[0].transpose([3, 1, 2, 0])
-      let product = image.croppedConvolution(parts[1].transpose([1, 2, 0, 3]), plain)
-      return ([state[0] + product.transpose([1, 2, 0, 3])], [])
+    let sum = scan([Tensor.zeros(kernel, x.dtype)], blocks) { state, block in
+      let image = block[0].transpose([3, 1, 2, 0])
+      let change = image.croppedConvolution(block[1].transpose([1, 2, 0, 3]), plain)
+      return ([state[0] + change.transpose([1, 2, 0, 3])], [])
     }.carry[0]
     return [sum]
   }

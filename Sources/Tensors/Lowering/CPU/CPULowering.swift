@@ -1,8 +1,8 @@
-/// What the host's processor computes faster in this project's own kernels, or in another form.
+/// Replaces operations by this project's kernels, or by forms that run faster on a CPU.
 struct CPULowering: Lowering {
   /// The kernels that programs may call.
   let kernels: Set<String>
-  /// Whether programs are only compiled: kernels then stand in for attention in every element type.
+  /// Whether programs are only compiled; kernels then replace attention in every element type.
   let isPlan: Bool
 
   /// Whether programs may call a kernel.
@@ -10,7 +10,7 @@ struct CPULowering: Lowering {
 
   func replacement(for operation: any Operation, _ operands: [Tensor]) -> [Tensor]? {
     switch operation {
-    case let dot as Dot: product(dot, operands)
+    case let dot as Dot: matmul(dot, operands)
     case let convolution as Convolution: convolved(convolution, operands)
     case let gradient as ConvolutionInputGradient: inputGradient(gradient, operands)
     case let gradient as ConvolutionKernelGradient: kernelGradient(gradient, operands)

@@ -3,15 +3,15 @@ extension CPULowering {
     let (x, kernel) = (operands[0], operands[1])
     let type = convolution.results(operands.map(\.type))[0]
     if isThin(convolution.window, kernel.shape) { return [convolution.thin(x, kernel)] }
-    // The kernel shares samples out amongst the cores, XLA also parts of one.
-    let products = type.shape.count * kernel.shape.count / kernel.shape[-1]
-    if type.shape[0] < 8, products > 1 << 26 { return nil }
+    // The kernel parallelizes over samples only; XLA also within a sample.
+    let multiplications = type.shape.count * kernel.shape.count / kernel.shape[-1]
+    if type.shape[0] < 8, multiplications > 1 << 26 { return nil }
     return call(.convolution, convolution.window, operands, type)
   }
 
   func inputGradient(_ gradient: ConvolutionInputGradient, _ operands: [Tensor]) -> [Tensor]? {
     let type = TensorType(gradient.input, operands[0].dtype)
-    // With few channels it is a thin convolution itself, of the cotangent.
+    // With few channels it is itself a thin convolution of the cotangent.
     if !isThin(gradient.window, operands[1].shape, transposed: true),
       let called = call(.convolutionInputGradient, gradient.window, operands, type)
     {
@@ -34,10 +34,10 @@ extension CPULowering {
   private func isThin(
     _ window: ConvolutionWindow, _ kernel: Shape, transposed: Bool = false
   ) -> Bool {
-    has(.product) && window.isThin(kernel, transposed: transposed)
+    has(.matmul) && window.isThin(kernel, transposed: transposed)
   }
 
-  /// What a kernel makes of operands, or nil where it does not compute that.
+  /// The results of a kernel, or nil where it does not support the operands.
   private func call(
     _ kernel: Kernel, _ window: ConvolutionWindow, _ operands: [Tensor], _ type: TensorType
   ) -> [Tensor]? {

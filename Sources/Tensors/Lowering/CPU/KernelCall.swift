@@ -1,6 +1,6 @@
-/// One of this project's own kernels, by the name that programs call it by.
+/// This project's kernels, by the names of their custom calls.
 package enum Kernel: String {
-  case product = "twinflow_product"
+  case matmul = "twinflow_matmul"
   case convolution = "twinflow_convolution"
   case convolutionInputGradient = "twinflow_convolution_input_gradient"
   case convolutionKernelGradient = "twinflow_convolution_kernel_gradient"
@@ -8,7 +8,7 @@ package enum Kernel: String {
   case attentionGradient = "twinflow_attention_gradient"
 }
 
-/// A call of one of this project's own kernels, see `Client.kernels`.
+/// A custom call of one of this project's kernels, see `Client.kernels`.
 struct KernelCall: Operation {
   /// The value of an attribute.
   enum Attribute: Hashable {
@@ -27,7 +27,7 @@ struct KernelCall: Operation {
   let values: [String: Attribute]
   let types: [TensorType]
 
-  /// What a kernel makes of operands.
+  /// The results of a kernel.
   static func results(
     of kernel: Kernel, _ values: [String: Attribute], _ operands: [Tensor], types: [TensorType]
   ) -> [Tensor] {
@@ -45,7 +45,7 @@ struct KernelCall: Operation {
       + "operand_layouts = \(rowMajor(operands)), result_layouts = \(rowMajor(results))"
   }
 
-  /// Without this the compiler may lay arrays out as it likes.
+  /// Fixes the layouts, which the compiler would otherwise choose freely.
   private func rowMajor(_ types: [TensorType]) -> String {
     let layouts = types.map { type in
       let rank = type.shape.rank

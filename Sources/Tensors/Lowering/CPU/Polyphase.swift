@@ -1,8 +1,7 @@
-/// Gradients of convolutions with strides, without the dilated input that the CPU's compiler computes
-/// slowly.
+/// Gradients of strided convolutions without a dilated input, which XLA computes slowly on the CPU.
 extension ConvolutionInputGradient {
-  /// One plain convolution for each place of the output relative to the stride, interleaved; nil for
-  /// dilated kernels, whose phases are not spelled out.
+  /// One unstrided convolution for each phase of the output within the stride, interleaved; nil for
+  /// dilated kernels, which are not supported.
   ///
   /// Along an axis with stride s, kernel taps k and padding p, output element s·n + φ takes the
   /// taps r, r + s, r + 2s … with r = (φ + p) mod s, from the elements n + ⌊(φ + p)/s⌋ downwards.
@@ -17,11 +16,13 @@ extension ConvolutionInputGradient {
     let rank = window.strides.count
     guard axis < rank else { return phase(dy, flipped, phases) }
     let s = window.strides[axis]
-    let parts = (0..<s).map { interleave(dy, flipped, axis: axis + 1, phases: phases + [$0]) }
-    guard s > 1 else { return parts[0] }
-    var sizes = parts[0].shape.sizes
+    let phaseResults = (0..<s).map {
+      interleave(dy, flipped, axis: axis + 1, phases: phases + [$0])
+    }
+    guard s > 1 else { return phaseResults[0] }
+    var sizes = phaseResults[0].shape.sizes
     sizes[axis + 1] *= s
-    return Tensor.stack(parts, axis: axis + 2).reshape(sizes)
+    return Tensor.stack(phaseResults, axis: axis + 2).reshape(sizes)
       .slice(axis + 1, 0..<input.sizes[axis + 1])
   }
 
@@ -42,7 +43,7 @@ extension ConvolutionInputGradient {
         }
         return .zeros(Shape(sizes + [input.sizes.last!]), dy.dtype)
       }
-      // In the flipped kernel tap r + s·j lies at taps − 1 − r − s·j.
+      // In the flipped kernel tap r + s·j is at index taps − 1 − r − s·j.
       let last = taps - 1 - r
       kernel = kernel.slice(i, (last - s * (used - 1))..<(last + 1), stride: s)
       let low = used - 1 - shift

@@ -1,8 +1,8 @@
-/// Convolutions to a few channels: one product of all positions with all taps, whose parts are then
-/// shifted and added. It reads the input once; a convolution's own loops would leave most of a vector
-/// empty.
+/// Convolutions to a few channels: one matrix multiplication of all positions with all taps, whose
+/// results are shifted and added. It reads the input once; a direct convolution would leave most
+/// lanes of a vector unused.
 extension ConvolutionWindow {
-  /// Whether a convolution with a kernel, or the transposed one, is better computed so.
+  /// Whether a convolution with a kernel, or the transposed one, runs faster this way.
   func isThin(_ kernel: Shape, transposed: Bool = false) -> Bool {
     let (input, output) = transposed ? (kernel[-1], kernel[-2]) : (kernel[-2], kernel[-1])
     return isPlain && groups == 1 && input >= 16
@@ -23,7 +23,7 @@ extension Convolution {
       .pad([Pad.Amount()] + border + [Pad.Amount(), Pad.Amount()])
     let spatial = window.output(
       Array(x.shape.sizes[1...rank]), kernel: Array(kernel.shape.sizes[..<rank]))
-    let parts = taps.enumerated().map { number, tap in
+    let shifted = taps.enumerated().map { number, tap in
       var part = padded.slice(rank + 1, number..<number + 1)
       for axis in 0..<rank {
         let start = tap[axis] * window.dilation[axis]
@@ -31,13 +31,13 @@ extension Convolution {
       }
       return part.reshape(Shape([x.shape[0]] + spatial + [out]))
     }
-    return parts.dropFirst().reduce(parts[0], +)
+    return shifted.dropFirst().reduce(shifted[0], +)
   }
 }
 
 extension ConvolutionKernelGradient {
-  /// The same from one product of the input with all shifts of the cotangent; nil where the padding
-  /// is wider than the kernel.
+  /// The kernel's gradient from one matrix multiplication of the input with all shifts of the
+  /// cotangent; nil where the padding is wider than the kernel.
   func thin(_ x: Tensor, _ dy: Tensor) -> Tensor? {
     let rank = window.strides.count
     let (channels, out) = (kernel[-2], kernel[-1])

@@ -2,8 +2,8 @@ import Flow
 import Layers
 import Tensors
 
-/// A small network: a three-layer perceptron of sample, times and condition.
-struct Perceptron: VelocityModel {
+/// A small network: a three-layer MLP of sample, times and condition.
+struct MLP: VelocityModel {
   let layers: [LinearMap]
 
   /// Features of a sample, of its condition, and within.

@@ -1,21 +1,21 @@
 extension CPULowering {
-  /// A product of two matrices in oneDNN, nil where it is no such product or too small a one.
-  func product(_ dot: Dot, _ operands: [Tensor]) -> [Tensor]? {
-    guard has(.product), dot.dtype == .float32, operands[0].dtype == .float32,
+  /// A matrix multiplication in oneDNN; nil for other contractions and for small ones.
+  func matmul(_ dot: Dot, _ operands: [Tensor]) -> [Tensor]? {
+    guard has(.matmul), dot.dtype == .float32, operands[0].dtype == .float32,
       dot.leftBatch.isEmpty, let (left, leftAxis) = matrix(operands[0], dot.leftContracted),
       let (right, rightAxis) = matrix(operands[1], dot.rightContracted)
     else { return nil }
-    // Small products cost less where they are fused with what surrounds them.
+    // Small multiplications cost less when XLA fuses them with their surroundings.
     let result = dot.results(operands.map(\.type))[0]
     guard result.shape.count * left.shape[leftAxis] >= 1 << 20 else { return nil }
     let flat = TensorType([left.shape[1 - leftAxis], right.shape[1 - rightAxis]], dot.dtype)
     return KernelCall.results(
-      of: .product, ["axes": .numbers([leftAxis, rightAxis])], [left, right], types: [flat]
+      of: .matmul, ["axes": .numbers([leftAxis, rightAxis])], [left, right], types: [flat]
     ).map { $0.reshape(result.shape) }
   }
 
-  /// An operand as a matrix, with the axis of it that is summed over; nil where it would have to be
-  /// transposed for that.
+  /// An operand as a matrix, with the axis that is contracted; nil where it would have to be
+  /// transposed.
   private func matrix(_ operand: Tensor, _ contracted: [Int]) -> (Tensor, axis: Int)? {
     let count = contracted.reduce(1) { $0 * operand.shape[$1] }
     if contracted == Array(operand.rank - contracted.count..<operand.rank) {

@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// What several processes print, in lines that bear the processes' numbers.
-final class MarkedOutput: Sendable {
+/// The output of several processes, with each line prefixed by the process's rank.
+final class PrefixedOutput: Sendable {
   private let printing = DispatchGroup()
   private let output = Mutex(Stream())
   private let errors = Mutex(Stream())
@@ -10,17 +10,17 @@ final class MarkedOutput: Sendable {
   private let writing = Atomic<Int>(0)
 
   private struct Stream {
-    /// Why it has taken no more.
+    /// The error after which nothing more was written.
     var failure: Int32?
 
-    /// Writes a line as a whole. A reader who has gone is no failure.
+    /// Writes a complete line. A closed pipe is not a failure.
     mutating func write(_ line: Data, to descriptor: Int32) {
-      let code = line.withUnsafeBytes { MarkedOutput.write($0, to: descriptor) }
+      let code = line.withUnsafeBytes { PrefixedOutput.write($0, to: descriptor) }
       if code != 0, code != EPIPE { failure = failure ?? code }
     }
   }
 
-  /// A pipe whose lines go on to standard output (1) or error (2).
+  /// A pipe whose lines are written to standard output (1) or error (2).
   func pipe(_ rank: Int, to descriptor: Int32) -> Pipe {
     let pipe = Pipe()
     let rest = Mutex(Data())
@@ -38,23 +38,24 @@ final class MarkedOutput: Sendable {
     return pipe
   }
 
-  /// Waits until all is written, as long as something moves or a reader takes its time.
+  /// Waits until all output is written, as long as there is progress or a reader is slow.
   ///
-  /// - Parameter stopping: ends the wait for a reader.
-  /// - Returns: why something is lost that was meant for standard output.
+  /// - Parameter stopping: returns whether to stop waiting for a reader.
+  /// - Returns: the reason why standard output was lost, nil where it was not.
   func finish(stopping: () -> Bool) -> String? {
     var seen = -1
     while printing.wait(timeout: .now() + 2) == .timedOut {
       let now = progress.load(ordering: .relaxed)
-      // A program that a process has left behind may hold its pipe open.
+      // A background program of a process may keep its pipe open.
       if now == seen, writing.load(ordering: .relaxed) == 0 || stopping() { break }
       seen = now
     }
-    // A write that nobody waits for any more may hold the lock.
+    // A blocked write may hold the lock.
     return output.withLockIfAvailable { $0.failure.map { String(cString: strerror($0)) } } ?? nil
   }
 
-  /// Takes the whole lines from what has come; the end of the data (no bytes) ends the last one.
+  /// Takes the complete lines from the data so far; the end of the data (no bytes) completes the
+  /// last.
   private static func lines(of data: Data, after rest: inout Data) -> [Data] {
     rest += data
     var lines: [Data] = []
@@ -79,7 +80,7 @@ final class MarkedOutput: Sendable {
     }
   }
 
-  /// Writes bytes to their end.
+  /// Writes all bytes.
   ///
   /// - Returns: the code of the error, 0 for none.
   private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {

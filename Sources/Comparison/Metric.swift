@@ -8,19 +8,19 @@ import Runtime
 import Training
 import Weights
 
-/// How the samples of a network are measured: pictures by a classifier's features and answers, points
-/// by the sliced Wasserstein distance and by which part of them lies where real ones do.
-enum Yardstick {
+/// The metric for samples: for pictures the Fréchet distance and accuracy by a classifier, for
+/// points the sliced Wasserstein distance and precision.
+enum Metric {
   case pictures(Evaluator, test: FeatureStatistics, floor: Double, content: String)
   case points(Points, count: Int, PointPrecision)
 
-  /// One measured number of sampling steps.
-  struct Mark {
+  /// The scores at one number of sampling steps.
+  struct Scores {
     let distance: Double
     let accuracy: Double
   }
 
-  /// The yardstick for a recipe's data.
+  /// Makes the metric for a recipe's data.
   ///
   /// - Parameter classifier: the classifier's weights, for pictures.
   init(_ data: DataConfig, samples: Int, classifier: String, on engine: Engine) throws {
@@ -40,11 +40,11 @@ enum Yardstick {
         real: set.sample(samples, seed: Self.realSeed),
         others: set.sample(samples, seed: Self.realSeed + 1))
       self = .points(set, count: samples, precision)
-    default: throw ComparisonError.noYardstick(data: data.kind)
+    default: throw ComparisonError.noMetric(data: data.kind)
     }
   }
 
-  /// What the distance is called.
+  /// The name of the distance.
   var name: String {
     switch self {
     case .pictures: "Fréchet distance"
@@ -52,15 +52,15 @@ enum Yardstick {
     }
   }
 
-  /// What the second figure is.
+  /// The meaning of the second figure.
   var accuracyName: String {
     switch self {
     case .pictures: "the fraction classified as the requested class"
-    case .points: "the fraction that lies as near to a real point as 99 of 100 real ones do"
+    case .points: "the fraction as near to a real point as 99 of 100 real ones are"
     }
   }
 
-  /// The distance of as many real samples.
+  /// The distance of the same number of real samples.
   var floor: Double {
     switch self {
     case .pictures(_, _, let floor, _): floor
@@ -72,13 +72,13 @@ enum Yardstick {
 
   /// Checks that it can measure a model's samples.
   ///
-  /// - Parameter name: what messages call the model.
+  /// - Parameter name: the model's name in messages.
   /// - Throws: `EvaluationError`.
   func check(_ model: ModelConfig, _ name: String) throws {
     if case .pictures(let evaluator, _, _, _) = self { try evaluator.check(model, name) }
   }
 
-  /// What tells it from others: the hashes of the classifier and the test pictures, or the name of
+  /// The identity of the metric: the hashes of the classifier and the test pictures, or the name of
   /// the set of points.
   var content: String {
     switch self {
@@ -89,26 +89,26 @@ enum Yardstick {
 
   private static let realSeed: UInt64 = 1_000_003
 
-  /// Measures a network at a number of steps.
-  func mark(
+  /// The scores of a network at a number of steps.
+  func measure(
     _ file: ModelFile, steps: Int, samples: Int, on engine: Engine
-  ) throws -> Mark {
+  ) throws -> Scores {
     let settings = file.card.sampler(steps)
     switch self {
     case .pictures(let evaluator, let test, _, _):
       let row = try evaluator.rows(
         file.path, file, settings: settings, samples: [samples], seed: 0, reference: test,
         on: engine)[0]
-      return Mark(distance: row.distance, accuracy: row.accuracy)
+      return Scores(distance: row.distance, accuracy: row.accuracy)
     case .points(let set, let count, let precision):
       let made = try Self.points(file, settings, count: count, on: engine).end
-      return Mark(
+      return Scores(
         distance: SlicedWasserstein.distance(made, set.sample(count, seed: Self.realSeed)),
         accuracy: precision(made))
     }
   }
 
-  /// Generated points with the noise that they come from.
+  /// Generated points and the noise that they start from.
   static func points(
     _ file: ModelFile, _ settings: SamplerSettings, count: Int, on engine: Engine
   ) throws -> (start: [Float], end: [Float]) {
