@@ -31,7 +31,7 @@ struct Bench: ParsableCommand {
     case count
     /// An evaluation of a recipe's network.
     case evaluation
-    /// Operations and gradients compared with those on the CPU.
+    /// Operations and gradients compared with their plain form on the CPU in f64.
     case operations
   }
 
@@ -64,13 +64,18 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     if work == .count { return try countRecipe() }
+    if work == .operations {
+      // Timing the algorithms takes minutes, and the fastest is not needed.
+      let flags = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
+      setenv("XLA_FLAGS", flags + " --xla_gpu_autotune_level=0", 1)
+    }
     let engine = try Engine(device: device, kernels: kernels)
     switch work {
     case .recipe: try runRecipe(decoded(), on: engine)
     case .waiting: try measureWaiting(decoded(), on: engine)
     case .evaluation: try runEvaluation(on: engine)
     case .operations:
-      guard try OperationsCheck.run(on: engine) else { throw ExitCode.failure }
+      guard try OperationsCheck(on: engine).run() else { throw ExitCode.failure }
     case .product: try run(PreparedWork.product(size, half ? .bfloat16 : .float32, on: engine))
     default:
       let folder =

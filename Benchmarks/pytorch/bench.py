@@ -149,10 +149,14 @@ def main():
     parser.add_argument("--flop", action="store_true", help="count the FLOP of one run")
     parser.add_argument("--compile", action="store_true", help="compile the networks of a step")
     parser.add_argument("--channels-last", action="store_true", help="lay images out by pixel")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--tf32", action="store_true", help="compute f32 with TF32's 11 bits on a GPU")
     parser.add_argument("--parameters", action="store_true", help="list the weights and stop")
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
     torch.manual_seed(options.seed)
     if options.parameters:
         network = networks.DiT() if options.work.startswith("dit") else networks.TutorialUNet()

@@ -3,6 +3,7 @@ import Flow
 import Foundation
 import Pipelines
 import Runtime
+import Tensors
 
 /// The measurements of generators and real pictures, as a table and as JSON.
 public struct Report: Codable, Equatable, Sendable {
@@ -99,17 +100,19 @@ extension Evaluator {
   ///   - guidance: the guidance scale; nil for that of the weights' card.
   ///   - samples: the numbers of pictures, each a row; the smaller sets are subsets of the larger.
   ///   - reference: the statistics of the test set.
-  ///   - progress: called before every batch with the number of pictures made.
+  ///   - compute: the element type that the network computes in.
+  ///   - progress: called after every batch with the number of pictures made.
   /// - Throws: `EvaluationError` where the classifier cannot evaluate the network,
   ///   `PipelineError.imagesNotFinite`, and the plugin's errors.
   public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
-    samples: [Int], seed: UInt64, reference: FeatureStatistics, on engine: Engine,
+    samples: [Int], seed: UInt64, reference: FeatureStatistics, compute: DType = .float32,
+    on engine: Engine,
     progress: (Int) -> Void = { _ in }
   ) throws -> [Report.Row] {
     let guidance = guidance ?? file.card.guidance
     try check(file)
-    let generator = try Generator(file, batch: Self.batch, on: engine)
+    let generator = try Generator(file, batch: Self.batch, compute: compute, on: engine)
     try generator.prepare(settings, guidance: guidance)
     let clock = ContinuousClock()
     var (making, made) = (Duration.zero, 0)

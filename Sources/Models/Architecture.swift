@@ -18,9 +18,12 @@ public protocol Architecture: Codable, Hashable, Sendable {
 
   /// The inputs of the network for each sample, the sample itself first.
   ///
-  /// - Parameter size: the size of images; nil for the default. It is ignored by networks whose
-  ///   samples are not images.
+  /// - Parameter size: the height and width of a sample, in pixels or latents as the network has
+  ///   them; nil for the default. It is ignored by networks whose samples are not images.
   func inputs(_ size: ImageSize?) -> [InputSpec]
+
+  /// Whether samples are the latents of a codec, not pixels.
+  var worksOnLatents: Bool { get }
 
   /// The names of the network's parameters on disk.
   var names: NameMap { get }
@@ -29,6 +32,9 @@ public protocol Architecture: Codable, Hashable, Sendable {
 extension Architecture {
   /// By default the names in memory.
   public var names: NameMap { NameMap() }
+
+  /// By default networks work on the data themselves.
+  public var worksOnLatents: Bool { false }
 
   /// Whether the network predicts the velocity of a flow, so that it can generate.
   static var isGenerative: Bool { Network.self is any VelocityModel.Type }

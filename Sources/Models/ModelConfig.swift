@@ -42,6 +42,9 @@ public struct ModelConfig: Sendable {
   /// What the network takes of each sample, see `Architecture.inputs`.
   public func inputs(_ size: ImageSize? = nil) -> [InputSpec] { architecture.inputs(size) }
 
+  /// Whether samples are the latents of a codec, not pixels.
+  public var worksOnLatents: Bool { architecture.worksOnLatents }
+
   /// The shape of one sample, `[height, width, channels]` for images.
   public func sampleShape(_ size: ImageSize? = nil) -> Shape { inputs(size)[0].shape }
 

@@ -4,6 +4,7 @@ import Recipe
 public enum Models: Catalogue {
   private static let all: [any Architecture.Type] = [
     DiTConfig.self,
+    ClassDiTConfig.self,
     TutorialUNetConfig.self,
     PointNetworkConfig.self,
     ClassifierConfig.self,

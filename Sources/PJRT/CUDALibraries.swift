@@ -14,8 +14,23 @@ struct CUDALibraries {
     guard FileManager.default.fileExists(atPath: self.folder) else { return nil }
   }
 
-  /// Where the compiler finds NVIDIA's device code and assembler.
-  var compilerFolder: String { folder + "/cu13" }
+  /// XLA's options for every program on a GPU, except those that the variable XLA_FLAGS sets.
+  ///
+  /// cuBLAS multiplies matrices. XLA times Triton's kernels one by one when it compiles a program,
+  /// which takes minutes for a network that otherwise compiles in seconds.
+  static func compilerOptions(
+    plugin path: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> [String: CompileOptions.Override] {
+    var options: [String: CompileOptions.Override] = [
+      "xla_gpu_enable_triton_gemm": .bool(false)
+    ]
+    // The folder where the compiler finds NVIDIA's device code and assembler.
+    if let libraries = CUDALibraries(plugin: path) {
+      options["xla_gpu_cuda_data_dir"] = .string(libraries.folder + "/cu13")
+    }
+    let flags = environment["XLA_FLAGS"] ?? ""
+    return options.filter { !flags.contains("--\($0.key)") }
+  }
 
   /// What is opened by its name alone later, in an order in which each finds what it needs.
   private static let names = [

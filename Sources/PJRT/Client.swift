@@ -80,11 +80,7 @@ public final class Client: Sendable {
       Self.destroy(handle, api)
       throw error
     }
-    defaults =
-      platformName == "cuda"
-      ? CUDALibraries(plugin: plugin.path).map {
-        ["xla_gpu_cuda_data_dir": .string($0.compilerFolder)]
-      } ?? [:] : [:]
+    defaults = platformName == "cuda" ? CUDALibraries.compilerOptions(plugin: plugin.path) : [:]
     self.plugin = plugin
     self.handle = handle
     self.callbacks = callbacks

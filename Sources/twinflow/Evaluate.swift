@@ -73,7 +73,8 @@ struct Evaluate: ParsableCommand {
       report.rows += try evaluator.rows(
         name, file, settings: sampler.settings(file.card, steps: count),
         guidance: sampler.guidance, samples: samples, seed: sampler.seed,
-        reference: reference.features, on: engine, progress: { bar.show($0) })
+        reference: reference.features, compute: sampler.precision.dtype, on: engine,
+        progress: { bar.show($0) })
       bar.finish()
     }
     let counts = samples.map { min($0, training.count) }

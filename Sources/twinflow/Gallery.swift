@@ -13,17 +13,20 @@ import Training
 struct Gallery {
   let engine: Engine
   let seed: UInt64
+  var compute = DType.float32
 
   /// A sheet with `columns` pictures of each class.
   ///
+  /// - Parameter progress: called after every step of the sampler.
   /// - Returns: the sheet, and its settings as text for the file.
   /// - Throws: `PipelineError.notPictures` for a network of points, and what the generator throws.
   func sheet(
     _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, title: String,
-    caption: String, columns: Int = 10
+    caption: String, columns: Int = 10, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
   ) throws -> (sheet: Sheet, texts: [(key: String, text: String)]) {
     let classes = file.model.classes
-    let pictures = try pictures(file, settings, guidance: guidance, each: columns)
+    let pictures = try pictures(
+      file, settings, guidance: guidance, each: columns, progress: progress)
     let rows = classes == FashionMNIST.classNames.count ? FashionMNIST.classNames : []
     let sheet = Sheet(
       title: title, caption: caption, rows: rows, columns: columns, pictures: pictures)
@@ -54,7 +57,8 @@ struct Gallery {
   /// `each` pictures of each class, class by class. The first pictures of a class do not depend on
   /// their number.
   private func pictures(
-    _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, each: Int
+    _ file: ModelFile, _ settings: SamplerSettings, guidance: Double, each: Int,
+    progress: ((_ done: Int, _ total: Int) -> Void)? = nil
   ) throws -> [Picture] {
     let (image, classes) = (file.model.sampleShape(), file.model.classes)
     guard file.model.codec != nil, classes > 0 else {
@@ -64,11 +68,18 @@ struct Gallery {
     let perRun = max(1, Evaluator.batch / classes)
     let numbers = (0..<classes * perRun).map { $0 / perRun }
     let prompts = numbers.map { Prompt.classNumber($0) }
-    let generator = try Generator(file, batch: prompts.count, on: engine)
+    let generator = try Generator(
+      file, batch: prompts.count, compute: compute, on: engine)
     var ofClass = [[Picture]](repeating: [], count: classes)
-    for run in 0..<(each + perRun - 1) / perRun {
+    let runs = (each + perRun - 1) / perRun
+    for run in 0..<runs {
+      let observer = progress.map { progress in
+        { (step: Generator.Progress) in
+          progress(run * step.total + step.step, runs * step.total)
+        }
+      }
       let pixels = try generator(
-        prompts, settings, guidance: guidance, seed: seed, number: run
+        prompts, settings, guidance: guidance, seed: seed, number: run, observer: observer
       ).array(of: Float.self)
       for (i, number) in numbers.enumerated() where run * perRun + i % perRun < each {
         let picture = try Picture(

@@ -47,9 +47,20 @@ struct Sample: ParsableCommand {
     let guidance = sampler.guidance ?? file.card.guidance
     let name = URL(fileURLWithPath: weights).deletingPathExtension().lastPathComponent
     let start = ContinuousClock.now
-    let (sheet, texts) = try Gallery(engine: engine, seed: sampler.seed).sheet(
+    var bar: ProgressBar?
+    let (sheet, texts) = try Gallery(
+      engine: engine, seed: sampler.seed, compute: sampler.precision.dtype
+    ).sheet(
       file, settings, guidance: guidance, title: name,
-      caption: "\(steps) step\(steps == 1 ? "" : "s")", columns: columns)
+      caption: "\(steps) step\(steps == 1 ? "" : "s")", columns: columns
+    ) { done, total in
+      // A short run shows no bar.
+      if bar == nil, (ContinuousClock.now - start).seconds > 2, done < total {
+        bar = ProgressBar("Steps", of: total)
+      }
+      bar?.show(done)
+    }
+    bar?.finish()
     try sheet.picture.write(to: output, texts: texts)
     let seconds = (ContinuousClock.now - start).seconds
     print("Made \(sheet.pictures.count) pictures in \(seconds.secondsText): \(output)")

@@ -5,6 +5,7 @@ import Runtime
 import Training
 
 extension SamplerSettings.Style: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 
 /// The options of commands that generate.
 struct SamplerOptions: ParsableArguments {
@@ -30,6 +31,11 @@ struct SamplerOptions: ParsableArguments {
 
   @Option(help: "The seed of all random numbers.", transform: seedOption)
   var seed: UInt64 = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "The element type that the network computes in: f32, or bf16, which is faster on GPUs."))
+  var precision = Precision.float32
 
   /// The sampler of some weights for a number of steps.
   func settings(_ card: ModelFile.Card, steps: Int) -> SamplerSettings {

@@ -88,7 +88,7 @@ import Testing
       let network = Scope.bind(inputs.group("weights")) { ClassDiT($0, Self.config) }
       let velocity = network(
         inputs["x"]!, time: inputs["t"]!, target: inputs["t"]! * 0.5,
-        condition: Named([("label", inputs["label"]!)]))
+        condition: Named([("class", inputs["class"]!)]))
       return Named([("velocity", velocity), ("all", Self.run(inputs.group("weights"), inputs))])
     }
     let (velocity, all) = (results["velocity"]!, results["all"]!)
@@ -122,7 +122,7 @@ import Testing
       ("x", .random([3, 4, 4, 2], seed: 5, .float32)),
       ("other", .random([3, 4, 4, 4], seed: 6, .float32)),
       ("t", Numbers([0.9, -0.5, 0.25], nil, .float32)),
-      ("label", Numbers([0, 1, 3], nil, .int32)),
+      ("class", Numbers([0, 1, 3], nil, .int32)),
     ])
   }
 
@@ -130,6 +130,6 @@ import Testing
     _ weights: Named<Tensor>, _ inputs: Named<Tensor>, _ config: ClassDiTConfig = config
   ) -> Tensor {
     Scope.bind(weights) { ClassDiT($0, config) }(
-      inputs["x"]!, timestep: inputs["t"]! * 1000, classes: inputs["label"]!)
+      inputs["x"]!, timestep: inputs["t"]! * 1000, classes: inputs["class"]!)
   }
 }

@@ -72,11 +72,11 @@ import Testing
     let inputs = Named([
       ("x", Numbers.random([4, 4, 4, 2], seed: 5, .float32)),
       ("t", Numbers([0.9, -0.5, 0.25, 1], nil, .float32)),
-      ("label", Numbers([0, 1, 3, 2], nil, .int32)),
+      ("class", Numbers([0, 1, 3, 2], nil, .int32)),
     ])
     try expectEqual(Scope.declare { ClassDiT($0, config) }, inputs) { weights, inputs in
       Scope.bind(weights) { ClassDiT($0, config) }(
-        inputs["x"]!, timestep: inputs["t"]! * 1000, classes: inputs["label"]!)
+        inputs["x"]!, timestep: inputs["t"]! * 1000, classes: inputs["class"]!)
     }
   }
 

@@ -23,6 +23,20 @@ import Testing
         }())
     ),
     (
+      """
+      {kind: class-dit, sample_size: 4, in_channels: 2, patch_size: 2, num_attention_heads: 2,
+       attention_head_dim: 4, num_layers: 2, num_embeds_ada_norm: 3}
+      """,
+      ModelConfig(
+        {
+          var config = ClassDiTConfig()
+          (config.size, config.channels, config.outputChannels, config.patch) = (4, 2, 2, 2)
+          (config.heads, config.headWidth, config.depth, config.classes) = (2, 4, 2, 3)
+          config.execution = .unrolled
+          return config
+        }())
+    ),
+    (
       "{kind: tutorial-unet, size: 8, channels: 3, width: 4, features: 6, classes: 2}",
       ModelConfig(
         {
@@ -64,7 +78,7 @@ import Testing
     let (_, config) = Self.configs[place]
     let weights = config.weights.mapValues { Tensor.placeholder($0.type()) }
     let model = config.velocityModel(weights)
-    guard config.isGenerative else {
+    guard !config.isGenerative else {
       let x = Tensor.placeholder(TensorType(Shape([2] + config.sampleShape().sizes), .float32))
       let time = Tensor.placeholder(TensorType([2], .float32))
       let classes = Tensor.placeholder(TensorType([2], .int32))

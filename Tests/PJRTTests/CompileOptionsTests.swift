@@ -25,6 +25,16 @@ import Testing
         + [0x3a, 16, 0x0a, 1, 0x62, 0x12, 11, 0x18] + negative)
   }
 
+  /// cuBLAS multiplies matrices on a GPU, unless the user sets otherwise.
+  @Test func optionsOfGPUsGiveWayToTheUsersFlags() {
+    let triton = "xla_gpu_enable_triton_gemm"
+    func options(_ flags: String) -> [String: CompileOptions.Override] {
+      CUDALibraries.compilerOptions(plugin: "/nowhere/plugin.so", environment: ["XLA_FLAGS": flags])
+    }
+    #expect(options("") == [triton: .bool(false)])
+    #expect(options("--xla_dump_to=/tmp --\(triton)=true").isEmpty)
+  }
+
   @Test func overrideReachesTheCompiler() throws {
     let client = try Plugins.shared()
     let signature = Signature([BufferType(.float32, [2])])

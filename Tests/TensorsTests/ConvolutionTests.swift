@@ -56,6 +56,23 @@ import Testing
     }
   }
 
+  /// cuDNN computes the kernel's gradient; elsewhere it is a matmul for each tap.
+  @Test(arguments: [1, 4]) func theKernelsGradientIsOneConvolutionOnAGPU(groups: Int) {
+    let types = Named([
+      ("x", TensorType([2, 9, 9, 8], .bfloat16)),
+      ("w", TensorType([3, 3, 8 / groups, 16], .bfloat16)),
+    ])
+    let window = ConvolutionWindow(stride: 2, padding: 1, groups: groups)
+    let text = Program(types, target: Target(platform: .cuda)) {
+      let y = $0["x"]!.convolution($0["w"]!, window)
+      return y.cast(to: .float32).squared().sum().gradients(for: $0.filter { $0 == "w" })
+    }.text
+    #expect(!text.contains("stablehlo.dot_general"))
+    #expect(text.contains("#stablehlo.conv<[f, 0, 1, b]x[i, 0, 1, o]->[0, 1, b, f]>"))
+    #expect(text.contains("batch_group_count = \(groups) : i64"))
+    #expect(text.contains("rhs_dilation = array<i64: 2, 2>"))
+  }
+
   static let transposed: [(ConvolutionCase, Int)] = [
     (ConvolutionCase([3, 4], [2, 2], strides: [2, 2]), 0),
     (ConvolutionCase([3, 4], [3, 3], strides: [2, 2], padding: [(1, 1), (1, 1)]), 1),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-/// What programs for a GPU say of attention; whether a GPU computes it is not seen here.
+/// Attention in programs for a GPU; `twinflow-bench operations` compares a GPU's results.
 @Suite struct FusedAttentionTests {
   private func text(
     _ dtype: DType, _ sizes: Shape, mask: Bool = false, isPacked: Bool = true,

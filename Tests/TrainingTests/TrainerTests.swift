@@ -64,7 +64,7 @@ import Weights
     let results = try [1, count].map { count -> (losses: [Float], weights: [Float]) in
       let trainer = try Trainer(
         tinyRecipe(
-          run("micro-\(count)"), objective, "batch=24", "optimizer.kind=sgd",
+          run("micro-\(count)"), objective, "batch=72", "optimizer.kind=sgd",
           "optimizer.betas=[0]", "optimizer.learning_rate=0.1",
           "gradient_accumulation_steps=\(count)"),
         on: SharedEngine.get(), start: .replacing)

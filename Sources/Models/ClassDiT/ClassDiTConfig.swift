@@ -1,12 +1,13 @@
 import Layers
 import Recipe
+import Tensors
 import Weights
 
 /// The configuration of a `ClassDiT`, in the form of diffusers' `config.json`.
 ///
 /// Keys that do not change the result (`dropout`, `norm_num_groups`, `upcast_attention`) are not
 /// read.
-public struct ClassDiTConfig: Codable, Hashable, Sendable {
+public struct ClassDiTConfig {
   /// The height and width of the latents in training.
   public var size = 32
   /// The channels of latents.
@@ -64,7 +65,7 @@ public struct ClassDiTConfig: Codable, Hashable, Sendable {
     case execution
   }
 
-  /// Reads the sizes; those that are absent keep their published defaults.
+  /// Decodes the configuration; absent keys have their published defaults.
   ///
   /// - Throws: an error that names the key whose value cannot be, or is not supported.
   public init(from decoder: any Decoder) throws {
@@ -100,7 +101,7 @@ public struct ClassDiTConfig: Codable, Hashable, Sendable {
     }
   }
 
-  /// Writes the published form.
+  /// Encodes the published form.
   public func encode(to encoder: any Encoder) throws {
     var keys = encoder.container(keyedBy: CodingKeys.self)
     try keys.encode("DiTTransformer2DModel", forKey: .className)
@@ -119,4 +120,21 @@ public struct ClassDiTConfig: Codable, Hashable, Sendable {
     try keys.encode("ada_norm_zero", forKey: .normType)
     try keys.encode(execution, .execution, depth: depth)
   }
+}
+
+extension ClassDiTConfig: StackedArchitecture {
+  /// The name in recipes.
+  public static let kind = "class-dit"
+
+  /// The network, bound to the weights of a scope.
+  public func network(_ scope: Scope) -> ClassDiT { ClassDiT(scope, self) }
+
+  /// Latents and their classes.
+  public func inputs(_ size: ImageSize?) -> [InputSpec] {
+    let size = size ?? ImageSize(height: self.size, width: self.size)
+    return [.sample([size.height, size.width, channels]), .classIndex(of: classes)]
+  }
+
+  /// Samples are the latents of an `AutoencoderKL`.
+  public var worksOnLatents: Bool { true }
 }

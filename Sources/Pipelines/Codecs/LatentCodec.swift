@@ -4,7 +4,7 @@ import Tensors
 /// A codec between images and the latents that a network works on.
 ///
 /// Images are `[batch, height, width, channels]` within ±1.
-public protocol LatentCodec: Sendable {
+public protocol LatentCodec {
   /// The shape of one image's latent.
   func latent(of size: ImageSize) -> Shape
 
@@ -18,9 +18,11 @@ public protocol LatentCodec: Sendable {
 }
 
 extension ModelConfig {
-  /// The codec from the network's samples to images, nil where the samples are not images.
+  /// The codec from the network's samples to images; nil where the samples are not images, or are
+  /// latents, whose codec is another network.
   public var codec: (any LatentCodec)? {
     let shape = sampleShape()
-    return shape.rank == 3 && [1, 3, 4].contains(shape[2]) ? Pixels(channels: shape[2]) : nil
+    return !worksOnLatents && shape.rank == 3 && [1, 3, 4].contains(shape[2])
+      ? Pixels(channels: shape[2]) : nil
   }
 }

@@ -2,7 +2,7 @@ import Models
 import Tensors
 
 /// The codec of networks that work on pixels; latents are the images themselves.
-public struct Pixels: LatentCodec {
+public struct Pixels: LatentCodec, Sendable {
   /// The number of channels of the images.
   public let channels: Int
 

@@ -83,15 +83,34 @@ public struct ConvolutionWindow: Hashable, Sendable {
   func attributes(
     _ dtype: DType, inputDilation: [Int], padding: [Range]? = nil, strides: [Int]? = nil
   ) -> String {
-    let axes = self.strides.indices.map { "\($0)" }.joined(separator: ", ")
-    let pads = (padding ?? self.padding).map { "[\($0.low), \($0.high)]" }.joined(separator: ", ")
-    let rank = self.strides.count
+    let axes = list(Array(self.strides.indices))
     return "dimension_numbers = #stablehlo.conv<[b, \(axes), f]x[\(axes), i, o]->[b, \(axes), f]>, "
-      + "window_strides = array<i64: \(list(strides ?? self.strides))>, "
-      + "padding = dense<[\(pads)]> : tensor<\(rank)x2xi64>, "
-      + "lhs_dilation = array<i64: \(list(inputDilation))>, "
-      + "rhs_dilation = array<i64: \(list(dilation))>, "
+      + text(
+        strides: strides ?? self.strides, padding: padding ?? self.padding,
+        inputDilation: inputDilation, kernelDilation: dilation)
       + "feature_group_count = \(groups) : i64, batch_group_count = 1 : i64, "
       + dtype.precisionConfig
+  }
+
+  /// The attributes of the kernel's gradient: a convolution with the cotangent in which samples and
+  /// channels exchange roles, as do strides and dilation.
+  func kernelGradientAttributes(_ dtype: DType, padding: [Range]) -> String {
+    let axes = list(Array(strides.indices))
+    return "dimension_numbers = #stablehlo.conv<[f, \(axes), b]x[i, \(axes), o]->[\(axes), b, f]>, "
+      + text(
+        strides: dilation, padding: padding, inputDilation: strides.map { _ in 1 },
+        kernelDilation: strides)
+      + "feature_group_count = 1 : i64, batch_group_count = \(groups) : i64, "
+      + dtype.precisionConfig
+  }
+
+  private func text(
+    strides: [Int], padding: [Range], inputDilation: [Int], kernelDilation: [Int]
+  ) -> String {
+    let pads = padding.map { "[\($0.low), \($0.high)]" }.joined(separator: ", ")
+    return "window_strides = array<i64: \(list(strides))>, "
+      + "padding = dense<[\(pads)]> : tensor<\(strides.count)x2xi64>, "
+      + "lhs_dilation = array<i64: \(list(inputDilation))>, "
+      + "rhs_dilation = array<i64: \(list(kernelDilation))>, "
   }
 }

@@ -4,6 +4,7 @@ struct CUDALowering: Lowering {
     switch operation {
     case let attention as Attention: FusedAttention.forward(operands, of: attention)
     case let gradient as AttentionGradient: FusedAttention.gradient(operands, of: gradient)
+    case let gradient as ConvolutionKernelGradient: gradient.convolved(operands)
     default: nil
     }
   }
