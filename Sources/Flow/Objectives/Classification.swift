@@ -18,7 +18,7 @@ public struct ClassificationSettings: ObjectiveSettings {
     _ = encoder.container(keyedBy: CodingKeys.self)
   }
 
-  /// It is no objective of a flow.
+  /// Classification is not an objective of a flow.
   public func objective(batch: Int) -> (any Objective)? { nil }
 
   /// A classifier knows no times.
