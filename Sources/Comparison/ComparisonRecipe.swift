@@ -10,12 +10,12 @@ import Training
 
 /// What `twinflow compare` is told: methods that are trained from the same base model under the same
 /// budget of network evaluations, and how they are measured.
-public struct ComparisonRecipe: Codable, Hashable, Sendable {
+public struct ComparisonRecipe: Hashable, Sendable {
   /// What the report is called.
-  public var title: String
+  public var title = ""
   /// The training recipe that all methods share, a path relative to the working directory
   /// or that of a recipe which comes with the program.
-  public var recipe: String
+  public var recipe = ""
   /// How the base model differs from it, as `key=value`; nil where the recipe names its start.
   public var base: [String]?
   /// The sets of points to compare on, one after the other, each with a base model of its own; nil for
@@ -23,79 +23,102 @@ public struct ComparisonRecipe: Codable, Hashable, Sendable {
   public var sets: [Points]?
   /// Network evaluations of one sample that each method may make; an evaluation with its gradient
   /// counts as three.
-  public var evaluations: Double
+  public var evaluations = 1.0
   /// The numbers of steps that are measured.
-  public var steps: [Int]
+  public var steps = [1, 2, 4, 8]
   /// How many samples are measured.
-  public var samples: Int
+  public var samples = 2000
   /// The methods.
-  public var methods: [Method]
+  public var methods: [Method] = []
   /// The folder for runs and reports.
-  public var output: String
+  public var output = ""
 
   /// A method by its settings.
-  public struct Method: Codable, Hashable, Sendable {
+  public struct Method: Hashable, Sendable {
     /// What it is called in the report.
     public var name: String
     /// How it differs from the shared recipe, as `key=value`.
     public var set: [String]
-
-    enum CodingKeys: String, CodingKey { case name, set }
-
-    /// Reads a method.
-    public init(from decoder: any Decoder) throws {
-      let keys = try decoder.container(keyedBy: CodingKeys.self)
-      name = try keys.value(
-        .name,
-        where: { name in
-          !name.allSatisfy(\.isWhitespace)
-            && name.rangeOfCharacter(from: .newlines.union(.controlCharacters)) == nil
-        }, "it must be a line of text")
-      set = try keys.value(.set, default: [])
-    }
   }
 
   /// What every training recipe of the comparison is set to.
   private var shared: [RecipeSetting] = []
 
-  enum CodingKeys: String, CodingKey {
-    case title, recipe, base, sets, evaluations, steps, samples, methods, output
-  }
+  private init() {}
+}
 
-  /// Reads a comparison.
+extension ComparisonRecipe.Method: RecipeGroup {
+  /// The values of absent keys.
+  public static let defaults = Self(name: "", set: [])
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field(
+      "name", \.name,
+      where: { name in
+        !name.allSatisfy(\.isWhitespace)
+          && name.rangeOfCharacter(from: .newlines.union(.controlCharacters)) == nil
+      }, else: "it must be a line of text", "what it is called in the report"
+    ).required,
+    Field("set", \.set, "the settings in which it differs, each `key=value`"),
+  ]
+}
+
+extension ComparisonRecipe: RecipeGroup {
+  /// The values of absent keys.
+  public static let defaults = Self()
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("title", \.title, "what the report is called").required,
+    Field("recipe", path: \.recipe, "the training recipe that all methods share").required,
+    Field(
+      "base", \.base,
+      "the settings in which the base model differs, each `key=value`; absent where the recipe names "
+        + "its `start`"),
+    Field(
+      "sets", \.sets,
+      "sets of points to compare on one after the other, each with a base model of its own; absent "
+        + "for the shared recipe's data"),
+    Field(
+      "evaluations", \.evaluations, where: { $0 > 0 && $0 <= 1e15 },
+      else: "it must be above 0, at most 1e15",
+      "network evaluations of one sample that each method may make; one with its gradient counts as "
+        + "three"
+    ).required,
+    Field(
+      "steps", \.steps,
+      where: { !$0.isEmpty && $0.allSatisfy(SamplerSettings.counts.contains) },
+      else:
+        "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2, 4, 8]",
+      "numbers of sampling steps that are measured"),
+    Field("samples", \.samples, in: Evaluator.samples, "samples for each figure"),
+    Field("methods", \.methods, "the methods").required,
+    Field("output", path: \.output, "the folder for runs, reports and charts").required,
+  ]
+
+  /// Checks that methods can be told apart.
   ///
   /// - Throws: an error that names the key, and what is valid.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    title = try keys.value(.title)
-    recipe = try keys.path(.recipe)
-    base = try keys.value(.base, default: nil)
-    sets = try keys.value(.sets, default: nil)
-    evaluations = try keys.value(
-      .evaluations, where: { $0 > 0 && $0 <= 1e15 }, "it must be above 0, at most 1e15")
-    steps = try keys.value(
-      .steps, default: [1, 2, 4, 8],
-      where: { !$0.isEmpty && $0.allSatisfy(SamplerSettings.counts.contains) },
-      "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2, 4, 8]")
-    samples = try keys.value(.samples, default: 2000, in: Evaluator.samples)
-    methods = try keys.value(.methods)
+  public func validate() throws {
     let names = methods.map(\.name)
     guard !names.isEmpty, Set(names).count == names.count else {
-      throw InvalidRecipeValue(
-        CodingKeys.methods, "a list of \(names)", "it must list methods of different names")
+      throw invalid(
+        \.methods, found: "a list of \(names)", "it must list methods of different names")
     }
     guard base == nil || !names.contains(Self.baseFolder) else {
-      throw InvalidRecipeValue(
-        CodingKeys.methods, "a list with \"\(Self.baseFolder)\"",
+      throw invalid(
+        \.methods, found: "a list with \"\(Self.baseFolder)\"",
         "the base model has that name in the report")
     }
-    output = try keys.path(.output)
     guard Set(methods.map { folder($0.name) }).count == methods.count else {
-      throw InvalidRecipeValue(
-        CodingKeys.methods, methods.map(\.name), "the names are too alike to name folders")
+      throw invalid(
+        \.methods, found: methods.map(\.name), "the names are too alike to name folders")
     }
   }
+}
 
+extension ComparisonRecipe {
   /// The comparisons on each of the sets, or this one alone where there are none.
   public var parts: [ComparisonRecipe] {
     (sets ?? []).isEmpty

@@ -4,7 +4,7 @@ import Tensors
 /// A data set with its options, as recipes name it.
 ///
 /// A new one is a file of its own and one line in `DataSets.all`.
-public protocol DataSet: Encodable, Hashable, Sendable {
+public protocol DataSet: RecipeGroup, Hashable {
   /// The names in recipes that it answers to.
   static var kinds: [String] { get }
 
@@ -23,6 +23,11 @@ public protocol DataSet: Encodable, Hashable, Sendable {
   ///
   /// - Throws: `DatasetError` where the data are missing or damaged.
   func batches(size: Int, seed: UInt64) throws -> any BatchSource
+}
+
+extension DataSet {
+  /// Most data sets have one name.
+  public init(kind: String, from decoder: any Decoder) throws { try self.init(from: decoder) }
 }
 
 /// The data sets that recipes can name: one line each.
@@ -77,22 +82,19 @@ extension DataConfig: Hashable {
   public func hash(into hasher: inout Hasher) { hasher.combine(AnyHashable(dataSet)) }
 }
 
-extension DataConfig: Codable {
-  private enum CodingKeys: String, CodingKey { case kind }
+extension DataConfig: RecipeChoice {
+  /// The data sets.
+  public typealias List = DataSets
+
+  /// The data set.
+  public var group: any RecipeGroup { dataSet }
 
   /// Reads a set's name and the options beside it.
   ///
   /// - Throws: an error that names the key, and what is valid.
   public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    let keys = try decoder.container(keyedBy: RecipeChoiceKey.self)
     let name: EntryName<DataSets> = try keys.value(.kind)
     dataSet = try name.entry.init(kind: name.rawValue, from: decoder)
-  }
-
-  /// Writes the form that is read.
-  public func encode(to encoder: any Encoder) throws {
-    var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode(kind, forKey: .kind)
-    try dataSet.encode(to: encoder)
   }
 }

@@ -16,14 +16,21 @@ public struct FashionMNISTData: DataSet {
   /// Names the set.
   public init(path: String? = nil, flip: Bool = false) { (self.path, self.flip) = (path, flip) }
 
-  private enum CodingKeys: String, CodingKey { case path, flip }
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Reads the options; all have defaults.
-  public init(kind: String, from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    path = try keys.path(.path, default: nil)
-    flip = try keys.value(.flip, default: false)
-  }
+  /// What it is.
+  public static let summary = """
+    Pictures of clothes, 28 × 28 in grey, in ten classes. Its folder is
+    `/usr/share/datasets/fashion-mnist` where `path` names no other.
+    """
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("path", path: \.path, "folder of its four gzip files; absent for its Debian package's")
+      .mayDiffer(.always),
+    Field("flip", \.flip, "whether half of the pictures are mirrored"),
+  ]
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }

@@ -11,14 +11,17 @@ public struct NoiseData: DataSet {
   /// The channels.
   public var channels: Int
 
-  private enum CodingKeys: String, CodingKey { case size, channels }
+  /// The values of absent keys.
+  public static let defaults = Self(size: 1, channels: 1)
 
-  /// Reads the size and the channels.
-  public init(kind: String, from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    size = try keys.value(.size, in: 1...1 << 16)
-    channels = try keys.value(.channels, in: 1...1 << 16)
-  }
+  /// What it is.
+  public static let summary = "Noise in ten classes, for plans and timings."
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("size", \.size, in: 1...1 << 16, "height and width").required,
+    Field("channels", \.channels, in: 1...1 << 16, "channels").required,
+  ]
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }

@@ -15,15 +15,17 @@ public struct PointData: DataSet {
   /// Finds the set of a name.
   public init(kind: String, from decoder: any Decoder) throws {
     guard let points = Points(rawValue: kind) else { preconditionFailure("no points \(kind)") }
-    self.points = points
+    self = try Self(points).replaced(from: decoder)
   }
 
-  private enum CodingKeys: CodingKey {}
+  /// Any of the sets; recipes name one.
+  public static let defaults = Self(.moons)
+
+  /// What it is.
+  public static let summary = "Points in the plane, without classes."
 
   /// There are no options.
-  public func encode(to encoder: any Encoder) throws {
-    _ = encoder.container(keyedBy: CodingKeys.self)
-  }
+  public static let fields: [Field] = []
 
   /// The name in recipes.
   public var kind: String { points.rawValue }

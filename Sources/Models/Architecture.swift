@@ -1,12 +1,13 @@
 import Flow
 import Layers
+import Recipe
 import Tensors
 import Weights
 
 /// A kind of network with its settings, as under `model` in recipes and weight files.
 ///
 /// A new architecture is a folder of its own and one line in `Models.all`.
-public protocol Architecture: Codable, Hashable, Sendable {
+public protocol Architecture: RecipeGroup, Hashable {
   /// The network that is bound to weights.
   associatedtype Network
 

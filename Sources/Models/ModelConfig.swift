@@ -87,15 +87,19 @@ extension ModelConfig: CustomStringConvertible {
   }
 }
 
-extension ModelConfig: Codable {
-  private enum CodingKeys: String, CodingKey { case kind }
+extension ModelConfig: RecipeChoice {
+  /// The architectures.
+  public typealias List = Models
+
+  /// The architecture.
+  public var group: any RecipeGroup { architecture }
 
   /// Reads `kind` and the settings beside it.
   ///
   /// - Throws: an error that names the key whose value cannot be, and one for a network whose weights
   ///   cannot be counted.
   public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    let keys = try decoder.container(keyedBy: RecipeChoiceKey.self)
     let kind: EntryName<Models> = try keys.value(.kind)
     architecture = try kind.entry.init(from: decoder)
     guard isCountable else {
@@ -103,12 +107,5 @@ extension ModelConfig: Codable {
         "a network of \(weightCount) weights with samples of \(sampleShape())",
         "no device could hold it: lower its sizes")
     }
-  }
-
-  /// Writes the form that is read.
-  public func encode(to encoder: any Encoder) throws {
-    var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode(kind, forKey: .kind)
-    try architecture.encode(to: encoder)
   }
 }

@@ -70,6 +70,32 @@ extension KeyedEncodingContainer {
 extension StackExecution {
   /// The default for a depth: for deep stacks, compiling unrolled layers costs more than it gains.
   static func standard(depth: Int) -> StackExecution { depth > 24 ? .scanned : .unrolled }
+
+  /// This, or nil where it is the default of a depth.
+  func chosen(depth: Int) -> StackExecution? { self == .standard(depth: depth) ? nil : self }
+}
+
+extension RecipeGroup {
+  /// The key for how a stack is run; published configs have none, and the default is not written.
+  static func execution(
+    _ path: WritableKeyPath<Self, StackExecution?> & Sendable,
+    otherwise set: @escaping @Sendable (inout Self) -> Void
+  ) -> Field {
+    Field(
+      "execution", path, "unrolled runs fastest, scanned compiles fastest, recomputed is smallest"
+    ).otherwise("`unrolled`, above 24 layers `scanned`", set)
+  }
+
+  /// Checks that a stack is not too deep for how it is run.
+  func check<Value>(
+    _ execution: StackExecution, _ path: KeyPath<Self, Value> & Sendable, depth: Int
+  ) throws {
+    guard execution != .unrolled || SizeLimit.unrolledLayers.contains(depth) else {
+      throw invalid(
+        path, found: execution.rawValue,
+        "a stack of \(depth) layers is compiled as a loop: set it to scanned or recomputed")
+    }
+  }
 }
 
 extension KeyedDecodingContainer {

@@ -71,7 +71,6 @@ final class RecipeNode: Decoder {
       }
       return value
     }
-    if let names = (type as? any RenamedKeys.Type)?.renamed { try checkNames(names) }
     let value: Value
     do {
       value = try Value(from: self)
@@ -83,10 +82,10 @@ final class RecipeNode: Decoder {
   }
 
   /// Refuses keys that have another name now.
-  private func checkNames(_ renamed: [String: String]) throws(RecipeError) {
+  func refuse(oldNames: [String: String]) throws(RecipeError) {
     guard case .mapping(let mapping) = node else { return }
     for (key, _) in mapping {
-      guard let name = key.scalar?.string, let new = renamed[name] else { continue }
+      guard let name = key.scalar?.string, let new = oldNames[name] else { continue }
       let own = document.place(of: codingPath + [RecipeKey(name)], mark: key.mark)
       let around = document.place(of: codingPath).path
       throw .renamedKey(
@@ -172,7 +171,7 @@ final class RecipeNode: Decoder {
 }
 
 /// The raw values of an enumeration of strings, or nil for all other types.
-private func stringCases<Value>(of type: Value.Type) -> [String]? {
+func stringCases(of type: Any.Type) -> [String]? {
   func names<Cases: CaseIterable>(_: Cases.Type) -> [String] {
     Cases.allCases.compactMap { ($0 as? any RawRepresentable)?.rawValue as? String }
   }

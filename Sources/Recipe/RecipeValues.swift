@@ -1,15 +1,9 @@
-/// A type some of whose keys had other names in earlier versions; messages say the new ones.
-public protocol RenamedKeys {
-  /// The new name of each old key.
-  static var renamed: [String: String] { get }
-}
-
 /// A value of the right kind that cannot be used, thrown by a type while it reads itself.
 ///
 /// The decoder turns it into `RecipeError.invalid`, with the file and the line.
 /// ```swift
-/// guard width % heads == 0 else {
-///   throw InvalidRecipeValue(CodingKeys.heads, heads, "it must divide the width, \(width)")
+/// guard ends[0] <= ends[1] else {
+///   throw InvalidRecipeValue(ends, "it must be two times, the lower one first")
 /// }
 /// ```
 public struct InvalidRecipeValue: Error, CustomStringConvertible {
@@ -61,33 +55,10 @@ extension KeyedDecodingContainer {
   /// The value of a key that must lie in a range; without a default the key must be there.
   ///
   /// - Throws: `InvalidRecipeValue` for a value outside, which names the range.
-  public func value<Value: Decodable & Comparable>(
-    _ key: Key, default standard: Value? = nil, in range: ClosedRange<Value>
+  public func value<Value: Decodable>(
+    _ key: Key, default standard: Value? = nil, in range: some RecipeRange<Value>
   ) throws -> Value {
-    try value(
-      key, default: standard, where: range.contains,
-      "it must be from \(range.lowerBound) to \(range.upperBound)")
-  }
-
-  /// The value of a key that has a least value; without a default the key must be there.
-  ///
-  /// - Throws: `InvalidRecipeValue` for a value below, which names the least one.
-  public func value<Value: Decodable & Comparable>(
-    _ key: Key, default standard: Value? = nil, in range: PartialRangeFrom<Value>
-  ) throws -> Value {
-    try value(
-      key, default: standard, where: range.contains, "it must be \(range.lowerBound) or more")
-  }
-
-  /// The value of a key that must lie in a range without its upper end.
-  ///
-  /// - Throws: `InvalidRecipeValue` for a value outside, which names the range.
-  public func value<Value: Decodable & Comparable>(
-    _ key: Key, default standard: Value? = nil, in range: Range<Value>
-  ) throws -> Value {
-    try value(
-      key, default: standard, where: range.contains,
-      "it must be from \(range.lowerBound) to less than \(range.upperBound)")
+    try value(key, default: standard, where: range.contains, range.condition)
   }
 
   /// The value of a key that must pass a test; without a default the key must be there.

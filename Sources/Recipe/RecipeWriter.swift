@@ -2,13 +2,23 @@ import Yams
 
 /// Writes recipes as people do: a field a line, with a comment behind it.
 public enum RecipeWriter {
+  /// A recipe as YAML with the meaning of every key behind it.
+  ///
+  /// - Parameter heading: a comment above everything.
+  public static func text(
+    _ recipe: some Encodable & DocumentedKeys, heading: String
+  ) throws -> String {
+    let notes = RecipeNote.byPath(recipe.notes)
+    return try text(recipe, heading: heading) { notes[$0]?.meaning }
+  }
+
   /// A value as YAML, in the order in which it encodes its fields. Groups at the top are written
   /// field by field, what is deeper in one line.
   ///
   /// - Parameters:
   ///   - heading: a comment above everything.
   ///   - comment: what is said of a field, by its keys joined by dots.
-  public static func text(
+  static func text(
     _ value: some Encodable, heading: String, comment: (String) -> String?
   ) throws -> String {
     var lines = heading.split(separator: "\n").map { "# \($0)" }
@@ -74,6 +84,7 @@ public enum RecipeWriter {
       let number = Double(text)
     else { return text }
     if number == number.rounded(), abs(number) < 1e6 { return "\(Int(number))" }
-    return abs(number) >= 1e-3 && abs(number) < 1e6 ? "\(number)" : text
+    let short = "\(number)"
+    return abs(number) >= 1e-3 && abs(number) < 1e6 || short.count < text.count ? short : text
   }
 }

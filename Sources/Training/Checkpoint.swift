@@ -50,22 +50,14 @@ struct Checkpoint {
     self.batches = batches
   }
 
-  /// The keys that may differ when a run is resumed: its length, its folder, the intervals of logs
-  /// and checkpoints, the mesh, and the paths of weights and data.
-  private static let free: Set<String> = [
-    "steps", "output", "log_every", "checkpoint_every", "mesh", "start", "data.path",
-  ]
-
-  /// The keys that may differ between two runs with the same result.
-  private static let immaterial = free.subtracting(["steps"])
-
   /// Checks that a run of a recipe may be resumed from this checkpoint.
   ///
   /// - Throws: `TrainingError.otherRun`, which names the first difference.
   func check(_ other: TrainingRecipe, data: String) throws {
     // Earlier versions recorded only the folder of the data.
-    let ignored = origin == nil ? Self.free.subtracting(["data.path"]) : Self.free
-    var difference = try recipe.difference(from: other, ignoring: ignored)
+    let compared: Set = origin == nil ? ["data.path"] : []
+    var difference = try recipe.difference(
+      from: other, ignoring: .whenResumed, except: compared)
     if let origin, origin.data != data { difference = difference ?? "its data are other data" }
     guard let difference else { return }
     throw TrainingError.otherRun(path: file.path, difference: difference)
@@ -73,7 +65,7 @@ struct Checkpoint {
 
   /// The reason why a run would have another result than this one, nil where it would be the same.
   func difference(from other: TrainingRecipe, _ origin: RunOrigin) throws -> String? {
-    if let difference = try recipe.difference(from: other, ignoring: Self.immaterial) {
+    if let difference = try recipe.difference(from: other, ignoring: .always) {
       return difference
     }
     guard let own = self.origin else { return "it does not record its origin" }

@@ -2,15 +2,12 @@ import Optimizers
 import Recipe
 
 /// The optimizer.
-public struct OptimizerConfig: Codable, Hashable, Sendable, RenamedKeys {
-  /// The new names of keys.
-  public static let renamed = [
-    "rate": "learning_rate", "final_rate": "final_learning_rate", "clip": "max_grad_norm",
-  ]
-
+public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
   /// The rules that can be named.
   public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
     case adam, adamw, radam, sgd
+
+    fileprivate var usualBetas: [Double] { self == .sgd ? [0] : [0.9, 0.999] }
   }
 
   /// The rule.
@@ -30,32 +27,47 @@ public struct OptimizerConfig: Codable, Hashable, Sendable, RenamedKeys {
   /// The global norm that gradients are scaled down to; 0 leaves them.
   public var maxGradNorm: Double
 
-  enum CodingKeys: String, CodingKey {
-    case kind, warmup, decay, betas
-    case learningRate = "learning_rate"
-    case maxGradNorm = "max_grad_norm"
-    case finalLearningRate = "final_learning_rate"
-    case weightDecay = "weight_decay"
-  }
+  /// The values of absent keys.
+  public static let defaults = OptimizerConfig(
+    kind: .adamw, learningRate: 1e-3, warmup: 0, decay: .constant, finalLearningRate: 0,
+    weightDecay: 0, betas: Kind.adamw.usualBetas, maxGradNorm: 0)
 
-  /// Reads a rule and its numbers.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    kind = try keys.value(.kind)
-    learningRate = try keys.value(.learningRate, where: { $0 > 0 }, "it must be above 0")
-    warmup = try keys.value(.warmup, default: 0, in: 0...TrainingRecipe.mostSteps)
-    decay = try keys.value(.decay, default: .constant)
-    finalLearningRate = try keys.value(.finalLearningRate, default: 0, in: 0...1)
-    weightDecay = try keys.value(.weightDecay, default: 0, in: 0...)
-    let usual = kind == .sgd ? [0] : [0.9, 0.999]
-    betas = try keys.value(
-      .betas, default: usual,
-      where: { $0.count == usual.count && $0.allSatisfy { (0..<1).contains($0) } },
-      "it must be \(usual.count == 1 ? "one momentum" : "two rates") below 1, as in \(usual)")
-    maxGradNorm = try keys.value(.maxGradNorm, default: 0, in: 0...)
+  /// What it is.
+  public static let summary = "The optimizer; its schedule is stretched over `steps`."
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("kind", \.kind, "the rule: adamw, adam, radam or sgd").required,
+    Field(
+      "learning_rate", \.learningRate, where: { $0 > 0 }, else: "it must be above 0",
+      "the learning rate at its highest"
+    ).required.was("rate"),
+    Field("warmup", \.warmup, in: 0...TrainingRecipe.mostSteps, "steps in which it rises from 0"),
+    Field("decay", \.decay, "what follows: constant, linear or cosine"),
+    Field(
+      "final_learning_rate", \.finalLearningRate, in: 0...1,
+      "the learning rate at the end, as a fraction of the highest"
+    ).was("final_rate"),
+    Field(
+      "weight_decay", \.weightDecay, in: 0..., "decoupled; for sgd it is added to the gradient"),
+    Field("betas", \.betas, "decay rates of the moments; for sgd the momentum alone")
+      .otherwise("`[0.9, 0.999]`, for sgd `[0]`") { $0.betas = $0.kind.usualBetas },
+    Field(
+      "max_grad_norm", \.maxGradNorm, in: 0...,
+      "global norm that gradients are clipped to; 0 leaves them"
+    ).was("clip"),
+  ]
+
+  /// Checks the numbers that depend on the rule.
+  public func validate() throws {
+    let usual = kind.usualBetas
+    guard betas.count == usual.count, betas.allSatisfy({ (0..<1).contains($0) }) else {
+      throw invalid(
+        \.betas,
+        "it must be \(usual.count == 1 ? "one momentum" : "two rates") below 1, as in \(usual)")
+    }
     if kind == .adam, weightDecay != 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.weightDecay, weightDecay, "adam has no weight decay here: use adamw")
+      throw invalid(\.weightDecay, "adam has no weight decay here: use adamw")
     }
   }
 

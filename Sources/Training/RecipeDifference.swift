@@ -1,11 +1,17 @@
 import Files
 import Foundation
+import Recipe
 
 extension TrainingRecipe {
   /// The first key in which another recipe differs, in words; nil where they are equal.
   ///
-  /// - Parameter ignored: keys, joined by dots, that may differ with all that is below them.
-  func difference(from other: TrainingRecipe, ignoring ignored: Set<String>) throws -> String? {
+  /// - Parameters:
+  ///   - freedom: which keys may differ, with all that is below them.
+  ///   - exceptions: keys, joined by dots, that may not.
+  func difference(
+    from other: TrainingRecipe, ignoring freedom: RecipeFreedom, except exceptions: Set<String> = []
+  ) throws -> String? {
+    let ignored = paths(free: freedom).union(other.paths(free: freedom)).subtracting(exceptions)
     let (mine, theirs) = (try fields(), try other.fields())
     for key in Set(mine.keys).union(theirs.keys).sorted() where mine[key] != theirs[key] {
       let words = key.split(separator: ".")

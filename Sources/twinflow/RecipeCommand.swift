@@ -1,7 +1,8 @@
 import ArgumentParser
+import Comparison
 import Flow
 import Pipelines
-import Runtime
+import Recipe
 import Training
 
 extension Preset: ExpressibleByArgument {}
@@ -9,7 +10,8 @@ extension Preset: ExpressibleByArgument {}
 /// `twinflow recipe`
 struct RecipeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "recipe", abstract: "Shows recipes of known methods.", subcommands: [Show.self])
+    commandName: "recipe", abstract: "Shows recipes of known methods, and what their keys mean.",
+    subcommands: [Show.self, Reference.self])
 
   /// `twinflow recipe show`
   struct Show: ParsableCommand {
@@ -28,7 +30,31 @@ struct RecipeCommand: ParsableCommand {
     var preset: Preset
 
     func run() throws {
-      print(try preset.recipe().text(heading: preset.summary), terminator: "")
+      print(try RecipeWriter.text(preset.recipe(), heading: preset.summary), terminator: "")
+    }
+  }
+}
+
+extension RecipeCommand {
+  /// `twinflow recipe reference`
+  struct Reference: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Prints every key of recipes: its values, its default and what it means.",
+      discussion: "The text is Markdown: docs/recipe-keys.md of the sources.")
+
+    func run() {
+      let training = RecipeReference.text(of: TrainingRecipe.self, title: "Training")
+      let comparison = RecipeReference.text(of: ComparisonRecipe.self, title: "Comparisons")
+      print(
+        """
+        # Keys of recipes
+
+        This page is what `twinflow recipe reference` prints; [recipes.md](recipes.md) says how recipes
+        are used.
+
+        \(training)
+        \(comparison)
+        """, terminator: "")
     }
   }
 }

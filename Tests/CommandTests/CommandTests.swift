@@ -234,3 +234,15 @@ import Testing
     #expect(try loggedSteps(output) == steps + 2)
   }
 }
+
+@Suite struct RecipeReferenceTests {
+  /// The page of all keys is what the program prints.
+  @Test func theReferenceIsUpToDate() throws {
+    let path = Command.root + "/docs/recipe-keys.md"
+    let result = try Command.run("recipe", "reference")
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(
+      try String(contentsOfFile: path, encoding: .utf8) == result.output,
+      "Run it again: swift run twinflow recipe reference > docs/recipe-keys.md")
+  }
+}

@@ -4,26 +4,24 @@ import Testing
 
 /// A recipe with one of everything that the decoder reads.
 private struct Sample: Decodable, Equatable {
-  enum Loss: String, Decodable, CaseIterable { case barron, l2, huber }
+  enum Loss: String, Codable, CaseIterable { case barron, l2, huber }
 
-  struct Method: Decodable, Equatable {
-    var order: Int
-    var rate: Double
-    var range: Interval
-    var loss: Loss
+  struct Method: RecipeGroup, Equatable {
+    var order = 2
+    var rate = 0.99
+    var range = Interval(low: 0, high: 1)
+    var loss = Loss.barron
 
-    enum CodingKeys: String, CodingKey { case order, rate, range, loss }
-
-    init(from decoder: any Decoder) throws {
-      let keys = try decoder.container(keyedBy: CodingKeys.self)
-      order = try keys.value(.order, default: 2, in: 0...8)
-      rate = try keys.value(.rate, default: 0.99, where: { $0 > 0 }, "it must be more than 0")
-      range = try keys.value(.range, default: Interval(low: 0, high: 1))
-      loss = try keys.value(.loss, default: .barron)
-    }
+    static let defaults = Method()
+    static let fields: [Field] = [
+      Field("order", \.order, in: 0...8, "steps of the target network"),
+      Field("rate", \.rate, where: { $0 > 0 }, else: "it must be more than 0", "the rate"),
+      Field("range", \.range, "where it applies"),
+      Field("loss", \.loss, "how far a prediction is from its target"),
+    ]
   }
 
-  struct Interval: Decodable, Equatable {
+  struct Interval: Codable, Equatable {
     var low: Double
     var high: Double
 
@@ -35,21 +33,22 @@ private struct Sample: Decodable, Equatable {
       high = try list.decode(Double.self)
       if low >= high { throw InvalidRecipeValue([low, high], "the first must be the smaller") }
     }
+
+    func encode(to encoder: any Encoder) throws { try [low, high].encode(to: encoder) }
   }
 
-  struct Layer: Decodable, Equatable {
-    var width: Int
-    var heads: Int
+  struct Layer: RecipeGroup, Equatable {
+    var width = 0
+    var heads = 1
 
-    enum CodingKeys: CodingKey { case width, heads }
+    static let defaults = Layer()
+    static let fields: [Field] = [
+      Field("width", \.width, "features of a token").required,
+      Field("heads", \.heads, "heads of attention"),
+    ]
 
-    init(from decoder: any Decoder) throws {
-      let keys = try decoder.container(keyedBy: CodingKeys.self)
-      width = try keys.value(.width)
-      heads = try keys.value(.heads, default: 1)
-      guard width % heads == 0 else {
-        throw InvalidRecipeValue(CodingKeys.heads, heads, "it must divide the width, \(width)")
-      }
+    func validate() throws {
+      if width % heads != 0 { throw invalid(\.heads, "it must divide the width, \(width)") }
     }
   }
 

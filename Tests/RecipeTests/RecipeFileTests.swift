@@ -84,16 +84,15 @@ import Testing
 }
 
 @Suite struct RecipePathTests {
-  private struct Paths: Decodable {
-    enum CodingKeys: CodingKey { case output, start }
-    var output: String
-    var start: String?
+  private struct Paths: RecipeGroup {
+    var output = ""
+    var start: String? = "a"
 
-    init(from decoder: any Decoder) throws {
-      let keys = try decoder.container(keyedBy: CodingKeys.self)
-      output = try keys.path(.output)
-      start = try keys.path(.start, default: "a")
-    }
+    static let defaults = Paths()
+    static let fields: [Field] = [
+      Field("output", path: \.output, "the folder").required,
+      Field("start", path: \.start, "where to start"),
+    ]
   }
 
   private func read(_ yaml: String) throws -> Paths {

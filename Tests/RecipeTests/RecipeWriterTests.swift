@@ -34,4 +34,14 @@ import Testing
     }
     #expect(try RecipeDecoder.decode(yaml: yaml, file: "r.yaml") == sample, "\(yaml)")
   }
+
+  /// Numbers are written as people do, and lose nothing.
+  @Test(arguments: [
+    (0.5, "0.5"), (1, "1"), (3e-4, "3e-4"), (1e-5, "1e-05"), (1e15, "1e+15"), (128, "128"),
+    (1.17, "1.17"),
+  ])
+  func numbersAreShort(number: Double, text: String) throws {
+    #expect(try RecipeWriter.line([number]) == "[\(text)]")
+    #expect(try RecipeDecoder.decode(yaml: "[\(text)]", file: "r.yaml") == [number])
+  }
 }

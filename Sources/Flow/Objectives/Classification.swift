@@ -1,3 +1,5 @@
+import Recipe
+
 /// Naming an image's class, the objective of classifiers; it has no settings.
 public struct ClassificationSettings: ObjectiveSettings {
   /// The name in recipes.
@@ -6,17 +8,14 @@ public struct ClassificationSettings: ObjectiveSettings {
   /// Makes the settings.
   public init() {}
 
-  private enum CodingKeys: CodingKey {}
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Reads nothing.
-  public init(from decoder: any Decoder) throws {
-    _ = try decoder.container(keyedBy: CodingKeys.self)
-  }
+  /// What it is.
+  public static let summary = "Naming an image's class; it trains a classifier."
 
-  /// Writes nothing.
-  public func encode(to encoder: any Encoder) throws {
-    _ = encoder.container(keyedBy: CodingKeys.self)
-  }
+  /// There are no keys.
+  public static let fields: [Field] = []
 
   /// Classification is not an objective of a flow.
   public func objective(batch: Int) -> (any Objective)? { nil }

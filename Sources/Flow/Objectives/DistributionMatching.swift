@@ -87,10 +87,7 @@ public struct DistributionMatching: Objective {
 }
 
 /// The settings of distribution matching.
-public struct DistributionMatchingSettings: Codable, Hashable, Sendable, RenamedKeys {
-  /// The new names of keys.
-  public static let renamed = ["fake_rate": "fake_learning_rate"]
-
+public struct DistributionMatchingSettings: Hashable, Sendable {
   /// Every how many steps the generator is updated; the network of the fakes is in every one.
   public var interval = 5
   /// The learning rate of the network of the fakes as a multiple of the generator's.
@@ -99,25 +96,28 @@ public struct DistributionMatchingSettings: Codable, Hashable, Sendable, Renamed
   /// Makes the published settings.
   public init() {}
 
-  enum CodingKeys: String, CodingKey {
-    case interval
-    case fakeLearningRate = "fake_learning_rate"
-  }
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Reads the settings; keys that are absent keep their defaults.
-  ///
-  /// - Throws: an error that names the key whose value cannot be.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    interval = try keys.value(.interval, default: interval, in: 1...1000)
-    fakeLearningRate = try keys.value(
-      .fakeLearningRate, default: fakeLearningRate, where: { $0 > 0 }, "it must be above 0")
-  }
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("interval", \.interval, in: 1...1000, "every how many steps the generator is updated"),
+    Field(
+      "fake_learning_rate", \.fakeLearningRate, where: { $0 > 0 }, else: "it must be above 0",
+      "the third network's learning rate, as a multiple of the generator's"
+    ).was("fake_rate"),
+  ]
 }
 
 extension DistributionMatchingSettings: ObjectiveSettings {
   /// The name in recipes.
   public static let kind = "distribution-matching"
+
+  /// What it is.
+  public static let summary = """
+    Distillation with three networks: a one-step generator, the frozen teacher that it starts from, and
+    a network that learns its samples.
+    """
 
   /// The objective on batches of a size.
   public func objective(batch: Int) -> (any Objective)? { DistributionMatching(self, batch: batch) }

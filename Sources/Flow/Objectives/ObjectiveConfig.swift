@@ -3,14 +3,9 @@ import Recipe
 /// The settings of an objective, as recipes name it.
 ///
 /// A new objective is a file of its own and one line in `Objectives.all`.
-public protocol ObjectiveSettings: Codable, Hashable, Sendable {
+public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// The name in recipes.
   static var kind: String { get }
-
-  /// These settings with those that a recipe replaces.
-  ///
-  /// - Throws: an error that names the key whose value cannot be.
-  func replaced(from decoder: any Decoder) throws -> Self
 
   /// The objective on batches of a size; nil for classification, whose network has no velocity.
   ///
@@ -31,8 +26,6 @@ public protocol ObjectiveSettings: Codable, Hashable, Sendable {
 }
 
 extension ObjectiveSettings {
-  /// Most objectives read all of their settings.
-  public func replaced(from decoder: any Decoder) throws -> Self { try Self(from: decoder) }
   /// Most objectives teach target times.
   public var teachesAnyStep: Bool { true }
   /// Most objectives can start from fresh weights.
@@ -80,14 +73,25 @@ extension ObjectiveConfig: Hashable {
   public func hash(into hasher: inout Hasher) { hasher.combine(AnyHashable(settings)) }
 }
 
-extension ObjectiveConfig: Codable, RenamedKeys {
-  /// The new names of the keys of all objectives.
-  public static var renamed: [String: String] {
-    Objectives.entries.compactMap { ($0.entry as? any RenamedKeys.Type)?.renamed }
-      .reduce(into: [:]) { $0.merge($1) { $1 } }
-  }
+extension ObjectiveConfig: RecipeChoice {
+  /// The objectives.
+  public typealias List = Objectives
+
+  /// The settings.
+  public var group: any RecipeGroup { settings }
 
   private enum CodingKeys: String, CodingKey { case kind, preset }
+
+  /// `kind`, and `preset` in its place.
+  public static var choices: [RecipeTable.Row] {
+    let names = Preset.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+    return [
+      kindRow,
+      RecipeTable.Row(
+        key: "preset", value: names, standard: "none",
+        meaning: "in place of `kind`: a method's settings, which keys beside it replace"),
+    ]
+  }
 
   /// Reads `kind`, or `preset`, and the settings beside it, which replace the preset's.
   public init(from decoder: any Decoder) throws {
@@ -98,12 +102,5 @@ extension ObjectiveConfig: Codable, RenamedKeys {
       let kind: EntryName<Objectives> = try keys.value(.kind)
       settings = try kind.entry.init(from: decoder)
     }
-  }
-
-  /// Writes the form that is read.
-  public func encode(to encoder: any Encoder) throws {
-    var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode(kind, forKey: .kind)
-    try settings.encode(to: encoder)
   }
 }

@@ -106,7 +106,7 @@ public struct Partition: Hashable, Sendable, Codable {
 }
 
 /// The relative sizes of the groups of a batch.
-public struct GroupWeights: Codable, Hashable, Sendable {
+public struct GroupWeights: Hashable, Sendable {
   /// The weight of the end-to-end rows.
   public var endToEnd: Double
   /// The weight of the multi-step rows.
@@ -131,7 +131,7 @@ public struct GroupWeights: Codable, Hashable, Sendable {
   }
 
   /// The groups' names in recipes, in order.
-  static let names = ["end_to_end", "multi_step", "any_step", "adversarial", "to_data"]
+  static var names: [String] { fields.map(\.name) }
 
   var list: [Double] { [endToEnd, multiStep, anyStep, adversarial, toData] }
 }

@@ -1,12 +1,7 @@
 import Recipe
 
 /// The settings of the TwinFlow objective for large models.
-public struct TwinFlowSettings: Codable, Hashable, Sendable, RenamedKeys {
-  /// The new names of keys.
-  public static let renamed = [
-    "average_rate": "target_ema_decay", "distance": "regression_loss",
-  ]
-
+public struct TwinFlowSettings: Hashable, Sendable {
   /// The relative sizes of the parts of the batch.
   public var groups = GroupWeights()
   /// N of RCGM: how many steps the target network takes; 0 leaves RCGM out.
@@ -34,7 +29,10 @@ public struct TwinFlowSettings: Codable, Hashable, Sendable, RenamedKeys {
   public init() {}
 
   /// Where guidance is folded in.
-  public struct TimeRange: Codable, Hashable, Sendable {
+  public struct TimeRange: Codable, Hashable, Sendable, RecipeForm {
+    /// Two numbers.
+    public static let form = "`[lower, upper]`"
+
     /// Times above this one.
     public var lower = 0.0
     /// Times below this one.
@@ -60,7 +58,10 @@ public struct TwinFlowSettings: Codable, Hashable, Sendable, RenamedKeys {
   }
 
   /// A beta distribution, clamped to [0, 1] and scaled.
-  public struct TimeDistribution: Codable, Hashable, Sendable {
+  public struct TimeDistribution: Codable, Hashable, Sendable, RecipeForm {
+    /// Three numbers.
+    public static let form = "`[a, b, scale]`, all above 0, the scale at most 1"
+
     /// The first parameter of the beta distribution.
     public var a = 1.0
     /// The second parameter of the beta distribution.
@@ -91,159 +92,165 @@ public struct TwinFlowSettings: Codable, Hashable, Sendable, RenamedKeys {
 }
 
 extension TwinFlowSettings {
-  enum CodingKeys: String, CodingKey {
-    case groups, order
-    case consistencyRatio = "consistency_ratio"
-    case enhancedRatio = "enhanced_ratio"
-    case enhancedRange = "enhanced_range"
-    case timeDistribution = "time_distribution"
-    case rectification
-    case regressionLoss = "regression_loss"
-    case targetEMADecay = "target_ema_decay"
-    case dataFree = "data_free"
-    case timeConvention = "time_convention"
-  }
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Reads the settings; keys that are absent keep their defaults.
-  ///
-  /// - Throws: an error that names the key whose value cannot be.
-  public init(from decoder: any Decoder) throws { try self.init(from: decoder, else: Self()) }
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("groups", \.groups, "relative sizes of groups"),
+    Field(
+      "order", \.order, in: 0...16, "N of RCGM: steps of the target network; 0 leaves RCGM out"),
+    Field(
+      "consistency_ratio", \.consistencyRatio, in: 0...1,
+      "how far the target time may lie from the current one"),
+    Field(
+      "enhanced_ratio", \.enhancedRatio, in: 0...,
+      "guidance w folded into the target: in the end w / (1 - w)"),
+    Field(
+      "enhanced_range", \.enhancedRange, "times, ends excluded, at which guidance is folded in"),
+    Field(
+      "time_distribution", \.timeDistribution,
+      "times are Beta(a, b), clamped to [0, 1], times the scale"),
+    Field("regression_loss", \.regressionLoss, "how far a prediction is from its target")
+      .was("distance"),
+    Field(
+      "rectification", \.rectification, in: 0...,
+      "weight of the rectification loss; it needs consistency_ratio 1"),
+    Field(
+      "target_ema_decay", \.targetEMADecay, in: 0...1,
+      "the target network: 0 live, 1 initial, else an average with this decay"
+    ).was("average_rate"),
+    Field(
+      "data_free", \.dataFree,
+      "the network's one-step samples stand in for data; needs target_ema_decay 1"),
+    Field(
+      "time_convention", \.timeConvention, "pair: both times; middle: the one time t - tt/2"),
+  ]
 
-  /// Reads the settings; keys that are absent are taken from others, such as a preset's.
-  ///
-  /// - Throws: an error that names the key whose value cannot be.
-  public init(from decoder: any Decoder, else standard: Self) throws {
-    self = standard
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    groups = try keys.value(.groups, default: groups)
-    order = try keys.value(.order, default: order, in: 0...16)
-    consistencyRatio = try keys.value(.consistencyRatio, default: consistencyRatio, in: 0...1)
-    enhancedRatio = try keys.value(.enhancedRatio, default: enhancedRatio, in: 0...)
-    enhancedRange = try keys.value(.enhancedRange, default: enhancedRange)
-    timeDistribution = try keys.value(.timeDistribution, default: timeDistribution)
-    regressionLoss = try keys.value(.regressionLoss, default: regressionLoss)
-    rectification = try keys.value(.rectification, default: rectification, in: 0...)
-    targetEMADecay = try keys.value(.targetEMADecay, default: targetEMADecay, in: 0...1)
-    dataFree = try keys.value(.dataFree, default: dataFree)
-    timeConvention = try keys.value(.timeConvention, default: timeConvention)
+  /// Checks that the settings fit each other.
+  public func validate() throws {
     guard groups.list.contains(where: { $0 > 0 }) else {
-      throw InvalidRecipeValue(
-        CodingKeys.groups, "all 0", "one group at least needs a weight above 0")
+      throw invalid(
+        \.groups, found: "all 0", "one group at least needs a weight above 0")
     }
     if dataFree, targetEMADecay != 1 {
-      throw InvalidRecipeValue(
-        CodingKeys.dataFree, dataFree,
+      throw invalid(
+        \.dataFree,
         "without data the target network must be the initial one: set target_ema_decay to 1")
     }
     if dataFree, enhancedRatio == 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.enhancedRatio, enhancedRatio,
+      throw invalid(
+        \.enhancedRatio,
         "without data the enhanced target is all that the initial network teaches: set it to 1 for "
           + "its flow as it is, or to 4 for guidance")
     }
     if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.order, order,
+      throw invalid(
+        \.order,
         "with one time, order 1 needs the group to_data and no any_step: "
           + "set groups to {end_to_end: 1, multi_step: 1, adversarial: 1, to_data: 1}")
     }
     if timeConvention == .middle, order > 1, groups.anyStep == 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.order, order,
+      throw invalid(
+        \.order,
         "with one time, orders above 1 need the group any_step: "
           + "set groups to {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}")
     }
     if order == 0, groups.multiStep == 0, groups.adversarial == 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.order, order,
+      throw invalid(
+        \.order,
         "order 0 trains the multi_step and adversarial groups alone, and both weights are 0: set "
           + "order to 2, or groups to {multi_step: 1}")
     }
     if order > 0, groups.endToEnd == 0, groups.anyStep == 0, groups.toData == 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.order, order,
+      throw invalid(
+        \.order,
         "without end_to_end, any_step and to_data there is no far target time to go to in steps: "
           + "set order to 0, or groups to {end_to_end: 1, multi_step: 1, any_step: 1}")
     }
     if order > 0, consistencyRatio == 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.order, order,
+      throw invalid(
+        \.order,
         "with a consistency_ratio of 0 there is no way to go in steps: set order to 0, or "
           + "consistency_ratio to 1")
     }
     if rectification > 0, consistencyRatio != 1 || groups.endToEnd == 0 {
-      throw InvalidRecipeValue(
-        CodingKeys.rectification, rectification,
+      throw invalid(
+        \.rectification,
         "rectification works on one-step samples: set it to 0, or consistency_ratio to 1 and "
           + "groups to {end_to_end: 1, multi_step: 1, any_step: 1, adversarial: 1}")
     }
   }
 }
 
-extension GroupWeights {
-  enum CodingKeys: String, CodingKey {
-    case endToEnd = "end_to_end"
-    case multiStep = "multi_step"
-    case anyStep = "any_step"
-    case adversarial
-    case toData = "to_data"
-  }
+extension GroupWeights: RecipeGroup {
+  /// No group: those that are absent get no rows.
+  public static let defaults = GroupWeights(
+    endToEnd: 0, multiStep: 0, anyStep: 0, adversarial: 0, toData: 0)
 
-  /// Reads the weights; groups that are absent get none.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    self.init(
-      endToEnd: try keys.weight(.endToEnd),
-      multiStep: try keys.weight(.multiStep),
-      anyStep: try keys.weight(.anyStep),
-      adversarial: try keys.weight(.adversarial),
-      toData: try keys.weight(.toData))
-  }
-}
+  /// What they are.
+  public static let summary = """
+    The relative sizes of the groups of rows of a batch. Where `groups` is written out, absent ones are
+    0. Rows go by largest remainder, and a wanted group that would be empty is an error.
+    """
 
-extension KeyedDecodingContainer<GroupWeights.CodingKeys> {
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    weight("end_to_end", \.endToEnd, "rows from noise to data in one step: (t, tt) = (1, 0)"),
+    weight("multi_step", \.multiStep, "rows whose target time is the current one"),
+    weight("any_step", \.anyStep, "rows with both times as drawn"),
+    weight("adversarial", \.adversarial, "rows of the network's own samples at negative times"),
+    weight("to_data", \.toData, "rows from a drawn time to data in one step: tt = 0"),
+  ]
+
   /// The weight of a group: 0, or one that leaves the others' sizes within reach.
-  fileprivate func weight(_ key: Key) throws -> Double {
-    try value(
-      key, default: 0, where: { $0 == 0 || (1e-6...1e6).contains($0) },
-      "it must be 0, or from 0.000001 to 1000000")
+  private static func weight(
+    _ name: String, _ path: WritableKeyPath<Self, Double> & Sendable, _ meaning: String
+  ) -> Field {
+    Field(
+      name, path, where: { $0 == 0 || (1e-6...1e6).contains($0) },
+      else: "it must be 0, or from 0.000001 to 1000000", meaning)
   }
 }
 
-extension RegressionLoss: Codable {
-  enum CodingKeys: String, CodingKey { case kind, alpha, c }
+extension RegressionLoss: RecipeGroup {
   private enum Kind: String, Codable, CaseIterable { case l2, barron }
 
-  /// Reads `{kind: l2}` or `{kind: barron, alpha: 1, c: 0.001}`.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    switch try keys.value(.kind) as Kind {
-    case .l2: self = .l2
-    case .barron:
-      self = .barron(
-        alpha: try keys.value(.alpha, default: 1, in: -100...2),
-        c: try keys.value(.c, default: 1e-3, where: { $0 > 0 }, "it must be above 0"))
-    }
+  /// The values of absent keys.
+  public static let defaults = RegressionLoss.barron()
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("kind", \.kind, "the mean square, or Barron's robust loss (2019)").required,
+    Field("alpha", \.alpha, in: -100...2, "its shape; 2 is the mean square over c")
+      .when("`kind: barron`") { $0.kind == .barron },
+    Field(
+      "c", \.c, where: { $0 > 0 }, else: "it must be above 0", "the scale at which it bends"
+    ).when("`kind: barron`") { $0.kind == .barron },
+  ]
+
+  private var kind: Kind {
+    get { self == .l2 ? .l2 : .barron }
+    set { self = newValue == .l2 ? .l2 : .barron() }
   }
 
-  /// Writes the form that is read.
-  public func encode(to encoder: any Encoder) throws {
-    var keys = encoder.container(keyedBy: CodingKeys.self)
-    switch self {
-    case .l2: try keys.encode(Kind.l2, forKey: .kind)
-    case .barron(let alpha, let c):
-      try keys.encode(Kind.barron, forKey: .kind)
-      try keys.encode(alpha, forKey: .alpha)
-      try keys.encode(c, forKey: .c)
-    }
+  private var parameters: (alpha: Double, c: Double) {
+    if case .barron(let alpha, let c) = self { (alpha, c) } else { (1, 1e-3) }
+  }
+
+  private var alpha: Double {
+    get { parameters.alpha }
+    set { self = .barron(alpha: newValue, c: c) }
+  }
+
+  private var c: Double {
+    get { parameters.c }
+    set { self = .barron(alpha: alpha, c: newValue) }
   }
 }
 
 /// The settings of the TwinFlow objective for small networks.
-public struct TutorialSettings: Codable, Hashable, Sendable, RenamedKeys {
-  /// The new names of keys.
-  public static let renamed = ["average_rate": "target_ema_decay"]
-
+public struct TutorialSettings: Hashable, Sendable {
   /// N of RCGM: how many steps the target network takes.
   public var order = 2
   /// Guidance that is folded into the training target.
@@ -256,33 +263,32 @@ public struct TutorialSettings: Codable, Hashable, Sendable, RenamedKeys {
   /// Makes the settings of the published tutorial.
   public init() {}
 
-  enum CodingKeys: String, CodingKey {
-    case order
-    case enhancedRatio = "enhanced_ratio"
-    case targetEMADecay = "target_ema_decay"
-    case twin
-  }
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Reads the settings; keys that are absent keep their defaults.
-  ///
-  /// - Throws: an error that names the key whose value cannot be.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    order = try keys.value(.order, default: order, in: 1...16)
-    enhancedRatio = try keys.value(.enhancedRatio, default: enhancedRatio, in: 0...)
-    targetEMADecay = try keys.value(.targetEMADecay, default: targetEMADecay, in: 0...1)
-    twin = try keys.value(.twin, default: twin)
-  }
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("order", \.order, in: 1...16, "N of RCGM: steps of the target network"),
+    Field("enhanced_ratio", \.enhancedRatio, in: 0..., "guidance folded into the target"),
+    Field(
+      "target_ema_decay", \.targetEMADecay, in: 0...1,
+      "the target network: 0 live, 1 initial, else an average with this decay"
+    ).was("average_rate"),
+    Field("twin", \.twin, "whether the twin trajectory's losses are added to RCGM's"),
+  ]
 }
 
 extension TwinFlowSettings: ObjectiveSettings {
   /// The name in recipes.
   public static let kind = "twinflow"
 
-  /// These settings, such as a preset's, with those that a recipe replaces.
-  public func replaced(from decoder: any Decoder) throws -> Self {
-    try Self(from: decoder, else: self)
-  }
+  /// What it is.
+  public static let summary = """
+    The objective for large models: each row of a batch serves one loss. Flow matching and RCGM are
+    settings of it. Order 0 trains the groups `multi_step` and `adversarial` alone. The convention
+    `middle` is that of the published version for adapters; with it order 1 needs the group `to_data`
+    and not `any_step`, higher orders `any_step`.
+    """
 
   /// The objective on batches of a size.
   public func objective(batch: Int) throws -> (any Objective)? { try TwinFlow(self, batch: batch) }
@@ -297,6 +303,9 @@ extension TwinFlowSettings: ObjectiveSettings {
 extension TutorialSettings: ObjectiveSettings {
   /// The name in recipes.
   public static let kind = "tutorial"
+
+  /// What it is.
+  public static let summary = "The version for small networks: every loss on the whole batch."
 
   /// The objective on batches of a size.
   public func objective(batch: Int) -> (any Objective)? { TutorialTwinFlow(self, batch: batch) }

@@ -3,7 +3,7 @@ import Recipe
 import Tensors
 
 /// The settings of the any-step sampler.
-public struct SamplerSettings: Codable, Hashable, Sendable {
+public struct SamplerSettings: Hashable, Sendable {
   /// Which target time the network is asked for.
   public enum Style: String, Codable, Sendable, Hashable, CaseIterable {
     /// Always 0: each evaluation goes all the way to the data.
@@ -169,27 +169,35 @@ extension SamplerSettings.Step where Number == Double {
   var needsNoise: Bool { stochastic > 0 && next > 0 }
 }
 
-extension SamplerSettings {
-  enum CodingKeys: String, CodingKey {
-    case count = "steps"
-    case style, stochasticity, extrapolation, order, grid, gaps
-  }
+extension SamplerSettings: RecipeGroup {
+  /// The values of absent keys, but for those that the preset of the number of steps says.
+  public static let defaults = Self()
 
-  /// Reads the settings; what is absent comes from the preset of the number of steps.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    self = .preset(try keys.value(.count, in: Self.counts))
-    style = try keys.value(.style, default: style)
-    stochasticity = try keys.value(.stochasticity, default: stochasticity)
-    extrapolation = try keys.value(.extrapolation, default: extrapolation, in: 0...)
-    order = try keys.value(.order, default: order, in: 1...2)
-    grid = try keys.value(
-      .grid, default: grid, where: { $0.count == 3 && $0.allSatisfy { $0 > 0 } },
-      "it must be three exponents above 0, as in [1, 1, 1]")
-    gaps = try keys.value(
-      .gaps, default: gaps,
+  /// The keys of recipes; what is absent comes from the preset of the number of steps.
+  public static let fields: [Field] = [
+    Field("steps", \.presetCount, in: counts, "the number of steps; it chooses a preset").required,
+    Field(
+      "style", \.style, "target times: few asks for 0, multi for the current, any for the next"),
+    Field("stochasticity", \.stochasticity, "how much fresh noise each step takes"),
+    Field(
+      "extrapolation", \.extrapolation, in: 0...,
+      "how far predictions are extrapolated against the step before"),
+    Field("order", \.order, in: 1...2, "1, or 2 for Heun's correction"),
+    Field(
+      "grid", \.grid, where: { $0.count == 3 && $0.allSatisfy { $0 > 0 } },
+      else: "it must be three exponents above 0, as in [1, 1, 1]",
+      "exponents of the grid's transformation"),
+    Field(
+      "gaps", \.gaps,
       where: { $0.count == 2 && $0.allSatisfy { (0..<1).contains($0) } && $0.reduce(0, +) < 1 },
-      "it must be two gaps of at least 0 whose sum is below 1, as in [0.001, 0.5]")
+      else: "it must be two gaps of at least 0 whose sum is below 1, as in [0.001, 0.5]",
+      "how far the grid stays away from noise and from data"),
+  ]
+
+  /// The number of steps, with whose preset a new one replaces everything.
+  private var presetCount: Int {
+    get { count }
+    set { self = .preset(newValue) }
   }
 }
 

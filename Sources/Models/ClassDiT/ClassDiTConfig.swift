@@ -46,79 +46,79 @@ public struct ClassDiTConfig {
 
   /// Whether an array on disk is the table of positions, which is computed instead.
   public static func isUnused(_ name: String) -> Bool { name == "pos_embed.pos_embed" }
+}
 
-  enum CodingKeys: String, CodingKey {
-    case size = "sample_size"
-    case channels = "in_channels"
-    case outputChannels = "out_channels"
-    case patch = "patch_size"
-    case heads = "num_attention_heads"
-    case headWidth = "attention_head_dim"
-    case depth = "num_layers"
-    case classes = "num_embeds_ada_norm"
-    case hasAttentionBias = "attention_bias"
-    case activation = "activation_fn"
-    case hasNormWeights = "norm_elementwise_affine"
-    case normEpsilon = "norm_eps"
-    case normType = "norm_type"
-    case className = "_class_name"
-    case execution
-  }
+extension ClassDiTConfig: RecipeGroup {
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Decodes the configuration; absent keys have their published defaults.
-  ///
-  /// - Throws: an error that names the key whose value cannot be, or is not supported.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    try keys.expect(.className, "DiTTransformer2DModel")
-    try keys.expect(.normType, "ada_norm_zero")
-    try keys.expect(.activation, "gelu-approximate", "gelu")
-    size = try keys.value(.size, default: size, in: SizeLimit.pixels)
-    channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
-    let output = try keys.decodeIfPresent(Int.self, forKey: .outputChannels)
-    outputChannels =
-      try output == nil ? channels : keys.value(.outputChannels, in: SizeLimit.features)
-    patch = try keys.value(.patch, default: patch, in: SizeLimit.patch)
-    heads = try keys.value(.heads, default: heads, in: SizeLimit.features)
-    headWidth = try keys.value(.headWidth, default: headWidth, in: SizeLimit.features)
-    depth = try keys.value(.depth, default: depth, in: SizeLimit.layers)
-    classes = try keys.value(.classes, default: classes, in: SizeLimit.classes)
-    hasAttentionBias = try keys.value(.hasAttentionBias, default: hasAttentionBias)
-    approximatesGELU =
-      try keys.value(.activation, default: "gelu-approximate") == "gelu-approximate"
-    hasNormWeights = try keys.value(.hasNormWeights, default: hasNormWeights)
-    normEpsilon = try keys.value(
-      .normEpsilon, default: normEpsilon, where: { $0 >= 0 }, "it must be 0 or more")
-    execution = try keys.execution(.execution, depth: depth)
+  /// What it is.
+  public static let summary = """
+    The published class-conditional diffusion transformer (Peebles and Xie, 2023), by the keys of
+    diffusers' `config.json`.
+    """
+
+  /// The keys of recipes and of `config.json`.
+  public static let fields: [Field] = [
+    Field("_class_name", only: "DiTTransformer2DModel", "diffusers' class"),
+    Field("norm_type", only: "ada_norm_zero", "the norm of blocks"),
+    Field("sample_size", \.size, in: SizeLimit.pixels, "height and width of the latents"),
+    Field("in_channels", \.channels, in: SizeLimit.features, "channels of latents"),
+    Field(
+      "out_channels", \.optionalOutputChannels, in: SizeLimit.features,
+      "channels of the prediction: twice those of latents where variances are learned"
+    ).otherwise("`in_channels`") { $0.outputChannels = $0.channels },
+    Field("patch_size", \.patch, in: SizeLimit.patch, "height and width of patches"),
+    Field("num_attention_heads", \.heads, in: SizeLimit.features, "heads of attention"),
+    Field("attention_head_dim", \.headWidth, in: SizeLimit.features, "features of a head"),
+    Field("num_layers", \.depth, in: SizeLimit.layers, "blocks"),
+    Field(
+      "num_embeds_ada_norm", \.classes, in: SizeLimit.classes,
+      "classes; one more index stands for none"),
+    Field("attention_bias", \.hasAttentionBias, "whether queries, keys and values have biases"),
+    Field(
+      "activation_fn", \.activation, where: { $0 == approximateGELU || $0 == exactGELU },
+      else: "only \(approximateGELU) or \(exactGELU) is supported", "activation of the MLPs"),
+    Field(
+      "norm_elementwise_affine", \.hasNormWeights,
+      "whether the norm before a block's MLP has a weight and a bias"),
+    Field(
+      "norm_eps", \.normEpsilon, where: { $0 >= 0 }, else: "it must be 0 or more",
+      "epsilon of that norm"),
+    execution(\.chosenExecution) { $0.execution = .standard(depth: $0.depth) },
+  ]
+
+  /// Checks that the sizes fit each other.
+  public func validate() throws {
+    try check(execution, \.chosenExecution, depth: depth)
     guard SizeLimit.features.contains(width), width % 4 == 0 else {
-      throw InvalidRecipeValue(
-        CodingKeys.headWidth, headWidth,
+      throw invalid(
+        \.headWidth,
         "with \(heads) heads it makes \(width) features, and a multiple of 4 of at most "
           + "\(SizeLimit.features.upperBound) was expected")
     }
     guard size % patch == 0 else {
-      throw InvalidRecipeValue(CodingKeys.patch, patch, "it must divide the size, \(size)")
+      throw invalid(\.patch, "it must divide the size, \(size)")
     }
   }
 
-  /// Encodes the published form.
-  public func encode(to encoder: any Encoder) throws {
-    var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode("DiTTransformer2DModel", forKey: .className)
-    try keys.encode(size, forKey: .size)
-    try keys.encode(channels, forKey: .channels)
-    try keys.encode(outputChannels, forKey: .outputChannels)
-    try keys.encode(patch, forKey: .patch)
-    try keys.encode(heads, forKey: .heads)
-    try keys.encode(headWidth, forKey: .headWidth)
-    try keys.encode(depth, forKey: .depth)
-    try keys.encode(classes, forKey: .classes)
-    try keys.encode(hasAttentionBias, forKey: .hasAttentionBias)
-    try keys.encode(approximatesGELU ? "gelu-approximate" : "gelu", forKey: .activation)
-    try keys.encode(hasNormWeights, forKey: .hasNormWeights)
-    try keys.encode(normEpsilon, forKey: .normEpsilon)
-    try keys.encode("ada_norm_zero", forKey: .normType)
-    try keys.encode(execution, .execution, depth: depth)
+  private static let (approximateGELU, exactGELU) = ("gelu-approximate", "gelu")
+
+  private var activation: String {
+    get { approximatesGELU ? Self.approximateGELU : Self.exactGELU }
+    set { approximatesGELU = newValue == Self.approximateGELU }
+  }
+
+  /// The channels of the prediction, where null stands for those of latents.
+  private var optionalOutputChannels: Int? {
+    get { outputChannels }
+    set { outputChannels = newValue ?? channels }
+  }
+
+  /// How the stack is run, nil for the default of its depth.
+  private var chosenExecution: StackExecution? {
+    get { execution.chosen(depth: depth) }
+    set { execution = newValue ?? .standard(depth: depth) }
   }
 }
 

@@ -55,25 +55,31 @@ public struct ClassifierConfig {
   /// Makes the sizes for Fashion-MNIST.
   public init() {}
 
-  /// Reads the sizes; those that are absent keep their defaults.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    size = try keys.value(
-      .size, default: size, where: { SizeLimit.pixels.contains($0) && $0 % 4 == 0 },
-      "it must be a multiple of 4, at most \(SizeLimit.pixels.upperBound)")
-    channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
-    width = try keys.value(
-      .width, default: width, where: { SizeLimit.features.contains($0) && $0 % 8 == 0 },
-      "it must be a multiple of 8, at most \(SizeLimit.features.upperBound)")
-    features = try keys.value(.features, default: features, in: SizeLimit.features)
-    classes = try keys.value(
-      .classes, default: classes, in: 2...SizeLimit.classes.upperBound)
-  }
+  /// The values of absent keys.
+  public static let defaults = Self()
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field(
+      "size", \.size, where: { SizeLimit.pixels.contains($0) && $0 % 4 == 0 },
+      else: "it must be a multiple of 4, at most \(SizeLimit.pixels.upperBound)",
+      "height and width of the images"),
+    Field("channels", \.channels, in: SizeLimit.features, "channels of the images"),
+    Field(
+      "width", \.width, where: { SizeLimit.features.contains($0) && $0 % 8 == 0 },
+      else: "it must be a multiple of 8, at most \(SizeLimit.features.upperBound)",
+      "features after the first convolution"),
+    Field("features", \.features, in: SizeLimit.features, "features that images are compared by"),
+    Field("classes", \.classes, in: 2...SizeLimit.classes.upperBound, "classes"),
+  ]
 }
 
 extension ClassifierConfig: Architecture {
   /// The name in recipes.
   public static let kind = "classifier"
+
+  /// What it is.
+  public static let summary = "A small convolutional classifier."
 
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> Classifier { Classifier(scope, self) }

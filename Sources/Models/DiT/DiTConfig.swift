@@ -28,43 +28,44 @@ public struct DiTConfig {
   /// Makes the sizes of the demonstration.
   public init() {}
 
-  enum CodingKeys: String, CodingKey {
-    case size, channels, patch, width, depth, heads
-    case mlpRatio = "mlp_ratio"
-    case classes
-    case timeScale = "time_scale"
-    case execution
-  }
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Reads the sizes; those that are absent keep their defaults.
-  ///
-  /// - Throws: an error that names the key whose value cannot be.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    size = try keys.value(.size, default: size, in: SizeLimit.pixels)
-    channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
-    patch = try keys.value(.patch, default: patch, in: SizeLimit.pixels)
-    width = try keys.value(
-      .width, default: width, where: { SizeLimit.features.contains($0) && $0 % 4 == 0 },
-      "it must be a multiple of 4, at most \(SizeLimit.features.upperBound)")
-    depth = try keys.value(.depth, default: depth, in: SizeLimit.layers)
-    heads = try keys.value(.heads, default: heads, in: SizeLimit.features)
-    mlpRatio = try keys.value(.mlpRatio, default: mlpRatio, in: 1...256)
-    classes = try keys.value(.classes, default: classes, in: SizeLimit.classes)
-    timeScale = try keys.value(
-      .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
-    // Unrolled, the compiler's time grows with the depth faster than what the run gains.
-    execution = try keys.value(.execution, default: depth > 24 ? .scanned : .unrolled)
-    guard execution != .unrolled || SizeLimit.unrolledLayers.contains(depth) else {
-      throw InvalidRecipeValue(
-        CodingKeys.execution, execution.rawValue,
-        "a stack of \(depth) layers is compiled as a loop: set it to scanned or recomputed")
-    }
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("size", \.size, in: SizeLimit.pixels, "height and width of the images"),
+    Field("channels", \.channels, in: SizeLimit.features, "channels of the images"),
+    Field(
+      "patch", \.patch, in: SizeLimit.pixels,
+      "height and width of the patches that become tokens; divides the size"),
+    Field(
+      "width", \.width, where: { SizeLimit.features.contains($0) && $0 % 4 == 0 },
+      else: "it must be a multiple of 4, at most \(SizeLimit.features.upperBound)",
+      "features of a token"),
+    Field("depth", \.depth, in: SizeLimit.layers, "blocks"),
+    Field("heads", \.heads, in: SizeLimit.features, "heads of attention; divides the width"),
+    Field(
+      "mlp_ratio", \.mlpRatio, in: 1...256, "hidden width of the MLP, as a multiple of the width"),
+    Field("classes", \.classes, in: SizeLimit.classes, "classes; one more index stands for none"),
+    Field(
+      "time_scale", \.timeScale, where: { $0 > 0 }, else: "it must be above 0",
+      "factor on times before their sinusoidal features"),
+    Field(
+      "execution", \.execution,
+      "unrolled runs fastest, scanned compiles fastest, recomputed is smallest"
+    ).otherwise("`unrolled`, above 24 blocks `scanned`") {
+      $0.execution = .standard(depth: $0.depth)
+    },
+  ]
+
+  /// Checks that the sizes fit each other.
+  public func validate() throws {
+    try check(execution, \.execution, depth: depth)
     guard size % patch == 0 else {
-      throw InvalidRecipeValue(CodingKeys.patch, patch, "it must divide the size, \(size)")
+      throw invalid(\.patch, "it must divide the size, \(size)")
     }
     guard width % heads == 0 else {
-      throw InvalidRecipeValue(CodingKeys.heads, heads, "it must divide the width, \(width)")
+      throw invalid(\.heads, "it must divide the width, \(width)")
     }
   }
 }
@@ -72,6 +73,12 @@ public struct DiTConfig {
 extension DiTConfig: StackedArchitecture {
   /// The name in recipes.
   public static let kind = "dit"
+
+  /// What it is.
+  public static let summary = """
+    A class-conditional diffusion transformer (Peebles and Xie, 2023) with a second time embedder: its
+    time features are `E₁(t) + E₂(tt)·(t − tt)`, so that at tt = t it is the ordinary one.
+    """
 
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> DiT { DiT(scope, self) }

@@ -18,31 +18,33 @@ public struct PointNetworkConfig {
   /// Makes the usual sizes.
   public init() {}
 
-  enum CodingKeys: String, CodingKey {
-    case features, width, depth, frequencies
-    case timeScale = "time_scale"
-  }
+  /// The values of absent keys.
+  public static let defaults = Self()
 
-  /// Reads the sizes; those that are absent keep their defaults.
-  ///
-  /// - Throws: an error that names the key whose value cannot be.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    features = try keys.value(.features, default: features, in: SizeLimit.features)
-    width = try keys.value(.width, default: width, in: SizeLimit.features)
-    depth = try keys.value(.depth, default: depth, in: SizeLimit.unrolledLayers)
-    frequencies = try keys.value(
-      .frequencies, default: frequencies,
-      where: { SizeLimit.features.contains($0) && $0 % 2 == 0 },
-      "it must be even, at most \(SizeLimit.features.upperBound)")
-    timeScale = try keys.value(
-      .timeScale, default: timeScale, where: { $0 > 0 }, "it must be above 0")
-  }
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("features", \.features, in: SizeLimit.features, "coordinates of a point"),
+    Field("width", \.width, in: SizeLimit.features, "features of the state"),
+    Field("depth", \.depth, in: SizeLimit.unrolledLayers, "blocks"),
+    Field(
+      "frequencies", \.frequencies, where: { SizeLimit.features.contains($0) && $0 % 2 == 0 },
+      else: "it must be even, at most \(SizeLimit.features.upperBound)",
+      "sinusoidal features of a time"),
+    Field(
+      "time_scale", \.timeScale, where: { $0 > 0 }, else: "it must be above 0",
+      "factor on times before their sinusoidal features"),
+  ]
 }
 
 extension PointNetworkConfig: Architecture {
   /// The name in recipes.
   public static let kind = "perceptron"
+
+  /// What it is.
+  public static let summary = """
+    A residual MLP for points. It knows no classes, so `enhanced_ratio` and `condition_dropout` must
+    be 0.
+    """
 
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> PointNetwork { PointNetwork(scope, self) }

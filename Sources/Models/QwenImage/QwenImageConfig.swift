@@ -3,7 +3,7 @@ import Recipe
 import Weights
 
 /// The configuration of a `QwenImage`, in the form of diffusers' `config.json`.
-public struct QwenImageConfig: Codable, Hashable, Sendable {
+public struct QwenImageConfig: Hashable, Sendable {
   /// The height and width of the patches of latents that become tokens.
   public var patch = 2
   /// The features of an image token: the channels of latents times the area of a patch.
@@ -42,80 +42,77 @@ public struct QwenImageConfig: Codable, Hashable, Sendable {
   public var namesOfSingleTime: NameMap {
     NameMap([.rename("time_text_embed_2", to: "time_text_embed")])
   }
+}
 
-  enum CodingKeys: String, CodingKey {
-    case patch = "patch_size"
-    case inputFeatures = "in_channels"
-    case outputChannels = "out_channels"
-    case depth = "num_layers"
-    case headWidth = "attention_head_dim"
-    case heads = "num_attention_heads"
-    case textWidth = "joint_attention_dim"
-    case rotaryAxes = "axes_dims_rope"
-    case hasCleanReferences = "zero_cond_t"
-    case className = "_class_name"
-    case guidance = "guidance_embeds"
-    case addedTime = "use_additional_t_cond"
-    case layeredRotary = "use_layer3d_rope"
-    case execution
+extension QwenImageConfig: RecipeGroup {
+  /// The values of absent keys.
+  public static let defaults = Self()
+
+  /// What it is.
+  public static let summary = "Qwen-Image's transformer, by the keys of diffusers' `config.json`."
+
+  /// The keys of recipes and of `config.json`.
+  public static let fields: [Field] = [
+    Field(
+      "_class_name", \.className, where: { $0 == plain || $0 == twoTimes },
+      else: "only \(plain) or \(twoTimes) is supported",
+      "diffusers' class; the wrapper has an embedder of target times"),
+    Field("guidance_embeds", only: false, "whether guidance is embedded"),
+    Field("use_additional_t_cond", only: false, "whether a further time is embedded"),
+    Field("use_layer3d_rope", only: false, "whether layers have positions"),
+    Field("patch_size", \.patch, in: SizeLimit.patch, "height and width of patches of latents"),
+    Field(
+      "in_channels", \.inputFeatures, in: SizeLimit.features,
+      "features of an image token: channels of latents times the area of a patch"),
+    Field(
+      "out_channels", \.optionalOutputChannels, in: SizeLimit.features,
+      "channels of the predicted latents; null for `in_channels`"),
+    Field("num_layers", \.depth, in: SizeLimit.layers, "blocks"),
+    Field("attention_head_dim", \.headWidth, in: SizeLimit.features, "features of a head"),
+    Field("num_attention_heads", \.heads, in: SizeLimit.features, "heads of attention"),
+    Field("joint_attention_dim", \.textWidth, in: SizeLimit.features, "features of a text token"),
+    Field(
+      "axes_dims_rope", \.rotaryAxes,
+      where: { $0.count == 3 && $0.allSatisfy { SizeLimit.features.contains($0) && $0 % 2 == 0 } },
+      else: "it must be three even numbers above 0",
+      "features of a head that encode a token's image, row and column"),
+    Field(
+      "zero_cond_t", \.hasCleanReferences,
+      "whether tokens of reference images are modulated with time 0"),
+    execution(\.chosenExecution) { $0.execution = .standard(depth: $0.depth) },
+  ]
+
+  /// Checks that the sizes fit each other.
+  public func validate() throws {
+    try check(execution, \.chosenExecution, depth: depth)
+    guard rotaryAxes.reduce(0, +) == headWidth else {
+      throw invalid(\.rotaryAxes, "their sum must be the width of a head, \(headWidth)")
+    }
+    guard SizeLimit.features.contains(width) else {
+      throw invalid(
+        \.heads,
+        "of \(headWidth) features each, they are more than \(SizeLimit.features.upperBound)")
+    }
   }
 
   private static let (plain, twoTimes) = (
     "QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper"
   )
 
-  /// Reads the sizes; those that are absent keep their published defaults.
-  ///
-  /// - Throws: an error that names the key whose value cannot be, or is not supported.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    try keys.expect(.className, Self.plain, Self.twoTimes)
-    try keys.expect(.guidance, false)
-    try keys.expect(.addedTime, false)
-    try keys.expect(.layeredRotary, false)
-    hasTargetTime = try keys.value(.className, default: Self.plain) == Self.twoTimes
-    patch = try keys.value(.patch, default: patch, in: SizeLimit.patch)
-    inputFeatures = try keys.value(
-      .inputFeatures, default: inputFeatures, in: SizeLimit.features)
-    let output = try keys.value(.outputChannels, default: Optional(outputChannels))
-    outputChannels =
-      try output == nil
-      ? inputFeatures
-      : keys.value(.outputChannels, default: outputChannels, in: SizeLimit.features)
-    depth = try keys.value(.depth, default: depth, in: SizeLimit.layers)
-    headWidth = try keys.value(.headWidth, default: headWidth, in: SizeLimit.features)
-    heads = try keys.value(.heads, default: heads, in: SizeLimit.features)
-    textWidth = try keys.value(.textWidth, default: textWidth, in: SizeLimit.features)
-    rotaryAxes = try keys.value(
-      .rotaryAxes, default: rotaryAxes,
-      where: { $0.count == 3 && $0.allSatisfy { SizeLimit.features.contains($0) && $0 % 2 == 0 } },
-      "it must be three even numbers above 0")
-    hasCleanReferences = try keys.value(.hasCleanReferences, default: hasCleanReferences)
-    execution = try keys.execution(.execution, depth: depth)
-    guard rotaryAxes.reduce(0, +) == headWidth else {
-      throw InvalidRecipeValue(
-        CodingKeys.rotaryAxes, rotaryAxes, "their sum must be the width of a head, \(headWidth)")
-    }
-    guard SizeLimit.features.contains(width) else {
-      throw InvalidRecipeValue(
-        CodingKeys.heads, heads,
-        "of \(headWidth) features each, they are more than \(SizeLimit.features.upperBound)")
-    }
+  private var className: String {
+    get { hasTargetTime ? Self.twoTimes : Self.plain }
+    set { hasTargetTime = newValue == Self.twoTimes }
   }
 
-  /// Writes the published form.
-  public func encode(to encoder: any Encoder) throws {
-    var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode(hasTargetTime ? Self.twoTimes : Self.plain, forKey: .className)
-    try keys.encode(patch, forKey: .patch)
-    try keys.encode(inputFeatures, forKey: .inputFeatures)
-    try keys.encode(outputChannels, forKey: .outputChannels)
-    try keys.encode(depth, forKey: .depth)
-    try keys.encode(headWidth, forKey: .headWidth)
-    try keys.encode(heads, forKey: .heads)
-    try keys.encode(textWidth, forKey: .textWidth)
-    try keys.encode(rotaryAxes, forKey: .rotaryAxes)
-    if hasCleanReferences { try keys.encode(true, forKey: .hasCleanReferences) }
-    try keys.encode(execution, .execution, depth: depth)
+  /// The channels of predicted latents, where null stands for the features of a token.
+  private var optionalOutputChannels: Int? {
+    get { outputChannels }
+    set { outputChannels = newValue ?? inputFeatures }
+  }
+
+  /// How the stack is run, nil for the default of its depth.
+  private var chosenExecution: StackExecution? {
+    get { execution.chosen(depth: depth) }
+    set { execution = newValue ?? .standard(depth: depth) }
   }
 }

@@ -100,22 +100,28 @@ public struct TutorialUNetConfig {
   /// Makes the tutorial's sizes.
   public init() {}
 
-  /// Reads the sizes; those that are absent keep their defaults.
-  public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    size = try keys.value(
-      .size, default: size, where: { SizeLimit.pixels.contains($0) && $0 % 4 == 0 },
-      "it must be a multiple of 4, at most \(SizeLimit.pixels.upperBound)")
-    channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
-    width = try keys.value(.width, default: width, in: SizeLimit.features)
-    features = try keys.value(.features, default: features, in: SizeLimit.features)
-    classes = try keys.value(.classes, default: classes, in: SizeLimit.classes)
-  }
+  /// The values of absent keys.
+  public static let defaults = Self()
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field(
+      "size", \.size, where: { SizeLimit.pixels.contains($0) && $0 % 4 == 0 },
+      else: "it must be a multiple of 4, at most \(SizeLimit.pixels.upperBound)",
+      "height and width of the images"),
+    Field("channels", \.channels, in: SizeLimit.features, "channels of the images"),
+    Field("width", \.width, in: SizeLimit.features, "features of the first level"),
+    Field("features", \.features, in: SizeLimit.features, "features of times and classes"),
+    Field("classes", \.classes, in: SizeLimit.classes, "classes; one more index stands for none"),
+  ]
 }
 
 extension TutorialUNetConfig: Architecture {
   /// The name in recipes.
   public static let kind = "tutorial-unet"
+
+  /// What it is.
+  public static let summary = "The small U-Net of the published tutorial."
 
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> TutorialUNet { TutorialUNet(scope, self) }

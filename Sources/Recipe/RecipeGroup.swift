@@ -1,0 +1,92 @@
+/// Keys of a recipe that belong together, each given by a field.
+///
+/// The fields are read, written, shown and listed in their order.
+/// ```swift
+/// struct Layer: RecipeGroup {
+///   var width = 64
+///   var heads = 1
+///
+///   static let defaults = Layer()
+///   static let fields = [
+///     Field("width", \.width, in: 1...4096, "features of a token"),
+///     Field("heads", \.heads, in: 1..., "heads of attention"),
+///   ]
+///   func validate() throws {
+///     if width % heads != 0 { throw invalid(\.heads, "it must divide the width, \(width)") }
+///   }
+/// }
+/// ```
+public protocol RecipeGroup: DocumentedKeys, Codable, Sendable {
+  /// The values of keys that are absent; those of required keys are never seen.
+  static var defaults: Self { get }
+
+  /// The keys.
+  static var fields: [RecipeField<Self>] { get }
+
+  /// What the group is, for the reference.
+  static var summary: String { get }
+
+  /// Checks what depends on several keys.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  func validate() throws
+}
+
+extension RecipeGroup {
+  /// A key of this group.
+  public typealias Field = RecipeField<Self>
+
+  /// Most groups are told by their keys.
+  public static var summary: String { "" }
+
+  /// Most keys are checked one by one.
+  public func validate() throws {}
+
+  /// Reads the keys; those that are absent have their defaults.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  public init(from decoder: any Decoder) throws {
+    self = try Self.defaults.replaced(from: decoder, isPartial: false)
+  }
+
+  /// These values with those that a recipe replaces.
+  ///
+  /// - Throws: an error that names the key whose value cannot be.
+  public func replaced(from decoder: any Decoder) throws -> Self {
+    try replaced(from: decoder, isPartial: true)
+  }
+
+  private func replaced(from decoder: any Decoder, isPartial: Bool) throws -> Self {
+    try (decoder as? RecipeNode)?.refuse(oldNames: Self.oldNames)
+    let keys = try decoder.container(keyedBy: Field.Key.self)
+    var group = self
+    for field in Self.fields { try field.read(into: &group, from: keys, isPartial: isPartial) }
+    try group.validate()
+    return group
+  }
+
+  /// The new name of each old one.
+  private static var oldNames: [String: String] {
+    fields.reduce(into: [:]) { names, field in
+      for old in field.oldNames { names[old] = field.name }
+    }
+  }
+
+  /// Writes the keys that have values.
+  public func encode(to encoder: any Encoder) throws {
+    var keys = encoder.container(keyedBy: Field.Key.self)
+    for field in Self.fields { try field.write(self, to: &keys) }
+  }
+
+  /// The error for a key's value, for `validate`.
+  ///
+  /// - Parameter found: the value in words, where it is not the property itself.
+  public func invalid<Value>(
+    _ path: KeyPath<Self, Value> & Sendable, found: Any? = nil, _ reason: String
+  ) -> InvalidRecipeValue {
+    guard let field = Self.fields.first(where: { $0.path.map { $0 == path } == true }) else {
+      preconditionFailure("\(path) is the property of no field")
+    }
+    return InvalidRecipeValue(Field.Key(field.name), found ?? self[keyPath: path], reason)
+  }
+}
