@@ -11,7 +11,7 @@ public struct ClassificationSettings: ObjectiveSettings {
   /// The values of absent keys.
   public static let defaults = Self()
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "Naming an image's class; it trains a classifier."
 
   /// There are no keys.

@@ -52,7 +52,7 @@ extension ClassDiTConfig: RecipeGroup {
   /// The values of absent keys.
   public static let defaults = Self()
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
     The published class-conditional diffusion transformer (Peebles and Xie, 2023), by the keys of
     diffusers' `config.json`.
