@@ -89,7 +89,7 @@ let package = Package(
     .executableTarget(
       name: "twinflow-bench",
       dependencies: [
-        "Tensors", "Runtime", "Recipe", "Layers", "Flow", "Models", "Training",
+        "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/Steps"),

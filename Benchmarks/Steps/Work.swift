@@ -44,7 +44,7 @@ extension Bench.Work {
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
     case .ditStep, .ditSample, .product, .decoder, .recipe, .waiting, .count, .evaluation,
-      .operations:
+      .operations, .load:
       var config = DiTConfig()
       config.patch = 2
       return ModelConfig(config)
@@ -78,7 +78,7 @@ extension Bench.Work {
     case .decoder: return try decoder(on: engine)
     case .unetSample, .ditSample: return try sample(on: engine)
     case .unetStep, .ditStep, .deepStep, .product, .recipe, .waiting, .count, .evaluation,
-      .operations:
+      .operations, .load:
       preconditionFailure("\(self) is prepared elsewhere")
     }
   }

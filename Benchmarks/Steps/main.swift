@@ -33,6 +33,8 @@ struct Bench: ParsableCommand {
     case evaluation
     /// Operations and gradients compared with their plain form on the CPU in f64.
     case operations
+    /// A folder of weights, read to the device.
+    case load
   }
 
   @Argument(help: "What is timed.")
@@ -56,6 +58,12 @@ struct Bench: ParsableCommand {
   @Option(name: .customLong("set"), help: "Replaces a value of the recipe.")
   var settings: [String] = []
 
+  @Option(help: "The folder that is loaded, with config.json and safetensors files.")
+  var folder: String?
+
+  @Option(help: "How its weights are kept: stored, bf16, f32 or int8.")
+  var storage = LoadedType.stored
+
   @Option(help: "The rows of the product's matrices.")
   var size = 2048
 
@@ -72,6 +80,7 @@ struct Bench: ParsableCommand {
     let engine = try Engine(device: device, kernels: kernels)
     switch work {
     case .recipe: try runRecipe(decoded(), on: engine)
+    case .load: try runLoad(on: engine)
     case .waiting: try measureWaiting(decoded(), on: engine)
     case .evaluation: try runEvaluation(on: engine)
     case .operations:

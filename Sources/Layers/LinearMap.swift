@@ -1,41 +1,58 @@
 import Tensors
 
-/// An affine map of the last axis, `x·Wᵀ + b`, with any number of low-rank adapters beside its weight.
+/// An affine map of the last axis, `x·Wᵀ + b`, with optional LoRA.
 ///
-/// `Scope.linear` is the only way to one, so that adapters, freezing and quantization act on every
+/// `Scope.linear` makes all of them, so that LoRA, freezing and quantization act on every
 /// matrix of a network in one place.
 public struct LinearMap {
   /// The matrix `[output, input]`.
   public enum Base {
     /// As it is stored.
     case dense(Tensor)
-    /// In few bits.
+    /// In 8 bits.
     case quantized(QuantizedTensor)
   }
 
   /// The matrix.
   public let base: Base
   let bias: Tensor?
-  let adapters: [LowRank]
+  let lora: [LowRank]
   let output: Int
 
   /// `[…, input]` to `[…, output]`, in the input's element type.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let rows = x.reshape([-1, x.shape[-1]])
     var y = rows.dot(base.matrix(x.dtype), contracting: ([1], [1]))
-    for adapter in adapters { y = y + adapter(rows) }
+    if let scales = base.scales { y = y.scaled(by: scales) }
+    for change in lora { y = y + change(rows) }
     if let bias { y = y + bias.cast(to: x.dtype) }
     return y.reshape(Shape(Array(x.shape.sizes.dropLast()) + [output]))
   }
 }
 
 extension LinearMap.Base {
-  /// The matrix in an element type.
+  /// The matrix in an element type, without its rows' scales: 8 bits are exact in every type.
   func matrix(_ dtype: DType) -> Tensor {
     switch self {
     case .dense(let weight): weight.cast(to: dtype)
-    case .quantized(let weight): weight.dequantized(to: dtype)
+    case .quantized(let weight): weight.values.cast(to: dtype)
     }
+  }
+
+  /// The factors on the features of the product, f32 `[output]`; nil for none.
+  ///
+  /// The scale of a row is a factor of one feature of the product. Applied there, it takes fewer
+  /// operations, and nothing of the matrix is rounded.
+  var scales: Tensor? {
+    if case .quantized(let weight) = self { weight.scales } else { nil }
+  }
+}
+
+extension Tensor {
+  /// This times f32 numbers of its last axes, in f32 at least.
+  fileprivate func scaled(by scales: Tensor) -> Tensor {
+    let wide = dtype == .float64 ? dtype : .float32
+    return (cast(to: wide) * scales.cast(to: wide)).cast(to: dtype)
   }
 }
 
@@ -56,9 +73,13 @@ public struct FusedMaps {
     let (count, output) = (maps.count, maps[0].output)
     let weight = Tensor.stack(maps.map { $0.base.matrix(x.dtype) })
     var y = rows.dot(weight, contracting: ([1], [-1]))
-    if maps.contains(where: { !$0.adapters.isEmpty }) {
+    let scales = maps.map(\.base.scales)
+    if scales.contains(where: { $0 != nil }) {
+      y = y.scaled(by: .stack(scales.map { $0 ?? .ones([output], .float32) }))
+    }
+    if maps.contains(where: { !$0.lora.isEmpty }) {
       let changes = maps.map { map in
-        map.adapters.reduce(Tensor.zeros([rows.shape[0], output], x.dtype)) { $0 + $1(rows) }
+        map.lora.reduce(Tensor.zeros([rows.shape[0], output], x.dtype)) { $0 + $1(rows) }
       }
       y = y + Tensor.stack(changes, axis: 1)
     }
@@ -72,7 +93,8 @@ public struct FusedMaps {
 
 extension Scope {
   /// An affine map from `input` to `output` features, with the parameters `NAME.weight`
-  /// `[output, input]` and, unless `bias` is false, `NAME.bias` `[output]`.
+  /// `[output, input]` and, unless `bias` is false, `NAME.bias` `[output]`. A matrix that is quantized
+  /// has `NAME.weight_scale` `[output]` beside it.
   ///
   /// - Parameters:
   ///   - from: what the input's features stand for, which says how weights are split over devices.
@@ -82,24 +104,23 @@ extension Scope {
     initialBias: Initializer = .zeros, from: LogicalAxis? = nil, to: LogicalAxis? = nil
   ) -> LinearMap {
     let scope = self / name
-    let weight = scope.weight(
-      "weight", [output, input], initial ?? .xavier(input, output), axes: [to, from])
     return LinearMap(
-      base: .dense(weight),
+      base: scope.matrix(
+        "weight", [output, input], initial ?? .xavier(input, output), axes: [to, from]),
       bias: bias ? scope.weight("bias", [output], initialBias, axes: [to]) : nil,
-      adapters: scope.lowRank(input, output, from: from, to: to), output: output)
+      lora: scope.lowRank(input, output, from: from, to: to), output: output)
   }
 
-  /// The adapters of the linear map in this scope.
+  /// The LoRA of the linear map in this scope, none or one.
   private func lowRank(
     _ input: Int, _ output: Int, from: LogicalAxis?, to: LogicalAxis?
   ) -> [LowRank] {
-    guard let adapters, adapters.apply(to: place) else { return [] }
+    guard let lora, lora.apply(to: place) else { return [] }
     return [
       LowRank(
-        down: weight(LoRA.down, [adapters.rank, input], .fanIn(input), axes: [nil, from]),
-        up: weight(LoRA.up, [output, adapters.rank], .zeros, axes: [to, nil]),
-        scale: adapters.alpha / Double(adapters.rank))
+        down: weight(LoRA.down, [lora.rank, input], .fanIn(input), axes: [nil, from]),
+        up: weight(LoRA.up, [output, lora.rank], .zeros, axes: [to, nil]),
+        scale: lora.alpha / Double(lora.rank))
     ]
   }
 }

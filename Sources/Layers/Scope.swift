@@ -16,14 +16,14 @@ public struct Scope {
       case bound(Named<Tensor>)
     }
     let mode: Mode
-    let adapters: LoRA?
+    let lora: LoRA?
     /// Where the root of this source lies in the whole network.
     let prefix: String
     var declared = Named<ParameterSpec>()
     var used: Set<String> = []
 
-    init(_ mode: Mode, _ adapters: LoRA? = nil, prefix: String = "") {
-      (self.mode, self.adapters, self.prefix) = (mode, adapters, prefix)
+    init(_ mode: Mode, _ lora: LoRA? = nil, prefix: String = "") {
+      (self.mode, self.lora, self.prefix) = (mode, lora, prefix)
     }
   }
 
@@ -39,7 +39,7 @@ public struct Scope {
 
   /// A scope for one of several equal parts of another one, on these weights.
   func part(_ weights: Named<Tensor>) -> Scope {
-    Scope(path: "", source: Source(.bound(weights), source.adapters, prefix: place))
+    Scope(path: "", source: Source(.bound(weights), source.lora, prefix: place))
   }
 
   /// The path from the root of the whole network.
@@ -58,9 +58,9 @@ public struct Scope {
   /// Every weight that a network asks for: the one source for initial values, checks of files and
   /// optimizer state.
   public static func declare(
-    adapters: LoRA? = nil, _ build: (Scope) -> some Any
+    lora: LoRA? = nil, _ build: (Scope) -> some Any
   ) -> Named<ParameterSpec> {
-    declare(Source(.declaring, adapters), build)
+    declare(Source(.declaring, lora), build)
   }
 
   private static func declare(_ source: Source, _ build: (Scope) -> some Any) -> Named<
@@ -72,9 +72,9 @@ public struct Scope {
 
   /// Builds a network on weights of which it must use every one.
   public static func bind<Network>(
-    _ weights: Named<Tensor>, adapters: LoRA? = nil, _ build: (Scope) -> Network
+    _ weights: Named<Tensor>, lora: LoRA? = nil, _ build: (Scope) -> Network
   ) -> Network {
-    let scope = Scope(path: "", source: Source(.bound(weights), adapters))
+    let scope = Scope(path: "", source: Source(.bound(weights), lora))
     let network = build(scope)
     let unused = weights.names.filter { !scope.source.used.contains($0) }
     precondition(unused.isEmpty, "weights that the network does not use: \(unused)")
@@ -90,11 +90,17 @@ public struct Scope {
   public func weight(
     _ name: String, _ shape: Shape, _ initializer: Initializer, axes: [LogicalAxis?] = []
   ) -> Tensor {
+    weight(name, ParameterSpec(shape: shape, initializer: initializer, axes: axes))
+  }
+
+  /// The weight of a name in this scope, as a layer or a stack of layers declares it.
+  private func weight(_ name: String, _ spec: ParameterSpec) -> Tensor {
     let full = (self / name).path
+    let shape = spec.shape
     precondition(source.used.insert(full).inserted, "the weight \(full) is asked for twice")
     switch source.mode {
     case .declaring:
-      source.declared[full] = ParameterSpec(shape: shape, initializer: initializer, axes: axes)
+      source.declared[full] = spec
       return .placeholder(TensorType(shape, .float32))
     case .bound(let weights):
       guard let tensor = weights[full] else {
@@ -106,21 +112,43 @@ public struct Scope {
     }
   }
 
+  /// The matrix of a linear map, `[output, input]`: in 8 bits where the tensors of this scope are, with
+  /// `NAME_scale` beside `NAME`.
+  func matrix(
+    _ name: String, _ shape: Shape, _ initializer: Initializer, axes: [LogicalAxis?]
+  ) -> LinearMap.Base {
+    let spec = ParameterSpec(
+      shape: shape, initializer: initializer, axes: axes, isMatrix: true)
+    let values = weight(name, spec)
+    guard values.dtype == .int8 else { return .dense(values) }
+    return .quantized(QuantizedTensor(values: values, scales: scales(name, spec)))
+  }
+
+  /// The scales of a quantized matrix.
+  private func scales(_ name: String, _ matrix: ParameterSpec) -> Tensor {
+    weight(name + QuantizedTensor.scaleSuffix, matrix.scales)
+  }
+
   /// The parameters of `count` equal layers, each with a leading axis over the layers: `*` in their
   /// names stands for the layer's number.
   func stacked(count: Int, _ build: (Scope) -> some Any) -> Named<Tensor> {
     let layers = self / "*"
     let declared = Scope.declare(
-      Source(.declaring, source.adapters, prefix: layers.place), build)
-    return declared.map { name, spec in
-      layers.weight(
-        name, Shape([count] + spec.shape.sizes), .stacked(spec.initializer),
-        axes: [nil] + spec.axes)
+      Source(.declaring, source.lora, prefix: layers.place), build)
+    var weights = Named<Tensor>()
+    for (name, spec) in declared.pairs {
+      let spec = spec.stacked(count)
+      let tensor = layers.weight(name, spec)
+      weights[name] = tensor
+      if spec.isMatrix, tensor.dtype == .int8 {
+        weights[name + QuantizedTensor.scaleSuffix] = layers.scales(name, spec)
+      }
     }
+    return weights
   }
 
-  /// The adapters that this network has, if it has any.
-  var adapters: LoRA? { source.adapters }
+  /// The LoRA of this network, nil without.
+  var lora: LoRA? { source.lora }
 }
 
 /// What a network declares of one parameter. Its element type is the choice of whoever binds it.
@@ -132,12 +160,24 @@ public struct ParameterSpec: Sendable, Hashable {
   /// What its axes stand for, which says how it is split over devices; axes that are not listed stay
   /// whole.
   public let axes: [LogicalAxis?]
+  /// Whether it is the matrix of a linear map, or of a stack of them, which can be quantized.
+  public let isMatrix: Bool
 
   /// Makes a declaration.
-  public init(shape: Shape, initializer: Initializer, axes: [LogicalAxis?] = []) {
+  public init(
+    shape: Shape, initializer: Initializer, axes: [LogicalAxis?] = [], isMatrix: Bool = false
+  ) {
     self.shape = shape
     self.initializer = initializer
     self.axes = axes
+    self.isMatrix = isMatrix
+  }
+
+  /// The same parameter of a stack of layers.
+  func stacked(_ count: Int) -> ParameterSpec {
+    ParameterSpec(
+      shape: Shape([count] + shape.sizes), initializer: .stacked(initializer),
+      axes: [nil] + axes, isMatrix: isMatrix)
   }
 
   /// How it is split over devices.

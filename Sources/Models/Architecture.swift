@@ -42,13 +42,13 @@ extension Architecture {
 
   /// Every parameter of the network.
   func declared(with lora: LoRA?) -> Named<ParameterSpec> {
-    Scope.declare(adapters: lora) { network($0) }
+    Scope.declare(lora: lora) { network($0) }
   }
 
   /// The network bound to weights, as a velocity model; nil where it is not one.
   func velocityModel(_ weights: Named<Tensor>, _ lora: LoRA?) -> (any VelocityModel)? {
     guard Self.isGenerative else { return nil }
-    return Scope.bind(weights, adapters: lora) { network($0) } as? any VelocityModel
+    return Scope.bind(weights, lora: lora) { network($0) } as? any VelocityModel
   }
 }
 

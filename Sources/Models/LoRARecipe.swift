@@ -7,8 +7,8 @@ extension LoRA: RecipeGroup {
 
   /// The description in the reference.
   public static let summary = """
-    LoRA: each chosen linear map gets a product of two thin matrices beside its weight, and only these
-    are trained; they need `start`.
+    LoRA: each chosen linear map gets the product of two low-rank matrices added to its weight, and
+    only these are trained; LoRA needs `start`.
     """
 
   /// The keys of recipes.

@@ -1,7 +1,31 @@
+import Layers
+import Models
 import Runtime
 import Tensors
 
 extension Engine {
+  /// A network's weights in the element type that they are to be stored in, see `ModelFile.write`.
+  func stored(
+    _ weights: Named<ShardedArray>, of model: ModelConfig, as dtype: DType, path: String,
+    allowsOverflow: Bool
+  ) throws -> Named<ShardedArray> {
+    let isQuantized = weights.types.values.contains { $0.dtype == .int8 }
+    if dtype == .int8 {
+      let matrices = model.weights.filter { weights[$0]?.type.dtype.isFloat == true }
+        .pairs.filter(\.value.isMatrix).map(\.name)
+      guard !matrices.isEmpty else { return weights }
+      let chosen = Set(matrices)
+      return try compile(weights.types, shardings: weights.shardings) {
+        $0.quantized(chosen.contains)
+      }(weights)
+    }
+    let whole =
+      isQuantized
+      ? try compile(weights.types, shardings: weights.shardings) { $0.dequantized() }(weights)
+      : weights
+    return try cast(whole, of: path, allowsOverflow: allowsOverflow) { $0.isFloat ? dtype : $0 }
+  }
+
   /// The arrays with other element types; nothing is copied where none changes.
   ///
   /// - Parameters:

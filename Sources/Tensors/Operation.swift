@@ -19,6 +19,10 @@ protocol Operation: Hashable, Sendable {
 
   /// The same results from other operations; nil for operations that StableHLO has itself.
   func plain(_ operands: [Tensor]) -> [Tensor]?
+
+  /// Whether results are the operands' elements in other places or another type: as cheap to compute
+  /// again as to keep.
+  var isRearrangement: Bool { get }
 }
 
 extension Operation {
@@ -26,6 +30,7 @@ extension Operation {
   func regions(_ operands: [TensorType], _ emitter: Emitter) -> [String] { [] }
   func pullback(_ at: Application) -> [Tensor?] { at.operands.map { _ in nil } }
   func plain(_ operands: [Tensor]) -> [Tensor]? { nil }
+  var isRearrangement: Bool { false }
 }
 
 /// An operation applied during differentiation: its operands, its results, and the cotangents of

@@ -78,6 +78,13 @@ struct Scan: Operation {
       where node.operation is Scan && node.operands.allSatisfy({ forward.contains($0.id.node) }) {
         forward.insert(ObjectIdentifier(node))
       }
+      // What only rearranges inputs, such as matrices that are joined or widened, is computed again: kept,
+      // it would be in memory for every round and evaluation.
+      var sources = Set(body.parameters.dropFirst(carried).map(\.id))
+      for node in Graph.nodes(reaching: body.results)
+      where node.operation.isRearrangement && !node.operands.isEmpty
+        && node.operands.allSatisfy({ sources.contains($0.id) })
+      { sources.formUnion(node.tensors.map(\.id)) }
       var seen: Set<Tensor.ID> = []
       let uses = Graph.nodes(reaching: roundCotangents).filter {
         !forward.contains(ObjectIdentifier($0))
@@ -85,7 +92,7 @@ struct Scan: Operation {
       .flatMap(\.operands)
       for tensor in uses + roundCotangents
       where forward.contains(tensor.id.node) && !parameterIDs.contains(tensor.id)
-        && !tensor.isConstant && seen.insert(tensor.id).inserted
+        && !sources.contains(tensor.id) && !tensor.isConstant && seen.insert(tensor.id).inserted
       { kept.append(tensor) }
     }
     let states = Array(body.parameters.prefix(carried))

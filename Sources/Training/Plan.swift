@@ -2,6 +2,7 @@ import Models
 import Pipelines
 import Runtime
 import Tensors
+import Weights
 
 /// The memory and computation that a training step would need, found by compiling it without
 /// running it.
@@ -14,6 +15,11 @@ public struct Plan: Sendable {
   public let recipe: TrainingRecipe
   /// The weights of the network that generates.
   public let weights: Int
+  /// How many of them are frozen.
+  public let frozenWeights: Int
+  /// The bytes of the frozen ones, with the scales of those that are quantized, before they are split
+  /// over devices.
+  public let frozenBytes: Int
   /// What a device needs.
   public let memory: Memory
   /// The FLOPs of matrix multiplications on a device in a step; a multiply-add counts as two.
@@ -51,12 +57,9 @@ public struct Plan: Sendable {
       throw ShardingError.tooFewDevices(
         mesh: recipe.mesh, found: client.devices.count, platform: client.platformName)
     }
-    // Of weights that are not here yet, a frozen base is taken to be in f32.
-    var stored = Named<DType>()
-    if recipe.lora != nil, let start = try? recipe.startPath() {
-      stored = try ModelHeader(start).storedTypes()
-    }
-    let step = try TrainingStep(recipe, stored: stored)
+    let start = recipe.lora == nil ? nil : try? recipe.startPath()
+    let base = try start.flatMap { WeightFiles.exist(at: $0) ? try ModelHeader($0) : nil }
+    let step = try TrainingStep(recipe, stored: recipe.frozenTypes(base))
     let function = try step.compiled(
       TrainingStep.Program(updates: step.updates(at: 0), signature: step.batchTypes), on: client,
       cache: nil, mesh: mesh,
@@ -74,6 +77,10 @@ public struct Plan: Sendable {
       further: state.auxiliaries.values.reduce(0) { $0 + bytes($1.trained) + bytes($1.moments) },
       activations: max(0, (needed?.temporaries ?? 0) - trained), total: needed?.total ?? 0)
     weights = step.weights.values.reduce(0) { $0 + $1.shape.count }
+    frozenBytes = state.frozen.values.reduce(0) { $0 + $1.type.byteCount }
+    frozenWeights = step.weights.pairs.reduce(0) {
+      recipe.trains($1.name) ? $0 : $0 + $1.value.shape.count
+    }
     let program = try function.executable.optimizedProgram()
     flops = program?.flops ?? 0
     communication = program?.communication(mesh) ?? 0

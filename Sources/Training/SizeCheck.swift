@@ -9,15 +9,15 @@ extension TrainingRecipe {
   /// - Parameter stored: the element types that frozen weights are kept in; f32 where they are not
   ///   named.
   func leastBytes(stored: Named<DType> = Named()) -> Double {
-    let weights = model.weights(with: lora)
+    let specs = model.weights(with: lora).withScales { stored[$0] == .int8 }
     func bytes(_ types: some Sequence<(name: String, value: TensorType)>) -> Double {
       types.reduce(0) { sum, pair in
         let shape = pair.value.shape
-        let local = weights[pair.name].map { $0.sharding.local(shape, mesh) } ?? shape
+        let local = specs[pair.name].map { $0.sharding.local(shape, mesh) } ?? shape
         return sum + local.sizes.reduce(Double(pair.value.dtype.byteCount)) { $0 * Double($1) }
       }
     }
-    let types = weights.map { name, spec in spec.type(stored[name] ?? .float32) }
+    let types = specs.map { name, spec in spec.type(stored[name] ?? .float32) }
     let trained = types.filter(trains)
     let moments = Double(optimizer.kind == .sgd ? (optimizer.betas[0] > 0 ? 1 : 0) : 2)
     let sample = model.sampleShape().sizes.reduce(4) { $0 * Double($1) }

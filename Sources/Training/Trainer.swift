@@ -106,7 +106,7 @@ public final class Trainer {
       throw TrainingError.otherModel(
         path: base.path, found: base.card.model, expected: recipe.model)
     }
-    let stored = try recipe.lora == nil ? Named() : base?.storedTypes() ?? Named()
+    let stored = try recipe.frozenTypes(base)
     try engine.checkFits(recipe, stored: stored)
     trainingStep = try TrainingStep(recipe, stored: stored)
     var batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
@@ -141,7 +141,7 @@ public final class Trainer {
       if let base, try WeightFiles.contentHash(base.path) != checkpoint.origin?.start {
         throw TrainingError.otherRun(
           path: folder.checkpoint,
-          difference: "its adapters belong to other weights than \(base.path)")
+          difference: "its LoRA was trained with other weights than \(base.path)")
       }
       origin.start = checkpoint.origin?.start
       Self.reportLearningRate(checkpoint, recipe, notice)
@@ -158,7 +158,7 @@ public final class Trainer {
     state = try RuntimeError.reportingMemory(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
       let adapted = recipe.lora == nil ? nil : base
-      let frozen = try adapted?.weights(on: engine) { recipe.trains($0) ? .float32 : nil }
+      let frozen = try adapted?.weights(on: engine, as: trainingStep.dtype)
       let specs = trainingStep.specs.flattened(includingFrozen: false)
       return TrainState(
         try checkpoint.state(specs, on: engine), like: trainingStep.specs,
@@ -216,7 +216,7 @@ public final class Trainer {
   ) throws -> TrainState<ShardedArray> {
     let (recipe, key) = (step.recipe, Key(seed: step.recipe.seed))
     // Frozen weights do not pass through a program; they stay in the buffers they were read into.
-    let given = try base?.weights(on: engine) { recipe.trains($0) ? .float32 : nil } ?? Named()
+    let given = try base?.weights(on: engine, as: step.dtype) ?? Named()
     let trained = given.filter(recipe.trains)
     let specs = step.specs.flattened()
     let shardings = specs.shardings.merging(trained.shardings)
@@ -353,7 +353,7 @@ public final class Trainer {
     guard let lora = recipe.lora else { return trained }
     let all = state.frozen.merging(trained)
     let merged = try engine.compile(all.types, shardings: all.shardings) {
-      lora.merged($0.mapValues { $0.cast(to: .float32) })
+      lora.merged($0.dequantized().mapValues { $0.cast(to: .float32) })
     }(all)
     return recipe.model.weights.map { name, _ in merged[name]! }
   }
@@ -368,12 +368,14 @@ public final class Trainer {
       batches: position,
       to: folder.checkpoint, on: engine)
     var card = recipe.card
-    guard let adapters = recipe.lora, let base = recipe.start, let content = origin.start
+    guard let lora = recipe.lora, let base = recipe.start, let content = origin.start
     else {
       return try ModelFile.write(
         weights(), card: card, to: folder.weights, stamp: "step-\(step)", on: engine)
     }
-    card.adapter = AdapterCard(adapters: adapters, base: base, content: content)
+    card.lora = LoRACard(
+      lora: lora, base: base, content: content,
+      baseDType: recipe.baseDType == .stored ? nil : recipe.baseDType)
     try ModelFile.write(
       state.generating, card: card, to: folder.adapter,
       stamp: "step-\(step)", on: engine)

@@ -28,6 +28,8 @@ public struct TrainingRecipe: Hashable, Sendable {
   public var start: String?
   /// LoRA, which is trained instead of the weights; nil trains the weights.
   public var lora: LoRA?
+  /// The element type of the frozen weights with LoRA.
+  public var baseDType = BaseDType.stored
   /// The fraction of the samples whose condition is dropped.
   public var conditionDropout = 0.0
   /// The decay of the weights' exponential moving average, which is saved for generation; 0 saves the
@@ -74,6 +76,9 @@ extension TrainingRecipe: RecipeGroup {
       .mayDiffer(.always),
     Field("lora", \.lora, "low-rank matrices that are trained instead of the weights")
       .was("adapters"),
+    Field(
+      "base_dtype", \.baseDType,
+      "frozen weights with LoRA: stored (as in their file), bf16 or int8"),
     Field(
       "condition_dropout", \.conditionDropout, in: 0...1,
       "fraction of the samples whose class is dropped, for guidance"),
@@ -138,6 +143,11 @@ extension TrainingRecipe: RecipeGroup {
             + "enhanced_ratio to 0")
       }
     }
+    guard lora != nil || baseDType == .stored else {
+      throw invalid(
+        \.baseDType, found: baseDType.rawValue,
+        "only weights that stay as they are can be kept so: train LoRA beside them, under lora")
+    }
     if let lora {
       guard start != nil else {
         throw invalid(
@@ -201,6 +211,17 @@ extension TrainingRecipe {
 
   /// Whether a weight is trained: all are, or with LoRA its matrices and the weights in `full`.
   func trains(_ name: String) -> Bool { lora?.trains(name) ?? true }
+
+  /// The element types of the frozen weights.
+  ///
+  /// - Parameter base: the file of the weights; without it they are taken to be in f32.
+  func frozenTypes(_ base: ModelHeader?) throws -> Named<DType> {
+    guard lora != nil else { return Named() }
+    let stored = try base?.storedTypes() ?? Named()
+    return model.weights.filter { !trains($0) }.map { name, spec in
+      baseDType.dtype(of: spec) ?? stored[name] ?? .float32
+    }
+  }
 
   /// The file of the run for generation: the weights, or only the LoRA matrices.
   public var result: String {

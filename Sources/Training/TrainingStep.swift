@@ -9,7 +9,7 @@ import Tensors
 /// One step of training as a graph: from the state and a batch to the new state and metrics.
 struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
-  /// Every parameter, LoRA's among them.
+  /// Every parameter, LoRA's among them, without the scales of quantized ones.
   let weights: Named<ParameterSpec>
   /// The types of the state and how it is sharded: everything that is kept for a weight lies as the
   /// weight does.
@@ -28,11 +28,16 @@ struct TrainingStep: Sendable {
     weights = recipe.model.weights(with: recipe.lora)
     objective = try recipe.objective.settings.objective(batch: recipe.batch)
     conditioner = recipe.model.conditioner
-    let all = weights.map { name, spec in
-      ArraySpec(
-        spec.type(recipe.trains(name) ? .float32 : stored[name] ?? .float32), spec.sharding)
+    let frozen = stored.filter { !recipe.trains($0) }
+    let all = weights.withScales { frozen[$0] == .int8 }.map { name, spec in
+      ArraySpec(spec.type(frozen[name] ?? .float32), spec.sharding)
     }
     specs = Self.state(all, recipe, objective)
+  }
+
+  /// The element type that a weight of the network without LoRA is kept in.
+  func dtype(of name: String) -> DType {
+    (specs.live.trained[name] ?? specs.frozen[name])!.type.dtype
   }
 
   /// The state that a recipe keeps for weights.
@@ -260,11 +265,13 @@ struct TrainingStep: Sendable {
   }
 
   /// Matrices in the element type that networks compute in: what devices send each other of weights
-  /// is then as narrow.
+  /// is then as narrow. Those in 8 bits are narrower and stay so.
   private func narrowed(_ weights: Named<Tensor>) -> Named<Tensor> {
     guard recipe.precision != .float32 else { return weights }
     return weights.map { name, weight in
-      guard let declared = self.weights[name], weight.rank >= 2 else { return weight }
+      guard let declared = self.weights[name], weight.rank >= 2, weight.dtype.isFloat else {
+        return weight
+      }
       return weight.cast(to: recipe.precision.dtype).sharded(declared.sharding)
     }
   }

@@ -15,6 +15,9 @@ enum ElementConversion {
     _ to: DType
   ) -> Int {
     switch (from, to) {
+    case _ where from == to:
+      target.copyMemory(from: source)
+      return 0
     case (.bfloat16, .float32):
       // The same bits, at the upper end.
       let (a, b) = (source.bindMemory(to: UInt16.self), target.bindMemory(to: UInt32.self))

@@ -10,7 +10,8 @@ import Tensors
 /// It goes array by array: each is put together from the arrays on disk that `NameMap` names, of which
 /// every device gets its own region, and is converted a region at a time. What has been read is given
 /// back at once, so that beside the parameters no more than a layer of one of them is in memory. An
-/// array that is stored as it is wanted is not copied at all where its file can be mapped.
+/// array that is stored as it is wanted is not copied at all where its file can be mapped and has it
+/// at a multiple of 64 bytes.
 public struct WeightLoader {
   /// The client whose devices get the parameters.
   public let client: Client
@@ -35,6 +36,9 @@ public struct WeightLoader {
 
   /// Loads parameters.
   ///
+  /// A matrix that is loaded as s8 is quantized, or stays quantized; it is followed by its scales, see
+  /// `Named<ParameterSpec>.withScales`.
+  ///
   /// - Parameters:
   ///   - names: how they are called and laid out on disk.
   ///   - allowsOverflow: whether finite numbers may become infinite.
@@ -42,7 +46,8 @@ public struct WeightLoader {
   ///   - ignored: arrays on disk that need not be used, by their names.
   ///   - progress: told after every parameter.
   /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen,
-  ///   `beyondRange` for finite numbers that the wanted type cannot hold, and the plugin's errors.
+  ///   `beyondRange` for finite numbers that the wanted type cannot hold, `notFinite` for others that
+  ///   cannot be quantized, and the plugin's errors.
   public func load(
     _ specs: Named<ParameterSpec>, from files: WeightFiles, names: NameMap = NameMap(),
     allowsOverflow: Bool = false, as dtype: (String) -> DType?,
@@ -50,31 +55,37 @@ public struct WeightLoader {
     progress: (Progress) -> Void = { _ in }
   ) throws -> Named<ShardedArray> {
     let layout = try Layout(specs, files, names, ignoring: ignored)
-    let types = Named(
-      specs.pairs.map { name, spec in
-        (name, TensorType(spec.shape, dtype(name) ?? layout.stored[name]!))
-      })
-    let total = types.values.reduce(0) { $0 + $1.byteCount }
+    let dtypes = specs.map { name, _ in dtype(name) ?? layout.stored[name]! }
+    let total = specs.withScales { dtypes[$0] == .int8 }.map { name, spec in
+      spec.type(dtypes[name] ?? .float32).byteCount
+    }.values.reduce(0, +)
+    var loaded = Named<ShardedArray>()
     var done = 0
-    var lost: [(name: String, count: Int)] = []
-    let loaded = try specs.map { name, spec in
-      let type = types[name]!
-      var count = 0
-      let array = try ShardedArray(
-        type, spec.sharding, mesh, places: client.places(in: mesh)
-      ) { region, place in
-        try buffer(
-          region, of: type, layout.pieces[name]!, files, on: client.devices[place], lost: &count)
+    var infinite: [(name: String, count: Int)] = []
+    var notFinite: [String] = []
+    for (name, spec) in specs.pairs {
+      var reader = RegionReader(files, layout.pieces[name]!)
+      if dtypes[name] == .int8 {
+        let (values, scales) = try quantized(spec, &reader)
+        loaded[name] = values
+        loaded[name + QuantizedTensor.scaleSuffix] = scales
+        done += scales.type.byteCount
+      } else {
+        loaded[name] = try array(
+          spec.type(dtypes[name]!), spec.sharding, layout.pieces[name]!, files, &reader)
       }
-      if count > 0 { lost.append((name, count)) }
-      done += type.byteCount
+      if reader.infinite > 0 { infinite.append((name, reader.infinite)) }
+      if reader.hasNotFinite { notFinite.append(name) }
+      done += loaded[name]!.type.byteCount
       progress(Progress(done: done, total: total, name: name))
-      return array
     }
-    guard lost.isEmpty || allowsOverflow else {
+    guard notFinite.isEmpty else {
+      throw WeightsError.notFinite(path: files.path, names: notFinite)
+    }
+    guard infinite.isEmpty || allowsOverflow else {
       throw WeightsError.beyondRange(
-        path: files.path, dtype: types[lost[0].name]!.dtype, names: lost.map(\.name),
-        count: lost.reduce(0) { $0 + $1.count })
+        path: files.path, dtype: dtypes[infinite[0].name]!, names: infinite.map(\.name),
+        count: infinite.reduce(0) { $0 + $1.count })
     }
     return loaded
   }
@@ -89,97 +100,62 @@ public struct WeightLoader {
     return specs.map { name, _ in layout.stored[name]! }
   }
 
-  /// The region of a parameter that a device has.
-  private func buffer(
-    _ region: Region, of type: TensorType, _ pieces: [NameMap.Piece], _ files: WeightFiles,
-    on device: Device, lost: inout Int
-  ) throws -> Buffer {
-    let local = BufferType(type.dtype, region.sizes)
-    if let mapped = whole(region, of: type, pieces, files) {
-      return try client.buffer(
-        sharing: mapped.bytes, owner: mapped.owner, local, on: device)
+  /// A parameter in a floating-point type.
+  private func array(
+    _ type: TensorType, _ sharding: Sharding, _ pieces: [NameMap.Piece], _ files: WeightFiles,
+    _ reader: inout RegionReader
+  ) throws -> ShardedArray {
+    try ShardedArray(type, sharding, mesh, places: client.places(in: mesh)) { region, place in
+      if let mapped = whole(region, of: type, pieces, files) {
+        return try client.buffer(
+          sharing: mapped.bytes, owner: mapped.owner, BufferType(type.dtype, region.sizes),
+          on: client.devices[place])
+      }
+      return try buffer(reader.read(region, as: type.dtype), type.dtype, region, place)
     }
-    let memory = AlignedMemory(byteCount: local.byteCount)
-    for piece in pieces {
-      guard let part = region.intersection(piece.box) else { continue }
-      lost += copy(part, piece, files, to: region, memory.bytes, type.dtype)
-    }
-    return try client.buffer(
-      sharing: UnsafeRawBufferPointer(memory.bytes), owner: memory, local, on: device)
   }
 
-  /// The mapped bytes of a region that is exactly one array as it is stored.
+  /// A matrix in 8 bits, and its scales.
+  private func quantized(
+    _ spec: ParameterSpec, _ reader: inout RegionReader
+  ) throws -> (values: ShardedArray, scales: ShardedArray) {
+    precondition(spec.isMatrix, "only the matrices of linear maps are quantized")
+    let places = client.places(in: mesh)
+    var scales: [Int: Buffer] = [:]
+    let values = try ShardedArray(spec.type(.int8), spec.sharding, mesh, places: places) {
+      region, place in
+      let memory = reader.readQuantized(region)
+      scales[place] = try buffer(memory.scales, .float32, region.withoutColumns, place)
+      return try buffer(memory.values, .int8, region, place)
+    }
+    return (
+      values,
+      ShardedArray(spec.scales.type(), spec.scales.sharding, mesh, places: places) {
+        scales[$1]!
+      }
+    )
+  }
+
+  private func buffer(
+    _ memory: AlignedMemory, _ dtype: DType, _ region: Region, _ place: Int
+  ) throws -> Buffer {
+    try client.buffer(
+      sharing: UnsafeRawBufferPointer(memory.bytes), owner: memory,
+      BufferType(dtype, region.sizes), on: client.devices[place])
+  }
+
+  /// The mapped bytes of a region that is exactly one array as it is stored, at an address that the
+  /// CPU's plugin takes: of others it would make a copy, and the mapped bytes would stay in memory too.
   private func whole(
     _ region: Region, of type: TensorType, _ pieces: [NameMap.Piece], _ files: WeightFiles
   ) -> (bytes: UnsafeRawBufferPointer, owner: MappedFile)? {
     guard pieces.count == 1, pieces[0].box == region,
       files.types[pieces[0].disk]?.dtype == type.dtype
     else { return nil }
-    return files.mapped(pieces[0].disk)
-  }
-
-  /// Copies a part of a parameter from the array on disk that has it.
-  ///
-  /// - Returns: how many finite numbers became infinite.
-  private func copy(
-    _ part: Region, _ piece: NameMap.Piece, _ files: WeightFiles, to region: Region,
-    _ target: UnsafeMutableRawBufferPointer, _ dtype: DType
-  ) -> Int {
-    let stored = files.types[piece.disk]!.dtype
-    let mapped = files.mapped(piece.disk)
-    if stored == dtype, let mapped {
-      region.copy(from: piece.box, mapped.bytes, to: target, width: dtype.byteCount)
-      mapped.owner.release(mapped.bytes)
-      return 0
+    return files.mapped(pieces[0].disk).flatMap { mapped in
+      Int(bitPattern: mapped.bytes.baseAddress) % AlignedMemory.alignment == 0 ? mapped : nil
     }
-    // The part as it is stored, dense; then converted, and put in its place.
-    let source: [UInt8]
-    if let mapped {
-      source = part.bytes(of: piece.box, mapped.bytes, width: stored.byteCount)
-      mapped.owner.release(mapped.bytes)
-    } else {
-      source = files.bytes(piece.disk, part.moved(from: piece.box, rank: piece.shape.count))
-    }
-    guard stored != dtype else {
-      source.withUnsafeBytes {
-        region.copy(from: part, $0, to: target, width: dtype.byteCount)
-      }
-      return 0
-    }
-    let converted = AlignedMemory(byteCount: part.sizes.reduce(dtype.byteCount, *))
-    let lost = source.withUnsafeBytes {
-      ElementConversion.convert($0, stored, to: converted.bytes, dtype)
-    }
-    region.copy(
-      from: part, UnsafeRawBufferPointer(converted.bytes), to: target, width: dtype.byteCount)
-    return lost
   }
-}
-
-extension Region {
-  /// A part of an array in the array's own coordinates.
-  ///
-  /// - Parameters:
-  ///   - box: where the array lies.
-  ///   - rank: how many of the last axes are the array's own.
-  fileprivate func moved(from box: Region, rank: Int) -> Region {
-    let places = start.indices.suffix(rank)
-    return Region(
-      start: places.map { start[$0] - box.start[$0] }, sizes: places.map { sizes[$0] })
-  }
-}
-
-/// Memory at an address that the CPU's plugin can take as it is.
-///
-/// It is `@unchecked Sendable` because it is written before anyone else sees it.
-private final class AlignedMemory: @unchecked Sendable {
-  let bytes: UnsafeMutableRawBufferPointer
-
-  init(byteCount: Int) {
-    bytes = .allocate(byteCount: byteCount, alignment: 64)
-  }
-
-  deinit { bytes.deallocate() }
 }
 
 /// Where each parameter lies on disk, checked against what is there.
@@ -214,6 +190,12 @@ private struct Layout {
         let isSame =
           names.keepsStacks
           ? found.shape.count == part.shape.reduce(1, *) : found.shape.sizes == part.shape
+        if spec.isMatrix, found.dtype == .int8, found.shape.sizes == part.shape {
+          used.insert(part.scales.disk)
+          if let problem = Self.problem(of: part.scales, files) { problems.append(problem) }
+          stored[name] = stored[name] ?? .int8
+          continue
+        }
         guard isSame, found.dtype.isFloat else {
           problems.append(
             .wrongType(
@@ -234,5 +216,19 @@ private struct Layout {
     guard problems.isEmpty else {
       throw WeightsError.mismatch(path: files.path, problems: problems)
     }
+  }
+
+  /// What is wrong with the scales of a matrix in 8 bits: a number for each row, or a column of them.
+  private static func problem(
+    of scales: NameMap.Piece, _ files: WeightFiles
+  ) -> WeightsError.Problem? {
+    guard let found = files.types[scales.disk] else {
+      return .missing(name: scales.disk, similar: nil)
+    }
+    let fits = [scales.shape, scales.shape + [1]].contains(found.shape.sizes)
+    return fits && found.dtype.isFloat
+      ? nil
+      : .wrongType(
+        name: scales.disk, found: found, expected: TensorType(Shape(scales.shape), .float32))
   }
 }

@@ -33,12 +33,25 @@ private struct DiskLayout {
 
   init(_ parameters: Named<TensorType>, _ names: NameMap) {
     let shapes = parameters.mapValues(\.shape)
-    for (name, type) in parameters.pairs {
-      for piece in names.pieces(of: name, shapes: shapes) {
-        types[piece.disk] = TensorType(Shape(piece.shape), type.dtype)
-        sources[piece.disk, default: []].append((name, piece.box))
-      }
+    for (name, type) in parameters.pairs where !isScales(name, parameters) {
+      let pieces = names.pieces(of: name, shapes: shapes)
+      for piece in pieces { add(piece, of: name, type.dtype) }
+      let scales = name + QuantizedTensor.scaleSuffix
+      guard isScales(scales, parameters) else { continue }
+      for piece in pieces { add(piece.scales, of: scales, .float32) }
     }
+  }
+
+  /// Whether a parameter is the scales of a quantized matrix, which lie on disk as the matrix does.
+  private func isScales(_ name: String, _ parameters: Named<TensorType>) -> Bool {
+    guard name.hasSuffix(QuantizedTensor.scaleSuffix), parameters[name] != nil else { return false }
+    let matrix = String(name.dropLast(QuantizedTensor.scaleSuffix.count))
+    return parameters[matrix]?.dtype == .int8
+  }
+
+  private mutating func add(_ piece: NameMap.Piece, of name: String, _ dtype: DType) {
+    types[piece.disk] = TensorType(Shape(piece.shape), dtype)
+    sources[piece.disk, default: []].append((name, piece.box))
   }
 
   /// The dense bytes of an array on disk.

@@ -8,6 +8,8 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   case mismatch(path: String, problems: [Problem])
   /// Finite numbers are beyond the range of the type that they are read as.
   case beyondRange(path: String, dtype: DType, names: [String], count: Int)
+  /// Matrices that are to be quantized have numbers that are infinite or NaN.
+  case notFinite(path: String, names: [String])
 
   /// One weight that does not fit.
   public enum Problem: Equatable, Sendable {
@@ -35,6 +37,11 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
       return "\(count) number\(count == 1 ? "" : "s") of \(path) would become infinite in "
         + "\(dtype.rawValue): in \(shown)\(rest). Use weights that are stored in a type with a "
         + "narrower range, or compute in a wider one."
+    case .notFinite(let path, let names):
+      let shown = names.prefix(5).joined(separator: ", ")
+      let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
+      return "\(path) cannot be quantized to 8 bits: numbers of \(shown)\(rest) are infinite or "
+        + "NaN. Download or train it again."
     }
   }
 }

@@ -7,7 +7,7 @@ import Training
 
 extension DType: ExpressibleByArgument {
   /// Reads a name such as `bf16`.
-  public init?(argument: String) { self.init(rawValue: argument) }
+  public init?(argument: String) { self.init(rawValue: argument == "int8" ? "i8" : argument) }
 }
 
 /// `twinflow convert`
@@ -29,7 +29,11 @@ struct Convert: ParsableCommand {
   @Argument(help: "The output file.", transform: pathOption)
   var output: String
 
-  @Option(help: "How numbers are stored: bf16, f16 or f32.")
+  @Option(
+    help: """
+      How numbers are stored: bf16, f16 or f32, or int8 for the matrices of linear maps with a scale \
+      for each row and the rest as it is.
+      """)
   var dtype: DType
 
   @Flag(help: "Let numbers beyond the type's range become infinite, instead of refusing them.")
@@ -38,8 +42,8 @@ struct Convert: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func validate() throws {
-    guard [.bfloat16, .float16, .float32].contains(dtype) else {
-      throw ValidationError("--dtype is \(dtype.rawValue); it must be bf16, f16 or f32.")
+    guard [.bfloat16, .float16, .float32, .int8].contains(dtype) else {
+      throw ValidationError("--dtype is \(dtype.rawValue); it must be bf16, f16, f32 or int8.")
     }
   }
 

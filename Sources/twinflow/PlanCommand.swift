@@ -161,6 +161,13 @@ private struct PlanTable {
     isEmpty = false
     let count = String(format: "%.3g", Double(plan.weights) / 1e9)
     print("\(count) G weights; bytes of each device in GB, seconds at least")
+    if plan.frozenWeights > 0 {
+      let (count, bytes) = (Double(plan.frozenWeights), Double(plan.frozenBytes))
+      print(
+        String(
+          format: "%.4g G of them are frozen, in %.4g GB: %.4g bytes a weight", count / 1e9,
+          bytes / 1e9, bytes / count))
+    }
     let columns = Self.names.map { $0.leftPadded(11) }.joined()
     print(
       "mesh".rightPadded(22) + "activations".rightPadded(13) + "batch".leftPadded(6) + columns

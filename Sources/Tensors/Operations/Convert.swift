@@ -3,6 +3,7 @@ struct Convert: Operation {
   let dtype: DType
 
   var opcode: String { "stablehlo.convert" }
+  var isRearrangement: Bool { true }
   func results(_ operands: [TensorType]) -> [TensorType] { [TensorType(operands[0].shape, dtype)] }
   func pullback(_ at: Application) -> [Tensor?] {
     at.x.dtype.isFloat ? [at.dy.cast(to: at.x.dtype)] : [nil]
@@ -25,6 +26,7 @@ struct BitcastConvert: Operation {
 /// The value, constant for gradients.
 struct StopGradient: Operation {
   var opcode: String { "stop_gradient" }
+  var isRearrangement: Bool { true }
   func results(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
   func plain(_ operands: [Tensor]) -> [Tensor]? { operands }
 }

@@ -3,6 +3,7 @@ struct Reshape: Operation {
   let shape: Shape
 
   var opcode: String { "stablehlo.reshape" }
+  var isRearrangement: Bool { true }
   func results(_ operands: [TensorType]) -> [TensorType] {
     precondition(
       operands[0].shape.count == shape.count, "\(operands[0]) cannot be reshaped to \(shape)")
@@ -16,6 +17,7 @@ struct Transpose: Operation {
   let permutation: [Int]
 
   var opcode: String { "stablehlo.transpose" }
+  var isRearrangement: Bool { true }
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
     "permutation = array<i64: \(list(permutation))>"
   }
@@ -39,6 +41,7 @@ struct Broadcast: Operation {
   let axes: [Int]
 
   var opcode: String { "stablehlo.broadcast_in_dim" }
+  var isRearrangement: Bool { true }
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
     "broadcast_dimensions = array<i64\(axes.isEmpty ? "" : ": ")\(list(axes))>"
   }
@@ -71,6 +74,7 @@ struct Concatenate: Operation {
   let axis: Int
 
   var opcode: String { "stablehlo.concatenate" }
+  var isRearrangement: Bool { true }
   func attributes(_ operands: [TensorType], _ results: [TensorType]) -> String {
     "dimension = \(axis) : i64"
   }

@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import Models
+import Recipe
+import Runtime
+import Tensors
+import Weights
+
+/// How loaded weights are kept.
+enum LoadedType: String, ExpressibleByArgument, CaseIterable {
+  case stored, bf16, f32, int8
+}
+
+extension Bench {
+  /// Loads the weights of a folder once, and tells the time and the memory that it took.
+  func runLoad(on engine: Engine) throws {
+    guard let folder else { throw ValidationError("--folder names the weights.") }
+    let config = try String(contentsOfFile: folder + "/config.json", encoding: .utf8)
+    // JSON is YAML.
+    let model: ModelConfig = try RecipeDecoder.decode(yaml: config, file: "config.json")
+    let specs = model.weights
+    let before = ProcessMemory()
+    ProcessMemory.resetPeak()
+    let start = ContinuousClock.now
+    let files = try WeightFiles(path: folder)
+    let weights = try WeightLoader(engine.client, mesh: engine.mesh).load(
+      specs, from: files, names: model.names
+    ) { name in
+      switch storage {
+      case .stored: nil
+      case .bf16: .bfloat16
+      case .f32: .float32
+      case .int8: specs[name]!.isMatrix ? .int8 : nil
+      }
+    }
+    let seconds = (ContinuousClock.now - start).seconds
+    let after = ProcessMemory()
+    let bytes = weights.types.values.reduce(0) { $0 + $1.byteCount }
+    emit([
+      "storage": storage.rawValue, "files": files.paths.count - 1,
+      "stored_bytes": files.types.values.reduce(0) { $0 + $1.byteCount },
+      "weight_bytes": bytes, "seconds": seconds,
+      "before_bytes": before.resident, "peak_bytes": after.peak,
+      "anonymous_bytes": after.anonymous, "mapped_bytes": after.mapped,
+      "peak_ratio": Double(after.peak) / Double(bytes),
+    ])
+    withExtendedLifetime(weights) {}
+  }
+}
+
+/// What the process has in memory, in bytes, as Linux tells it.
+private struct ProcessMemory {
+  /// All resident pages.
+  private(set) var resident = 0
+  /// The most that was resident since the start or `resetPeak`.
+  private(set) var peak = 0
+  /// Resident pages that belong to no file.
+  private(set) var anonymous = 0
+  /// Resident pages of mapped files.
+  private(set) var mapped = 0
+
+  init() {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    for line in status.split(separator: "\n") {
+      let words = line.split(whereSeparator: \.isWhitespace)
+      guard words.count == 3, let count = Int(words[1]) else { continue }
+      switch words[0] {
+      case "VmRSS:": resident = count << 10
+      case "VmHWM:": peak = count << 10
+      case "RssAnon:": anonymous = count << 10
+      case "RssFile:": mapped = count << 10
+      default: continue
+      }
+    }
+  }
+
+  /// Begins anew to look for the peak.
+  static func resetPeak() {
+    guard let file = fopen("/proc/self/clear_refs", "w") else { return }
+    fputs("5", file)
+    fclose(file)
+  }
+}
