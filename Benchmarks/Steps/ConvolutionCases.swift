@@ -11,7 +11,7 @@ extension OperationCase {
       }
     }
 
-  /// The case in f32, and in bf16 with as many channels as tensor cores take.
+  /// The case in f32 and in bf16.
   private static func types(
     _ name: String, _ input: Shape, _ kernel: Shape,
     _ body: @escaping @Sendable ([Tensor]) -> Tensor

@@ -2,15 +2,15 @@ import Tensors
 
 /// An operation whose value and gradients are compared.
 struct OperationCase: Sendable {
-  /// What the table calls it.
+  /// The name in the table.
   let name: String
-  /// The sizes of its inputs.
+  /// The shapes of its inputs.
   let inputs: [Shape]
-  /// The type in which the device computes.
+  /// The element type in which the device computes.
   let dtype: DType
   /// The largest difference that passes, relative to the largest value.
   let tolerance: Double
-  /// Whether it draws random numbers, which are the same on every device but not in every type.
+  /// Whether it draws random numbers, which are equal on all devices but not in all element types.
   let isRandom: Bool
   /// The mesh it is partitioned over.
   let mesh: Mesh?
@@ -29,22 +29,22 @@ struct OperationCase: Sendable {
   }
 
   /// All cases.
-  static let all = products + convolutions + attention + elementwise + control + random
+  static let all = matmuls + convolutions + attention + elementwise + control + random
 
-  private static let products = [
-    OperationCase("product", [[96, 80], [80, 64]]) { $0[0].matmul($0[1]) },
-    OperationCase("product", [[96, 80], [80, 64]], in: .bfloat16) { $0[0].matmul($0[1]) },
-    OperationCase("product", [[96, 80], [80, 64]], in: .float16) { $0[0].matmul($0[1]) },
-    OperationCase("product of odd sizes", [[37, 51], [51, 3]], in: .bfloat16) {
+  private static let matmuls = [
+    OperationCase("matmul", [[96, 80], [80, 64]]) { $0[0].matmul($0[1]) },
+    OperationCase("matmul", [[96, 80], [80, 64]], in: .bfloat16) { $0[0].matmul($0[1]) },
+    OperationCase("matmul", [[96, 80], [80, 64]], in: .float16) { $0[0].matmul($0[1]) },
+    OperationCase("matmul of odd sizes", [[37, 51], [51, 3]], in: .bfloat16) {
       $0[0].matmul($0[1])
     },
-    OperationCase("products of a batch", [[3, 40, 24], [3, 24, 56]], in: .bfloat16) {
+    OperationCase("batched matmul", [[3, 40, 24], [3, 24, 56]], in: .bfloat16) {
       $0[0].matmul($0[1])
     },
     OperationCase("Einstein sum", [[2, 9, 4, 16], [2, 11, 4, 16]]) {
       .einsum("bqhd,bkhd->bhqk", $0[0], $0[1])
     },
-    OperationCase("product on a mesh of one", [[8, 80], [80, 64]], mesh: Mesh()) {
+    OperationCase("matmul on a mesh of one", [[8, 80], [80, 64]], mesh: Mesh()) {
       $0[0].sharded(.batch).matmul($0[1].sharded(.embed, .hidden)).sharded(.batch)
     },
   ]

@@ -2,8 +2,8 @@ import Foundation
 import Runtime
 import Tensors
 
-/// Computes operations and their gradients on a device, and compares with their plain form on the CPU
-/// in f64.
+/// A comparison of operations and their gradients on a device with their plain form on the CPU in
+/// f64.
 struct OperationsCheck {
   private let device: Engine
   private let reference: Engine
@@ -25,7 +25,7 @@ struct OperationsCheck {
   ///
   /// - Returns: whether all differences are small enough.
   func run() -> Bool {
-    // One after the other: cuDNN's calls are recorded, which fails while another thread compiles.
+    // In sequence: recording cuDNN's calls fails while another thread compiles.
     let passed = OperationCase.all.count { some in
       Self.report(some, Result { try differences(of: some) })
     }
@@ -33,7 +33,7 @@ struct OperationsCheck {
     return passed == OperationCase.all.count
   }
 
-  /// Prints a case's lines.
+  /// Prints the lines of a case.
   ///
   /// - Returns: whether its differences are small enough.
   private static func report(
@@ -70,7 +70,7 @@ struct OperationsCheck {
     }
   }
 
-  /// The value and the gradients by all inputs, of inputs that both types hold exactly.
+  /// The value and the gradients with respect to all inputs, which both element types hold exactly.
   private func results(
     of some: OperationCase, in dtype: DType, on engine: Engine, mesh: Mesh? = nil, target: Target
   ) throws -> Named<[Float]> {

@@ -73,7 +73,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     if work == .count { return try countRecipe() }
     if work == .operations {
-      // Which algorithm is fastest is of no interest, and timing them takes minutes.
+      // Timing the algorithms takes minutes, and the fastest is not needed.
       let flags = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
       setenv("XLA_FLAGS", flags + " --xla_gpu_autotune_level=0", 1)
     }

@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--compile", action="store_true", help="compile the networks of a step")
     parser.add_argument("--channels-last", action="store_true", help="lay images out by pixel")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--tf32", action="store_true", help="compute f32 with eleven bits on a GPU")
+    parser.add_argument("--tf32", action="store_true", help="compute f32 with TF32's 11 bits on a GPU")
     parser.add_argument("--parameters", action="store_true", help="list the weights and stop")
     options = parser.parse_args()
 

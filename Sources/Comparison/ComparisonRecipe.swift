@@ -8,25 +8,26 @@ import Pipelines
 import Runtime
 import Training
 
-/// What `twinflow compare` is told: methods that are trained from the same base model under the same
+/// The recipe of `twinflow compare`: methods that are trained from the same base model under the same
 /// budget of network evaluations, and how they are measured.
 public struct ComparisonRecipe: Hashable, Sendable {
-  /// What the report is called.
+  /// The title of the report.
   public var title = ""
   /// The training recipe that all methods share, a path relative to the working directory
-  /// or that of a recipe which comes with the program.
+  /// or that of a recipe that comes with the program.
   public var recipe = ""
-  /// How the base model differs from it, as `key=value`; nil where the recipe names its start.
+  /// The settings in which the base model differs from it, as `key=value`; nil where the recipe names
+  /// its start.
   public var base: [String]?
-  /// The sets of points to compare on, one after the other, each with a base model of its own; nil for
-  /// the shared recipe's data.
+  /// The sets of points to compare on in sequence, each with a separate base model; nil for the shared
+  /// recipe's data.
   public var sets: [Points]?
   /// Network evaluations of one sample that each method may make; an evaluation with its gradient
   /// counts as three.
   public var evaluations = 1.0
-  /// The numbers of steps that are measured.
+  /// The numbers of sampling steps to measure.
   public var steps = [1, 2, 4, 8]
-  /// How many samples are measured.
+  /// The number of samples to measure.
   public var samples = 2000
   /// The methods.
   public var methods: [Method] = []
@@ -35,13 +36,13 @@ public struct ComparisonRecipe: Hashable, Sendable {
 
   /// A method by its settings.
   public struct Method: Hashable, Sendable {
-    /// What it is called in the report.
+    /// The name in the report.
     public var name: String
-    /// How it differs from the shared recipe, as `key=value`.
+    /// The settings in which it differs from the shared recipe, as `key=value`.
     public var set: [String]
   }
 
-  /// What every training recipe of the comparison is set to.
+  /// The settings that all training recipes of the comparison share.
   private var shared: [RecipeSetting] = []
 
   private init() {}
@@ -58,7 +59,7 @@ extension ComparisonRecipe.Method: RecipeGroup {
       where: { name in
         !name.allSatisfy(\.isWhitespace)
           && name.rangeOfCharacter(from: .newlines.union(.controlCharacters)) == nil
-      }, else: "it must be a line of text", "what it is called in the report"
+      }, else: "it must be a line of text", "name in the report"
     ).required,
     Field("set", \.set, "the settings in which it differs, each `key=value`"),
   ]
@@ -70,7 +71,7 @@ extension ComparisonRecipe: RecipeGroup {
 
   /// The keys of recipes.
   public static let fields: [Field] = [
-    Field("title", \.title, "what the report is called").required,
+    Field("title", \.title, "title of the report").required,
     Field("recipe", path: \.recipe, "the training recipe that all methods share").required,
     Field(
       "base", \.base,
@@ -78,7 +79,7 @@ extension ComparisonRecipe: RecipeGroup {
         + "its `start`"),
     Field(
       "sets", \.sets,
-      "sets of points to compare on one after the other, each with a base model of its own; absent "
+      "sets of points to compare on in sequence, each with a separate base model; absent "
         + "for the shared recipe's data"),
     Field(
       "evaluations", \.evaluations, where: { $0 > 0 && $0 <= 1e15 },
@@ -92,12 +93,12 @@ extension ComparisonRecipe: RecipeGroup {
       else:
         "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2, 4, 8]",
       "numbers of sampling steps that are measured"),
-    Field("samples", \.samples, in: Evaluator.samples, "samples for each figure"),
+    Field("samples", \.samples, in: Evaluator.samples, "samples for each measurement"),
     Field("methods", \.methods, "the methods").required,
     Field("output", path: \.output, "the folder for runs, reports and charts").required,
   ]
 
-  /// Checks that methods can be told apart.
+  /// Checks that methods can be distinguished.
   ///
   /// - Throws: an error that names the key, and what is valid.
   public func validate() throws {
@@ -119,17 +120,17 @@ extension ComparisonRecipe: RecipeGroup {
 }
 
 extension ComparisonRecipe {
-  /// The comparisons on each of the sets, or this one alone where there are none.
-  public var parts: [ComparisonRecipe] {
+  /// The comparisons on each of the sets, or only this one where there are none.
+  public var comparisons: [ComparisonRecipe] {
     (sets ?? []).isEmpty
       ? [self]
       : sets!.map { set in
-        var part = self
-        part.sets = nil
-        part.title += ": \(set.rawValue)"
-        part.output += "/\(set.rawValue)"
-        part.shared.append(RecipeSetting(["data", "kind"], to: set.rawValue))
-        return part
+        var one = self
+        one.sets = nil
+        one.title += ": \(set.rawValue)"
+        one.output += "/\(set.rawValue)"
+        one.shared.append(RecipeSetting(["data", "kind"], to: set.rawValue))
+        return one
       }
   }
 

@@ -3,12 +3,12 @@ import Tensors
 
 /// A data set with its options, as recipes name it.
 ///
-/// A new one is a file of its own and one line in `DataSets.all`.
+/// A new data set is one file and one line in `DataSets.all`.
 public protocol DataSet: RecipeGroup, Hashable {
-  /// The names in recipes that it answers to.
+  /// Its names in recipes.
   static var kinds: [String] { get }
 
-  /// The name that it was given.
+  /// The name in the recipe.
   var kind: String { get }
 
   /// Reads the options beside a name.
@@ -16,7 +16,7 @@ public protocol DataSet: RecipeGroup, Hashable {
   /// - Throws: an error that names the key whose value cannot be.
   init(kind: String, from decoder: any Decoder) throws
 
-  /// The arrays of a sample: first `sample` itself.
+  /// The arrays of a sample, `sample` itself first.
   var arrays: [InputSpec] { get }
 
   /// The stream of training batches.
@@ -44,7 +44,7 @@ public enum DataSets: Catalogue {
   }
 }
 
-/// Where samples come from: any data set by its name and options.
+/// The training data: any data set by its name and options.
 public struct DataConfig: Sendable {
   /// The data set.
   public let dataSet: any DataSet
@@ -55,7 +55,7 @@ public struct DataConfig: Sendable {
   /// The name in recipes.
   public var kind: String { dataSet.kind }
 
-  /// The arrays of a sample: first `sample` itself.
+  /// The arrays of a sample, `sample` itself first.
   public var arrays: [InputSpec] { dataSet.arrays }
 
   /// The shape of one sample.

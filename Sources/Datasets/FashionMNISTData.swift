@@ -8,7 +8,7 @@ public struct FashionMNISTData: DataSet {
   /// The name in recipes.
   public static let kinds = ["fashion-mnist"]
 
-  /// Its folder; absent for where the Debian package puts it.
+  /// The folder; nil for that of the Debian package.
   public var path: String?
   /// Whether half of the pictures are mirrored.
   public var flip: Bool
@@ -19,15 +19,15 @@ public struct FashionMNISTData: DataSet {
   /// The values of absent keys.
   public static let defaults = Self()
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
-    Pictures of clothes, 28 × 28 in grey, in ten classes. Its folder is
+    Pictures of clothes, 28 × 28 in gray, in ten classes. The folder is
     `/usr/share/datasets/fashion-mnist` where `path` names no other.
     """
 
   /// The keys of recipes.
   public static let fields: [Field] = [
-    Field("path", path: \.path, "folder of its four gzip files; absent for its Debian package's")
+    Field("path", path: \.path, "folder of the four gzip files; absent for the Debian package's")
       .mayDiffer(.always),
     Field("flip", \.flip, "whether half of the pictures are mirrored"),
   ]

@@ -18,8 +18,8 @@ public enum Noise {
     random = SplitMix64(random.next())
     let scale = 3.0.squareRoot()
     let samples = (0..<count * elements).map { _ -> Float in
-      // A sum of four uniform numbers is near enough to a normal one. It is taken in whole numbers:
-      // a GPU waits for the batch.
+      // A sum of four uniform numbers is close enough to a normal one. Integers make it fast, as a
+      // GPU waits for the batch.
       let word = random.next()
       let sum =
         (word & 0xFFFF) + (word >> 16 & 0xFFFF) + (word >> 32 & 0xFFFF) + (word >> 48 & 0xFFFF)

@@ -14,7 +14,7 @@ public struct NoiseData: DataSet {
   /// The values of absent keys.
   public static let defaults = Self(size: 1, channels: 1)
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "Noise in ten classes, for plans and timings."
 
   /// The keys of recipes.

@@ -21,7 +21,7 @@ public struct PointData: DataSet {
   /// Any of the sets; recipes name one.
   public static let defaults = Self(.moons)
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "Points in the plane, without classes."
 
   /// There are no options.

@@ -26,7 +26,7 @@ public protocol Objective: Sendable {
   /// The network that computes targets.
   var target: TargetNetwork { get }
 
-  /// The networks beside the generating one; none for most objectives.
+  /// The networks besides the generating one; none for most objectives.
   var auxiliaries: [Auxiliary] { get }
 
   /// The number of steps between updates of the generating network.
@@ -65,8 +65,8 @@ public struct DrawnBatch {
   }
 }
 
-/// A network of the same architecture that an objective holds beside the generating one. It starts
-/// as a copy of that one and has its own optimizer state.
+/// A network of the same architecture that an objective has besides the generating one. It starts as
+/// a copy of that one and has its own optimizer state.
 public struct Auxiliary: Hashable, Sendable {
   /// Its name among the objective's networks.
   public let name: String

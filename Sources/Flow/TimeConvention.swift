@@ -2,7 +2,7 @@ import Tensors
 
 /// How a network receives the target time.
 public enum TimeConvention: String, Codable, Hashable, Sendable, CaseIterable {
-  /// As a second time beside the current one, for networks that have an embedder for it.
+  /// As a second time besides the current one, for networks that have an embedder for it.
   case pair
   /// Combined into one time, `t − tt/2`, for networks without one: the published version for
   /// LoRA. The network cannot distinguish the pairs (t, t) and (t/2, 0).

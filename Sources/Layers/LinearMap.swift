@@ -1,8 +1,8 @@
 import Tensors
 
-/// An affine map of the last axis, `x·Wᵀ + b`, with any number of low-rank adapters beside its weight.
+/// An affine map of the last axis, `x·Wᵀ + b`, with optional LoRA.
 ///
-/// `Scope.linear` is the only way to one, so that adapters, freezing and quantization act on every
+/// `Scope.linear` makes all of them, so that LoRA, freezing and quantization act on every
 /// matrix of a network in one place.
 public struct LinearMap {
   /// The matrix `[output, input]`.
@@ -16,7 +16,7 @@ public struct LinearMap {
   /// The matrix.
   public let base: Base
   let bias: Tensor?
-  let adapters: [LowRank]
+  let lora: [LowRank]
   let output: Int
 
   /// `[…, input]` to `[…, output]`, in the input's element type.
@@ -24,7 +24,7 @@ public struct LinearMap {
     let rows = x.reshape([-1, x.shape[-1]])
     var y = rows.dot(base.matrix(x.dtype), contracting: ([1], [1]))
     if let scales = base.scales { y = y.scaled(by: scales) }
-    for adapter in adapters { y = y + adapter(rows) }
+    for change in lora { y = y + change(rows) }
     if let bias { y = y + bias.cast(to: x.dtype) }
     return y.reshape(Shape(Array(x.shape.sizes.dropLast()) + [output]))
   }
@@ -39,7 +39,7 @@ extension LinearMap.Base {
     }
   }
 
-  /// What the features of the product are multiplied with, f32 `[output]`; nil for nothing.
+  /// The factors on the features of the product, f32 `[output]`; nil for none.
   ///
   /// The scale of a row is a factor of one feature of the product. Applied there, it takes fewer
   /// operations, and nothing of the matrix is rounded.
@@ -77,9 +77,9 @@ public struct FusedMaps {
     if scales.contains(where: { $0 != nil }) {
       y = y.scaled(by: .stack(scales.map { $0 ?? .ones([output], .float32) }))
     }
-    if maps.contains(where: { !$0.adapters.isEmpty }) {
+    if maps.contains(where: { !$0.lora.isEmpty }) {
       let changes = maps.map { map in
-        map.adapters.reduce(Tensor.zeros([rows.shape[0], output], x.dtype)) { $0 + $1(rows) }
+        map.lora.reduce(Tensor.zeros([rows.shape[0], output], x.dtype)) { $0 + $1(rows) }
       }
       y = y + Tensor.stack(changes, axis: 1)
     }
@@ -108,19 +108,19 @@ extension Scope {
       base: scope.matrix(
         "weight", [output, input], initial ?? .xavier(input, output), axes: [to, from]),
       bias: bias ? scope.weight("bias", [output], initialBias, axes: [to]) : nil,
-      adapters: scope.lowRank(input, output, from: from, to: to), output: output)
+      lora: scope.lowRank(input, output, from: from, to: to), output: output)
   }
 
-  /// The adapters of the linear map in this scope.
+  /// The LoRA of the linear map in this scope, none or one.
   private func lowRank(
     _ input: Int, _ output: Int, from: LogicalAxis?, to: LogicalAxis?
   ) -> [LowRank] {
-    guard let adapters, adapters.apply(to: place) else { return [] }
+    guard let lora, lora.apply(to: place) else { return [] }
     return [
       LowRank(
-        down: weight(LoRA.down, [adapters.rank, input], .fanIn(input), axes: [nil, from]),
-        up: weight(LoRA.up, [output, adapters.rank], .zeros, axes: [to, nil]),
-        scale: adapters.alpha / Double(adapters.rank))
+        down: weight(LoRA.down, [lora.rank, input], .fanIn(input), axes: [nil, from]),
+        up: weight(LoRA.up, [output, lora.rank], .zeros, axes: [to, nil]),
+        scale: lora.alpha / Double(lora.rank))
     ]
   }
 }

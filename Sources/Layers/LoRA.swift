@@ -1,18 +1,18 @@
 import Tensors
 
-/// Low-rank adapters beside the weights of linear maps: Hu and others, "LoRA: Low-rank adaptation of
-/// large language models", 2021.
+/// Low-rank adaptation of the weights of linear maps: Hu et al., "LoRA: Low-rank adaptation of large
+/// language models", 2021.
 ///
 /// A map with the weight W computes `x·Wᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ`. At the start B is 0, and the
-/// network is the one without adapters.
+/// network computes the same as without LoRA.
 public struct LoRA: Hashable, Sendable {
   /// The rank: rows of A, columns of B.
   public var rank: Int
-  /// The adapters' scale is `alpha / rank`.
+  /// The numerator of the scale `alpha / rank`.
   public var alpha: Double
-  /// Which maps have adapters, by parts of their paths; all of them if empty.
+  /// The maps that have LoRA, by components of their paths; all of them if empty.
   public var layers: [String]
-  /// Weights that are trained in full beside the adapters, by parts of their paths.
+  /// The weights that are trained in full, by components of their paths.
   public var full: [String]
 
   /// Makes a description.
@@ -26,7 +26,7 @@ public struct LoRA: Hashable, Sendable {
   /// The names of the two factors, below the path of a map.
   static let (down, up) = ("lora_A.weight", "lora_B.weight")
 
-  /// Whether the map at a path has adapters.
+  /// Whether the map at a path has LoRA.
   func apply(to path: String) -> Bool {
     !isFull(path) && (layers.isEmpty || layers.contains { Self.matches(path, $0) })
   }
@@ -38,15 +38,15 @@ public struct LoRA: Hashable, Sendable {
     name.hasSuffix(".\(down)") || name.hasSuffix(".\(up)")
   }
 
-  /// Whether a weight is trained: the factors, and what is trained in full.
+  /// Whether a weight is trained: the factors and the weights in `full`.
   public func trains(_ name: String) -> Bool { Self.isFactor(name) || isFull(name) }
 
-  /// Whether a path has a part, or several joined by dots.
+  /// Whether a path has a component, or several joined by dots.
   private static func matches(_ path: String, _ part: String) -> Bool {
     ".\(path).".contains(".\(part).")
   }
 
-  /// The weights without adapters: each is added to its weight.
+  /// The weights with LoRA merged: each product is added to its weight.
   public func merged(_ weights: Named<Tensor>) -> Named<Tensor> {
     weights.filter { !Self.isFactor($0) }.map { name, weight in
       let path = name.dropLast(".weight".count)
@@ -58,7 +58,7 @@ public struct LoRA: Hashable, Sendable {
   }
 }
 
-/// The two factors of a map that has adapters.
+/// The two factors of a map that has LoRA.
 struct LowRank {
   let down: Tensor
   let up: Tensor

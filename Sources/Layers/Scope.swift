@@ -16,14 +16,14 @@ public struct Scope {
       case bound(Named<Tensor>)
     }
     let mode: Mode
-    let adapters: LoRA?
+    let lora: LoRA?
     /// Where the root of this source lies in the whole network.
     let prefix: String
     var declared = Named<ParameterSpec>()
     var used: Set<String> = []
 
-    init(_ mode: Mode, _ adapters: LoRA? = nil, prefix: String = "") {
-      (self.mode, self.adapters, self.prefix) = (mode, adapters, prefix)
+    init(_ mode: Mode, _ lora: LoRA? = nil, prefix: String = "") {
+      (self.mode, self.lora, self.prefix) = (mode, lora, prefix)
     }
   }
 
@@ -39,7 +39,7 @@ public struct Scope {
 
   /// A scope for one of several equal parts of another one, on these weights.
   func part(_ weights: Named<Tensor>) -> Scope {
-    Scope(path: "", source: Source(.bound(weights), source.adapters, prefix: place))
+    Scope(path: "", source: Source(.bound(weights), source.lora, prefix: place))
   }
 
   /// The path from the root of the whole network.
@@ -58,9 +58,9 @@ public struct Scope {
   /// Every weight that a network asks for: the one source for initial values, checks of files and
   /// optimizer state.
   public static func declare(
-    adapters: LoRA? = nil, _ build: (Scope) -> some Any
+    lora: LoRA? = nil, _ build: (Scope) -> some Any
   ) -> Named<ParameterSpec> {
-    declare(Source(.declaring, adapters), build)
+    declare(Source(.declaring, lora), build)
   }
 
   private static func declare(_ source: Source, _ build: (Scope) -> some Any) -> Named<
@@ -72,9 +72,9 @@ public struct Scope {
 
   /// Builds a network on weights of which it must use every one.
   public static func bind<Network>(
-    _ weights: Named<Tensor>, adapters: LoRA? = nil, _ build: (Scope) -> Network
+    _ weights: Named<Tensor>, lora: LoRA? = nil, _ build: (Scope) -> Network
   ) -> Network {
-    let scope = Scope(path: "", source: Source(.bound(weights), adapters))
+    let scope = Scope(path: "", source: Source(.bound(weights), lora))
     let network = build(scope)
     let unused = weights.names.filter { !scope.source.used.contains($0) }
     precondition(unused.isEmpty, "weights that the network does not use: \(unused)")
@@ -134,7 +134,7 @@ public struct Scope {
   func stacked(count: Int, _ build: (Scope) -> some Any) -> Named<Tensor> {
     let layers = self / "*"
     let declared = Scope.declare(
-      Source(.declaring, source.adapters, prefix: layers.place), build)
+      Source(.declaring, source.lora, prefix: layers.place), build)
     var weights = Named<Tensor>()
     for (name, spec) in declared.pairs {
       let spec = spec.stacked(count)
@@ -147,8 +147,8 @@ public struct Scope {
     return weights
   }
 
-  /// The adapters that this network has, if it has any.
-  var adapters: LoRA? { source.adapters }
+  /// The LoRA of this network, nil without.
+  var lora: LoRA? { source.lora }
 }
 
 /// What a network declares of one parameter. Its element type is the choice of whoever binds it.

@@ -19,11 +19,11 @@ public protocol Architecture: RecipeGroup, Hashable {
 
   /// The inputs of the network for each sample, the sample itself first.
   ///
-  /// - Parameter size: the height and width of a sample, in pixels or latents as the network has them;
-  ///   nil for the default. It is ignored by networks whose samples are not images.
+  /// - Parameter size: the height and width of a sample, in pixels or latents as the network has
+  ///   them; nil for the default. It is ignored by networks whose samples are not images.
   func inputs(_ size: ImageSize?) -> [InputSpec]
 
-  /// Whether samples are the latents of a codec, and not pixels.
+  /// Whether samples are the latents of a codec, not pixels.
   var worksOnLatents: Bool { get }
 
   /// The names of the network's parameters on disk.
@@ -34,7 +34,7 @@ extension Architecture {
   /// By default the names in memory.
   public var names: NameMap { NameMap() }
 
-  /// Most networks work on the data themselves.
+  /// By default networks work on the data themselves.
   public var worksOnLatents: Bool { false }
 
   /// Whether the network predicts the velocity of a flow, so that it can generate.
@@ -42,13 +42,13 @@ extension Architecture {
 
   /// Every parameter of the network.
   func declared(with lora: LoRA?) -> Named<ParameterSpec> {
-    Scope.declare(adapters: lora) { network($0) }
+    Scope.declare(lora: lora) { network($0) }
   }
 
   /// The network bound to weights, as a velocity model; nil where it is not one.
   func velocityModel(_ weights: Named<Tensor>, _ lora: LoRA?) -> (any VelocityModel)? {
     guard Self.isGenerative else { return nil }
-    return Scope.bind(weights, adapters: lora) { network($0) } as? any VelocityModel
+    return Scope.bind(weights, lora: lora) { network($0) } as? any VelocityModel
   }
 }
 

@@ -5,10 +5,10 @@ extension LoRA: RecipeGroup {
   /// The values of absent keys.
   public static let defaults = LoRA(rank: 1, alpha: 1)
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
-    LoRA: each chosen linear map gets a product of two thin matrices beside its weight, and only these
-    are trained; they need `start`.
+    LoRA: each chosen linear map gets the product of two low-rank matrices added to its weight, and
+    only these are trained; LoRA needs `start`.
     """
 
   /// The keys of recipes.
@@ -18,7 +18,7 @@ extension LoRA: RecipeGroup {
       "alpha", \.alpha, where: { $0 > 0 }, else: "it must be above 0",
       "the product BA is multiplied by alpha / rank"
     ).otherwise("the rank") { $0.alpha = Double($0.rank) },
-    Field("layers", \.layers, "path components of maps that get it; all if empty"),
-    Field("full", \.full, "path components of weights trained in full"),
+    Field("layers", \.layers, "path components of the maps that get LoRA; all if empty"),
+    Field("full", \.full, "path components of weights that are trained in full"),
   ]
 }

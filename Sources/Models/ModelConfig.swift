@@ -42,7 +42,7 @@ public struct ModelConfig: Sendable {
   /// What the network takes of each sample, see `Architecture.inputs`.
   public func inputs(_ size: ImageSize? = nil) -> [InputSpec] { architecture.inputs(size) }
 
-  /// Whether samples are the latents of a codec, and not pixels.
+  /// Whether samples are the latents of a codec, not pixels.
   public var worksOnLatents: Bool { architecture.worksOnLatents }
 
   /// The shape of one sample, `[height, width, channels]` for images.

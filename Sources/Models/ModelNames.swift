@@ -4,7 +4,7 @@ import Weights
 
 extension ModelConfig {
   /// The names of LoRA in files of their own, as in diffusers and PEFT.
-  public var adapterNames: NameMap {
+  public var loraNames: NameMap {
     var names = names
     names.prefix = "transformer."
     return names

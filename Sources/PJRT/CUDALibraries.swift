@@ -14,17 +14,17 @@ struct CUDALibraries {
     guard FileManager.default.fileExists(atPath: self.folder) else { return nil }
   }
 
-  /// XLA's options for every program on a GPU, but for those that the variable XLA_FLAGS names.
+  /// XLA's options for every program on a GPU, except those that the variable XLA_FLAGS sets.
   ///
-  /// Matrix products are cuBLAS's. Triton's kernels for them are timed one by one while a program is
-  /// compiled, which takes minutes for a network that is otherwise compiled in seconds.
+  /// cuBLAS multiplies matrices. XLA times Triton's kernels one by one when it compiles a program,
+  /// which takes minutes for a network that otherwise compiles in seconds.
   static func compilerOptions(
     plugin path: String, environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> [String: CompileOptions.Override] {
     var options: [String: CompileOptions.Override] = [
       "xla_gpu_enable_triton_gemm": .bool(false)
     ]
-    // Where the compiler finds NVIDIA's device code and assembler.
+    // The folder where the compiler finds NVIDIA's device code and assembler.
     if let libraries = CUDALibraries(plugin: path) {
       options["xla_gpu_cuda_data_dir"] = .string(libraries.folder + "/cu13")
     }

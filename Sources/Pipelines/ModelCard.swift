@@ -16,8 +16,13 @@ extension ModelFile {
     public var guidance: Double
     /// How the network receives target times.
     public var timeConvention = TimeConvention.pair
-    /// The adapters that the file holds, nil where it holds the whole network.
-    public var adapter: AdapterCard?
+    /// The LoRA that the file holds, nil where it holds the whole network.
+    public var lora: LoRACard?
+
+    private enum CodingKeys: String, CodingKey {
+      case model, anyStep, guidance, timeConvention
+      case lora = "adapter"
+    }
 
     /// Makes a card.
     public init(model: ModelConfig, anyStep: Bool = false, guidance: Double = 0) {
@@ -34,25 +39,30 @@ extension ModelFile {
       guidance = try keys.value(.guidance, in: 0...1000)
       timeConvention =
         try keys.decodeIfPresent(TimeConvention.self, forKey: .timeConvention) ?? .pair
-      adapter = try keys.decodeIfPresent(AdapterCard.self, forKey: .adapter)
+      lora = try keys.decodeIfPresent(LoRACard.self, forKey: .lora)
     }
   }
 }
 
-/// The low-rank adapters that a file holds in place of a whole network.
-public struct AdapterCard: Codable, Hashable, Sendable {
-  /// Their rank, scale and places.
-  public var adapters: LoRA
-  /// Where the weights lie that they are added to.
+/// The description of a file that holds LoRA instead of a whole network.
+public struct LoRACard: Codable, Hashable, Sendable {
+  /// The rank, the scale and the maps.
+  public var lora: LoRA
+  /// The path of the weights that it was trained with.
   public var base: String
-  /// The hash of those weights' content.
+  /// The hash of the content of those weights.
   public var content: String
-  /// How those weights were kept while the adapters were trained; nil as they are stored.
+  /// The element type of those weights in training; nil where they were as stored.
   public var baseDType: BaseDType?
 
+  private enum CodingKeys: String, CodingKey {
+    case lora = "adapters"
+    case base, content, baseDType
+  }
+
   /// Makes a card.
-  public init(adapters: LoRA, base: String, content: String, baseDType: BaseDType? = nil) {
-    self.adapters = adapters
+  public init(lora: LoRA, base: String, content: String, baseDType: BaseDType? = nil) {
+    self.lora = lora
     self.base = base
     self.content = content
     self.baseDType = baseDType

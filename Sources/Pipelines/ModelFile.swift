@@ -38,7 +38,7 @@ public struct ModelFile: Sendable {
   public init(_ path: String, on engine: Engine, allowsOverflow: Bool = false) throws {
     let header = try ModelHeader(path)
     self.path = path
-    guard let adapter = header.card.adapter else {
+    guard let lora = header.card.lora else {
       card = header.card
       paths = header.file.paths
       // Nothing is computed in f64, so weights are not kept in it.
@@ -51,23 +51,22 @@ public struct ModelFile: Sendable {
       try component.load()
       return
     }
-    let base = try header.base(adapter)
+    let base = try header.base(lora)
     paths = header.file.paths + base.file.paths
     var card = header.card
-    card.adapter = nil
+    card.lora = nil
     self.card = card
-    let adapters = adapter.adapters
     let model = card.model
     component = Component(path: path, specs: model.weights) {
       let own = try header.weights(on: engine) { _ in .float32 }
-      // They were trained beside the weights as these were kept then.
+      // The base has the element types of training.
       let specs = model.weights
       var all = try base.weights(on: engine) { name in
-        adapter.baseDType?.dtype(of: specs[name]!) ?? .float32
+        lora.baseDType?.dtype(of: specs[name]!) ?? .float32
       }
       all.merge(own)
       let merged = try engine.compile(all.types, shardings: all.shardings) {
-        adapters.merged($0.dequantized().mapValues { $0.cast(to: .float32) })
+        lora.lora.merged($0.dequantized().mapValues { $0.cast(to: .float32) })
       }(all)
       return model.weights.map { name, _ in merged[name]! }
     }
@@ -92,10 +91,10 @@ public struct ModelFile: Sendable {
     let json = try JSONFile.text(card)
     let stored = try engine.stored(
       weights, of: card.model, as: dtype, path: path, allowsOverflow: allowsOverflow)
-    let names = card.adapter == nil ? card.model.names : card.model.adapterNames
+    let names = card.lora == nil ? card.model.names : card.model.loraNames
     var metadata = [key: json]
-    if let adapters = card.adapter?.adapters {
-      metadata["lora_adapter_metadata"] = try JSONFile.text(adapters.published(card.model))
+    if let lora = card.lora?.lora {
+      metadata["lora_adapter_metadata"] = try JSONFile.text(lora.published(card.model))
     }
     if let mesh = engine.mesh, engine.group != nil {
       try WeightFiles.write(

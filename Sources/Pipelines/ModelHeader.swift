@@ -28,14 +28,14 @@ package struct ModelHeader {
     }
   }
 
-  /// What the file holds: the network's parameters, or what adapters have of their own.
+  /// The parameters that the file holds: those of the network, or only those of LoRA.
   var specs: Named<ParameterSpec> {
-    guard let adapters = card.adapter?.adapters else { return card.model.weights }
-    return card.model.weights(with: adapters).filter(adapters.trains)
+    guard let lora = card.lora?.lora else { return card.model.weights }
+    return card.model.weights(with: lora).filter(lora.trains)
   }
 
   private var names: NameMap {
-    card.adapter == nil ? card.model.names(among: file.types.names) : card.model.adapterNames
+    card.lora == nil ? card.model.names(among: file.types.names) : card.model.loraNames
   }
 
   /// The element types that the parameters are stored in.
@@ -55,15 +55,15 @@ package struct ModelHeader {
       .load(specs, from: file, names: names, allowsOverflow: allowsOverflow, as: dtype)
   }
 
-  /// The weights that adapters are added to: where they lay, or beside the adapters.
+  /// The weights that LoRA was trained with, at their path or beside this file.
   ///
   /// - Throws: `PipelineError.otherBase` where neither has their content.
-  func base(_ adapter: AdapterCard) throws -> ModelHeader {
+  func base(_ lora: LoRACard) throws -> ModelHeader {
     let folder = (path as NSString).deletingLastPathComponent
-    let beside = (adapter.base as NSString).lastPathComponent
-    let places = [adapter.base, folder.isEmpty ? beside : "\(folder)/\(beside)"]
+    let beside = (lora.base as NSString).lastPathComponent
+    let places = [lora.base, folder.isEmpty ? beside : "\(folder)/\(beside)"]
     for place in places where WeightFiles.exist(at: place) {
-      if try WeightFiles.contentHash(place) == adapter.content { return try ModelHeader(place) }
+      if try WeightFiles.contentHash(place) == lora.content { return try ModelHeader(place) }
     }
     throw PipelineError.otherBase(path: path, places: places)
   }

@@ -35,7 +35,7 @@ extension RecipeChoice {
     let names = List.entries.map { "`\($0.name)`" }
     return RecipeTable.Row(
       key: "kind", value: listed(names, all: true), standard: "required",
-      meaning: "which one, with its keys beside it")
+      meaning: "which one; its keys stand beside `kind`")
   }
 
   /// `kind`, and the keys of the group.

@@ -25,7 +25,7 @@ extension Node.Scalar {
 
   /// The text of a number in decimal digits, without the `_` that may stand between two digits.
   ///
-  /// Nil for all other texts: Swift's own initialisers take `inf`, `nan` and hexadecimal too.
+  /// Nil for all other texts: Swift's own initializers take `inf`, `nan` and hexadecimal too.
   fileprivate func decimal(allowingFraction: Bool) -> String? {
     guard isPlain else { return nil }
     let whole = #/[-+]?[0-9]+(?:_[0-9]+)*/#

@@ -5,7 +5,7 @@ extension Mesh: RecipeGroup {
   /// The values of absent keys.
   public static let defaults = Mesh()
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "The run is one program over `data × fsdp × tensor` devices."
 
   /// The keys of recipes.

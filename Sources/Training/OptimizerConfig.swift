@@ -3,28 +3,28 @@ import Recipe
 
 /// The optimizer.
 public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
-  /// The rules that can be named.
+  /// The optimizers that recipes can name.
   public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
     case adam, adamw, radam, sgd
 
     fileprivate var usualBetas: [Double] { self == .sgd ? [0] : [0.9, 0.999] }
   }
 
-  /// The rule.
+  /// The kind of optimizer.
   public var kind: Kind
-  /// The learning rate at its highest.
+  /// The peak learning rate.
   public var learningRate: Double
-  /// Steps in which the rate rises from 0.
+  /// The steps of the linear warmup from 0.
   public var warmup: Int
-  /// What follows the warm-up.
+  /// The decay after the warmup.
   public var decay: Schedule.Decay
-  /// The rate at the end as a part of the highest.
+  /// The final learning rate as a fraction of the peak.
   public var finalLearningRate: Double
-  /// Decoupled weight decay; for `sgd` added to the gradient.
+  /// The weight decay: decoupled, but added to the gradient with `sgd`.
   public var weightDecay: Double
-  /// The rates of the two moments' averages; `sgd` takes the first as its momentum.
+  /// The decay rates of the two moments; with `sgd` only the momentum.
   public var betas: [Double]
-  /// The global norm that gradients are scaled down to; 0 leaves them.
+  /// The largest global norm of gradients, to which they are clipped; 0 does not clip.
   public var maxGradNorm: Double
 
   /// The values of absent keys.
@@ -32,33 +32,34 @@ public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
     kind: .adamw, learningRate: 1e-3, warmup: 0, decay: .constant, finalLearningRate: 0,
     weightDecay: 0, betas: Kind.adamw.usualBetas, maxGradNorm: 0)
 
-  /// What it is.
-  public static let summary = "The optimizer; its schedule is stretched over `steps`."
+  /// The description in the reference.
+  public static let summary = "The optimizer; its schedule spans `steps`."
 
   /// The keys of recipes.
   public static let fields: [Field] = [
-    Field("kind", \.kind, "the rule: adamw, adam, radam or sgd").required,
+    Field("kind", \.kind, "adamw, adam, radam or sgd").required,
     Field(
       "learning_rate", \.learningRate, where: { $0 > 0 }, else: "it must be above 0",
-      "the learning rate at its highest"
+      "peak learning rate"
     ).required.was("rate"),
-    Field("warmup", \.warmup, in: 0...TrainingRecipe.mostSteps, "steps in which it rises from 0"),
-    Field("decay", \.decay, "what follows: constant, linear or cosine"),
+    Field("warmup", \.warmup, in: 0...TrainingRecipe.mostSteps, "steps of linear warmup from 0"),
+    Field("decay", \.decay, "decay after the warmup: constant, linear or cosine"),
     Field(
       "final_learning_rate", \.finalLearningRate, in: 0...1,
-      "the learning rate at the end, as a fraction of the highest"
+      "final learning rate as a fraction of the peak"
     ).was("final_rate"),
     Field(
-      "weight_decay", \.weightDecay, in: 0..., "decoupled; for sgd it is added to the gradient"),
-    Field("betas", \.betas, "decay rates of the moments; for sgd the momentum alone")
+      "weight_decay", \.weightDecay, in: 0...,
+      "weight decay: decoupled; with sgd added to the gradient"),
+    Field("betas", \.betas, "decay rates of the two moments; with sgd only the momentum")
       .otherwise("`[0.9, 0.999]`, for sgd `[0]`") { $0.betas = $0.kind.usualBetas },
     Field(
       "max_grad_norm", \.maxGradNorm, in: 0...,
-      "global norm that gradients are clipped to; 0 leaves them"
+      "global norm that gradients are clipped to; 0 does not clip"
     ).was("clip"),
   ]
 
-  /// Checks the numbers that depend on the rule.
+  /// Checks the numbers that depend on the kind.
   public func validate() throws {
     let usual = kind.usualBetas
     guard betas.count == usual.count, betas.allSatisfy({ (0..<1).contains($0) }) else {
@@ -71,8 +72,8 @@ public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
     }
   }
 
-  /// The rule.
-  public var rule: any Optimizer {
+  /// The optimizer with its settings.
+  public var optimizer: any Optimizer {
     switch kind {
     case .adam, .adamw: AdamW(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)
     case .radam: RAdam(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)

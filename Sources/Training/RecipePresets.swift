@@ -7,7 +7,7 @@ extension Preset {
   public func recipe() throws -> TrainingRecipe {
     let isTutorial = self == .tutorial
     let fromBase = self != .flowMatching && !isTutorial
-    let adapters = trainsLoRA ? "lora: {rank: 16, alpha: 32}" : ""
+    let lora = trainsLoRA ? "lora: {rank: 16, alpha: 32}" : ""
     let yaml = """
       model: {kind: \(isTutorial ? "tutorial-unet" : "dit")}
       objective: {preset: \(rawValue)}
@@ -20,7 +20,7 @@ extension Preset {
         betas: [0.9, 0.99]
         max_grad_norm: 1
       \(fromBase ? "start: Assets/fashion-mnist-base.safetensors" : "")
-      \(adapters)
+      \(lora)
       condition_dropout: \(isTutorial ? 0 : 0.1)
       batch: 128
       steps: 4000

@@ -1,6 +1,6 @@
 import Pipelines
 
-/// What the result of a run depends on beside its recipe, and the command that made it.
+/// What the result of a run depends on besides its recipe, and the command that made it.
 struct RunOrigin: Codable, Equatable {
   /// The hash of the data's content.
   var data: String

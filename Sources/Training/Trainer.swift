@@ -11,14 +11,14 @@ import Weights
 /// One training run: compiles the step once and repeats it on batches.
 ///
 /// The folder of the run holds `checkpoint.safetensors` (the whole state), `weights.safetensors`
-/// (what generation takes; with adapters `adapter.safetensors`, which holds them alone) and
-/// `log.jsonl` (a line of metrics every so many steps).
+/// (the weights for generation; with LoRA `adapter.safetensors`, which holds only the low-rank
+/// matrices) and `log.jsonl` (a line of metrics every `log_every` steps).
 public final class Trainer {
   /// The recipe of the run.
   public let recipe: TrainingRecipe
-  /// The first step's program, and how long it took to compile.
+  /// The program of the first step, with the time that it took to compile.
   public let function: CompiledFunction
-  /// How many steps have been made.
+  /// The number of steps done.
   public private(set) var step = 0
 
   private let engine: Engine
@@ -27,16 +27,16 @@ public final class Trainer {
   private var functions: [TrainingStep.Program: CompiledFunction] = [:]
   private var state: TrainState<ShardedArray>
   private let batches: Prefetcher
-  /// Where the data stand after the last step.
+  /// The position in the data after the last step.
   private var position: String
   /// The last step, whose metrics have not been read.
   private var running: RunningStep?
-  /// How long the devices have waited for steps.
+  /// The time that the devices have waited for steps.
   private var waiting = DeviceWaiting()
   private let folder: RunFolder
   private let origin: RunOrigin
   private let notice: (String) -> Void
-  /// Whether data and steps are prepared while a step runs; off only to measure what that gains.
+  /// Whether data and steps are prepared while a step runs; off only to measure the gain.
   private let overlaps: Bool
 
   /// The share of the time between the first step's end and the last's in which the devices waited for
@@ -46,7 +46,7 @@ public final class Trainer {
   /// The types of everything that a checkpoint holds.
   package var stateTypes: Named<TensorType> { trainingStep.specs.flattened().types }
 
-  /// How a run starts.
+  /// The start of a run.
   public enum Start: Sendable {
     /// From the recipe's weights or fresh ones; the folder must hold no run.
     case fresh
@@ -54,30 +54,30 @@ public final class Trainer {
     case replacing
     /// From the folder's checkpoint, which must be of the same recipe; the number of steps may differ.
     case resumed
-    /// From the folder's checkpoint where its result is that of this very run: where recipe, start
-    /// weights, data and program are the same; otherwise as `replacing`.
+    /// From the folder's checkpoint where the run would end with the same result: where recipe, start
+    /// weights, data and program are equal; otherwise as `replacing`.
     case continued
   }
 
-  /// What is told of a run as it goes.
+  /// The progress of a run.
   public struct Progress: Sendable {
-    /// Steps made, of all runs together.
+    /// The steps done, including those of earlier runs.
     public let step: Int
-    /// Steps in the whole run.
+    /// The steps of the whole run.
     public let total: Int
-    /// The step's loss.
+    /// The loss of the step.
     public let loss: Float
-    /// Steps a second, lately.
+    /// The recent steps per second.
     public let rate: Double
-    /// Seconds left at that rate.
+    /// The remaining seconds at that rate.
     public var remaining: Double { Double(total - step) / rate }
   }
 
   /// Prepares a run: loads or makes the state and compiles the step.
   ///
   /// - Parameters:
-  ///   - command: who makes the run; another command's is not replaced.
-  ///   - notice: told what a user should know of the run, in sentences.
+  ///   - command: the command that makes the run; the run of another command is not replaced.
+  ///   - notice: called with messages for the user, in sentences.
   /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
   public convenience init(
     _ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh,
@@ -141,10 +141,10 @@ public final class Trainer {
       if let base, try WeightFiles.contentHash(base.path) != checkpoint.origin?.start {
         throw TrainingError.otherRun(
           path: folder.checkpoint,
-          difference: "its adapters belong to other weights than \(base.path)")
+          difference: "its LoRA was trained with other weights than \(base.path)")
       }
       origin.start = checkpoint.origin?.start
-      Self.tellOfRate(checkpoint, recipe, notice)
+      Self.reportLearningRate(checkpoint, recipe, notice)
     } else {
       origin.start = try origin.start ?? recipe.startPath().map { try WeightFiles.contentHash($0) }
     }
@@ -175,19 +175,19 @@ public final class Trainer {
     }
   }
 
-  /// The folder's checkpoint, where it is one of the very same run.
+  /// The checkpoint in the folder, nil where it is that of another run.
   private static func same(
     _ folder: RunFolder, _ recipe: TrainingRecipe, _ origin: RunOrigin, _ notice: (String) -> Void
   ) throws -> Checkpoint? {
     guard folder.existingCheckpoint != nil else { return nil }
     let found = try Checkpoint(folder.checkpoint)
     guard let difference = try found.difference(from: recipe, origin) else { return found }
-    notice("\(folder.checkpoint) is of another run (\(difference)): this one is trained anew.")
+    notice("\(folder.checkpoint) is of another run (\(difference)): this run starts from step 0.")
     return nil
   }
 
-  /// Tells how the learning rate changes where a run goes on with another number of steps.
-  private static func tellOfRate(
+  /// Reports the change of the learning rate where a run is resumed with another number of steps.
+  private static func reportLearningRate(
     _ checkpoint: Checkpoint, _ recipe: TrainingRecipe, _ notice: (String) -> Void
   ) {
     let (old, new) = (checkpoint.recipe.steps, recipe.steps)
@@ -215,7 +215,7 @@ public final class Trainer {
     _ step: TrainingStep, _ base: ModelHeader?, _ engine: Engine
   ) throws -> TrainState<ShardedArray> {
     let (recipe, key) = (step.recipe, Key(seed: step.recipe.seed))
-    // What is frozen does not pass through a program: it stays where it was read.
+    // Frozen weights do not pass through a program; they stay in the buffers they were read into.
     let given = try base?.weights(on: engine, as: step.dtype) ?? Named()
     let trained = given.filter(recipe.trains)
     let specs = step.specs.flattened()
@@ -229,13 +229,13 @@ public final class Trainer {
       state, like: step.specs, frozen: given.filter { !recipe.trains($0) })
   }
 
-  /// Trains until the last step, or until told to stop, and saves.
+  /// Trains until the last step or a request to stop, and saves.
   ///
   /// - Parameters:
   ///   - progress: called after every step.
-  ///   - stopping: asked after every step whether to save and stop.
+  ///   - stopping: called after every step; true saves and stops.
   /// - Returns: whether the last step was reached.
-  /// - Throws: `TrainingError.notFinite` when a loss is not a number; what was saved stays.
+  /// - Throws: `TrainingError.notFinite` when a loss is not finite; saved files stay as they are.
   @discardableResult
   public func run(
     progress: (Progress) -> Void = { _ in }, stopping: () -> Bool = { false }
@@ -281,8 +281,8 @@ public final class Trainer {
     return try group.stop(after: step).map { step >= $0 } ?? false
   }
 
-  /// The bytes that the step that needs most takes on each device, by the compiler's plan; nil where
-  /// the plugin does not say.
+  /// The most memory that a step needs on each device, in bytes, by the compiler's plan; nil where
+  /// the plugin does not report it.
   package func memory() throws -> Int? {
     let period = min(recipe.steps, trainingStep.period)
     let all = Set((0..<period).lazy.map(trainingStep.updates))
@@ -296,7 +296,7 @@ public final class Trainer {
 
   /// Makes one step, waits for it and returns its metrics.
   ///
-  /// - Throws: `TrainingError.notFinite`, the state is of no use afterwards, and what the data throw.
+  /// - Throws: `TrainingError.notFinite`, after which the state cannot be used, and the data's errors.
   public func advance() throws -> Named<Float> {
     _ = try start()
     return try finish()!.metrics
@@ -347,8 +347,7 @@ public final class Trainer {
     return metrics
   }
 
-  /// The weights that generation takes: their average if the recipe asks for one, with LoRA added to
-  /// the weights that it belongs to.
+  /// The weights for generation: their average if the recipe sets a decay, with LoRA merged.
   public func weights() throws -> Named<ShardedArray> {
     let trained = state.generating
     guard let lora = recipe.lora else { return trained }
@@ -359,7 +358,7 @@ public final class Trainer {
     return recipe.model.weights.map { name, _ in merged[name]! }
   }
 
-  /// Lets other runs use the folder, which is locked until then or until `run` has ended.
+  /// Unlocks the folder for other runs; it stays locked until then or until `run` has ended.
   public func close() { folder.release() }
 
   /// Writes the checkpoint and the weights, each atomically.
@@ -369,13 +368,13 @@ public final class Trainer {
       batches: position,
       to: folder.checkpoint, on: engine)
     var card = recipe.card
-    guard let adapters = recipe.lora, let base = recipe.start, let content = origin.start
+    guard let lora = recipe.lora, let base = recipe.start, let content = origin.start
     else {
       return try ModelFile.write(
         weights(), card: card, to: folder.weights, stamp: "step-\(step)", on: engine)
     }
-    card.adapter = AdapterCard(
-      adapters: adapters, base: base, content: content,
+    card.lora = LoRACard(
+      lora: lora, base: base, content: content,
       baseDType: recipe.baseDType == .stored ? nil : recipe.baseDType)
     try ModelFile.write(
       state.generating, card: card, to: folder.adapter,

@@ -7,41 +7,41 @@ import Pipelines
 import Recipe
 import Tensors
 
-/// Everything that a training run depends on, as a YAML file says it.
+/// The recipe of a training run: everything that it depends on, as a YAML file.
 public struct TrainingRecipe: Hashable, Sendable {
   /// The network.
   public var model = ModelConfig(DiTConfig())
-  /// What it is trained to do.
+  /// The training objective.
   public var objective = ObjectiveConfig(TwinFlowSettings())
   /// The data.
   public var data = DataConfig(FashionMNISTData())
   /// The optimizer.
   public var optimizer = OptimizerConfig.defaults
-  /// Samples in a step.
+  /// The samples of a step.
   public var batch = 1
-  /// Into how many micro-batches a step's samples are divided, one after the other, to save memory.
+  /// The micro-batches that a step is divided into; they run in sequence, to save memory.
   public var accumulation = 1
-  /// Steps in the run.
+  /// The steps of the run.
   public var steps = 1
-  /// The weights to start from, a path relative to the working directory or that of weights which
-  /// come with the program; fresh ones if absent.
+  /// The weights to start from, a path relative to the working directory or that of weights that
+  /// come with the program; fresh weights if absent.
   public var start: String?
-  /// Low-rank adapters that are trained instead of the weights; nil trains the weights.
+  /// LoRA, which is trained instead of the weights; nil trains the weights.
   public var lora: LoRA?
-  /// How the frozen weights beside LoRA are kept.
+  /// The element type of the frozen weights with LoRA.
   public var baseDType = BaseDType.stored
-  /// The part of the samples whose condition is taken away.
+  /// The fraction of the samples whose condition is dropped.
   public var conditionDropout = 0.0
   /// The decay of the weights' exponential moving average, which is saved for generation; 0 saves the
   /// weights.
   public var emaDecay = 0.0
-  /// The scale of guidance that the weights' file asks of generation.
+  /// The default guidance scale of generation with the saved weights.
   public var guidance = 0.0
-  /// The devices that the run is spread over.
+  /// The devices that the run is sharded over.
   public var mesh = Mesh()
-  /// The element type that networks compute in; weights and what is kept of them stay in f32.
+  /// The element type that networks compute in; weights, gradients and moments stay in f32.
   public var precision = Precision.float32
-  /// The seed of everything random.
+  /// The seed of all random numbers.
   public var seed: UInt64 = 0
   /// The folder of the run.
   public var output = ""
@@ -50,7 +50,7 @@ public struct TrainingRecipe: Hashable, Sendable {
   /// Steps from one checkpoint to the next.
   public var checkpointEvery = 500
 
-  /// The most steps of a run: they are counted in 32 bits.
+  /// The maximum number of steps; they are counted in 32 bits.
   public static let mostSteps = Int(Int32.max)
 
   private init() {}
@@ -63,42 +63,42 @@ extension TrainingRecipe: RecipeGroup {
   /// The keys of recipes.
   public static let fields: [Field] = [
     Field("model", \.model, "the network").required,
-    Field("objective", \.objective, "what it is trained to do").required,
-    Field("data", \.data, "where samples come from").required,
+    Field("objective", \.objective, "the training objective").required,
+    Field("data", \.data, "the training data").required,
     Field("optimizer", \.optimizer, "the optimizer and its schedule").required,
     Field("batch", \.batch, in: 1...1 << 24, "samples in a step").required,
     Field(
       "gradient_accumulation_steps", \.accumulation, in: 1...1 << 24,
-      "micro-batches of a step, one after the other, to save memory"),
+      "micro-batches of a step, run in sequence to save memory"),
     Field("steps", \.steps, in: 1...mostSteps, "steps in the run").required
       .mayDiffer(.whenResumed),
     Field("start", path: \.start, "weights to start from, of the same model; fresh if absent")
       .mayDiffer(.always),
-    Field("lora", \.lora, "low-rank adapters that are trained instead of the weights")
+    Field("lora", \.lora, "low-rank matrices that are trained instead of the weights")
       .was("adapters"),
     Field(
       "base_dtype", \.baseDType,
-      "frozen weights beside LoRA: stored (as in their file), bf16 or int8"),
+      "frozen weights with LoRA: stored (as in their file), bf16 or int8"),
     Field(
       "condition_dropout", \.conditionDropout, in: 0...1,
       "fraction of the samples whose class is dropped, for guidance"),
     Field(
       "ema_decay", \.emaDecay, in: 0..<1,
-      "decay of the weights' moving average, which is saved; 0 for the weights"
+      "decay of the weights' moving average, which is saved; 0: no average"
     ).was("smoothing"),
     Field(
-      "guidance", \.guidance, in: 0...1000, "guidance scale that the saved weights ask for"),
-    Field("mesh", \.mesh, "devices that the run is spread over").mayDiffer(.always),
-    Field("precision", \.precision, "f32, or bf16 for networks alone: weights stay in f32"),
-    Field("seed", \.seed, "the seed of everything random"),
-    Field("output", path: \.output, "the folder of the run").required.mayDiffer(.always),
-    Field("log_every", \.logEvery, in: 1..., "steps from one line of the log to the next")
+      "guidance", \.guidance, in: 0...1000, "default guidance scale of the saved weights"),
+    Field("mesh", \.mesh, "devices that the run is sharded over").mayDiffer(.always),
+    Field("precision", \.precision, "f32, or bf16 for networks; weights stay in f32"),
+    Field("seed", \.seed, "seed of all random numbers"),
+    Field("output", path: \.output, "folder of the run").required.mayDiffer(.always),
+    Field("log_every", \.logEvery, in: 1..., "steps between lines of the log")
       .mayDiffer(.always),
-    Field("checkpoint_every", \.checkpointEvery, in: 1..., "steps from one checkpoint to the next")
+    Field("checkpoint_every", \.checkpointEvery, in: 1..., "steps between checkpoints")
       .mayDiffer(.always),
   ]
 
-  /// Checks that the parts fit each other.
+  /// Checks that the settings fit each other.
   ///
   /// - Throws: an error that names the key, and what is valid.
   public func validate() throws {
@@ -110,10 +110,10 @@ extension TrainingRecipe: RecipeGroup {
     guard model.canHold(batch: batch) else {
       throw invalid(
         \.batch,
-        "no device could hold what the network computes for so many samples of "
+        "no device could hold the activations for so many samples of "
           + "\(model.sampleShape())")
     }
-    // A network without conditions looks at no class.
+    // A network without conditions ignores classes.
     if model.classes > 0 {
       guard data.classes > 0 else {
         throw invalid(
@@ -186,7 +186,7 @@ extension TrainingRecipe: RecipeGroup {
 }
 
 extension TrainingRecipe {
-  /// The place of the weights to start from, nil where there are none.
+  /// The path of the weights to start from, nil where there are none.
   ///
   /// - Throws: `FileError.notFound` where they should come with the program and do not.
   public func startPath() throws(FileError) -> String? {
@@ -194,7 +194,7 @@ extension TrainingRecipe {
     return try SharedFiles.standard.path(start)
   }
 
-  /// What cannot be split over a mesh, nil where all can.
+  /// What cannot be sharded over a mesh, nil where everything can.
   public func misfit(of mesh: Mesh) -> ShardingError? {
     guard batch % accumulation == 0, batch / accumulation % mesh.batchShards == 0 else {
       return .indivisibleBatch(batch: batch / accumulation, mesh: mesh)
@@ -209,12 +209,12 @@ extension TrainingRecipe {
     return nil
   }
 
-  /// Whether a weight is trained: all of them, or with adapters those and what is trained in full.
+  /// Whether a weight is trained: all are, or with LoRA its matrices and the weights in `full`.
   func trains(_ name: String) -> Bool { lora?.trains(name) ?? true }
 
-  /// The element types that frozen weights are kept in.
+  /// The element types of the frozen weights.
   ///
-  /// - Parameter base: the file that they are in; without it they are taken to be in f32.
+  /// - Parameter base: the file of the weights; without it they are taken to be in f32.
   func frozenTypes(_ base: ModelHeader?) throws -> Named<DType> {
     guard lora != nil else { return Named() }
     let stored = try base?.storedTypes() ?? Named()
@@ -223,12 +223,12 @@ extension TrainingRecipe {
     }
   }
 
-  /// The file of the run that generation takes: the weights, or the adapters alone.
+  /// The file of the run for generation: the weights, or only the LoRA matrices.
   public var result: String {
     output + (lora == nil ? "/weights.safetensors" : "/adapter.safetensors")
   }
 
-  /// What the files of weights say of themselves.
+  /// The card of weight files.
   var card: ModelFile.Card {
     var card = ModelFile.Card(
       model: model, anyStep: objective.settings.teachesAnyStep, guidance: guidance)

@@ -45,7 +45,7 @@ struct TrainingStep: Sendable {
     _ all: Named<ArraySpec>, _ recipe: TrainingRecipe, _ objective: (any Objective)?
   ) -> TrainState<ArraySpec> {
     let trained = all.filter(recipe.trains)
-    let moments = recipe.optimizer.rule.state(for: trained)
+    let moments = recipe.optimizer.optimizer.state(for: trained)
     let target = objective?.target ?? .live
     let auxiliaries = (objective?.auxiliaries ?? []).map { network in
       let own = network.interval == nil ? Named() : moments
@@ -210,7 +210,7 @@ struct TrainingStep: Sendable {
     }
     // How often this network was updated before.
     let count = interval == 1 ? step : step / Tensor.constant(Double(interval), step.dtype)
-    let updated = recipe.optimizer.rule.update(
+    let updated = recipe.optimizer.optimizer.update(
       network.trained, gradients, network.moments, learningRate: rate,
       step: count.cast(to: .float32))
     return (NetworkState(trained: updated.weights, moments: updated.state), norm)

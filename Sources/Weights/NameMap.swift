@@ -5,8 +5,7 @@ import Tensors
 /// In memory the layers of a stack are one array with a leading axis, and `*` in its name stands for
 /// the layer's number; on disk each layer is an array of its own, as in published checkpoints:
 /// `blocks.*.mlp.input.weight` `[6, …]` is `blocks.0.mlp.input.weight` … `blocks.5.mlp.input.weight`.
-/// Rules tell what else differs. The same table reads checkpoints, writes them, and names the adapters
-/// of LoRA files.
+/// Rules describe the other differences. The same table reads and writes checkpoints and LoRA files.
 public struct NameMap: Hashable, Sendable {
   /// One difference between memory and disk. Names are whole ones or their first components.
   public enum Rule: Hashable, Sendable {

@@ -48,7 +48,7 @@ struct Compare: ParsableCommand {
       settings: settings.map { try RecipeSetting($0) })
     let classifier = try SharedFiles.standard.path(classifier)
     let engine = try engine.open()
-    let comparisons = try recipe.parts.map {
+    let comparisons = try recipe.comparisons.map {
       try Comparison($0, classifier: classifier, on: engine)
     }
     try FileManager.default.createDirectory(

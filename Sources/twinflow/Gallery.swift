@@ -17,7 +17,7 @@ struct Gallery {
 
   /// A sheet with `columns` pictures of each class.
   ///
-  /// - Parameter progress: told after every step of the sampler.
+  /// - Parameter progress: called after every step of the sampler.
   /// - Returns: the sheet, and its settings as text for the file.
   /// - Throws: `PipelineError.notPictures` for a network of points, and what the generator throws.
   func sheet(

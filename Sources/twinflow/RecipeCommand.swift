@@ -66,8 +66,8 @@ extension Preset {
     case .flowMatching: "Flow matching: a multi-step model from scratch."
     case .rcgm: "RCGM: any-step generation without a twin trajectory."
     case .twinFlow: "TwinFlow: one-step generation by self-adversarial flows."
-    case .twinFlowLoRA1: "TwinFlow with adapters and one time, order 1."
-    case .twinFlowLoRA2: "TwinFlow with adapters and one time, order 2."
+    case .twinFlowLoRA1: "TwinFlow with LoRA and one time, order 1."
+    case .twinFlowLoRA2: "TwinFlow with LoRA and one time, order 2."
     case .twinFlowDataFree: "TwinFlow without data: the network learns from its own samples."
     case .tutorial: "TwinFlow for small networks, from scratch."
     }

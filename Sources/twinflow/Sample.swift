@@ -54,7 +54,7 @@ struct Sample: ParsableCommand {
       file, settings, guidance: guidance, title: name,
       caption: "\(steps) step\(steps == 1 ? "" : "s")", columns: columns
     ) { done, total in
-      // What is done in a moment needs no bar.
+      // A short run shows no bar.
       if bar == nil, (ContinuousClock.now - start).seconds > 2, done < total {
         bar = ProgressBar("Steps", of: total)
       }

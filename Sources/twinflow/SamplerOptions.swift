@@ -34,7 +34,7 @@ struct SamplerOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The element type that the network computes in: f32, or bf16, which GPUs are faster in."))
+      "The element type that the network computes in: f32, or bf16, which is faster on GPUs."))
   var precision = Precision.float32
 
   /// The sampler of some weights for a number of steps.

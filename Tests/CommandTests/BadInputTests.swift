@@ -183,7 +183,7 @@ import Testing
     let points = run + "/weights.safetensors"
     expectFailure(
       try Command.run("sample", points, "--output", folder.path + "/points.png"),
-      saying: points, "[2]", "no pictures")
+      saying: points, "[2]", "not pictures")
     expectFailure(
       try Command.run("evaluate", points, "--samples", "100"), saying: points, "[2]", "[28, 28, 1]")
     #expect(folder.contents == ["points"])

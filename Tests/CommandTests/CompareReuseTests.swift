@@ -42,10 +42,10 @@ import Testing
 
   @Test func changedBudgetsBasesAndMethodsAreRunAgain() throws {
     let first = try run(comparison(methods: method("One")))
-    #expect(!first.notices.contains("anew"))
+    #expect(!first.notices.contains("from step 0"))
     let same = try run(comparison(methods: method("One")))
     #expect(same.rows[1].distances == first.rows[1].distances)
-    #expect(!same.notices.contains("anew"))
+    #expect(!same.notices.contains("from step 0"))
 
     let less = try run(comparison(evaluations: 300, methods: method("One")))
     #expect(less.rows[1].trainingSteps == first.rows[1].trainingSteps / 2)

@@ -15,15 +15,15 @@ import Testing
 
   /// Every method of every shipped comparison is a valid recipe that the budget reaches for.
   @Test(arguments: shipped) func shippedComparisonIsValid(_ name: String) throws {
-    let comparison: ComparisonRecipe = try RecipeDecoder.decode(
+    let recipe: ComparisonRecipe = try RecipeDecoder.decode(
       contentsOf: "\(Self.root)/Recipes/compare/\(name)")
-    for part in comparison.parts {
-      let base = try part.baseRecipe()
-      #expect((base == nil) == (part.base == nil))
-      for method in part.methods {
-        let recipe = try part.training(method)
-        #expect(recipe.steps > 10 && recipe.output.hasPrefix(part.output))
-        #expect(recipe.data.kind == base?.data.kind ?? recipe.data.kind)
+    for comparison in recipe.comparisons {
+      let base = try comparison.baseRecipe()
+      #expect((base == nil) == (comparison.base == nil))
+      for method in comparison.methods {
+        let training = try comparison.training(method)
+        #expect(training.steps > 10 && training.output.hasPrefix(comparison.output))
+        #expect(training.data.kind == base?.data.kind ?? training.data.kind)
       }
     }
   }

@@ -35,7 +35,7 @@ import Testing
     let x = Numbers.random([3, 6], seed: 9)
     let result = try evaluate([x, Self.matrix]) { tensors in
       let base = LinearMap.Base.quantized(QuantizedTensor(tensors[1]))
-      return [LinearMap(base: base, bias: nil, adapters: [], output: 4)(tensors[0])]
+      return [LinearMap(base: base, bias: nil, lora: [], output: 4)(tensors[0])]
     }
     for row in 0..<3 {
       for output in 0..<4 {
@@ -57,7 +57,7 @@ import Testing
   private static let lora = LoRA(rank: 2, alpha: 2, layers: ["to_q", "to_out"])
 
   @Test func onlyMatricesOfLinearMapsHaveScales() {
-    let declared = Scope.declare(adapters: Self.lora) { Self.build($0, .unrolled) }
+    let declared = Scope.declare(lora: Self.lora) { Self.build($0, .unrolled) }
     let matrices = declared.pairs.filter(\.value.isMatrix).map(\.name)
     #expect(
       matrices == ["to_q", "to_k", "to_v", "to_out.0"].map { "stack.*.attention.\($0).weight" }
@@ -73,7 +73,7 @@ import Testing
   @Test(arguments: StackExecution.allCases)
   func quantizedNetworksComputeAsDequantizedOnes(execution: StackExecution) throws {
     let build = { (scope: Scope) in Self.build(scope, execution) }
-    let declared = Scope.declare(adapters: Self.lora, build)
+    let declared = Scope.declare(lora: Self.lora, build)
     var inputs = declared.pairs.enumerated().map {
       Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1), in: -0.3...0.3)
     }
@@ -85,7 +85,7 @@ import Testing
       #expect(quantized["stack.*.attention.to_k.weight"]?.dtype == .int8)
       let factors = weights.filter(LoRA.isFactor).values
       return [quantized, quantized.dequantized(), weights].flatMap { weights in
-        let y = Scope.bind(weights, adapters: Self.lora, build)(x)
+        let y = Scope.bind(weights, lora: Self.lora, build)(x)
         return [y] + y.squared().sum().gradients(for: [x] + factors)
       }
     }
@@ -99,7 +99,7 @@ import Testing
 
   @Test func mergingLoRANeedsNoQuantizedMatrices() throws {
     let build = { (scope: Scope) in Self.build(scope, .unrolled) }
-    let declared = Scope.declare(adapters: Self.lora, build)
+    let declared = Scope.declare(lora: Self.lora, build)
     var inputs = declared.pairs.enumerated().map {
       Numbers.random($1.value.shape.sizes, seed: UInt64($0 + 1))
     }
@@ -108,7 +108,7 @@ import Testing
       let weights = Named(zip(declared.names, given)).quantized { declared[$0]!.isMatrix }
       let merged = Self.lora.merged(weights.dequantized().mapValues { $0.cast(to: .float32) })
       return [
-        Scope.bind(weights, adapters: Self.lora, build)(given.last!),
+        Scope.bind(weights, lora: Self.lora, build)(given.last!),
         Scope.bind(merged, build)(given.last!),
       ]
     }

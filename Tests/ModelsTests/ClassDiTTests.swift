@@ -108,8 +108,8 @@ import Testing
     expectClose(results["half"]!.values, results["single"]!.values, relative: 0.1, absolute: 0.2)
   }
 
-  @Test func everyLinearMapCanHaveAdapters() {
-    let adapted = Scope.declare(adapters: LoRA(rank: 1, alpha: 1)) { ClassDiT($0, Self.config) }
+  @Test func everyLinearMapCanHaveLoRA() {
+    let adapted = Scope.declare(lora: LoRA(rank: 1, alpha: 1)) { ClassDiT($0, Self.config) }
     let matrices = Self.weights.pairs.filter { name, spec in
       let rank = spec.shape.rank - (name.contains("*") ? 1 : 0)
       return rank == 2 && !name.contains("embedding_table")

@@ -53,8 +53,8 @@ import Weights
     #expect(weights.names.reduce(0) { $0 + ($1.contains("*") ? 60 : 1) } == 1933)
   }
 
-  @Test func everyLinearMapCanHaveAdapters() {
-    let adapted = Scope.declare(adapters: LoRA(rank: 1, alpha: 1)) { QwenImage($0, Self.config) }
+  @Test func everyLinearMapCanHaveLoRA() {
+    let adapted = Scope.declare(lora: LoRA(rank: 1, alpha: 1)) { QwenImage($0, Self.config) }
     let matrices = Self.weights.pairs.filter { name, spec in
       spec.shape.rank - (name.contains("*") ? 1 : 0) == 2
     }

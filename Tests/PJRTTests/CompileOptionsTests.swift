@@ -25,7 +25,7 @@ import Testing
         + [0x3a, 16, 0x0a, 1, 0x62, 0x12, 11, 0x18] + negative)
   }
 
-  /// Products on a GPU are cuBLAS's, unless the user says otherwise.
+  /// cuBLAS multiplies matrices on a GPU, unless the user sets otherwise.
   @Test func optionsOfGPUsGiveWayToTheUsersFlags() {
     let triton = "xla_gpu_enable_triton_gemm"
     func options(_ flags: String) -> [String: CompileOptions.Override] {

@@ -25,7 +25,7 @@ import Testing
     ("redis://h:1:2", "the port is \"1:2\""), ("redis://", "the host is missing"),
     ("redis://:6379", "the host is missing"), ("redis:///x", "the host is missing"),
     ("redis://u:p@h", "a user and a password"), ("redis://h/x?db=1", "nothing may follow"),
-    ("redis://h#1", "nothing may follow"), ("redis://[::1]x", "is no port"),
+    ("redis://h#1", "nothing may follow"), ("redis://[::1]x", "is not a port"),
   ])
   func wrongServersAreNamed(name: String, reason: String) {
     let error = #expect(throws: ProcessesError.self) { try StoreName(name) }

@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  /// cuDNN has a gradient by the kernel; elsewhere it is a product for each tap.
+  /// cuDNN computes the kernel's gradient; elsewhere it is a matmul for each tap.
   @Test(arguments: [1, 4]) func theKernelsGradientIsOneConvolutionOnAGPU(groups: Int) {
     let types = Named([
       ("x", TensorType([2, 9, 9, 8], .bfloat16)),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-/// What programs for a GPU say of attention; `twinflow-bench operations` compares what a GPU computes.
+/// Attention in programs for a GPU; `twinflow-bench operations` compares a GPU's results.
 @Suite struct FusedAttentionTests {
   private func text(
     _ dtype: DType, _ sizes: Shape, mask: Bool = false, isPacked: Bool = true,

@@ -40,7 +40,7 @@ struct LargeBaseTests {
       try ModelFile.write(weights, card: card, to: half, as: .bfloat16, on: engine)
       try ModelFile.write(weights, card: card, to: eighth, as: .int8, on: engine)
     }()
-    var adapters: [Named<TensorType>] = []
+    var factors: [Named<TensorType>] = []
     for (start, bytes) in [(half, 2.0), (eighth, 1.0)] {
       let recipe = try recipe(
         "start=\(start)", "base_dtype=stored", "output=\(folder.path)/run-\(bytes)")
@@ -51,17 +51,17 @@ struct LargeBaseTests {
 
       let trainer = try Trainer(recipe, on: engine)
       #expect(try trainer.run())
-      let adapter = try SafeTensors(path: recipe.result)
+      let saved = try SafeTensors(path: recipe.result)
       let own = plan.recipe.model.weights(with: recipe.lora).filter(recipe.trains).types()
       let size = own.values.reduce(0) { $0 + $1.byteCount }
       #expect(plan.memory.weights == plan.frozenBytes + size)
-      #expect(adapter.types.values.reduce(0) { $0 + $1.byteCount } == size)
+      #expect(saved.types.values.reduce(0) { $0 + $1.byteCount } == size)
       let header = try Data(contentsOf: URL(fileURLWithPath: recipe.result), options: .alwaysMapped)
         .prefix(8).enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
       let file = try FileManager.default.attributesOfItem(atPath: recipe.result)
       #expect(file[.size] as? Int == 8 + header + size)
-      adapters.append(adapter.types)
+      factors.append(saved.types)
     }
-    #expect(adapters[0] == adapters[1])
+    #expect(factors[0] == factors[1])
   }
 }

@@ -67,7 +67,7 @@ import Weights
     #expect(Int(least[0] - least[1]) == saved)
   }
 
-  /// The adapter belongs to the base as it was kept, and whoever reads it gets that one.
+  /// LoRA is merged with the base in the element types of training.
   @Test func whatIsSavedIsWhatWasTrained() throws {
     let engine = try SharedEngine.get()
     let start = try base(engine)
@@ -87,8 +87,8 @@ import Weights
     }
     let wide = try Trainer(recipe("wide", start: start, "base_dtype=stored"), on: engine)
     try wide.run()
-    let adapters = try [trainer, wide].map { try SafeTensors(path: $0.recipe.result).types }
-    #expect(adapters[0] == adapters[1])
+    let factors = try [trainer, wide].map { try SafeTensors(path: $0.recipe.result).types }
+    #expect(factors[0] == factors[1])
     let state = try SafeTensors(path: folder.path + "/run/checkpoint.safetensors").types
     #expect(!state.names.contains { $0.hasPrefix("frozen.") || $0.hasSuffix("_scale") })
   }

@@ -40,7 +40,7 @@ import Testing
 
   @Test(arguments: [
     ("batch=3", "a batch of 4 or more"),
-    ("gradient_accumulation_steps=2", "micro-batches cannot share equally"),
+    ("gradient_accumulation_steps=2", "cannot be divided equally"),
     ("batch=0", "it must be from 1 to"),
     ("objective.order=-1", "0 to 16"),
     ("objective.groups={}", "one group at least"),

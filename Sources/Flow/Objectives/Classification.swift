@@ -11,13 +11,13 @@ public struct ClassificationSettings: ObjectiveSettings {
   /// The values of absent keys.
   public static let defaults = Self()
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "Naming an image's class; it trains a classifier."
 
   /// There are no keys.
   public static let fields: [Field] = []
 
-  /// It is no objective of a flow.
+  /// Classification is not an objective of a flow.
   public func objective(batch: Int) -> (any Objective)? { nil }
 
   /// A classifier knows no times.

@@ -113,7 +113,7 @@ extension DistributionMatchingSettings: ObjectiveSettings {
   /// The name in recipes.
   public static let kind = "distribution-matching"
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
     Distillation with three networks: a one-step generator, the frozen teacher that it starts from, and
     a network that learns its samples.

@@ -2,7 +2,7 @@ import Recipe
 
 /// The settings of an objective, as recipes name it.
 ///
-/// A new objective is a file of its own and one line in `Objectives.all`.
+/// A new objective is one file and one line in `Objectives.all`.
 public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// The name in recipes.
   static var kind: String { get }
@@ -15,13 +15,13 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// Whether the network learns target times other than the current one.
   var teachesAnyStep: Bool { get }
 
-  /// Whether it goes out from a trained network.
+  /// Whether training starts from a trained network.
   var needsStart: Bool { get }
 
-  /// Whether it compares conditions with none, which a network without conditions cannot.
+  /// Whether it evaluates the network with and without its condition.
   var needsConditions: Bool { get }
 
-  /// How the network is told of target times.
+  /// How the network receives target times.
   var timeConvention: TimeConvention { get }
 }
 
@@ -51,7 +51,7 @@ public enum Objectives: Catalogue {
   }
 }
 
-/// What a network is trained to do: any objective by its name and settings.
+/// A training objective: any objective by its name and settings.
 public struct ObjectiveConfig: Sendable {
   /// The settings.
   public let settings: any ObjectiveSettings
@@ -89,7 +89,7 @@ extension ObjectiveConfig: RecipeChoice {
       kindRow,
       RecipeTable.Row(
         key: "preset", value: names, standard: "none",
-        meaning: "in place of `kind`: a method's settings, which keys beside it replace"),
+        meaning: "in place of `kind`: the settings of a method; keys beside it override them"),
     ]
   }
 

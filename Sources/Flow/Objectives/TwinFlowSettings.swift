@@ -2,33 +2,33 @@ import Recipe
 
 /// The settings of the TwinFlow objective for large models.
 public struct TwinFlowSettings: Hashable, Sendable {
-  /// The relative sizes of the parts of the batch.
+  /// The relative sizes of the groups of rows of a batch.
   public var groups = GroupWeights()
-  /// N of RCGM: how many steps the target network takes; 0 leaves RCGM out.
+  /// N of RCGM: the steps of the target network; 0 leaves RCGM out.
   public var order = 2
-  /// How far the target time may lie from the current one, as a part of it: 1 is all the way.
+  /// The largest distance of the target time from the current one, as a fraction of the latter.
   public var consistencyRatio = 1.0
   /// Guidance that is folded into the training target.
   public var enhancedRatio = 0.8
-  /// The times, both ends excluded, at which the target is enhanced.
+  /// The times, ends excluded, at which guidance is folded into the target.
   public var enhancedRange = TimeRange()
-  /// How current times are drawn.
+  /// The distribution of current times.
   public var timeDistribution = TimeDistribution()
-  /// How far a prediction is from its target.
+  /// The loss between a prediction and its target.
   public var regressionLoss = RegressionLoss.barron()
   /// The weight of the rectification loss; 0 leaves it out.
   public var rectification = 0.5
-  /// The rate of the target network's average: 0 is the live network, 1 the initial one.
+  /// The EMA decay of the target network: 0 is the live network, 1 the initial one.
   public var targetEMADecay = 0.99
-  /// Whether the network's own one-step samples stand in for data.
+  /// Whether one-step samples of the network replace data.
   public var dataFree = false
-  /// How the network is told of the target time.
+  /// How the network receives the target time.
   public var timeConvention = TimeConvention.pair
 
   /// Makes the settings of the published recipe for large models.
   public init() {}
 
-  /// Where guidance is folded in.
+  /// An open range of times.
   public struct TimeRange: Codable, Hashable, Sendable, RecipeForm {
     /// Two numbers.
     public static let form = "`[lower, upper]`"
@@ -66,7 +66,7 @@ public struct TwinFlowSettings: Hashable, Sendable {
     public var a = 1.0
     /// The second parameter of the beta distribution.
     public var b = 1.0
-    /// What the draws are multiplied with.
+    /// The factor on the draws.
     public var scale = 1.0
 
     /// Makes a distribution, by default the uniform one.
@@ -97,12 +97,12 @@ extension TwinFlowSettings {
 
   /// The keys of recipes.
   public static let fields: [Field] = [
-    Field("groups", \.groups, "relative sizes of groups"),
+    Field("groups", \.groups, "relative sizes of the groups of rows"),
     Field(
       "order", \.order, in: 0...16, "N of RCGM: steps of the target network; 0 leaves RCGM out"),
     Field(
       "consistency_ratio", \.consistencyRatio, in: 0...1,
-      "how far the target time may lie from the current one"),
+      "largest distance of the target time, as a fraction of the current one"),
     Field(
       "enhanced_ratio", \.enhancedRatio, in: 0...,
       "guidance w folded into the target: in the end w / (1 - w)"),
@@ -111,18 +111,18 @@ extension TwinFlowSettings {
     Field(
       "time_distribution", \.timeDistribution,
       "times are Beta(a, b), clamped to [0, 1], times the scale"),
-    Field("regression_loss", \.regressionLoss, "how far a prediction is from its target")
+    Field("regression_loss", \.regressionLoss, "loss between a prediction and its target")
       .was("distance"),
     Field(
       "rectification", \.rectification, in: 0...,
       "weight of the rectification loss; it needs consistency_ratio 1"),
     Field(
       "target_ema_decay", \.targetEMADecay, in: 0...1,
-      "the target network: 0 live, 1 initial, else an average with this decay"
+      "EMA decay of the target network: 0 is the live one, 1 the initial one"
     ).was("average_rate"),
     Field(
       "data_free", \.dataFree,
-      "the network's one-step samples stand in for data; needs target_ema_decay 1"),
+      "one-step samples of the network replace data; needs target_ema_decay 1"),
     Field(
       "time_convention", \.timeConvention, "pair: both times; middle: the one time t - tt/2"),
   ]
@@ -141,8 +141,8 @@ extension TwinFlowSettings {
     if dataFree, enhancedRatio == 0 {
       throw invalid(
         \.enhancedRatio,
-        "without data the enhanced target is all that the initial network teaches: set it to 1 for "
-          + "its flow as it is, or to 4 for guidance")
+        "without data the initial network teaches only the enhanced target: set it to 1 for its "
+          + "flow as it is, or to 4 for guidance")
     }
     if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
       throw invalid(
@@ -184,21 +184,21 @@ extension TwinFlowSettings {
 }
 
 extension GroupWeights: RecipeGroup {
-  /// No group: those that are absent get no rows.
+  /// Weights of 0: absent groups get no rows.
   public static let defaults = GroupWeights(
     endToEnd: 0, multiStep: 0, anyStep: 0, adversarial: 0, toData: 0)
 
-  /// What they are.
+  /// The description in the reference.
   public static let summary = """
     The relative sizes of the groups of rows of a batch. Where `groups` is written out, absent ones are
-    0. Rows go by largest remainder, and a wanted group that would be empty is an error.
+    0. Rows are divided by largest remainder; a group with a weight but no row is an error.
     """
 
   /// The keys of recipes.
   public static let fields: [Field] = [
     weight("end_to_end", \.endToEnd, "rows from noise to data in one step: (t, tt) = (1, 0)"),
     weight("multi_step", \.multiStep, "rows whose target time is the current one"),
-    weight("any_step", \.anyStep, "rows with both times as drawn"),
+    weight("any_step", \.anyStep, "rows with two random times"),
     weight("adversarial", \.adversarial, "rows of the network's own samples at negative times"),
     weight("to_data", \.toData, "rows from a drawn time to data in one step: tt = 0"),
   ]
@@ -225,7 +225,8 @@ extension RegressionLoss: RecipeGroup {
     Field("alpha", \.alpha, in: -100...2, "its shape; 2 is the mean square over c")
       .when("`kind: barron`") { $0.kind == .barron },
     Field(
-      "c", \.c, where: { $0 > 0 }, else: "it must be above 0", "the scale at which it bends"
+      "c", \.c, where: { $0 > 0 }, else: "it must be above 0",
+      "its scale: the loss is quadratic below it"
     ).when("`kind: barron`") { $0.kind == .barron },
   ]
 
@@ -251,11 +252,11 @@ extension RegressionLoss: RecipeGroup {
 
 /// The settings of the TwinFlow objective for small networks.
 public struct TutorialSettings: Hashable, Sendable {
-  /// N of RCGM: how many steps the target network takes.
+  /// N of RCGM: the steps of the target network.
   public var order = 2
   /// Guidance that is folded into the training target.
   public var enhancedRatio = 0.5
-  /// The rate of the target network's average: 0 is the live network, 1 the initial one.
+  /// The EMA decay of the target network: 0 is the live network, 1 the initial one.
   public var targetEMADecay = 0.99
   /// Whether the twin trajectory's losses are added to RCGM's.
   public var twin = true
@@ -272,7 +273,7 @@ public struct TutorialSettings: Hashable, Sendable {
     Field("enhanced_ratio", \.enhancedRatio, in: 0..., "guidance folded into the target"),
     Field(
       "target_ema_decay", \.targetEMADecay, in: 0...1,
-      "the target network: 0 live, 1 initial, else an average with this decay"
+      "EMA decay of the target network: 0 is the live one, 1 the initial one"
     ).was("average_rate"),
     Field("twin", \.twin, "whether the twin trajectory's losses are added to RCGM's"),
   ]
@@ -282,11 +283,11 @@ extension TwinFlowSettings: ObjectiveSettings {
   /// The name in recipes.
   public static let kind = "twinflow"
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
     The objective for large models: each row of a batch serves one loss. Flow matching and RCGM are
     settings of it. Order 0 trains the groups `multi_step` and `adversarial` alone. The convention
-    `middle` is that of the published version for adapters; with it order 1 needs the group `to_data`
+    `middle` is that of the published version for LoRA; with it order 1 needs the group `to_data`
     and not `any_step`, higher orders `any_step`.
     """
 
@@ -304,7 +305,7 @@ extension TutorialSettings: ObjectiveSettings {
   /// The name in recipes.
   public static let kind = "tutorial"
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "The version for small networks: every loss on the whole batch."
 
   /// The objective on batches of a size.

@@ -52,7 +52,7 @@ extension ClassDiTConfig: RecipeGroup {
   /// The values of absent keys.
   public static let defaults = Self()
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
     The published class-conditional diffusion transformer (Peebles and Xie, 2023), by the keys of
     diffusers' `config.json`.
@@ -129,7 +129,7 @@ extension ClassDiTConfig: StackedArchitecture {
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> ClassDiT { ClassDiT(scope, self) }
 
-  /// Latents, and their classes.
+  /// Latents and their classes.
   public func inputs(_ size: ImageSize?) -> [InputSpec] {
     let size = size ?? ImageSize(height: self.size, width: self.size)
     return [.sample([size.height, size.width, channels]), .classIndex(of: classes)]

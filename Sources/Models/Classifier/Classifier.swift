@@ -78,7 +78,7 @@ extension ClassifierConfig: Architecture {
   /// The name in recipes.
   public static let kind = "classifier"
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "A small convolutional classifier."
 
   /// The network, bound to the weights of a scope.

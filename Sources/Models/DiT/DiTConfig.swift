@@ -4,7 +4,7 @@ import Tensors
 
 /// The sizes of a class-conditional diffusion transformer.
 public struct DiTConfig {
-  /// The height and width of the images that it is trained on; the batch may have others.
+  /// The height and width of the training images; other batches may have other sizes.
   public var size = 28
   /// The channels of the images.
   public var channels = 1
@@ -16,16 +16,16 @@ public struct DiTConfig {
   public var depth = 6
   /// The heads of attention.
   public var heads = 3
-  /// The hidden features of a block's perceptron as a multiple of the width.
+  /// The hidden features of a block's MLP as a multiple of the width.
   public var mlpRatio = 4
   /// The number of classes; one more stands for no class.
   public var classes = 10
-  /// What times are multiplied with before their sinusoidal features.
+  /// The factor on times before their sinusoidal features.
   public var timeScale = 1000.0
-  /// How the stack of blocks is run.
+  /// How the stack of blocks is executed.
   public var execution = StackExecution.unrolled
 
-  /// Makes the sizes of the demonstration.
+  /// Makes the sizes of the demo's network.
   public init() {}
 
   /// The values of absent keys.
@@ -74,7 +74,7 @@ extension DiTConfig: StackedArchitecture {
   /// The name in recipes.
   public static let kind = "dit"
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
     A class-conditional diffusion transformer (Peebles and Xie, 2023) with a second time embedder: its
     time features are `E₁(t) + E₂(tt)·(t − tt)`, so that at tt = t it is the ordinary one.

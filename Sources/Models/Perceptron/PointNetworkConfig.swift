@@ -2,7 +2,7 @@ import Layers
 import Recipe
 import Tensors
 
-/// The sizes of a perceptron for points.
+/// The sizes of an MLP for points.
 public struct PointNetworkConfig {
   /// The coordinates of a point.
   public var features = 2
@@ -12,10 +12,10 @@ public struct PointNetworkConfig {
   public var depth = 4
   /// The sinusoidal features of a time.
   public var frequencies = 64
-  /// What times are multiplied with before their sinusoidal features.
+  /// The factor on times before their sinusoidal features.
   public var timeScale = 100.0
 
-  /// Makes the usual sizes.
+  /// Makes the default sizes.
   public init() {}
 
   /// The values of absent keys.
@@ -40,7 +40,7 @@ extension PointNetworkConfig: Architecture {
   /// The name in recipes.
   public static let kind = "perceptron"
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = """
     A residual MLP for points. It knows no classes, so `enhanced_ratio` and `condition_dropout` must
     be 0.
@@ -49,7 +49,7 @@ extension PointNetworkConfig: Architecture {
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> PointNetwork { PointNetwork(scope, self) }
 
-  /// Points alone, which have no size.
+  /// Points, which have no size.
   public func inputs(_ size: ImageSize?) -> [InputSpec] {
     [.sample([features])]
   }

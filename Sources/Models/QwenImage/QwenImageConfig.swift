@@ -48,7 +48,7 @@ extension QwenImageConfig: RecipeGroup {
   /// The values of absent keys.
   public static let defaults = Self()
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "Qwen-Image's transformer, by the keys of diffusers' `config.json`."
 
   /// The keys of recipes and of `config.json`.

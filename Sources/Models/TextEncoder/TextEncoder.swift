@@ -16,7 +16,7 @@ public protocol TextEncoder {
   ///   - tokens: their ids, s32 `[batch, tokens]`, each below the size of the vocabulary.
   ///   - valid: bools `[batch, tokens]`, false for padding, which no token sees; nil for no padding.
   ///     Hidden states at padding are undefined.
-  ///   - hidden: the hidden states to return beside the last: 0 for the embeddings, k after layer
+  ///   - hidden: the hidden states to return besides the last: 0 for the embeddings, k after layer
   ///     k, with the same exceptions as in transformers.
   ///   - dtype: the element type of the computation; norms and softmax are computed in f32 or
   ///     wider.

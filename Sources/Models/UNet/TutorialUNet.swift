@@ -120,7 +120,7 @@ extension TutorialUNetConfig: Architecture {
   /// The name in recipes.
   public static let kind = "tutorial-unet"
 
-  /// What it is.
+  /// The description in the reference.
   public static let summary = "The small U-Net of the published tutorial."
 
   /// The network, bound to the weights of a scope.

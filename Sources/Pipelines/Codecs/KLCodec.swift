@@ -1,10 +1,10 @@
 import Models
 import Tensors
 
-/// The codec of networks that work on the latents of an `AutoencoderKL`, which it scales as diffusion
-/// models expect them.
+/// The codec of networks that work on the latents of an `AutoencoderKL`, scaled as diffusion models
+/// expect them.
 public struct KLCodec: LatentCodec {
-  /// The autoencoder's settings.
+  /// The configuration of the autoencoder.
   public let config: AutoencoderKLConfig
   private let network: AutoencoderKL
 

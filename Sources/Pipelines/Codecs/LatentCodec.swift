@@ -18,8 +18,8 @@ public protocol LatentCodec {
 }
 
 extension ModelConfig {
-  /// The codec from the network's samples to images; nil where the samples are not images, or where they
-  /// are latents, whose codec is another network.
+  /// The codec from the network's samples to images; nil where the samples are not images, or are
+  /// latents, whose codec is another network.
   public var codec: (any LatentCodec)? {
     let shape = sampleShape()
     return !worksOnLatents && shape.rank == 3 && [1, 3, 4].contains(shape[2])

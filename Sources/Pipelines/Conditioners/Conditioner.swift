@@ -40,7 +40,7 @@ public protocol Conditioner: Sendable {
 }
 
 extension ModelConfig {
-  /// The conditioner for the inputs that the network takes beside samples.
+  /// The conditioner for the inputs that the network takes besides samples.
   public var conditioner: any Conditioner { classes > 0 ? ClassLabels(classes) : NoCondition() }
 }
 

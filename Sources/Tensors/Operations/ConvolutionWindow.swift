@@ -92,8 +92,8 @@ public struct ConvolutionWindow: Hashable, Sendable {
       + dtype.precisionConfig
   }
 
-  /// The same for the gradient by the kernel, as a convolution with the cotangent in which samples
-  /// and channels change roles, and strides and dilation.
+  /// The attributes of the kernel's gradient: a convolution with the cotangent in which samples and
+  /// channels exchange roles, as do strides and dilation.
   func kernelGradientAttributes(_ dtype: DType, padding: [Range]) -> String {
     let axes = list(Array(strides.indices))
     return "dimension_numbers = #stablehlo.conv<[f, \(axes), b]x[i, \(axes), o]->[\(axes), b, f]>, "

@@ -8,7 +8,7 @@ import Weights
 
 @testable import Training
 
-@Suite struct AdapterTrainingTests {
+@Suite struct LoRATrainingTests {
   let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }
@@ -37,7 +37,7 @@ import Weights
     }
     try trainer.run()
 
-    // The adapters alone are saved; whoever reads them gets the weights with them.
+    // Only the factors are saved; reading them merges them with the weights.
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/run/weights.safetensors"))
     let file = try ModelFile(recipe.result, on: engine)
     for (name, buffer) in try trainer.weights().pairs {
@@ -115,7 +115,7 @@ import Weights
         #expect(Array(files[0].bytes(name)!) == Array(files[1].bytes(name)!), "\(file): \(name)")
       }
     }
-    // Another base in the same place is not the one that the adapters belong to.
+    // Another base in the same place is not the one that LoRA was trained with.
     try Trainer(
       tinyRecipe(folder.path + "/base", "ema_decay=0", "seed=99"), on: engine, start: .replacing
     ).run()

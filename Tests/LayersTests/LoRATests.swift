@@ -4,8 +4,8 @@ import Testing
 
 @testable import Layers
 
-@Suite struct AdaptersTests {
-  private static let adapters = LoRA(rank: 2, alpha: 6, layers: ["inner", "one.two"])
+@Suite struct LoRATests {
+  private static let lora = LoRA(rank: 2, alpha: 6, layers: ["inner", "one.two"])
 
   private static func build(_ scope: Scope) -> (Tensor) -> Tensor {
     let stack = Stack(scope / "stack", count: 3) { $0.linear("inner", 4, 4) }
@@ -17,7 +17,7 @@ import Testing
 
   @Test func liesBesideTheMapsThatAreNamed() {
     let plain = Scope.declare { Self.build($0) }
-    let with = Scope.declare(adapters: Self.adapters) { Self.build($0) }
+    let with = Scope.declare(lora: Self.lora) { Self.build($0) }
     let added = with.filter { plain[$0] == nil }.mapValues(\.shape.sizes)
     #expect(
       added
@@ -25,12 +25,12 @@ import Testing
           ("stack.*.inner.lora_A.weight", [3, 2, 4]), ("stack.*.inner.lora_B.weight", [3, 4, 2]),
           ("one.two.lora_A.weight", [2, 4]), ("one.two.lora_B.weight", [5, 2]),
         ]))
-    #expect(with.names.filter(Self.adapters.trains) == added.names)
+    #expect(with.names.filter(Self.lora.trains) == added.names)
     #expect(with["one.two.lora_B.weight"]?.initializer == .zeros)
   }
 
   @Test func mergedWeightsComputeTheSame() throws {
-    let declared = Scope.declare(adapters: Self.adapters) { Self.build($0) }
+    let declared = Scope.declare(lora: Self.lora) { Self.build($0) }
     var inputs = declared.pairs.enumerated().map {
       Numbers.random($1.value.shape.sizes, seed: UInt64($0))
     }
@@ -38,8 +38,8 @@ import Testing
     let function = try HostFunction(inputs.map(\.type)) { given in
       let weights = Named(zip(declared.names, given))
       let (adapted, plain) = (
-        Scope.bind(weights, adapters: Self.adapters) { Self.build($0) },
-        Scope.bind(Self.adapters.merged(weights)) { Self.build($0) }
+        Scope.bind(weights, lora: Self.lora) { Self.build($0) },
+        Scope.bind(Self.lora.merged(weights)) { Self.build($0) }
       )
       let bare = Scope.bind(weights.filter { !LoRA.isFactor($0) }) { Self.build($0) }
       return [adapted(given.last!), plain(given.last!), bare(given.last!)]
