@@ -93,9 +93,9 @@ import Testing
       for (name, array) in one.pairs {
         #expect(try four[name]!.bytes() == array.bytes(), "\(name)")
       }
-      #expect(four["blocks.*.to_q.weight"]!.parts[0].region.sizes == [3, 4, 3])
-      #expect(four["blocks.*.to_q.weight_scale"]!.parts[0].region.sizes == [3, 4])
-      #expect(four["head.weight_scale"]!.parts[3].region == Region(start: [2], sizes: [2]))
+      #expect(four["blocks.*.to_q.weight"]!.shards[0].region.sizes == [3, 4, 3])
+      #expect(four["blocks.*.to_q.weight_scale"]!.shards[0].region.sizes == [3, 4])
+      #expect(four["head.weight_scale"]!.shards[3].region == Region(start: [2], sizes: [2]))
     }
   }
 
