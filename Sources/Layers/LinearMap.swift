@@ -97,8 +97,8 @@ extension Scope {
   /// has `NAME.weight_scale` `[output]` beside it.
   ///
   /// - Parameters:
-  ///   - from: what the input's features stand for, which says how weights are split over devices.
-  ///   - to: what the output's features stand for.
+  ///   - from: the logical axis of the input's features, by which weights are sharded over devices.
+  ///   - to: the logical axis of the output's features.
   public func linear(
     _ name: String, _ input: Int, _ output: Int, bias: Bool = true, initial: Initializer? = nil,
     initialBias: Initializer = .zeros, from: LogicalAxis? = nil, to: LogicalAxis? = nil

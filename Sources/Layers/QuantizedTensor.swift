@@ -49,7 +49,7 @@ extension Shape {
 
 extension ParameterSpec {
   /// What is declared of the scales of this matrix where it is quantized: a number for each row,
-  /// which lies where the row does.
+  /// which is on the same device as the row.
   public var scales: ParameterSpec {
     precondition(isMatrix, "only the matrices of linear maps are quantized")
     return ParameterSpec(

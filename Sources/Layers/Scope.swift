@@ -1,6 +1,6 @@
 import Tensors
 
-/// A place in the tree of a network's weights, and where they come from.
+/// A node in the tree of a network's weights, with the source of the weights.
 ///
 /// A layer asks its scope for weights by name. The same code declares them (`Scope.declare`) and
 /// binds them to tensors; student, average and frozen teacher are three bindings in one graph.
@@ -9,7 +9,7 @@ public struct Scope {
   public let path: String
   private let source: Source
 
-  /// Where weights come from.
+  /// The source of weights.
   private final class Source {
     enum Mode {
       case declaring
@@ -17,7 +17,7 @@ public struct Scope {
     }
     let mode: Mode
     let lora: LoRA?
-    /// Where the root of this source lies in the whole network.
+    /// The path of this source's root in the whole network.
     let prefix: String
     var declared = Named<ParameterSpec>()
     var used: Set<String> = []
@@ -37,7 +37,7 @@ public struct Scope {
     self.init(path: "", source: Source(.bound(weights)))
   }
 
-  /// A scope for one of several equal parts of another one, on these weights.
+  /// A scope on the weights of one of this scope's equal layers.
   func part(_ weights: Named<Tensor>) -> Scope {
     Scope(path: "", source: Source(.bound(weights), source.lora, prefix: place))
   }
@@ -47,16 +47,16 @@ public struct Scope {
     source.prefix.isEmpty || path.isEmpty ? source.prefix + path : "\(source.prefix).\(path)"
   }
 
-  /// The scope of a part.
+  /// The scope of a child.
   public static func / (scope: Scope, name: String) -> Scope {
     Scope(path: scope.path.isEmpty ? name : "\(scope.path).\(name)", source: scope.source)
   }
 
-  /// The scope of a numbered part.
+  /// The scope of a numbered child.
   public static func / (scope: Scope, number: Int) -> Scope { scope / "\(number)" }
 
-  /// Every weight that a network asks for: the one source for initial values, checks of files and
-  /// optimizer state.
+  /// Every weight that a network asks for, from which initial values, checks of files and optimizer
+  /// state are derived.
   public static func declare(
     lora: LoRA? = nil, _ build: (Scope) -> some Any
   ) -> Named<ParameterSpec> {
@@ -70,7 +70,7 @@ public struct Scope {
     return source.declared
   }
 
-  /// Builds a network on weights of which it must use every one.
+  /// Builds a network on weights, all of which it must use.
   public static func bind<Network>(
     _ weights: Named<Tensor>, lora: LoRA? = nil, _ build: (Scope) -> Network
   ) -> Network {
@@ -86,7 +86,7 @@ public struct Scope {
   /// Traps when it is asked for twice, is missing or has another shape: weights from files are
   /// checked against the declaration before they get here.
   ///
-  /// - Parameter axes: what its axes stand for, which says how it is split over devices.
+  /// - Parameter axes: the logical axes, by which it is sharded over devices.
   public func weight(
     _ name: String, _ shape: Shape, _ initializer: Initializer, axes: [LogicalAxis?] = []
   ) -> Tensor {
@@ -151,14 +151,13 @@ public struct Scope {
   var lora: LoRA? { source.lora }
 }
 
-/// What a network declares of one parameter. Its element type is the choice of whoever binds it.
+/// A network's declaration of one parameter. Its element type is that of the tensor it is bound to.
 public struct ParameterSpec: Sendable, Hashable {
   /// Its shape; the layers of a stack are the first axis.
   public let shape: Shape
   /// Its values before training.
   public let initializer: Initializer
-  /// What its axes stand for, which says how it is split over devices; axes that are not listed stay
-  /// whole.
+  /// The logical axes, by which it is sharded over devices; other axes are not sharded.
   public let axes: [LogicalAxis?]
   /// Whether it is the matrix of a linear map, or of a stack of them, which can be quantized.
   public let isMatrix: Bool
@@ -180,7 +179,7 @@ public struct ParameterSpec: Sendable, Hashable {
       axes: [nil] + axes, isMatrix: isMatrix)
   }
 
-  /// How it is split over devices.
+  /// How it is sharded over devices.
   public var sharding: Sharding { Sharding(axes) }
 
   /// Its type in an element type, f32 as it is trained.
@@ -193,6 +192,6 @@ extension Named<ParameterSpec> {
     mapValues { $0.type(dtype) }
   }
 
-  /// How the parameters are split over devices.
+  /// How the parameters are sharded over devices.
   public var shardings: Named<Sharding> { mapValues(\.sharding) }
 }

@@ -7,7 +7,7 @@ import Yams
 /// be billions of nodes. It therefore reads a text without aliases, in which another character is
 /// in the place of each `*`, and what they name is put in here, where it is counted.
 enum YAMLTree {
-  /// How deep mappings and lists may lie in each other.
+  /// The greatest depth of nested mappings and lists.
   static let deepest = 100
   /// The most nodes of a tree, those that aliases bring counted each time.
   static let largest = 100_000
@@ -178,7 +178,7 @@ private struct AliasResolver {
 extension AliasResolver.Resolved {
   /// Counts a node inside.
   ///
-  /// What is too large is refused at once, before more of it is put together.
+  /// What is too large is an error before more of it is read.
   fileprivate mutating func add(_ inner: Self) throws(YAMLProblem) {
     size += inner.size
     height = max(height, inner.height + 1)

@@ -11,10 +11,9 @@ struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
   /// Every parameter, LoRA's among them, without the scales of quantized ones.
   let weights: Named<ParameterSpec>
-  /// The types of the state and how it is sharded: everything that is kept for a weight lies as the
-  /// weight does.
+  /// The types and shardings of the state: what is kept for a weight is sharded like the weight.
   let specs: TrainState<ArraySpec>
-  /// What conditions are made of.
+  /// The conditioner of the network's conditions.
   let conditioner: any Conditioner
   /// nil for a classifier.
   private let objective: (any Objective)?

@@ -5,7 +5,7 @@ struct JSONFault: Error {
   let reason: String
 }
 
-/// JSON from outside, of which nothing is taken for granted.
+/// JSON from outside, in which every value is checked.
 enum JSONValues {
   /// An object; `what` is what messages call the text.
   ///

@@ -37,11 +37,12 @@ public struct NameMap: Hashable, Sendable {
     let disk: String
     /// The shape that the array must have.
     let shape: [Int]
-    /// Where the whole array lies in the parameter's coordinates; it may reach beyond the parameter.
+    /// The region of the whole array in the parameter's coordinates; it may reach beyond the
+    /// parameter.
     let box: Region
   }
 
-  /// The arrays on disk that a parameter lies in.
+  /// The arrays on disk that hold a parameter.
   ///
   /// - Parameters:
   ///   - name: its name in memory.

@@ -18,8 +18,8 @@ public struct Writers: Sendable {
 }
 
 extension WeightFiles {
-  /// Writes arrays that lie in parts on many devices: a file for each device, and an index, which is
-  /// written last. No file takes its place before all are on the disk.
+  /// Writes arrays that are sharded over many devices: a file for each device, and an index, which
+  /// is written last. No file takes its place before all are on the disk.
   ///
   /// - Parameters:
   ///   - path: the file that the index stands for.

@@ -1,7 +1,7 @@
 import Layers
 import Tensors
 
-/// Reads regions of one parameter from the arrays on disk that it lies in.
+/// Reads regions of one parameter from the arrays on disk that hold it.
 ///
 /// What is converted goes through the host a few rows at a time.
 struct RegionReader {
@@ -12,7 +12,7 @@ struct RegionReader {
   /// Whether a number that was to be quantized is infinite or NaN.
   private(set) var hasNotFinite = false
 
-  /// How many elements are converted at once.
+  /// The number of elements converted together.
   private static let block = 1 << 20
 
   /// - Parameter pieces: the arrays, see `NameMap.pieces`.
@@ -205,7 +205,7 @@ extension Region {
   /// A part of an array in the array's own coordinates.
   ///
   /// - Parameters:
-  ///   - box: where the array lies.
+  ///   - box: the region of the array.
   ///   - rank: how many of the last axes are the array's own.
   fileprivate func moved(from box: Region, rank: Int) -> Region {
     let places = start.indices.suffix(rank)

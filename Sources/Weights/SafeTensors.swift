@@ -6,7 +6,7 @@ import Tensors
 ///
 /// The format: 8 bytes with the header's length, the header, the data without holes.
 public struct SafeTensors: Sendable {
-  /// Where the file lies.
+  /// The path of the file.
   public let path: String
   /// The arrays' types, in the order of their data.
   public let types: Named<TensorType>

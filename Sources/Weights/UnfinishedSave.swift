@@ -35,7 +35,7 @@ struct UnfinishedSave {
     (writes, replaces) = (names(Self.writesKey), names(Self.replacesKey))
   }
 
-  /// Where the list of a whole lies.
+  /// The path of the list.
   static func path(of place: String) -> String { place + ".unfinished.json" }
 
   func write(of place: String) throws {

@@ -4,7 +4,7 @@ import Tensors
 
 /// Named arrays in one safetensors file, or in several that an index names.
 ///
-/// The index is JSON and lies beside the files under the name of the whole,
+/// The index is JSON beside the files under the name of the whole,
 /// `weights.safetensors.index.json`. It says for each array in which file it is,
 /// `{"metadata": {…}, "weight_map": {"array": "file", …}}`, or, where many devices have written it,
 /// in which files its parts are and where each one starts,
@@ -13,14 +13,14 @@ import Tensors
 /// An index that this program has written also says, under `file_ids`, which random text each of its
 /// files has in its own metadata, so that files of two times are never read together.
 public struct WeightFiles: Sendable {
-  /// Where the file or the index lies.
+  /// The path of the file or the index.
   public let path: String
   /// The arrays' types.
   public private(set) var types = Named<TensorType>()
   /// Texts about the file.
   public private(set) var metadata: [String: String] = [:]
   private var files: [String: SafeTensors] = [:]
-  /// The files that an array lies in, with the region that each of them has.
+  /// The files that hold an array, with the region in each of them.
   private var places: [String: [(file: String, region: Region)]] = [:]
 
   /// All files that are read: the file, or the index and the files that it names.
@@ -44,7 +44,7 @@ public struct WeightFiles: Sendable {
     }
   }
 
-  /// The bytes of an array that lies in one file, valid for as long as the file's owner; nil where
+  /// The bytes of an array in one file, valid for as long as the file's owner; nil where
   /// there is none, or where it is in parts.
   public func mapped(_ name: String) -> (bytes: UnsafeRawBufferPointer, owner: MappedFile)? {
     guard let parts = places[name], parts.count == 1, let file = files[parts[0].file],
@@ -53,7 +53,7 @@ public struct WeightFiles: Sendable {
     return (bytes, file.owner)
   }
 
-  /// A copy of a region of an array, dense and row-major, from whatever parts it lies in.
+  /// A copy of a region of an array, dense and row-major, from all files that hold parts of it.
   public func bytes(_ name: String, _ region: Region) -> [UInt8] {
     guard let parts = places[name], let type = types[name] else {
       preconditionFailure("the files have no array \(name)")

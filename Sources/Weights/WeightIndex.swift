@@ -2,7 +2,7 @@ import Foundation
 
 /// What an index says of the files beside it.
 struct WeightIndex {
-  /// Where an array lies.
+  /// The place of an array.
   enum Place {
     /// Whole in a file.
     case file(String)

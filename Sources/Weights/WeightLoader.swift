@@ -7,11 +7,11 @@ import Tensors
 
 /// Reads the parameters of a network from files to devices.
 ///
-/// It goes array by array: each is put together from the arrays on disk that `NameMap` names, of which
-/// every device gets its own region, and is converted a region at a time. What has been read is given
-/// back at once, so that beside the parameters no more than a layer of one of them is in memory. An
-/// array that is stored as it is wanted is not copied at all where its file can be mapped and has it
-/// at a multiple of 64 bytes.
+/// Arrays are loaded one by one: each is assembled from the arrays on disk that `NameMap` names.
+/// Every device receives its own region, converted one region at a time. Memory that has been read
+/// is released immediately, so that besides the parameters at most one layer of one of them is in
+/// memory. An array that needs no conversion is not copied at all where its file can be mapped and
+/// has it at a multiple of 64 bytes.
 public struct WeightLoader {
   /// The client whose devices get the parameters.
   public let client: Client
@@ -44,7 +44,7 @@ public struct WeightLoader {
   ///   - allowsOverflow: whether finite numbers may become infinite.
   ///   - dtype: the element type that a parameter is to have; nil leaves it as it is stored.
   ///   - ignored: arrays on disk that need not be used, by their names.
-  ///   - progress: told after every parameter.
+  ///   - progress: called after every parameter.
   /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen,
   ///   `beyondRange` for finite numbers that the wanted type cannot hold, `notFinite` for others that
   ///   cannot be quantized, and the plugin's errors.
@@ -158,7 +158,7 @@ public struct WeightLoader {
   }
 }
 
-/// Where each parameter lies on disk, checked against what is there.
+/// The place of each parameter on disk, checked against the files.
 private struct Layout {
   private(set) var pieces: [String: [NameMap.Piece]] = [:]
   /// The element type that a parameter is stored in: the widest of its arrays'.
@@ -186,7 +186,7 @@ private struct Layout {
           problems.append(.missing(name: part.disk, similar: nil))
           continue
         }
-        // Old files have axes of their own for maps that lie side by side: the same elements.
+        // Old files have separate axes for adjacent maps, with the same elements.
         let isSame =
           names.keepsStacks
           ? found.shape.count == part.shape.reduce(1, *) : found.shape.sizes == part.shape

@@ -41,7 +41,7 @@ struct WeightSave {
       try FileKind.json.checkReplaceable(index)
       if oldIndex == nil, Self.isFilled(index) {
         throw FileError.otherKind(
-          path: index, found: "JSON that is no index of weights", expected: "such an index")
+          path: index, found: "JSON that is not an index of weights", expected: "such an index")
       }
       for file in self.files { try checkOwn(file) }
     }
@@ -54,7 +54,7 @@ struct WeightSave {
   /// What a file of the whole says of itself.
   func metadata(id: String) -> [String: String] { [Self.setKey: name, Self.idKey: id] }
 
-  /// Where a file of the whole lies.
+  /// The path of one of the files.
   func path(_ file: String) -> String { folder.isEmpty ? file : "\(folder)/\(file)" }
 
   /// A text that no other file has.

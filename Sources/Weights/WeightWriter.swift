@@ -28,7 +28,7 @@ extension WeightFiles {
 /// What a network's parameters are on disk.
 private struct DiskLayout {
   private(set) var types = Named<TensorType>()
-  /// Which parameters an array on disk is made of, and where it lies in each one's coordinates.
+  /// The parameters that an array on disk consists of, and its region in the coordinates of each.
   private var sources: [String: [(name: String, box: Region)]] = [:]
 
   init(_ parameters: Named<TensorType>, _ names: NameMap) {
@@ -42,7 +42,8 @@ private struct DiskLayout {
     }
   }
 
-  /// Whether a parameter is the scales of a quantized matrix, which lie on disk as the matrix does.
+  /// Whether a parameter is the scales of a quantized matrix, which are arranged on disk as the
+  /// matrix is.
   private func isScales(_ name: String, _ parameters: Named<TensorType>) -> Bool {
     guard name.hasSuffix(QuantizedTensor.scaleSuffix), parameters[name] != nil else { return false }
     let matrix = String(name.dropLast(QuantizedTensor.scaleSuffix.count))

@@ -2,7 +2,7 @@ import Tensors
 
 /// What can be wrong with the content of a file of weights.
 public enum WeightsError: Error, Equatable, CustomStringConvertible {
-  /// A file is no safetensors file, or is cut short or damaged.
+  /// A file is not in the safetensors format, is truncated or damaged.
   case damaged(path: String, reason: String)
   /// The file's weights are not those of the network.
   case mismatch(path: String, problems: [Problem])
@@ -25,7 +25,7 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .damaged(let path, let reason):
-      return "\(path) is no whole safetensors file: \(reason). Download or train it again."
+      return "\(path) is not a complete safetensors file: \(reason). Download or train it again."
     case .mismatch(let path, let problems):
       let shown = problems.prefix(5).map(\.text).joined(separator: "; ")
       let rest = problems.count > 5 ? "; and \(problems.count - 5) more" : ""

@@ -167,7 +167,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("missing", "No such file"), ("file/below", "Not a directory"), ("", "no file"),
+    ("missing", "No such file"), ("file/below", "Not a directory"), ("", "not a regular file"),
   ])
   func saysWhyItCannotRead(name: String, word: String) throws {
     try withFolder { folder in

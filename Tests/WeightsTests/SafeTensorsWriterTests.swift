@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("missing/x", "No such file"), ("file/x", "Not a directory"), ("folder", "no file"),
+    ("missing/x", "No such file"), ("file/x", "Not a directory"), ("folder", "not a regular file"),
   ])
   func saysWhyItCannotWrite(name: String, word: String) throws {
     try withFolder { folder in

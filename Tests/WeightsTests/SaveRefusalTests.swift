@@ -51,7 +51,7 @@ import Testing
   @Test(arguments: [
     ("w.safetensors", "a letter", 1, "text"), ("w.safetensors", "a letter", 3, "text"),
     (SavedWhole.index, "a letter", 3, "text"),
-    (SavedWhole.index, #"{"a": 1}"#, 3, "JSON that is no index"),
+    (SavedWhole.index, #"{"a": 1}"#, 3, "JSON that is not an index"),
     (SavedWhole.set[1], "a letter", 3, "text"),
     ("w.safetensors.unfinished.json", #"{"a": 1}"#, 1, "something else"),
     ("w.safetensors.unfinished.json", "a letter", 3, "something else"),

@@ -45,7 +45,7 @@ import Testing
     (#"{"weight_map": {}, "file_ids": []}"#, "an array as file_ids"),
     (#"{"weight_map": {}, "file_ids": {"x": true}}"#, "true as x under file_ids"),
     (#"{"weight_map": {"a": "y.safetensors"}}"#, "y.safetensors cannot be read"),
-    (#"{"weight_map": {"a": "damaged.safetensors"}}"#, "damaged.safetensors is no whole"),
+    (#"{"weight_map": {"a": "damaged.safetensors"}}"#, "damaged.safetensors is not a complete"),
     (#"{"parts": []}"#, "an array as parts"), (#"{"parts": {"a": 1}}"#, "as the parts of a"),
     (#"{"parts": {"a": {"files": {}}}}"#, "does not say the shape of a"),
     (#"{"parts": {"a": {"shape": [1]}}}"#, "does not say the files of a"),

@@ -97,7 +97,7 @@ extension TwinFlowSettings {
 
   /// The keys of recipes.
   public static let fields: [Field] = [
-    Field("groups", \.groups, "relative sizes of the groups of rows"),
+    Field("groups", \.groups, "relative sizes of groups"),
     Field(
       "order", \.order, in: 0...16, "N of RCGM: steps of the target network; 0 leaves RCGM out"),
     Field(

@@ -4,7 +4,7 @@ import Tensors
 
 /// The settings of the any-step sampler.
 public struct SamplerSettings: Hashable, Sendable {
-  /// Which target time the network is asked for.
+  /// The target times that the network receives.
   public enum Style: String, Codable, Sendable, Hashable, CaseIterable {
     /// Always 0: each evaluation goes all the way to the data.
     case few
@@ -16,7 +16,7 @@ public struct SamplerSettings: Hashable, Sendable {
 
   /// How much fresh noise replaces the estimated one in each step.
   public enum Stochasticity: Hashable, Sendable {
-    /// A fixed part within [0, 1].
+    /// A fixed fraction within [0, 1].
     case ratio(Double)
     /// As a stochastic differential equation would: `clamp(|Δt|·2t/t'², 0, 1)`.
     case sde
@@ -29,9 +29,9 @@ public struct SamplerSettings: Hashable, Sendable {
   /// The numbers of steps that can be made.
   public static let counts = 1...10_000
 
-  /// Which target time the network is asked for.
+  /// The target times that the network receives.
   public var style = Style.few
-  /// Fresh noise in each step.
+  /// The amount of fresh noise in each step.
   public var stochasticity = Stochasticity.ratio(0)
   /// How far predictions are extrapolated against the step before, from the third step on.
   public var extrapolation = 0.0
@@ -71,11 +71,11 @@ public struct SamplerSettings: Hashable, Sendable {
   public struct Step<Number> {
     /// The current time.
     public let time: Number
-    /// The target time that the network is asked for.
+    /// The target time that the network receives.
     public let target: Number
     /// The time of the next state.
     public let next: Number
-    /// The fraction of the noise that is drawn anew.
+    /// The fraction of the noise that is replaced by fresh noise.
     public let stochastic: Number
     /// How far predictions are extrapolated against the step before.
     public let extrapolation: Number
@@ -170,7 +170,7 @@ extension SamplerSettings.Step where Number == Double {
 }
 
 extension SamplerSettings: RecipeGroup {
-  /// The values of absent keys, but for those that the preset of the number of steps says.
+  /// The values of absent keys, except those of the preset of the number of steps.
   public static let defaults = Self()
 
   /// The keys of recipes; what is absent comes from the preset of the number of steps.
