@@ -72,15 +72,18 @@ print(
     "| work | files | read from | s | weights, GB | resident before | peak | anonymous | mapped "
     "| peak / weights |\n|---|--:|---|--:|--:|--:|--:|--:|--:|--:|")
 big, small = make("big", gigabytes, 6), make("small", gigabytes / 3, 2)
-for cache in ["disk", "page cache"]:
-    def prepare(folder, cache=cache):
-        forget() if cache == "disk" else read(folder)
 
-    prepare(big)
+for cache in ["disk", "page cache"]:
+    def loaded(folder, storage, cache=cache):
+        """From the page cache the faster of two: a virtual machine may have to ask for memory first."""
+        runs = []
+        for _ in range(1 if cache == "disk" else 2):
+            forget() if cache == "disk" else read(folder)
+            runs.append(load(folder, storage))
+        return min(runs, key=lambda facts: facts["seconds"])
+
+    forget() if cache == "disk" else read(big)
     print(f"| cp of the bf16 files | | {cache} | {copy(big):.1f} | | | | | | |", flush=True)
-    prepare(big)
-    row("bf16 as stored", cache, load(big, "stored"))
-    prepare(big)
-    row("bf16 to int8", cache, load(big, "int8"))
-    prepare(small)
-    row("bf16 to f32", cache, load(small, "f32"))
+    row("bf16 as stored", cache, loaded(big, "stored"))
+    row("bf16 to int8", cache, loaded(big, "int8"))
+    row("bf16 to f32", cache, loaded(small, "f32"))
