@@ -133,7 +133,7 @@ import Testing
       atPath: folder.path + "/other/weights.safetensors", toPath: classifier)
     let result = try Command.run("compare", comparison, "--classifier", classifier)
     #expect(result.status == 0, "\(result.errors)")
-    #expect(result.errors.contains("One: what was measured was of other"))
+    #expect(result.errors.contains("One: the saved measurement is of other"))
     let report = try JSONDecoder().decode(
       ComparisonReport.self, from: Data(contentsOf: URL(fileURLWithPath: output + "/report.json")))
     #expect(report.rows[0].distances != first.rows[0].distances)
