@@ -101,7 +101,7 @@ extension Evaluator {
   ///   - samples: the numbers of pictures, each a row; the smaller sets are subsets of the larger.
   ///   - reference: the statistics of the test set.
   ///   - compute: the element type that the network computes in.
-  ///   - progress: called after every batch with the number of pictures made.
+  ///   - progress: called before every batch with the number of pictures made.
   /// - Throws: `EvaluationError` where the classifier cannot evaluate the network,
   ///   `PipelineError.imagesNotFinite`, and the plugin's errors.
   public func rows(

@@ -5,9 +5,9 @@ import Foundation
 public struct LineChart: Sendable {
   /// The title.
   public var title: String
-  /// The label of the vertical axis.
+  /// The text beside the vertical axis.
   public var axis: String
-  /// The labels of the positions from left to right.
+  /// The names of the positions from left to right.
   public var places: [String]
   /// The lines: a name, and a value for each position; values that are not positive or not finite
   /// are left out.
