@@ -111,7 +111,7 @@ import Testing
       ], environment: ["TMPDIR": folder.path], program: "/bin/sh")
     let result = finish()
     #expect(result.status == 1)
-    #expect(result.errors.contains("30 processes take 304 open files and 40 are allowed"))
+    #expect(result.errors.contains("30 processes need 304 open files and 40 are allowed"))
     #expect(folder.contents.isEmpty)
   }
 }

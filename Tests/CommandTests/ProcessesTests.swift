@@ -28,7 +28,7 @@ import Testing
       "launch", "--processes", "2", "train", "Recipes/points.yaml", "--set",
       "output=\(folder.path)/run")
     #expect(result.status == 1)
-    #expect(result.errors.contains("does not join the devices of 2 processes"))
+    #expect(result.errors.contains("cannot combine the devices of 2 processes"))
     #expect(result.errors.contains("has failed; the others were stopped"))
   }
 
