@@ -59,7 +59,7 @@ import Testing
       guard try damaged.names(.inputs).contains(input) else { continue }
       try damaged.edit(.inputs) { $0[input] = $0[input]?.filled(with: number) }
       if input == "labels" {
-        expectError(damaged, "the classes 0 to 10")
+        expectError(damaged, "values other than 0 to 10")
       } else {
         #expect(try check(damaged).contains { $0.share > 1 }, "\(input)")
       }

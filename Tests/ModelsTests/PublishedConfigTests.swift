@@ -88,7 +88,7 @@ import Testing
     (#"{"norm_type": "layer_norm"}"#, "only ada_norm_zero is supported"),
     (#"{"activation_fn": "geglu"}"#, "only gelu-approximate or gelu"),
     (#"{"num_layers": 0}"#, "`num_layers` is 0"), (#"{"num_layers": 2.5}"#, "a fraction"),
-    (#"{"num_layers": "many"}"#, "`num_layers` is of another kind"),
+    (#"{"num_layers": "many"}"#, "`num_layers` is not of the type"),
     (#"{"num_layers": null}"#, "`num_layers` is null"),
     (#"{"attention_head_dim": 7, "num_attention_heads": 3}"#, "21 features"),
     (#"{"num_attention_heads": 1000000, "attention_head_dim": 1000000}"#, "features"),

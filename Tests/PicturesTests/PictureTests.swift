@@ -173,8 +173,8 @@ import Testing
   @Test(
     arguments: [
       (0, 1, "Invalid IHDR"), (1, 0, "Invalid IHDR"),
-      (1_000_000, 1_000_000, "more than the 1024 MiB"),
-      (20_000, 20_000, "more than the 1024 MiB"), (.max, 1, "out of range"),
+      (1_000_000, 1_000_000, "more than the limit of 1024 MiB"),
+      (20_000, 20_000, "more than the limit of 1024 MiB"), (.max, 1, "out of range"),
       (1, .max, "out of range"), (.max, .max, "out of range"), (1 << 31, 1 << 31, "out of range"),
       (2, 2, "Not enough"), (3, 1, "Not enough"),
     ] as [(UInt32, UInt32, String)])
