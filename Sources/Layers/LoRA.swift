@@ -64,7 +64,7 @@ struct LowRank {
   let up: Tensor
   let scale: Double
 
-  /// What they add to the map of rows `[rows, input]`.
+  /// The change of the map's result for rows `[rows, input]`.
   func callAsFunction(_ x: Tensor) -> Tensor {
     x.dot(down.cast(to: x.dtype), contracting: ([1], [1]))
       .dot(up.cast(to: x.dtype), contracting: ([1], [1])) * scale

@@ -6,11 +6,11 @@ public struct MLP {
   let output: LinearMap
   let activation: @Sendable (Tensor) -> Tensor
 
-  /// Makes a perceptron `width → hidden → out`.
+  /// Makes an MLP `width → hidden → out`.
   ///
   /// - Parameters:
-  ///   - from: what the input's features stand for, which says how weights are split over devices.
-  ///   - to: what the output's features stand for.
+  ///   - from: the logical axis of the input's features, by which weights are sharded over devices.
+  ///   - to: the logical axis of the output's features.
   public init(
     _ scope: Scope, _ width: Int, hidden: Int, _ out: Int, initial: Initializer? = nil,
     from: LogicalAxis? = nil, to: LogicalAxis? = .embed,
@@ -21,7 +21,7 @@ public struct MLP {
     self.activation = activation
   }
 
-  /// Makes a perceptron of two maps.
+  /// Makes an MLP of two maps.
   public init(
     _ input: LinearMap, _ output: LinearMap, activation: @escaping @Sendable (Tensor) -> Tensor
   ) {

@@ -1,16 +1,16 @@
 import Tensors
 
 /// A matrix `[…, rows, columns]` in 8-bit integers with a scale for each row: symmetric
-/// quantization, as in Dettmers and others, "LLM.int8()", 2022, without outliers.
+/// quantization, as in Dettmers et al., "LLM.int8()", 2022, without outliers.
 ///
 /// It is frozen: no gradient passes to it.
 public struct QuantizedTensor {
   /// The integers, s8 `[…, rows, columns]`, within ±127.
   public let values: Tensor
-  /// What each row is multiplied with, f32 `[…, rows]`.
+  /// The factors on the rows, f32 `[…, rows]`.
   public let scales: Tensor
 
-  /// Makes a matrix of its parts.
+  /// Makes a matrix of integers and scales.
   public init(values: Tensor, scales: Tensor) {
     precondition(
       values.rank >= 2 && scales.shape == values.shape.withoutColumns && values.dtype == .int8,
@@ -29,11 +29,11 @@ public struct QuantizedTensor {
       values: (wide / scales.expanded([-1])).rounded().cast(to: .int8), scales: scales)
   }
 
-  /// What the largest magnitude of a row counts as at least: rows of zeros have a scale too.
+  /// The lower bound of the largest magnitude of a row, so that rows of zeros have a scale too.
   public static let leastMagnitude = 1e-12
 
-  /// What follows the name of a matrix in the name of its scales, as compressed-tensors and torchao
-  /// name them: `x.weight` and `x.weight_scale`.
+  /// The suffix of a matrix's name in the name of its scales, as in compressed-tensors and torchao:
+  /// `x.weight` and `x.weight_scale`.
   public static let scaleSuffix = "_scale"
 
   /// The matrix in a floating-point type.
@@ -48,8 +48,8 @@ extension Shape {
 }
 
 extension ParameterSpec {
-  /// What is declared of the scales of this matrix where it is quantized: a number for each row,
-  /// which is on the same device as the row.
+  /// The declaration of this matrix's scales where it is quantized: a number for each row, sharded
+  /// like the rows.
   public var scales: ParameterSpec {
     precondition(isMatrix, "only the matrices of linear maps are quantized")
     return ParameterSpec(

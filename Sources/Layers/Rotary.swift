@@ -1,10 +1,10 @@
 import Tensors
 
-/// Rotary position embedding: Su and others, "RoFormer", 2021.
+/// Rotary position embedding: Su et al., "RoFormer", 2021.
 ///
-/// Each pair of a head's features is turned by an angle that depends on the token's position.
+/// Each pair of a head's features is rotated by an angle that depends on the token's position.
 public struct Rotary {
-  /// Which features make a pair.
+  /// The features that form a pair.
   public enum Layout: Sendable, Hashable, CaseIterable {
     /// Neighbors 2i and 2i + 1, the real and imaginary parts of a number: FLUX, Qwen-Image,
     /// Z-Image.
@@ -30,7 +30,7 @@ public struct Rotary {
     self.layout = layout
   }
 
-  /// Turns the features of `[batch, tokens, heads, width]`, computed in f32 at least.
+  /// Rotates the features of `[batch, tokens, heads, width]`, computed in f32 at least.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let half = x.shape[-1] / 2
     precondition(

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Multi-head self-attention. The projections to queries, keys and values are separate maps, under the
-/// names that published checkpoints have, and computed as one product.
+/// names of published checkpoints, and computed as one matrix multiplication.
 public struct SelfAttention {
   let qkv: FusedMaps
   let output: LinearMap
@@ -9,8 +9,8 @@ public struct SelfAttention {
 
   /// Makes attention over `width` features in `heads` heads.
   ///
-  /// - Parameter bias: whether the maps to queries, keys and values have one; that of the output always
-  ///   has.
+  /// - Parameter bias: whether the maps to queries, keys and values have a bias; that of the output
+  ///   always has one.
   public init(_ scope: Scope, width: Int, heads: Int, bias: Bool = true) {
     precondition(width % heads == 0, "\(width) features do not make \(heads) heads")
     let maps = ["to_q", "to_k", "to_v"].map {
@@ -25,8 +25,8 @@ public struct SelfAttention {
 
   /// `[batch, tokens, width]` to the same shape.
   ///
-  /// - Parameter rotary: turns queries and keys `[batch, tokens, heads, width]` by their positions,
-  ///   see `Rotary`.
+  /// - Parameter rotary: rotates queries and keys `[batch, tokens, heads, width]` by their
+  ///   positions, see `Rotary`.
   public func callAsFunction(
     _ x: Tensor, _ options: AttentionOptions = AttentionOptions(),
     rotary: ((Tensor) -> Tensor)? = nil

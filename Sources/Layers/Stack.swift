@@ -1,16 +1,17 @@
 import Tensors
 
-/// How a stack is run.
+/// The execution of a stack.
 public enum StackExecution: String, Codable, Sendable, Hashable, CaseIterable {
   /// Every layer is part of the program, with a barrier after it: fastest to run.
   case unrolled
   /// One loop over the layers: fastest to compile.
   case scanned
-  /// One loop that keeps only its states and computes each layer again for the gradient.
+  /// One loop that keeps only its states and recomputes each layer for the gradient.
   case recomputed
 }
 
-/// Equal layers one after the other, whose weights are stored together with a leading axis.
+/// Equal layers in sequence, whose weights are stored in arrays with a leading axis over the
+/// layers.
 public struct Stack<Layer> {
   /// The number of layers.
   public let count: Int
@@ -31,13 +32,13 @@ public struct Stack<Layer> {
     weights = scope.stacked(count: count, build)
   }
 
-  /// One layer by itself, for what it shares with the network around the stack.
+  /// A single layer, for computations that it shares with the network around the stack.
   public func layer(_ index: Int) -> Layer {
     precondition((0..<count).contains(index), "layer \(index) of a stack of \(count)")
     return build(scope.part(weights.mapValues { $0[index] }))
   }
 
-  /// What comes out of a stack.
+  /// The outputs of a stack.
   public struct Outputs {
     /// The values after the last layer.
     public let last: [Tensor]
@@ -48,11 +49,11 @@ public struct Stack<Layer> {
   /// Runs values through layers.
   ///
   /// - Parameters:
-  ///   - values: what layers pass on, such as the tokens of an image and of a text; each keeps its
-  ///     type.
-  ///   - layers: which layers are run, by default all of them.
+  ///   - values: the values that layers pass on, such as the tokens of an image and of a text; each
+  ///     keeps its type.
+  ///   - layers: the layers to run, by default all of them.
   ///   - chosen: layers whose values are returned too: a text encoder's hidden states, or features
-  ///     that a loss looks at. A scanned stack then keeps the values of all layers that are run.
+  ///     for a loss. A scanned stack then keeps the values of all layers that are run.
   ///   - apply: applies a layer.
   public func outputs(
     _ values: [Tensor], layers: Range<Int>? = nil, after chosen: [Int] = [],
@@ -101,7 +102,7 @@ public struct Stack<Layer> {
     }
   }
 
-  /// One layer on its elements of the weights and of what differs beside them.
+  /// One layer on its elements of the weights and of the other tensors per layer.
   private func applied(
     _ elements: [Tensor], _ values: [Tensor], _ apply: (Layer, [Tensor], [Tensor]) -> [Tensor]
   ) -> [Tensor] {

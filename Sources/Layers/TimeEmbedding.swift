@@ -25,7 +25,7 @@ extension Tensor {
   /// Fixed two-dimensional position features `[height · width, features]` in f32.
   ///
   /// The first half of the features encodes the column, the second the row; each is sines, then
-  /// cosines, with frequencies as in `sinusoidal`: Dosovitskiy and others, 2021; Peebles and Xie,
+  /// cosines, with frequencies as in `sinusoidal`: Dosovitskiy et al., 2021; Peebles and Xie,
   /// 2023.
   ///
   /// - Parameter base: the height and width that a network was trained with; the positions of other

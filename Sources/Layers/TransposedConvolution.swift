@@ -24,10 +24,10 @@ public struct TransposedConvolution2D {
     return x.transposedConvolution(kernel, window) + bias.cast(to: x.dtype)
   }
 
-  /// What it adds to the result that an image's first channels are larger by `features` everywhere.
+  /// The change of the result where an image's first channels increase by `features` everywhere.
   ///
-  /// The convolution is linear, so that it can be computed once for images that differ in this alone:
-  /// their difference costs next to nothing.
+  /// The convolution is linear, so that it can be computed once for images that differ only in
+  /// this; their difference costs very little.
   ///
   /// - Parameters:
   ///   - features: `[batch, channels]`.
@@ -67,12 +67,12 @@ public struct TransposedConvolution2D {
   }
 }
 
-/// Which taps of a transposed convolution reach into the image from each place of its result, along
-/// one axis.
+/// The taps of a transposed convolution that fall into the image, for each position of its result
+/// along one axis.
 private struct TapKinds {
-  /// The taps, for every kind of place that there is.
+  /// The taps for every kind of position.
   private(set) var kinds: [[Int]] = []
-  /// The kind of each place.
+  /// The kind of each position.
   private(set) var places: [Int] = []
   private let taps: Int
 
@@ -100,7 +100,7 @@ private struct TapKinds {
     kinds.map { kind in (0..<taps).map { kind.contains($0) ? 1 : 0 } }
   }
 
-  /// 1 where a place is of a kind, `[places][kinds]`.
+  /// 1 where a position is of a kind, `[positions][kinds]`.
   var spread: [[Float]] {
     places.map { place in kinds.indices.map { $0 == place ? 1 : 0 } }
   }

@@ -1,6 +1,6 @@
-/// A written-out list of things that recipes can name.
+/// An explicit list of the values that recipes can name.
 public protocol Catalogue {
-  /// What a name stands for.
+  /// The type of the named values.
   associatedtype Entry
 
   /// All entries by their names.
@@ -11,7 +11,7 @@ public protocol Catalogue {
 public struct EntryName<List: Catalogue>: RawRepresentable, CaseIterable, Codable {
   /// The name in recipes.
   public let rawValue: String
-  /// What it stands for.
+  /// The named value.
   public let entry: List.Entry
 
   /// The entry of a name, nil where there is none.

@@ -1,4 +1,4 @@
-/// A text as a double-quoted YAML scalar, which is read back as it is.
+/// A text as a double-quoted YAML scalar, which is decoded to the same text.
 func yamlQuoted(_ text: String) -> String {
   var quoted = "\""
   for scalar in text.unicodeScalars {

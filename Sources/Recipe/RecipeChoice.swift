@@ -9,7 +9,7 @@ public protocol RecipeChoice: DocumentedKeys, Codable, Sendable {
   /// The group.
   var group: any RecipeGroup { get }
 
-  /// The keys before those of the group: first `kind`.
+  /// The keys before those of the group, `kind` first.
   static var choices: [RecipeTable.Row] { get }
 }
 
@@ -27,7 +27,7 @@ extension RecipeChoice {
     try group.encode(to: encoder)
   }
 
-  /// `kind` alone.
+  /// Only `kind`.
   public static var choices: [RecipeTable.Row] { [kindRow] }
 
   /// The row of `kind`.
@@ -61,7 +61,7 @@ extension RecipeChoice {
   }
 }
 
-/// Names in a sentence; of many the first ones.
+/// Names in a sentence; only the first ones of many.
 private func listed(_ names: [String], all: Bool = false) -> String {
   let most = 4
   if !all, names.count > most { return names.prefix(most).joined(separator: ", ") + ", …" }

@@ -1,7 +1,7 @@
 import Files
 import Yams
 
-/// A key by its name alone.
+/// A key by its name.
 struct RecipeKey: CodingKey {
   let stringValue: String
   var intValue: Int? { nil }
@@ -70,7 +70,7 @@ struct RecipeMapping<Key: CodingKey>: KeyedDecodingContainerProtocol {
   }
 }
 
-/// A list that a type reads element after element.
+/// A list that a type reads element by element.
 struct RecipeList: UnkeyedDecodingContainer {
   private let owner: RecipeNode
   private let elements: [Node]

@@ -1,9 +1,9 @@
 import Yams
 
-/// Reads a recipe, a YAML file, into any `Decodable` type, and says precisely what is wrong.
+/// Decodes a recipe, a YAML file, into any `Decodable` type, with precise error messages.
 ///
-/// A key that the type does not ask for is an error, and so is a value of another kind: whole
-/// numbers take no fraction and no quotes, truth values are `true` or `false`, numbers are finite.
+/// A key that the type does not decode is an error, as is a value of another type: integers have no
+/// fraction and no quotes, Booleans are `true` or `false`, numbers are finite.
 /// Enumerations of strings should be `CaseIterable`, so that a message can list them.
 /// ```swift
 /// let recipe = try RecipeDecoder.decode(
@@ -37,11 +37,11 @@ final class RecipeNode: Decoder {
   let document: RecipeDocument
   let node: Node
   let codingPath: [any CodingKey]
-  /// The keys that the type asked its keyed containers for, in order; nil before there is one.
+  /// The keys that the type asked its keyed containers for, in order; nil before the first container.
   private var asked: [String]?
-  /// How many elements were read of the list; nil before it was opened.
+  /// The number of elements read from the list; nil before it was opened.
   private var read: Int?
-  /// Containers that the type opened by hand inside this one.
+  /// The nested containers that the type opened.
   private var inner: [RecipeNode] = []
 
   var userInfo: [CodingUserInfoKey: Any] { [:] }
@@ -62,7 +62,7 @@ final class RecipeNode: Decoder {
     RecipeValue(owner: self)
   }
 
-  /// Reads a value from this node, and then looks for what the type left unread.
+  /// Decodes a value from this node, then looks for keys and elements that the type did not read.
   func decode<Value: Decodable>(_ type: Value.Type) throws(RecipeError) -> Value {
     if let scalar = type as? any RecipeScalar.Type {
       guard let value = read(scalar) as? Value else {
@@ -81,7 +81,7 @@ final class RecipeNode: Decoder {
     return value
   }
 
-  /// Refuses keys that have another name now.
+  /// Throws for keys that have been renamed.
   func refuse(oldNames: [String: String]) throws(RecipeError) {
     guard case .mapping(let mapping) = node else { return }
     for (key, _) in mapping {
@@ -94,7 +94,7 @@ final class RecipeNode: Decoder {
     }
   }
 
-  /// A node further in, whose unread parts count as this one's.
+  /// A nested node, whose unread keys and elements count as this node's.
   func opened(_ node: Node, _ key: any CodingKey) -> RecipeNode {
     let child = RecipeNode(document, node, at: codingPath + [key])
     inner.append(child)
@@ -140,7 +140,7 @@ final class RecipeNode: Decoder {
     for child in inner { try child.checkAllRead() }
   }
 
-  /// Gives an error of the type that was read the place where it arose.
+  /// Adds the place to an error that a type threw while it was decoded.
   private func located<Value>(_ error: any Error, reading type: Value.Type) -> RecipeError {
     switch error {
     case let error as RecipeError:

@@ -1,6 +1,6 @@
 import Yams
 
-/// The tree of a recipe with its overrides, and what it takes to name a place in it.
+/// The tree of a recipe with its overrides, and the information to name places in it.
 struct RecipeDocument {
   let file: String
   let root: Node
@@ -31,7 +31,7 @@ struct RecipeDocument {
     self.origins = origins
   }
 
-  /// The node that a path of keys leads to, as far as it is there.
+  /// The node at a path of keys, nil where there is none.
   func node(at path: [any CodingKey]) -> Node? {
     var node = root
     for key in path {
@@ -50,7 +50,7 @@ struct RecipeDocument {
     return node
   }
 
-  /// The place of the value at a path; where nothing stands there, of the nearest thing around it.
+  /// The place of the value at a path, or of the nearest enclosing value where it is missing.
   func place(of path: [any CodingKey], mark: Mark? = nil) -> RecipePlace {
     let text = path.reduce(into: "") { text, key in
       if let index = key.intValue, key is RecipeIndex {

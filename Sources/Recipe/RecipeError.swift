@@ -1,7 +1,7 @@
 import Files
-/// Where in a recipe something stands.
+/// A place in a recipe.
 public struct RecipePlace: Equatable, Sendable {
-  /// The file's name, or the override of the command line that brought the value.
+  /// The file's name, or the override of the command line that set the value.
   public let source: String
   /// The line, from 1, where the source is a file.
   public let line: Int?
@@ -10,7 +10,7 @@ public struct RecipePlace: Equatable, Sendable {
   /// The path of keys, as in `method.order` or `layers[2].width`; empty at the top level.
   public let path: String
 
-  /// Names a place by its facts.
+  /// Makes a place.
   public init(source: String, line: Int? = nil, column: Int? = nil, path: String = "") {
     self.source = source
     self.line = line
@@ -19,34 +19,34 @@ public struct RecipePlace: Equatable, Sendable {
   }
 }
 
-/// What is wrong with a recipe, a YAML file that was read into a Swift type.
+/// An error in a recipe, a YAML file that is decoded into a Swift type.
 public enum RecipeError: Error, Equatable, Sendable {
   /// The file could not be read as text.
   case unreadable(file: String, reason: String)
-  /// The file holds no value at all.
+  /// The file is empty.
   case empty(file: String)
   /// The text is not YAML.
   case malformed(RecipePlace, problem: String)
-  /// One mapping holds a key more than once; the place is the first of them.
+  /// A mapping has a key more than once; the place is the first of them.
   case duplicateKey(RecipePlace, key: String)
-  /// Nobody asked for this key; `valid` are the keys that were asked for here.
+  /// A key is unknown; `valid` are the keys of its group.
   case unknownKey(RecipePlace, key: String, valid: [String])
-  /// A key without a default is absent; `similar` is a key of the file that nobody knows.
+  /// A key without a default is absent; `similar` is an unknown key of the file.
   case missingKey(RecipePlace, key: String, similar: String?)
   /// A key had this name in an earlier version.
   case renamedKey(RecipePlace, key: String, new: String)
-  /// A value is of another kind than the one asked for.
+  /// A value has another type than expected.
   case wrongType(RecipePlace, found: String, expected: String)
-  /// A text is none of those that are valid.
+  /// A text is not one of the valid ones.
   case unknownValue(RecipePlace, found: String, valid: [String])
-  /// A value of the right kind that cannot be used.
+  /// A value has the right type but is not valid.
   case invalid(RecipePlace, found: String, reason: String)
-  /// An override cannot be applied; `origin` says what brought it, `--set` for the command line.
+  /// An override cannot be applied; `origin` is its source, `--set` for the command line.
   case badSetting(origin: String, text: String, reason: String)
 }
 
 extension RecipePlace: CustomStringConvertible {
-  /// The source with line and column, in the form that editors follow: `recipe.yaml:12:8`.
+  /// The source with line and column, in the form that editors can open: `recipe.yaml:12:8`.
   public var description: String {
     [source, line.map(String.init), column.map(String.init)].compactMap { $0 }
       .joined(separator: ":")

@@ -1,26 +1,26 @@
-/// One key of a group: how it is read, checked and written, and what it means.
+/// One key of a group: its decoding, check, encoding and meaning.
 public struct RecipeField<Group: RecipeGroup>: Sendable {
   /// The key.
   public let name: String
-  /// What it means, in a line.
+  /// Its meaning, in one line.
   public let meaning: String
-  /// The property that holds the value; nil for a key that has but one.
+  /// The property that holds the value; nil for a key with only one valid value.
   let path: (PartialKeyPath<Group> & Sendable)?
   /// The type of the value.
   let valueType: Any.Type
-  /// Which values are valid, as messages say it; nil where the type says all.
+  /// The valid values, as in messages; nil where the type determines them.
   let condition: String?
-  /// What the value looks like, where its type does not say it.
+  /// The form of the value, where its type does not determine it.
   private(set) var form: String?
-  /// Whether the key must be there.
+  /// Whether the key is required.
   private(set) var isRequired = false
-  /// What earlier versions called the key.
+  /// The names of the key in earlier versions.
   private(set) var oldNames: [String] = []
-  /// Where the value may differ between two runs.
+  /// The runs between which the value may differ.
   private(set) var freedom = RecipeFreedom.none
-  /// The value of an absent key, in words and set in a group.
+  /// The default, in words and as a change of the group.
   private(set) var standard: (words: String, set: @Sendable (inout Group) -> Void)?
-  /// When the key is part of the group, in words and by the keys before it.
+  /// The condition for the key, in words and on the keys before it.
   private(set) var presence: (words: String, isMet: @Sendable (Group) -> Bool)?
 
   /// The value of a group.
@@ -35,7 +35,7 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
     self.init(name, path, nil, meaning) { try $0.value($1) }
   }
 
-  /// A key whose value must lie in a range.
+  /// A key whose value must be within a range.
   public init<Value: Codable & Sendable, Bounds: RecipeRange<Value> & Sendable>(
     _ name: String, _ path: WritableKeyPath<Group, Value> & Sendable, in range: Bounds,
     _ meaning: String
@@ -43,7 +43,7 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
     self.init(name, path, range.condition, meaning) { try $0.value($1, in: range) }
   }
 
-  /// A key whose value, if there is one, must lie in a range.
+  /// A key whose value, if any, must be within a range.
   public init<Value: Codable & Sendable, Bounds: RecipeRange<Value> & Sendable>(
     _ name: String, _ path: WritableKeyPath<Group, Value?> & Sendable, in range: Bounds,
     _ meaning: String
@@ -71,7 +71,7 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
     form = "path"
   }
 
-  /// The path of a file or folder, with the home folder for its `~`; null is no path.
+  /// The path of a file or folder, with the home folder for its `~`; null stands for none.
   public init(
     _ name: String, path: WritableKeyPath<Group, String?> & Sendable, _ meaning: String
   ) {
@@ -119,10 +119,10 @@ public struct RecipeField<Group: RecipeGroup>: Sendable {
 }
 
 extension RecipeField {
-  /// The same key, which must be there.
+  /// The same key as a required one.
   public var required: Self { with { $0.isRequired = true } }
 
-  /// The same key with names of earlier versions; messages say the new one.
+  /// The same key with names of earlier versions; messages give the new one.
   public func was(_ names: String...) -> Self { with { $0.oldNames = names } }
 
   /// The same key, whose value may differ between some runs.
@@ -135,7 +135,7 @@ extension RecipeField {
     with { $0.standard = (words, set) }
   }
 
-  /// The same key, which is part of the group only where the keys before it say so.
+  /// The same key, only under a condition on the keys before it.
   public func when(
     _ words: String, _ isMet: @escaping @Sendable (Group) -> Bool
   ) -> Self {
@@ -150,7 +150,7 @@ extension RecipeField {
 }
 
 extension RecipeField {
-  /// The keys of a group as `Codable` has them; other names are none.
+  /// The keys of a group for `Codable`; other names are not keys.
   struct Key: CodingKey {
     let stringValue: String
     var intValue: Int? { nil }
@@ -163,7 +163,7 @@ extension RecipeField {
     init?(intValue: Int) { nil }
   }
 
-  /// Whether the key is part of a group.
+  /// Whether the key applies to a group.
   func isPart(of group: Group) -> Bool { presence?.isMet(group) ?? true }
 
   /// Reads the value.
@@ -181,18 +181,18 @@ extension RecipeField {
     }
   }
 
-  /// Writes the value, where there is one.
+  /// Encodes the value, if any.
   func write(_ group: Group, to keys: inout KeyedEncodingContainer<Key>) throws {
     if isPart(of: group) { try encode(group, &keys) }
   }
 }
 
-/// Where the value of a key may differ between two runs.
+/// The runs between which the value of a key may differ.
 public enum RecipeFreedom: Comparable, Sendable {
-  /// Nowhere: what a run computes depends on it.
+  /// None: the result of a run depends on it.
   case none
-  /// Where a run goes on from a checkpoint.
+  /// A run and its resumption from a checkpoint.
   case whenResumed
-  /// There, and between runs whose results are the same.
+  /// Also runs with the same result.
   case always
 }

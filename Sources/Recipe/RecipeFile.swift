@@ -2,7 +2,7 @@ import Foundation
 
 /// The text of a recipe's file, which may be a pipe such as a shell's `<(…)` or /dev/stdin.
 enum RecipeFile {
-  /// The most bytes that are read: a hundred times what any recipe needs.
+  /// The maximum size in bytes, a hundred times what any recipe needs.
   static let limit = 1 << 20
 
   /// Reads a file to its end.
@@ -18,7 +18,7 @@ enum RecipeFile {
     return try text(bytes, file: file)
   }
 
-  /// What keeps a file from being read.
+  /// The reason why a file cannot be read.
   private struct Failure: Error {
     let reason: String
 

@@ -1,6 +1,6 @@
 /// Keys of a recipe that belong together, each given by a field.
 ///
-/// The fields are read, written, shown and listed in their order.
+/// The fields are decoded, encoded, shown and listed in their order.
 /// ```swift
 /// struct Layer: RecipeGroup {
 ///   var width = 64
@@ -17,16 +17,16 @@
 /// }
 /// ```
 public protocol RecipeGroup: DocumentedKeys, Codable, Sendable {
-  /// The values of keys that are absent; those of required keys are never seen.
+  /// The values of absent keys; those of required keys are never used.
   static var defaults: Self { get }
 
   /// The keys.
   static var fields: [RecipeField<Self>] { get }
 
-  /// What the group is, for the reference.
+  /// The description of the group in the reference.
   static var summary: String { get }
 
-  /// Checks what depends on several keys.
+  /// Checks conditions on several keys.
   ///
   /// - Throws: an error that names the key whose value cannot be.
   func validate() throws
@@ -36,10 +36,10 @@ extension RecipeGroup {
   /// A key of this group.
   public typealias Field = RecipeField<Self>
 
-  /// Most groups are told by their keys.
+  /// By default no description.
   public static var summary: String { "" }
 
-  /// Most keys are checked one by one.
+  /// By default no conditions on several keys.
   public func validate() throws {}
 
   /// Reads the keys; those that are absent have their defaults.
@@ -49,7 +49,7 @@ extension RecipeGroup {
     self = try Self.defaults.replaced(from: decoder, isPartial: false)
   }
 
-  /// These values with those that a recipe replaces.
+  /// These values, with those that a recipe overrides.
   ///
   /// - Throws: an error that names the key whose value cannot be.
   public func replaced(from decoder: any Decoder) throws -> Self {
@@ -65,7 +65,7 @@ extension RecipeGroup {
     return group
   }
 
-  /// The new name of each old one.
+  /// The new names by the old names.
   private static var oldNames: [String: String] {
     fields.reduce(into: [:]) { names, field in
       for old in field.oldNames { names[old] = field.name }

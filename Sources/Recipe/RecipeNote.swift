@@ -1,19 +1,19 @@
-/// Something that stands in a recipe as keys whose meaning is known.
+/// A value in a recipe whose keys are documented.
 public protocol DocumentedKeys {
-  /// The keys that stand there with this value.
+  /// The keys of this value.
   var notes: [RecipeNote] { get }
 
-  /// All keys that can stand there, for the reference.
+  /// All keys of the type, for the reference.
   static var tables: [RecipeTable] { get }
 }
 
-/// What is said of one key that stands in a recipe.
+/// The documentation of one key in a recipe.
 public struct RecipeNote: Sendable {
   /// The key.
   public let key: String
-  /// What it means, in a line.
+  /// Its meaning, in one line.
   public let meaning: String
-  /// Where its value may differ between two runs.
+  /// The runs between which its value may differ.
   public var freedom = RecipeFreedom.none
   /// The keys inside its value.
   public var inner: [RecipeNote] = []

@@ -1,6 +1,6 @@
 /// A range that the value of a key can be bound to.
 public protocol RecipeRange<Bound>: RangeExpression {
-  /// What is valid, as messages say it.
+  /// The valid values, as in messages.
   var condition: String { get }
 }
 
@@ -10,7 +10,7 @@ extension ClosedRange: RecipeRange {
 }
 
 extension PartialRangeFrom: RecipeRange {
-  /// The least value.
+  /// The minimum.
   public var condition: String { "it must be \(lowerBound) or more" }
 }
 

@@ -2,13 +2,13 @@ import Yams
 
 /// A Swift type that stands in YAML as one scalar.
 protocol RecipeScalar {
-  /// What the type accepts, to follow "was expected".
+  /// The values that the type accepts, for messages with "was expected".
   static var expected: String { get }
 
-  /// Reads the scalar, or gives nil where it is of another kind.
+  /// The value of the scalar, nil where it has another type.
   static func read(_ scalar: Node.Scalar) -> Self?
 
-  /// What the type accepts instead of a scalar that it has not read.
+  /// The values that the type accepts instead of a scalar that it rejected.
   static func expected(insteadOf scalar: Node.Scalar) -> String
 }
 
@@ -20,7 +20,7 @@ extension Node.Scalar {
   /// Whether the text stands without quotes, so that it may be a number, a truth value or null.
   var isPlain: Bool { style == .plain || style == .any }
 
-  /// Whether this is YAML's null, written out or left away.
+  /// Whether this is YAML's null, explicit or left out.
   var isNull: Bool { isPlain && ["", "~", "null", "Null", "NULL"].contains(string) }
 
   /// The text of a number in decimal digits, without the `_` that may stand between two digits.
@@ -68,7 +68,7 @@ extension BinaryFloatingPoint where Self: RecipeScalar & LosslessStringConvertib
     guard let text = scalar.decimal(allowingFraction: true), let value = Self(text) else {
       return nil
     }
-    // A number that is too small to be told from 0 would be another one.
+    // A number too small to be distinguished from 0 would become another one.
     return value.isFinite && (value != 0 || isZero(text)) ? value : nil
   }
 

@@ -8,7 +8,7 @@ public struct RecipeSetting: Hashable, Sendable {
   public let path: [String]
   /// The value as YAML: a scalar or a flow value such as `[0.9, 0.95]`.
   public let value: String
-  /// What brought the override, as messages name it before its text: `--set` for the command line.
+  /// The source of the override, which messages put before its text: `--set` for the command line.
   public let origin: String
   /// The value where it is a text that is never parsed.
   let literal: String?
@@ -37,7 +37,7 @@ public struct RecipeSetting: Hashable, Sendable {
     _ = try node()
   }
 
-  /// Sets the value at some keys to a text, which is taken as it is and never read as YAML.
+  /// Sets the value at a path of keys to a text, which is not parsed as YAML.
   ///
   /// - Parameter origin: What messages call it, before its text.
   public init(
@@ -46,7 +46,7 @@ public struct RecipeSetting: Hashable, Sendable {
     self.init(keys, yaml: yamlQuoted(text), literal: text, from: origin)
   }
 
-  /// Sets the value at some keys to a whole number.
+  /// Sets the value at a path of keys to an integer.
   ///
   /// - Parameter origin: What messages call it, before its text.
   public init(_ keys: [String], to number: Int, from origin: String = "set by the command:") {
@@ -58,10 +58,10 @@ public struct RecipeSetting: Hashable, Sendable {
     (path, value, self.origin, self.literal) = (keys, yaml, origin, literal)
   }
 
-  /// The override with what brought it, as messages name it.
+  /// The override with its source, as in messages.
   var name: String { "\(origin) \(text)" }
 
-  /// Puts the value into the tree, making the mappings on its way that are not there yet.
+  /// Puts the value into the tree and creates missing mappings on the way.
   ///
   /// - Returns: The path of the topmost node that the override brought.
   func apply(to root: inout Node) throws(RecipeError) -> [String] {
@@ -113,7 +113,7 @@ public struct RecipeSetting: Hashable, Sendable {
 }
 
 extension RecipeSetting {
-  /// What is wrong with a path of keys.
+  /// An error in a path of keys.
   private struct WrongPath: Error {
     let reason: String
   }

@@ -1,9 +1,9 @@
 import Yams
 
 extension RecipeSetting {
-  /// The value as a tree, where that stands for the whole text.
+  /// The value as a tree, where the tree represents the whole text.
   ///
-  /// YAML ends a value at a comment, drops blanks around it, and takes some first characters for
+  /// YAML ends a value at a comment, drops blanks around it, and reads some first characters as
   /// anchors, tags or documents: a folder `run #2` would become the folder `run`.
   func node() throws(RecipeError) -> Node {
     if let literal { return Node(literal, Tag(.str), .doubleQuoted) }
@@ -65,7 +65,7 @@ extension RecipeSetting {
     }
   }
 
-  /// What is read instead of the text, in words.
+  /// A description of what YAML would read instead of the text.
   private func words(_ node: Node) -> String {
     if let scalar = node.scalar, !scalar.isNull { return yamlQuoted(scalar.string) }
     let start = value.drop(while: \.isWhitespace)

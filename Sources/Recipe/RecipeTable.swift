@@ -1,23 +1,23 @@
 /// The keys of one group in the reference.
 public struct RecipeTable: Sendable {
-  /// The keys that lead to the group, from where the table is asked for.
+  /// The path of keys to the group.
   public var path: [String] = []
-  /// When the group is there, as in "kind: `dit`".
+  /// The condition for the group, as in "kind: `dit`".
   public var condition: String?
-  /// What the group is.
+  /// The description of the group.
   public var summary = ""
   /// The keys.
   public var rows: [Row]
 
-  /// What is said of a key.
+  /// The documentation of a key.
   public struct Row: Sendable {
     /// The key.
     public let key: String
-    /// Which values it takes.
+    /// Its valid values.
     public let value: String
-    /// The value where the key is absent.
+    /// Its default.
     public let standard: String
-    /// What it means.
+    /// Its meaning.
     public let meaning: String
 
     /// Makes a row.
@@ -28,7 +28,7 @@ public struct RecipeTable: Sendable {
 }
 
 extension RecipeGroup {
-  /// The group's own table, and those of the groups inside.
+  /// The tables of the group and of nested groups.
   public static var tables: [RecipeTable] {
     let own = RecipeTable(summary: summary, rows: fields.map(\.row))
     return [own]
@@ -72,7 +72,7 @@ extension RecipeField {
     return "`\(text)`"
   }
 
-  /// Numbers without the fraction that they do not have.
+  /// Integral numbers without a fraction.
   private func short(_ text: String) -> String {
     text.replacing(#/([0-9])\.0(?![0-9])/#) { "\($0.1)" }
   }

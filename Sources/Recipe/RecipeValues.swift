@@ -1,4 +1,4 @@
-/// A value of the right kind that cannot be used, thrown by a type while it reads itself.
+/// The error for a value of the right type that is not valid, thrown by a type while it is decoded.
 ///
 /// The decoder turns it into `RecipeError.invalid`, with the file and the line.
 /// ```swift
@@ -11,9 +11,9 @@ public struct InvalidRecipeValue: Error, CustomStringConvertible {
   public let path: [any CodingKey]
   /// The value in words.
   public let found: String
-  /// What is wrong with it, and what is valid.
+  /// The error, and what is valid.
   public let reason: String
-  /// Whether the path starts at the file's top level, and not at the type that throws.
+  /// Whether the path starts at the top level of the file instead of the type that throws.
   let isAbsolute: Bool
 
   /// Names a value of the type that throws, by its key.
@@ -33,14 +33,14 @@ public struct InvalidRecipeValue: Error, CustomStringConvertible {
     self.isAbsolute = isAbsolute
   }
 
-  /// The path, the value and what is wrong with it.
+  /// The path, the value and the reason.
   public var description: String {
     "`\(path.map(\.stringValue).joined(separator: "."))` is \(found): \(reason)"
   }
 }
 
 extension KeyedDecodingContainer {
-  /// The value of a key that must be there.
+  /// The value of a required key.
   public func value<Value: Decodable>(_ key: Key) throws -> Value {
     try decode(Value.self, forKey: key)
   }
@@ -52,7 +52,7 @@ extension KeyedDecodingContainer {
     contains(key) ? try decode(Value.self, forKey: key) : standard()
   }
 
-  /// The value of a key that must lie in a range; without a default the key must be there.
+  /// The value of a key that must be within a range; without a default the key is required.
   ///
   /// - Throws: `InvalidRecipeValue` for a value outside, which names the range.
   public func value<Value: Decodable>(
@@ -61,10 +61,10 @@ extension KeyedDecodingContainer {
     try value(key, default: standard, where: range.contains, range.condition)
   }
 
-  /// The value of a key that must pass a test; without a default the key must be there.
+  /// The value of a key that must satisfy a condition; without a default the key is required.
   ///
   /// - Parameter reason: What is valid, as in "it must be a multiple of 8".
-  /// - Throws: `InvalidRecipeValue` for a value that does not pass.
+  /// - Throws: `InvalidRecipeValue` for a value that does not satisfy it.
   public func value<Value: Decodable>(
     _ key: Key, default standard: Value? = nil, where isValid: (Value) -> Bool, _ reason: String
   ) throws -> Value {

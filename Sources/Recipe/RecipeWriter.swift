@@ -1,8 +1,8 @@
 import Yams
 
-/// Writes recipes as people do: a field a line, with a comment behind it.
+/// Writes recipes with one field per line and a comment after it.
 public enum RecipeWriter {
-  /// A recipe as YAML with the meaning of every key behind it.
+  /// A recipe as YAML with the meaning of every key after it.
   ///
   /// - Parameter heading: a comment above everything.
   public static func text(
@@ -13,11 +13,11 @@ public enum RecipeWriter {
   }
 
   /// A value as YAML, in the order in which it encodes its fields. Groups at the top are written
-  /// field by field, what is deeper in one line.
+  /// field by field, deeper groups in one line.
   ///
   /// - Parameters:
   ///   - heading: a comment above everything.
-  ///   - comment: what is said of a field, by its keys joined by dots.
+  ///   - comment: the comment on a field, by its keys joined by dots.
   static func text(
     _ value: some Encodable, heading: String, comment: (String) -> String?
   ) throws -> String {
@@ -52,12 +52,12 @@ public enum RecipeWriter {
     return flow(node)
   }
 
-  /// A node in one line; `isInner` says that it stands between brackets.
+  /// A node in one line; `isInner` where it is within brackets.
   private static func flow(_ node: Node, isInner: Bool = false, isKey: Bool = false) -> String {
     switch node {
     case .scalar(let scalar):
       let text = scalar.string
-      // Between brackets these characters end a text that has no quotes.
+      // Within brackets these characters end a text without quotes.
       let isCut = isInner && text.contains { ",[]{}".contains($0) }
       if scalar.isPlain, !text.isEmpty, !isCut { return isKey ? text : plain(text) }
       let isLine = text.unicodeScalars.allSatisfy {
@@ -77,7 +77,7 @@ public enum RecipeWriter {
     }
   }
 
-  /// A number without an exponent where it is neither large nor small.
+  /// A number, without an exponent unless it is large or small.
   private static func plain(_ text: String) -> String {
     // A text that reads as a number has quotes.
     guard Yams.Resolver.default.resolveTag(of: Node(text)) == .float, text.contains("e"),

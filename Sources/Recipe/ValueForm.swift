@@ -1,10 +1,10 @@
-/// A type of values that are written in recipes in a form of their own.
+/// A type of values that have a special form in recipes.
 public protocol RecipeForm {
-  /// What they look like, for the reference.
+  /// The form, for the reference.
   static var form: String { get }
 }
 
-/// What values of a type look like in recipes; nil where only an example can tell.
+/// The form of a type's values in recipes; nil where only an example shows it.
 func valueForm(of type: Any.Type, isMany: Bool = false) -> String? {
   let many = isMany ? "s" : ""
   if let own = type as? any RecipeForm.Type { return own.form }

@@ -1,24 +1,24 @@
 import Yams
 
-/// What is wrong with a YAML text, in one line, and where.
+/// An error in a YAML text, in one line, with its place.
 struct YAMLProblem: Error {
   let text: String
   var line: Int?
   var column: Int?
-  /// The key, where what is wrong is that one mapping holds it more than once.
+  /// The key that a mapping has more than once, if that is the error.
   var duplicateKey: String?
 
   init(_ text: String, at mark: Mark?) {
     (self.text, line, column) = (text, mark?.line, mark?.column)
   }
 
-  /// Names a key that a mapping holds more than once.
+  /// Makes the error for a key that a mapping has more than once.
   init(duplicateKey key: String, at mark: Mark?) {
     self.init("the key `\(key)` is given more than once", at: mark)
     duplicateKey = key
   }
 
-  /// Takes what the library says.
+  /// Converts an error of the library.
   init(_ error: any Error) {
     switch error {
     case YamlError.scanner(let context, let problem, let mark, _),

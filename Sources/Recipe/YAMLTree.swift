@@ -1,15 +1,14 @@
 import Yams
 
-/// The tree of a YAML text, in which aliases stand for what they name, and merge keys (`<<`) for the
-/// pairs that they bring, as YAML 1.1 has it.
+/// The tree of a YAML text, with aliases and merge keys (`<<`) resolved as in YAML 1.1.
 ///
-/// The library copies a node for each alias while it reads; some lines of aliases of aliases would
-/// be billions of nodes. It therefore reads a text without aliases, in which another character is
-/// in the place of each `*`, and what they name is put in here, where it is counted.
+/// The library copies a node for each alias while it reads; a few lines of aliases of aliases would
+/// become billions of nodes. Therefore it reads the text with another character in place of each
+/// `*`, and the aliases are resolved and counted here.
 enum YAMLTree {
   /// The greatest depth of nested mappings and lists.
   static let deepest = 100
-  /// The most nodes of a tree, those that aliases bring counted each time.
+  /// The maximum number of nodes, where those of an alias count each time.
   static let largest = 100_000
 
   static let tooDeep =
@@ -40,15 +39,15 @@ enum YAMLTree {
   }
 }
 
-/// Puts in what aliases and merge keys name.
+/// Resolves aliases and merge keys.
 private struct AliasResolver {
-  /// What stands for `*`.
+  /// The character that replaces `*`.
   let star: Unicode.Scalar
   private var anchors: [String: Resolved] = [:]
 
   init(star: Unicode.Scalar) { self.star = star }
 
-  /// A node with how many nodes it is of, and how many levels of mappings and lists.
+  /// A node with its number of nodes and its depth.
   struct Resolved {
     var node: Node
     var size = 1
@@ -145,7 +144,7 @@ private struct AliasResolver {
     return whole
   }
 
-  /// The mappings that a merge key names.
+  /// The mappings of a merge key.
   private func mappings(_ node: Node, at mark: Mark?) throws(YAMLProblem) -> [Node.Mapping] {
     if let mapping = node.mapping { return [mapping] }
     if let list = node.sequence {
@@ -161,7 +160,7 @@ private struct AliasResolver {
     guard depth <= YAMLTree.deepest else { throw YAMLProblem(YAMLTree.tooDeep, at: mark) }
   }
 
-  /// Refuses a tag that would make something else of a value than it looks like.
+  /// Throws for a tag that would change the type of a value.
   private func check(_ node: Node, is natural: Tag.Name) throws(YAMLProblem) {
     guard node.tag != Tag(natural) else { return }
     throw YAMLProblem(
@@ -176,7 +175,7 @@ private struct AliasResolver {
 }
 
 extension AliasResolver.Resolved {
-  /// Counts a node inside.
+  /// Adds a nested node to the counts.
   ///
   /// What is too large is an error before more of it is read.
   fileprivate mutating func add(_ inner: Self) throws(YAMLProblem) {

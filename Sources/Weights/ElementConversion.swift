@@ -9,7 +9,7 @@ enum ElementConversion {
 
   /// Converts elements one after the other.
   ///
-  /// - Returns: how many finite elements became infinite.
+  /// - Returns: the number of finite elements that became infinite.
   static func convert(
     _ source: UnsafeRawBufferPointer, _ from: DType, to target: UnsafeMutableRawBufferPointer,
     _ to: DType

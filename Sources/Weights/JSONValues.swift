@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is wrong with a text of JSON.
+/// An error in a JSON text.
 struct JSONFault: Error {
   let reason: String
 }
@@ -9,8 +9,8 @@ struct JSONFault: Error {
 enum JSONValues {
   /// An object; `what` is what messages call the text.
   ///
-  /// - Throws: `JSONFault` where it is none, or has a name twice in one object: Foundation would
-  ///   take one of the two in silence.
+  /// - Throws: `JSONFault` where it is not an object, or an object has a name twice: Foundation
+  ///   would ignore one of the two.
   static func object(_ json: some Collection<UInt8>, what: String) throws(JSONFault) -> [String:
     Any]
   {
@@ -32,7 +32,7 @@ enum JSONValues {
     return fields
   }
 
-  /// A whole number that is not negative and that a double holds exactly; nil for anything else.
+  /// A nonnegative integer that a double holds exactly; nil for anything else.
   static func whole(_ value: Any) -> Int? {
     // Foundation reads true as the number 1, of the type c.
     guard let number = value as? NSNumber,
@@ -42,7 +42,7 @@ enum JSONValues {
     return whole
   }
 
-  /// What a value is, for messages.
+  /// The kind of a value, for messages.
   static func kind(_ value: Any) -> String {
     switch value {
     case is NSNull: "null"

@@ -1,15 +1,15 @@
 import Tensors
 
-/// How the parameters of a network are called and laid out on disk, in both directions.
+/// The names and layout of a network's parameters on disk, in both directions.
 ///
 /// In memory the layers of a stack are one array with a leading axis, and `*` in its name stands for
-/// the layer's number; on disk each layer is an array of its own, as in published checkpoints:
+/// the layer's number; on disk each layer is a separate array, as in published checkpoints:
 /// `blocks.*.mlp.input.weight` `[6, …]` is `blocks.0.mlp.input.weight` … `blocks.5.mlp.input.weight`.
 /// Rules describe the other differences. The same table reads and writes checkpoints and LoRA files.
 public struct NameMap: Hashable, Sendable {
-  /// One difference between memory and disk. Names are whole ones or their first components.
+  /// One difference between memory and disk. Names are complete or leading components.
   public enum Rule: Hashable, Sendable {
-    /// What is called `memory` in memory is called `disk` on disk.
+    /// The name `memory` in memory is `disk` on disk.
     case rename(_ memory: String, to: String)
     /// The maps `memory` are, one after the other along the first axis of a layer's array, the one map
     /// `disk`: such as separate queries, keys and values that a checkpoint has fused.
@@ -22,7 +22,7 @@ public struct NameMap: Hashable, Sendable {
   public let rules: [Rule]
   /// Whether the layers of a stack are one array on disk too, under a name without `*`.
   public let keepsStacks: Bool
-  /// What comes before every name on disk, such as `transformer.` in LoRA files.
+  /// The prefix of every name on disk, such as `transformer.` in LoRA files.
   public var prefix = ""
 
   /// Makes a table.
@@ -76,7 +76,7 @@ public struct NameMap: Hashable, Sendable {
     }
   }
 
-  /// Where the arrays on disk begin in the array of one layer, and what they are called with `*`.
+  /// The starts of the arrays on disk in the array of one layer, and their names with `*`.
   private func layout(
     of name: String, _ shape: [Int], _ shapes: Named<Shape>
   ) -> [(disk: String, shape: [Int], start: [Int])] {
@@ -113,7 +113,7 @@ public struct NameMap: Hashable, Sendable {
     return [(renamed(name), shape, origin)]
   }
 
-  /// What a parameter that is neither split nor joined is called on disk; a layer's number stays `*`.
+  /// The name on disk of a parameter that is neither split nor joined; a layer's number stays `*`.
   public func diskName(of name: String) -> String { renamed(name) }
 
   private func renamed(_ name: String) -> String {
@@ -123,7 +123,7 @@ public struct NameMap: Hashable, Sendable {
     return prefix + name
   }
 
-  /// What follows the first components of a name, nil where it does not begin with them.
+  /// The name without these leading components, nil where it does not start with them.
   private static func rest(of name: String, after start: String) -> String? {
     guard name.hasPrefix(start) else { return nil }
     let rest = name.dropFirst(start.count)

@@ -5,9 +5,9 @@ import Tensors
 
 /// The processes that write one set of files together; a single one by default.
 public struct Writers: Sendable {
-  /// The number of this process; the first one writes what there is only one of.
+  /// The number of this process; the first one writes what is common to all.
   public let rank: Int
-  /// Waits until all processes have come to the point of a name.
+  /// Waits until all processes have reached the point with a name.
   public let meet: @Sendable (String) throws -> Void
 
   /// Makes a group.
@@ -23,11 +23,11 @@ extension WeightFiles {
   ///
   /// - Parameters:
   ///   - path: the file that the index stands for.
-  ///   - stamp: tells the files from those of an earlier time, such as the number of a step.
-  ///   - mesh: the devices that the arrays are spread over.
+  ///   - stamp: distinguishes the files from earlier ones, such as the number of a step.
+  ///   - mesh: the devices that the arrays are sharded over.
   ///   - writers: the processes that do this together, on one file system.
   ///   - inputs: files that must stay, see `paths`.
-  /// - Throws: `FileError.unwritable`, `otherKind` where something else than weights would be
+  /// - Throws: `FileError.unwritable`, `otherKind` where anything other than weights would be
   ///   replaced, `replacesInput` where one of `inputs` would, and the plugin's errors.
   public static func write(
     parts arrays: Named<ShardedArray>, metadata: [String: String] = [:], to path: String,

@@ -3,11 +3,11 @@ import Tensors
 
 /// Reads regions of one parameter from the arrays on disk that hold it.
 ///
-/// What is converted goes through the host a few rows at a time.
+/// Conversion takes place on the host, a few rows at a time.
 struct RegionReader {
   private let files: WeightFiles
   private let pieces: [NameMap.Piece]
-  /// How many finite numbers have become infinite.
+  /// The number of finite numbers that became infinite.
   private(set) var infinite = 0
   /// Whether a number that was to be quantized is infinite or NaN.
   private(set) var hasNotFinite = false
@@ -176,7 +176,7 @@ struct RegionReader {
     }
   }
 
-  /// Lets the system take back what has been read of a mapped file.
+  /// Releases the memory of a mapped file that has been read.
   private func release(_ piece: NameMap.Piece) {
     if let mapped = files.mapped(piece.disk) { mapped.owner.release(mapped.bytes) }
   }
@@ -206,7 +206,7 @@ extension Region {
   ///
   /// - Parameters:
   ///   - box: the region of the array.
-  ///   - rank: how many of the last axes are the array's own.
+  ///   - rank: the number of last axes that the array has.
   fileprivate func moved(from box: Region, rank: Int) -> Region {
     let places = start.indices.suffix(rank)
     return Region(
@@ -231,7 +231,7 @@ extension Region {
 
 /// Memory at an address that the CPU's plugin can take as it is.
 ///
-/// It is `@unchecked Sendable` because it is written before anyone else sees it.
+/// It is `@unchecked Sendable` because it is written before it is shared.
 final class AlignedMemory: @unchecked Sendable {
   static let alignment = 64
 

@@ -2,7 +2,7 @@ import Layers
 
 /// Quantization of a matrix's rows on the host, as `QuantizedTensor` quantizes on a device.
 enum RowQuantization {
-  /// What the integers of a row are multiplied with: its largest magnitude becomes 127.
+  /// The factor on the integers of a row: its largest magnitude becomes 127.
   ///
   /// - Returns: nil where a number of the row is infinite or NaN.
   static func scale(of row: UnsafeBufferPointer<Float>) -> Float? {

@@ -15,12 +15,12 @@ public struct SafeTensors: Sendable {
   private let file: MappedFile
   private let ranges: [String: Range<Int>]
 
-  /// The longest header that is read.
+  /// The maximum length of a header.
   static let longestHeader = 100 << 20
 
-  /// Opens a file and checks it whole.
+  /// Opens a file and checks all of it.
   ///
-  /// - Throws: `FileError.unreadable`, or `WeightsError.damaged` with what is wrong.
+  /// - Throws: `FileError.unreadable`, or `WeightsError.damaged` with the reason.
   public init(path: String) throws {
     let file = try MappedFile(path)
     func fail(_ reason: String) -> WeightsError { .damaged(path: path, reason: reason) }
@@ -81,7 +81,7 @@ public struct SafeTensors: Sendable {
     ranges[name].map { UnsafeRawBufferPointer(rebasing: file.bytes[$0]) }
   }
 
-  /// What keeps the bytes in memory.
+  /// The object that keeps the bytes in memory.
   public var owner: MappedFile { file }
 
   /// The name of an element type in the format.

@@ -3,8 +3,8 @@ import Tensors
 
 /// The JSON header of a safetensors file.
 ///
-/// Fields of an array that the format does not name are passed over, as its reference
-/// implementation does: nothing that the file says of the data depends on them.
+/// Unknown fields of an array are ignored, as in the reference implementation: the data do not
+/// depend on them.
 struct SafeTensorsHeader {
   /// One array.
   struct Entry {

@@ -3,8 +3,8 @@ import Foundation
 import Tensors
 
 extension SafeTensors {
-  /// Writes arrays, whole or not at all: to a temporary file beside the target, which takes its
-  /// place once all is on the disk. Equal arrays give equal files.
+  /// Writes arrays atomically: to a temporary file beside the target, which it replaces once all
+  /// data are on the disk. Equal arrays give equal files.
   ///
   /// The data begin at a multiple of 64 bytes and wider elements come first, so that every array is
   /// aligned in a mapped file.
@@ -12,9 +12,9 @@ extension SafeTensors {
   /// - Parameters:
   ///   - types: the arrays' types; arrays of equal width keep this order.
   ///   - metadata: texts about the file.
-  ///   - bytes: the dense row-major bytes of an array, asked for once and one after the other.
-  /// - Throws: `FileError.unwritable`, `otherKind` where the path holds something else than a
-  ///   safetensors file, and what `bytes` throws; a file that was there stays.
+  ///   - bytes: the dense row-major bytes of an array, called once for each array in order.
+  /// - Throws: `FileError.unwritable`, `otherKind` where the path holds anything other than a
+  ///   safetensors file, and the errors of `bytes`; an existing file stays.
   public static func write(
     _ types: Named<TensorType>, metadata: [String: String] = [:], to path: String,
     bytes: (String) throws -> [UInt8]

@@ -1,12 +1,12 @@
 import Files
 import Foundation
 
-/// What a save of several files writes down before the first of them takes its place, and deletes
-/// once all have: the next save of the same path knows by it what one that was cut short has left.
+/// The list that a save of several files writes before it replaces the first of them, and deletes
+/// after the last: from it the next save of the same path knows the files of an interrupted one.
 struct UnfinishedSave {
-  /// The files that were being made. They say of themselves that they belong to the whole.
+  /// The files that were being written; their metadata name the save.
   let writes: Set<String>
-  /// The files of what was being replaced.
+  /// The files that were being replaced.
   let replaces: Set<String>
 
   private static let (key, writesKey, replacesKey) = ("unfinished_save", "writes", "replaces")
@@ -15,7 +15,7 @@ struct UnfinishedSave {
     (self.writes, self.replaces) = (writes, replaces)
   }
 
-  /// Reads what was left; nil where nothing was.
+  /// Reads the list of an interrupted save, nil where there is none.
   ///
   /// - Throws: `FileError.otherKind` where something else has its name, `unreadable`.
   init?(of place: String) throws {

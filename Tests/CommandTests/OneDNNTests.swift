@@ -5,7 +5,7 @@ import Testing
 @Suite struct OneDNNTests {
   @Test func oneWarningReportsThatItIsMissing() throws {
     let folder = try TemporaryFolder()
-    // The loader stops at a file of the name that is no library.
+    // The loader stops at a file of this name that is not a library.
     for version in 1...9 { _ = try folder.file("libdnnl.so.\(version)", "no library") }
     let sample = ["sample", "Assets/fashion-mnist-base.safetensors", "--columns=1"]
     func run(_ more: String...) throws -> Command.Result {

@@ -24,7 +24,8 @@ import Testing
     #expect(
       result.errors.hasPrefix("Error: Output was lost: ")
         || result.errors.contains("No space left on device"), "\(result.errors)")
-    #expect(result.errors.components(separatedBy: "was lost").count == 2 || arguments[0] == "launch")
+    #expect(
+      result.errors.components(separatedBy: "was lost").count == 2 || arguments[0] == "launch")
   }
 
   @Test func aClosedPipeIsNotAnError() throws {

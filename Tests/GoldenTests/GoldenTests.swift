@@ -18,7 +18,7 @@ let sharedClient = Result { try Client(Plugin.load(), options: ["cpu_device_coun
     let golden = try #require(try GoldenCase(folder: "\(Self.folder)/\(name)"))
     let comparisons = try golden.check(on: sharedClient.get())
     for wrong in comparisons where wrong.share > 1 {
-      Issue.record("\(name): \(wrong.name) differs, \(wrong.share) times what may")
+      Issue.record("\(name): \(wrong.name) differs, \(wrong.share) times the tolerance")
     }
     // What no loss depends on, what only others depend on that are compared, what is no number.
     let left = [
@@ -33,7 +33,7 @@ let sharedClient = Result { try Client(Plugin.load(), options: ["cpu_device_coun
       !compared.contains(output) && !left.contains { output.contains(".\($0)") }
     }
     // Averages stay as they are where no average is asked for.
-    #expect(missing.filter { !$0.contains("ema") } == [], "outputs that nothing is compared with")
+    #expect(missing.filter { !$0.contains("ema") } == [], "outputs that are not compared")
   }
 
   @Test(arguments: NetworkCaseTests.cases + ["tr_qwenimage_wrapper"])
