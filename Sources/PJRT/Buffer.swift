@@ -92,11 +92,13 @@ public final class Buffer: Sendable {
 /// donates it.
 final class BufferHandle: Sendable {
   private let handle: Handle
-  private let api: API
+  // The plugin's client must outlive its buffers, whatever order Swift releases them in.
+  private let client: Client
+  private var api: API { client.api }
 
-  init(_ pointer: OpaquePointer?, _ api: API, _ operation: String) throws {
+  init(_ pointer: OpaquePointer?, _ client: Client, _ operation: String) throws {
     handle = try Handle(pointer, operation)
-    self.api = api
+    self.client = client
   }
 
   var pointer: OpaquePointer { handle.pointer }

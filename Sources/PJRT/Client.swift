@@ -1,5 +1,6 @@
 import CAllocator
 import CPJRT
+import Foundation
 
 /// A client of a plugin, which makes buffers and programs on its devices.
 ///
@@ -36,6 +37,8 @@ public final class Client: Sendable {
   let defaults: [String: CompileOptions.Override]
   private let callbacks: StoreCallbacks?
   let handle: Handle
+  private let isExclusive: Bool
+  private let lock = NSLock()
   var api: API { plugin.api }
 
   /// Makes a client.
@@ -84,9 +87,19 @@ public final class Client: Sendable {
     self.plugin = plugin
     self.handle = handle
     self.callbacks = callbacks
+    isExclusive = platformName == "cuda"
   }
 
   deinit { Self.destroy(handle, api) }
+
+  /// Calls a function of the plugin that starts work on a device.
+  ///
+  /// On CUDA one thread does so at a time: XLA and cuDNN capture graphs of what a thread starts, and
+  /// what another thread starts meanwhile can break the capture. The calls return before the work is
+  /// done, so that little is lost.
+  func exclusively<Result>(_ body: () throws -> Result) rethrows -> Result {
+    isExclusive ? try lock.withLock(body) : try body()
+  }
 
   /// The memory in use on a device, or nil where the plugin does not count it.
   public func memory(of device: Device) throws -> DeviceMemory? {

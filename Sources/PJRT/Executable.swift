@@ -141,7 +141,7 @@ extension Client {
             arguments.program = source
             arguments.compile_options = options.assumingMemoryBound(to: CChar.self).baseAddress
             arguments.compile_options_size = options.count
-            try api.call(\.Client_Compile, &arguments, operation)
+            try exclusively { try api.call(\.Client_Compile, &arguments, operation) }
             return try Handle(arguments.executable, operation)
           }
         }
@@ -160,7 +160,7 @@ extension Client {
       arguments.client = self.handle.pointer
       arguments.serialized_executable = bytes.assumingMemoryBound(to: CChar.self).baseAddress
       arguments.serialized_executable_size = bytes.count
-      try api.call(\.Executable_DeserializeAndLoad, &arguments, operation)
+      try exclusively { try api.call(\.Executable_DeserializeAndLoad, &arguments, operation) }
       return try Handle(arguments.loaded_executable, operation)
     }
     return try Executable(handle, signature, self)

@@ -132,7 +132,9 @@ extension Executable {
       var options = sized(PJRT_ExecuteOptions())
       try withUnsafeMutablePointer(to: &options) { options in
         call.options = options
-        try client.api.call(\.LoadedExecutable_Execute, &call, Self.operation)
+        try client.exclusively {
+          try client.api.call(\.LoadedExecutable_Execute, &call, Self.operation)
+        }
       }
     }
     // All events and results are taken over before the first error is thrown.
@@ -141,7 +143,7 @@ extension Executable {
       row.map { pointer in
         Result {
           try Buffer(
-            BufferHandle(pointer, client.api, Self.operation), on: device, client, Self.operation)
+            BufferHandle(pointer, client, Self.operation), on: device, client, Self.operation)
         }
       }
     }

@@ -94,8 +94,8 @@ extension Client {
         arguments.num_dims = sizes.count
         arguments.host_buffer_semantics = Int32(semantics)
         arguments.device = device.handle.pointer
-        try api.call(\.Client_BufferFromHostBuffer, &arguments, operation)
-        let handle = try BufferHandle(arguments.buffer, api, operation)
+        try exclusively { try api.call(\.Client_BufferFromHostBuffer, &arguments, operation) }
+        let handle = try BufferHandle(arguments.buffer, self, operation)
         return (Buffer(handle, type, device, self), arguments.done_with_host_buffer)
       }
     }
@@ -169,7 +169,7 @@ extension Buffer {
       arguments.dst_device = device.handle.pointer
       try client.api.call(\.Buffer_CopyToDevice, &arguments, operation)
       return Buffer(
-        try BufferHandle(arguments.dst_buffer, client.api, operation), type, device, client)
+        try BufferHandle(arguments.dst_buffer, client, operation), type, device, client)
     }
   }
 

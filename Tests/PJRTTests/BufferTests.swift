@@ -126,4 +126,20 @@ import Testing
     #expect(try step.execute([buffer])[0].array(of: Float.self) == numbers.map { 2 * $0 })
     #expect(Array(mapping.bytes.bindMemory(to: Float.self)) == numbers)
   }
+
+  /// The last of a client's buffers is destroyed before the client: released the other way round, a
+  /// GPU's allocator ends the process.
+  @Test func buffersKeepTheirClient() throws {
+    weak var weakClient: Client?
+    var buffer: Buffer?
+    do {
+      let client = try Plugins.client()
+      weakClient = client
+      buffer = try client.buffer([1, 2, 3] as [Float], shape: [3])
+    }
+    #expect(weakClient != nil)
+    #expect(try buffer?.array(of: Float.self) == [1, 2, 3])
+    buffer = nil
+    #expect(weakClient == nil)
+  }
 }
