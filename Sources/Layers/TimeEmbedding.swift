@@ -1,22 +1,40 @@
+import Foundation
 import Tensors
 
 extension Tensor {
   /// Sinusoidal features of times `[batch]`: cosines, then sines, `[batch, width]` in f32.
   ///
-  /// Frequencies fall from 1 to 1/`period` as `exp(−ln(period)·k/(half − shift))`; a negative time
-  /// flips the signs of the sines.
+  /// Frequencies fall from 1 to 1/`period` as `exp(−ln(period)·k/half)`; a negative time flips the signs
+  /// of the sines.
+  public func sinusoidal(_ width: Int, period: Double = 10_000) -> Tensor {
+    precondition(width % 2 == 0, "sinusoidal features come in pairs, not \(width)")
+    let half = width / 2
+    let exponent = Tensor.iota([half], .float32) * (1 / Double(half))
+    return sinusoidal(frequencies: Tensor.constant(1 / period, .float32).power(exponent))
+  }
+
+  /// Sinusoidal features of times `[batch]` as diffusers computes them: cosines, then sines,
+  /// `[batch, width]` in f32.
+  ///
+  /// The frequencies `exp(−ln(10,000)·k/(half − shift))` have the f32 rounding of the published code: at
+  /// times of 1000 another rounding changes the angles by more than the rest of a network does.
   ///
   /// - Parameters:
-  ///   - shift: 1 where the last frequency is to be 1/`period` itself.
+  ///   - shift: 1 where the last frequency is to be 1/10,000 itself.
   ///   - scale: a factor of all angles.
-  public func sinusoidal(
-    _ width: Int, period: Double = 10_000, shift: Int = 0, scale: Double = 1
-  ) -> Tensor {
+  public func publishedSinusoidal(_ width: Int, shift: Int = 0, scale: Double = 1) -> Tensor {
     precondition(
       width % 2 == 0 && width / 2 > shift, "sinusoidal features come in pairs, not \(width)")
     let half = width / 2
-    let exponent = Tensor.iota([half], .float32) * (1 / Double(half - shift))
-    let frequencies = Tensor.constant(1 / period, .float32).power(exponent)
+    let slope = Float(-Foundation.log(10_000.0))
+    let table = (0..<half).map { (k: Int) -> Float in
+      let exponent: Float = slope * Float(k) / Float(half - shift)
+      return Float(Foundation.exp(Double(exponent)))
+    }
+    return sinusoidal(frequencies: .constant(table, shape: [half]), scale: scale)
+  }
+
+  private func sinusoidal(frequencies: Tensor, scale: Double = 1) -> Tensor {
     let unscaled = cast(to: .float32).expanded([1]) * frequencies
     let angles = scale == 1 ? unscaled : unscaled * scale
     return .concatenate([angles.cos(), angles.sin()], axis: 1)

@@ -10,7 +10,7 @@ struct TimestepEmbedder {
   /// Makes an embedder with 256 sinusoidal features.
   ///
   /// - Parameters:
-  ///   - shift: see `Tensor.sinusoidal`.
+  ///   - shift: see `Tensor.publishedSinusoidal`.
   ///   - scale: the factor of times.
   init(_ scope: Scope, width: Int, shift: Int = 0, scale: Double = 1) {
     mlp = MLP(
@@ -22,7 +22,7 @@ struct TimestepEmbedder {
 
   /// Times `[batch]` to `[batch, width]` in f32.
   func callAsFunction(_ time: Tensor) -> Tensor {
-    mlp(time.sinusoidal(256, shift: shift, scale: scale))
+    mlp(time.publishedSinusoidal(256, shift: shift, scale: scale))
   }
 }
 

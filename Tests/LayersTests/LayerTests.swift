@@ -184,6 +184,23 @@ import Testing
     expectClose(y, linear("to_out.0", mixed))
   }
 
+  @Test("diffusers' features of times: the last frequency, and a factor of angles")
+  func publishedFeaturesOfTimes() throws {
+    let times = Numbers([0, 1, -0.75, 2.5], nil, .float32)
+    for (shift, scale) in [(0, 1.0), (1, 1), (0, 3)] {
+      let result = try evaluate([times]) {
+        [$0[0].publishedSinusoidal(8, shift: shift, scale: scale)]
+      }[0]
+      let expected = times.values.flatMap { time -> [Double] in
+        let angles = (0..<4).map { k in
+          scale * time * exp(-log(10_000.0) * Double(k) / Double(4 - shift))
+        }
+        return angles.map { cos($0) } + angles.map { sin($0) }
+      }
+      expectClose(result.values, expected, absolute: 2e-6)
+    }
+  }
+
   @Test(arguments: [10_000.0, 100]) func sinusoidalFeatures(_ period: Double) throws {
     let times = Numbers([0, 1, -0.37, 999])
     let result = try evaluate([times]) { [$0[0].sinusoidal(8, period: period)] }[0]
