@@ -34,7 +34,7 @@ public final class Generator: Sendable {
     public let step: Int
     /// The number of steps in the run.
     public let total: Int
-    /// The samples predicted by the last step, in f64.
+    /// The samples predicted by the last step, in f32.
     public let preview: ShardedArray
   }
 
@@ -88,12 +88,17 @@ public final class Generator: Sendable {
     }
   }
 
-  /// The program of the initial noise and the steps' keys.
+  /// The program of the initial noise, the state before the first step and the steps' keys.
   private func start(_ steps: Int) throws -> CompiledFunction {
     let types = Named([("key", Key.type), ("number", TensorType([], .uint64))])
     return try engine.compile(types) { [shape] arguments in
       let keys = Key(arguments["key"]!).folded(arguments["number"]!).split(2)
-      var results = Named([("noise", keys[0].normal(shape))])
+      let noise = keys[0].normal(shape)
+      let state = Sampler.State(noise: noise)
+      var results = Named([
+        ("noise", noise), ("state.x", state.x), ("state.data", state.data),
+        ("state.noise", state.noise),
+      ])
       for (i, key) in keys[1].split(steps).enumerated() { results["keys.\(i)"] = key.state }
       return results
     }
@@ -177,13 +182,7 @@ public final class Generator: Sendable {
     let conditions = try file.model.conditioner.prepare(prompts)
     let step = try step(settings, guidance)
     let start = try program(.start(steps: steps.count))(source(seed, number))
-    let x = try start["noise"]!.array(of: Float.self).map(Double.init)
-    let zeros = [Double](repeating: 0, count: x.count)
-    var state = Named([
-      ("state.x", try engine.array(x, shape: shape.sizes)),
-      ("state.data", try engine.array(zeros, shape: shape.sizes)),
-      ("state.noise", try engine.array(zeros, shape: shape.sizes)),
-    ])
+    var state = start.filter { $0.hasPrefix("state.") }
     var arguments = try file.component.load().prefixed("weights")
     for (name, array) in conditions.pairs { arguments[name] = try engine.array(array) }
     if guidance != 0 {
@@ -195,13 +194,15 @@ public final class Generator: Sendable {
       given.merge(
         try numbers.map { try engine.array([$0], shape: []) }.named.prefixed("step"))
       given["key"] = start["keys.\(i)"]
-      let (results, completion) = try step.start(given)
+      let (results, completion) = try RuntimeError.reportingMemory(of: step) {
+        try step.start(given)
+      }
       state = results.filter { $0.hasPrefix("state.") }
       last = (results, completion)
       if let observer {
         try completion.wait()
         try observer(
-          Progress(step: i + 1, total: steps.count, preview: results["state.data"]!))
+          Progress(step: i + 1, total: steps.count, preview: results["samples"]!))
       }
     }
     guard let last else { preconditionFailure("a run has no steps") }

@@ -100,7 +100,13 @@ final class Prefetcher: Sendable {
     if isOnDemand { free.signal() }
     filled.wait()
     let result = state.withLock { $0.ready.removeFirst() }
-    if !isOnDemand { free.signal() }
+    if case .failure = result {
+      // The thread has ended: whoever asks again gets the same error.
+      state.withLock { $0.ready = [result] }
+      filled.signal()
+    } else if !isOnDemand {
+      free.signal()
+    }
     return try result.get()
   }
 }

@@ -1,4 +1,7 @@
 import Foundation
+import Testing
+
+@testable import Golden
 
 /// A copy of a case that a test may damage; it is gone with this object.
 final class CaseCopy {
@@ -80,9 +83,23 @@ final class CaseCopy {
     return names
   }
 
-  /// Rewrites the settings.
-  func editSettings(_ change: (inout [String: Any]) throws -> Void) throws {
-    let place = URL(fileURLWithPath: path + "/config.json")
+  /// Checks the case.
+  func check() throws -> [Comparison] {
+    try #require(try GoldenCase(folder: path)).check(on: sharedClient.get())
+  }
+
+  /// Expects that checking the case ends with one line that contains a hint.
+  func expectError(_ hint: String) {
+    let error = #expect(throws: GoldenError.self) { try check() }
+    let text = error?.description ?? ""
+    #expect(text.contains(hint) && !text.contains("\n"), "\(text)")
+  }
+
+  /// Rewrites the settings, or those of the case's model.
+  func editSettings(
+    of file: String = "config.json", _ change: (inout [String: Any]) throws -> Void
+  ) throws {
+    let place = URL(fileURLWithPath: "\(path)/\(file)")
     let object = try JSONSerialization.jsonObject(with: Data(contentsOf: place))
     var settings = object as? [String: Any] ?? [:]
     try change(&settings)

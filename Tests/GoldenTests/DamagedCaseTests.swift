@@ -29,16 +29,12 @@ import Testing
     try JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed)
   }
 
-  private func check(_ copy: CaseCopy) throws -> [Comparison] {
-    try #require(try GoldenCase(folder: copy.path)).check(on: sharedClient.get())
-  }
-
   @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {
     let original = try copy(name)
     for input in try original.names(.inputs) {
       let damaged = try copy(name)
       try damaged.edit(.inputs) { $0[input] = nil }
-      #expect(throws: GoldenError.self, "without \(input)") { try check(damaged) }
+      #expect(throws: GoldenError.self, "without \(input)") { try damaged.check() }
     }
   }
 
@@ -50,7 +46,7 @@ import Testing
       {
         let damaged = try copy(name)
         try damaged.edit(.inputs) { $0[input] = try #require($0[input])[keyPath: change] }
-        #expect(throws: GoldenError.self, "\(input)") { try check(damaged) }
+        #expect(throws: GoldenError.self, "\(input)") { try damaged.check() }
       }
     }
   }
@@ -64,7 +60,7 @@ import Testing
         arrays[input] = try #require(arrays[input]).filled(with: number)
       }
     }
-    #expect(try check(damaged).contains { $0.share > 1 })
+    #expect(try damaged.check().contains { $0.share > 1 })
   }
 
   /// Arrays that nobody asks for change nothing.
@@ -79,7 +75,7 @@ import Testing
         if arrays["ema.fc1.bias"] != nil { arrays["ema.more"] = array }
       }
     }
-    let compared = try check(more).filter { !$0.name.hasPrefix("0001") }
+    let compared = try more.check().filter { !$0.name.hasPrefix("0001") }
     #expect(!compared.isEmpty && compared.allSatisfy { $0.share <= 1 })
   }
 
@@ -91,13 +87,13 @@ import Testing
           arrays[output] = arrays[output]?[keyPath: change]
         }
       }
-      let comparisons = try check(damaged)
+      let comparisons = try damaged.check()
       #expect(name.hasPrefix("sampler") || !comparisons.isEmpty)
       if change == \.shorter { #expect(comparisons.contains { $0.share > 1 }) }
     }
     let empty = try copy(name)
     try empty.edit(.expected) { arrays in arrays = arrays.filter { $0.key.contains(".mask.") } }
-    #expect(try check(empty).isEmpty)
+    #expect(try empty.check().isEmpty)
   }
 
   @Test(arguments: [Float.nan, .infinity, -.infinity, 1e38, 2, 0.5, -1])
@@ -106,7 +102,7 @@ import Testing
     try damaged.edit(.expected) {
       $0["step0.mask.any"] = $0["step0.mask.any"]?.filled(with: number)
     }
-    let error = #expect(throws: GoldenError.self) { try check(damaged) }
+    let error = #expect(throws: GoldenError.self) { try damaged.check() }
     #expect(error?.description.contains("step0.mask.any") == true)
   }
 
@@ -117,9 +113,9 @@ import Testing
         $0["step0.mask.mul"] = $0["step0.mask.mul"]?[keyPath: change]
       }
       if change == \.shorter {
-        #expect(throws: GoldenError.self) { try check(damaged) }
+        #expect(throws: GoldenError.self) { try damaged.check() }
       } else {
-        #expect(try check(damaged).allSatisfy { $0.share <= 1 })
+        #expect(try damaged.check().allSatisfy { $0.share <= 1 })
       }
     }
     let swapped = try copy(Self.cases[0])
@@ -128,7 +124,7 @@ import Testing
         arrays["step0.mask.adv"], arrays["step0.mask.e2e"]
       )
     }
-    let error = #expect(throws: GoldenError.self) { try check(swapped) }
+    let error = #expect(throws: GoldenError.self) { try swapped.check() }
     #expect(error?.description.contains("is not the rows from 0") == true)
   }
 
@@ -163,7 +159,7 @@ import Testing
         settings[keys[0]] = inner
       }
     }
-    let error = #expect(throws: GoldenError.self) { try check(damaged) }
+    let error = #expect(throws: GoldenError.self) { try damaged.check() }
     #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
   }
 
@@ -182,7 +178,7 @@ import Testing
       runs[1][key] = value
       settings["runs"] = runs
     }
-    let error = #expect(throws: GoldenError.self) { try check(damaged) }
+    let error = #expect(throws: GoldenError.self) { try damaged.check() }
     #expect(error?.description.contains("run 1") == true || key == "stochast_ratio")
   }
 
@@ -193,7 +189,7 @@ import Testing
       model["lora_r"] = 0
       settings["model"] = model
     }
-    #expect(throws: GoldenError.self) { try check(damaged) }
+    #expect(throws: GoldenError.self) { try damaged.check() }
   }
 
   /// Files cut short, text that is no JSON, and sizes whose product is beyond counting.
@@ -203,17 +199,17 @@ import Testing
         let damaged = try copy(name)
         let place = URL(fileURLWithPath: "\(damaged.path)/\(file)")
         try Data(contentsOf: place).prefix(length).write(to: place)
-        #expect(throws: (any Error).self) { try check(damaged) }
+        #expect(throws: (any Error).self) { try damaged.check() }
       }
       let damaged = try copy(name)
       try FileManager.default.removeItem(atPath: "\(damaged.path)/\(file)")
-      #expect(throws: (any Error).self) { try check(damaged) }
+      #expect(throws: (any Error).self) { try damaged.check() }
     }
     let huge = try copy(name)
     try huge.edit(.inputs) { arrays in
       arrays["more"] = .init(type: "F32", shape: [1 << 40, 1 << 40, 0], bytes: Data())
     }
-    _ = try? check(huge)
+    _ = try? huge.check()
   }
 
   /// Cases need no draws that their settings do not use.
@@ -229,7 +225,7 @@ import Testing
       try #require(!names.isEmpty)
       for name in names { arrays[name] = nil }
     }
-    let comparisons = try check(copy)
+    let comparisons = try copy.check()
     #expect(!comparisons.isEmpty && comparisons.allSatisfy { $0.share <= 1 })
   }
 
@@ -248,7 +244,7 @@ import Testing
       settings["method"] = method
     }
     try copy.edit(.inputs) { arrays in arrays = arrays.filter { !$0.key.contains(".draw.dm_") } }
-    let comparisons = try check(copy)
+    let comparisons = try copy.check()
     #expect(comparisons.contains { $0.name == "step0.x_t" && $0.share <= 1 })
     #expect(comparisons.contains { $0.name == "step0.loss" && $0.share > 1 })
   }

@@ -8,24 +8,6 @@ import Testing
   /// One small case of each network.
   static let cases = ["tr_dit_plain", "tr_qwenimage_wrapper_edit", "ae_kl16"]
 
-  private func check(_ copy: CaseCopy) throws -> [Comparison] {
-    try #require(try GoldenCase(folder: copy.path)).check(on: sharedClient.get())
-  }
-
-  private func editModel(_ copy: CaseCopy, _ change: (inout [String: Any]) -> Void) throws {
-    let place = URL(fileURLWithPath: copy.path + "/model/config.json")
-    let object = try JSONSerialization.jsonObject(with: Data(contentsOf: place))
-    var settings = try #require(object as? [String: Any])
-    change(&settings)
-    try JSONSerialization.data(withJSONObject: settings).write(to: place)
-  }
-
-  private func expectError(_ copy: CaseCopy, _ hint: String) {
-    let error = #expect(throws: GoldenError.self) { try check(copy) }
-    let text = error?.description ?? ""
-    #expect(text.contains(hint) && !text.contains("\n"), "\(text)")
-  }
-
   @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {
     for input in try CaseCopy(name).names(.inputs) {
       // Without a mask all text is valid, and without a reference image there is none; the plain
@@ -35,7 +17,7 @@ import Testing
       guard !isOptional else { continue }
       let damaged = try CaseCopy(name)
       try damaged.edit(.inputs) { $0[input] = nil }
-      expectError(damaged, "has no \(input)")
+      damaged.expectError("has no \(input)")
     }
   }
 
@@ -46,7 +28,7 @@ import Testing
         // Fewer images are a smaller batch, whose outputs are not those that are expected.
         let damaged = try CaseCopy(name)
         try damaged.edit(.inputs) { $0[input] = try #require($0[input])[keyPath: change] }
-        #expect(throws: GoldenError.self, "\(input)") { try check(damaged) }
+        #expect(throws: GoldenError.self, "\(input)") { try damaged.check() }
       }
     }
   }
@@ -59,9 +41,9 @@ import Testing
       guard try damaged.names(.inputs).contains(input) else { continue }
       try damaged.edit(.inputs) { $0[input] = $0[input]?.filled(with: number) }
       if input == "labels" {
-        expectError(damaged, "values other than 0 to 10")
+        damaged.expectError("values other than 0 to 10")
       } else {
-        #expect(try check(damaged).contains { $0.share > 1 }, "\(input)")
+        #expect(try damaged.check().contains { $0.share > 1 }, "\(input)")
       }
     }
   }
@@ -70,15 +52,15 @@ import Testing
     for output in try CaseCopy(name).names(.expected) {
       let damaged = try CaseCopy(name)
       try damaged.edit(.expected) { $0[output] = $0[output]?.filled(with: 1) }
-      let wrong = try check(damaged).filter { $0.share > 1 }
+      let wrong = try damaged.check().filter { $0.share > 1 }
       #expect(wrong.map(\.name) == [output])
       let other = try CaseCopy(name)
       try other.edit(.expected) { $0[output] = $0[output]?.deeper }
-      expectError(other, "its expected \(output) is")
+      other.expectError("its expected \(output) is")
     }
     let more = try CaseCopy(name)
     try more.edit(.expected) { $0["unknown"] = $0.values.first }
-    expectError(more, "has unknown, which is not a known output")
+    more.expectError("has unknown, which is not a known output")
   }
 
   @Test(arguments: [
@@ -87,9 +69,9 @@ import Testing
   func unknownClassesAreNamed(_ name: String, _ published: String) throws {
     let damaged = try CaseCopy(name)
     try damaged.editSettings { $0["cls"] = published }
-    expectError(damaged, published)
+    damaged.expectError(published)
     try damaged.editSettings { $0["cls"] = nil }
-    expectError(damaged, "null, is not known")
+    damaged.expectError("null, is not known")
   }
 
   @Test(arguments: [
@@ -102,7 +84,7 @@ import Testing
   ])
   func unsupportedConfigsAreNamed(name: String, key: String, hint: String) throws {
     let damaged = try CaseCopy(name)
-    try editModel(damaged) { settings in
+    try damaged.editSettings(of: "model/config.json") { settings in
       switch settings[key] {
       case is Bool: settings[key] = true
       case is String: settings[key] = "other"
@@ -110,7 +92,7 @@ import Testing
       default: settings[key] = 0
       }
     }
-    expectError(damaged, hint)
+    damaged.expectError(hint)
   }
 
   @Test(
@@ -125,8 +107,8 @@ import Testing
     ])
   func otherSizesAreNamed(name: String, key: String, value: Int) throws {
     let damaged = try CaseCopy(name)
-    try editModel(damaged) { $0[key] = value }
-    #expect(throws: GoldenError.self) { try check(damaged) }
+    try damaged.editSettings(of: "model/config.json") { $0[key] = value }
+    #expect(throws: GoldenError.self) { try damaged.check() }
   }
 
   @Test(arguments: cases) func brokenFilesAreErrors(_ name: String) throws {
@@ -135,15 +117,15 @@ import Testing
         let damaged = try CaseCopy(name)
         let place = URL(fileURLWithPath: "\(damaged.path)/model/\(file)")
         try Data(contentsOf: place).prefix(length).write(to: place)
-        #expect(throws: GoldenError.self) { try check(damaged) }
+        #expect(throws: GoldenError.self) { try damaged.check() }
       }
       let damaged = try CaseCopy(name)
       try FileManager.default.removeItem(atPath: "\(damaged.path)/model/\(file)")
-      #expect(throws: GoldenError.self) { try check(damaged) }
+      #expect(throws: GoldenError.self) { try damaged.check() }
     }
     let damaged = try CaseCopy(name)
     try FileManager.default.removeItem(atPath: "\(damaged.path)/model")
-    #expect(throws: GoldenError.self) { try check(damaged) }
+    #expect(throws: GoldenError.self) { try damaged.check() }
   }
 
   @Test func imagesHaveTheSizesThatPatchesDivide() throws {
@@ -151,13 +133,13 @@ import Testing
     try damaged.edit(.inputs) { arrays in
       arrays["latents"]?.shape = [2, 4, 32, 3]
     }
-    expectError(damaged, "multiples of 2")
+    damaged.expectError("multiples of 2")
   }
 
   @Test(arguments: ["\"much\"", "true", "[1]"]) func noiseFloorsAreNumbers(_ json: String) throws {
     let damaged = try CaseCopy("ae_kl16")
     let value = try JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed)
     try damaged.editSettings { $0["float32_vs_float64_maxabs"] = value }
-    #expect(throws: GoldenError.self) { try check(damaged) }
+    #expect(throws: GoldenError.self) { try damaged.check() }
   }
 }

@@ -7,24 +7,6 @@ import Testing
 @Suite struct TextEncoderCaseTests {
   private static let cases = ["te_clip_l_quickgelu", "te_gemma2", "te_qwen3", "te_t5"]
 
-  private func check(_ copy: CaseCopy) throws -> [Comparison] {
-    try #require(try GoldenCase(folder: copy.path)).check(on: sharedClient.get())
-  }
-
-  private func editModel(_ copy: CaseCopy, _ change: (inout [String: Any]) -> Void) throws {
-    let place = URL(fileURLWithPath: copy.path + "/model/config.json")
-    let object = try JSONSerialization.jsonObject(with: Data(contentsOf: place))
-    var settings = try #require(object as? [String: Any])
-    change(&settings)
-    try JSONSerialization.data(withJSONObject: settings).write(to: place)
-  }
-
-  private func expectError(_ copy: CaseCopy, _ hint: String) {
-    let error = #expect(throws: GoldenError.self) { try check(copy) }
-    let text = error?.description ?? ""
-    #expect(text.contains(hint) && !text.contains("\n"), "\(text)")
-  }
-
   @Test(arguments: cases) func equalsThePublishedClass(_ name: String) throws {
     let golden = try #require(try GoldenCase(folder: "\(CaseCopy.fixtures)/\(name)"))
     let comparisons = try golden.check(on: sharedClient.get())
@@ -40,25 +22,25 @@ import Testing
   @Test(arguments: cases, ["unrolled", "scanned", "recomputed"])
   func equalsItHoweverLayersAreRun(_ name: String, _ execution: String) throws {
     let copy = try CaseCopy(name)
-    try editModel(copy) { $0["execution"] = execution }
-    let comparisons = try check(copy)
+    try copy.editSettings(of: "model/config.json") { $0["execution"] = execution }
+    let comparisons = try copy.check()
     #expect(comparisons.allSatisfy { $0.relative < 1e-5 })
   }
 
   @Test(arguments: cases) func everyOutputIsCompared(_ name: String) throws {
     let damaged = try CaseCopy(name)
     try damaged.edit(.expected) { $0 = $0.mapValues { $0.filled(with: 1) } }
-    let wrong = try check(damaged).filter { $0.share > 1 }
+    let wrong = try damaged.check().filter { $0.share > 1 }
     #expect(try wrong.map(\.name).sorted() == damaged.names(.expected))
     let other = try CaseCopy(name)
     try other.edit(.expected) { arrays in
       arrays["last_hidden_state"] = arrays.values.first?.deeper
     }
-    expectError(other, "its expected last_hidden_state is")
+    other.expectError("its expected last_hidden_state is")
     for output in ["logits", "hidden_x", "hidden_-1", "hidden_4", "hidden_"] {
       let more = try CaseCopy(name)
       try more.edit(.expected) { $0[output] = $0.values.first }
-      expectError(more, output)
+      more.expectError(output)
     }
   }
 
@@ -73,7 +55,7 @@ import Testing
         arrays[name] = array
       }
     }
-    #expect(try check(damaged).allSatisfy { $0.share <= 1 })
+    #expect(try damaged.check().allSatisfy { $0.share <= 1 })
   }
 
   @Test(arguments: cases) func inputsAreChecked(_ name: String) throws {
@@ -81,20 +63,20 @@ import Testing
       let without = try CaseCopy(name)
       try without.edit(.inputs) { $0[input] = nil }
       if input == "input_ids" {
-        expectError(without, "has no input_ids")
+        without.expectError("has no input_ids")
       } else {
         // Padding that nobody hides changes texts without a causal mask.
-        #expect(try check(without).contains { $0.share > 1 })
+        #expect(try without.check().contains { $0.share > 1 })
       }
       for change in [\CaseCopy.Array.shorter, \.deeper] {
         let damaged = try CaseCopy(name)
         try damaged.edit(.inputs) { $0[input] = try #require($0[input])[keyPath: change] }
-        #expect(throws: GoldenError.self, "\(input)") { try check(damaged) }
+        #expect(throws: GoldenError.self, "\(input)") { try damaged.check() }
       }
       for number in [Float.nan, .infinity, -1, 0.5, 96] {
         let damaged = try CaseCopy(name)
         try damaged.edit(.inputs) { $0[input] = $0[input]?.filled(with: number) }
-        expectError(damaged, "its input \(input) holds")
+        damaged.expectError("its input \(input) holds")
       }
     }
     let empty = try CaseCopy(name)
@@ -103,13 +85,13 @@ import Testing
         arrays[name] = CaseCopy.Array(type: "I64", shape: [2, 0], bytes: Data())
       }
     }
-    expectError(empty, "holds no tokens")
+    empty.expectError("holds no tokens")
   }
 
   @Test func textsAreNoLongerThanThePositions() throws {
     let damaged = try CaseCopy("te_clip_l_quickgelu")
-    try editModel(damaged) { $0["max_position_embeddings"] = 8 }
-    expectError(damaged, "9 tokens, and its model 8 positions")
+    try damaged.editSettings(of: "model/config.json") { $0["max_position_embeddings"] = 8 }
+    damaged.expectError("9 tokens, and its model 8 positions")
   }
 
   @Test(arguments: [
@@ -123,28 +105,28 @@ import Testing
   func unsupportedConfigsAreNamed(name: String, key: String, json: String, hint: String) throws {
     let damaged = try CaseCopy(name)
     let value = try JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed)
-    try editModel(damaged) { $0[key] = value }
-    expectError(damaged, hint)
+    try damaged.editSettings(of: "model/config.json") { $0[key] = value }
+    damaged.expectError(hint)
   }
 
   @Test(arguments: cases) func otherWeightsAreNamed(_ name: String) throws {
     for (key, value) in [("vocab_size", 97), ("hidden_size", 48), ("d_model", 48)] {
       let damaged = try CaseCopy(name)
       var isKnown = false
-      try editModel(damaged) { settings in
+      try damaged.editSettings(of: "model/config.json") { settings in
         isKnown = settings[key] != nil
         settings[key] = value
       }
-      if isKnown { expectError(damaged, "does not hold this network's weights") }
+      if isKnown { damaged.expectError("does not hold this network's weights") }
     }
     let without = try CaseCopy(name)
     try FileManager.default.removeItem(atPath: without.path + "/model/model.safetensors")
-    #expect(throws: GoldenError.self) { try check(without) }
+    #expect(throws: GoldenError.self) { try without.check() }
   }
 
   @Test func unknownClassesAreNamed() throws {
     let damaged = try CaseCopy("te_t5")
     try damaged.editSettings { $0["cls"] = "UMT5EncoderModel" }
-    expectError(damaged, "UMT5EncoderModel")
+    damaged.expectError("UMT5EncoderModel")
   }
 }

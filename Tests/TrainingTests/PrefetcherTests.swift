@@ -49,7 +49,9 @@ import Testing
       // No more are prepared than may wait, and the one that is being prepared.
       #expect(calls.value <= number + 2 + ahead)
     }
-    #expect(throws: DatasetError.wrongPosition(reason: "the end")) { try prefetcher.next() }
+    for _ in 0..<2 {
+      #expect(throws: DatasetError.wrongPosition(reason: "the end")) { try prefetcher.next() }
+    }
   }
 
   @Test func errorsOfTheCheckAreThrownByNext() throws {

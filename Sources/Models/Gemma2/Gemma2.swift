@@ -27,23 +27,14 @@ public struct Gemma2: TextEncoder {
   public func callAsFunction(
     _ tokens: Tensor, valid: Tensor? = nil, hidden: [Int] = [], in dtype: DType = .float32
   ) -> TextEncoding {
-    let length = tokens.shape[1]
-    let rotary = Rotary(
-      angles: Tensor.iota([length], .float32)
-        .rotaryAngles(width: config.heads.width, base: config.theta), layout: .halfSplit)
-    let windows = LayerWindows(config.windows, tokens: length)
     let options = AttentionOptions(
       scale: 1 / config.queryScalar.squareRoot(), mask: .causal(valid), softCap: config.softCap)
     // The factor is rounded to the element type, as in the published code.
     let factor = Tensor.constant(Double(config.width).squareRoot(), dtype)
-    var (last, states) = layers.states(
-      embedding(tokens).cast(to: dtype) * factor, hidden, perLayer: windows.perLayer
-    ) { layer, x, own in
-      layer(x, windows.applied(to: options, own), rotary).sharded(.batch)
-    }
-    last = norm(last)
-    if states[config.depth] != nil { states[config.depth] = last }
-    return TextEncoding(last: last, hidden: states)
+    return config.encoding(
+      of: embedding(tokens).cast(to: dtype) * factor, layers, hidden: hidden, options,
+      norm: { norm($0) }
+    ) { layer, x, options, rotary in layer(x, options, rotary) }
   }
 }
 

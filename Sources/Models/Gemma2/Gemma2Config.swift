@@ -1,9 +1,8 @@
 import Layers
 import Recipe
-import Weights
 
 /// The sizes of a Gemma 2 language model, in the form of transformers' `config.json`.
-public struct Gemma2Config: TextEncoderConfig {
+public struct Gemma2Config: LanguageModelConfig {
   /// The number of token ids.
   public var vocabulary: Int
   /// The features of a token.
@@ -103,21 +102,4 @@ public struct Gemma2Config: TextEncoderConfig {
     try keys.encode(window, forKey: .window)
     try keys.encode(execution, .execution, depth: depth)
   }
-}
-
-extension Gemma2Config {
-  /// Any length.
-  public var longest: Int? { nil }
-
-  /// Saved alone, and within a language model.
-  public var layouts: [NameMap] { NameMap.aloneAndInLanguageModel }
-
-  /// The embedding of the tokens.
-  public static let embedding = "embed_tokens.weight"
-
-  /// The map to logits is ignored.
-  public func ignores(_ array: String) -> Bool { NameMap.isOfLanguageModel(array) }
-
-  /// The windows of the layers.
-  var windows: [Int?] { layers.map { $0 == .sliding ? window : nil } }
 }

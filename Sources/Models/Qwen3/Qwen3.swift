@@ -26,20 +26,10 @@ public struct Qwen3: TextEncoder {
   public func callAsFunction(
     _ tokens: Tensor, valid: Tensor? = nil, hidden: [Int] = [], in dtype: DType = .float32
   ) -> TextEncoding {
-    let length = tokens.shape[1]
-    let rotary = Rotary(
-      angles: Tensor.iota([length], .float32)
-        .rotaryAngles(width: config.heads.width, base: config.theta), layout: .halfSplit)
-    let windows = LayerWindows(config.windows, tokens: length)
-    let options = AttentionOptions(mask: .causal(valid))
-    var (last, states) = layers.states(
-      embedding(tokens).cast(to: dtype), hidden, perLayer: windows.perLayer
-    ) { layer, x, own in
-      layer(x, windows.applied(to: options, own), rotary).sharded(.batch)
-    }
-    last = norm(last)
-    if states[config.depth] != nil { states[config.depth] = last }
-    return TextEncoding(last: last, hidden: states)
+    config.encoding(
+      of: embedding(tokens).cast(to: dtype), layers, hidden: hidden,
+      AttentionOptions(mask: .causal(valid)), norm: { norm($0) }
+    ) { layer, x, options, rotary in layer(x, options, rotary) }
   }
 }
 

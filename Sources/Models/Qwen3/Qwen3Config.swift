@@ -1,9 +1,8 @@
 import Layers
 import Recipe
-import Weights
 
 /// The sizes of a Qwen3 language model, in the form of transformers' `config.json`.
-public struct Qwen3Config: TextEncoderConfig {
+public struct Qwen3Config: LanguageModelConfig {
   /// The number of token ids.
   public var vocabulary: Int
   /// The features of a token.
@@ -92,21 +91,4 @@ public struct Qwen3Config: TextEncoderConfig {
     try keys.encode(layers, forKey: .layers)
     try keys.encode(execution, .execution, depth: depth)
   }
-}
-
-extension Qwen3Config {
-  /// Any length.
-  public var longest: Int? { nil }
-
-  /// Saved alone, and within a language model.
-  public var layouts: [NameMap] { NameMap.aloneAndInLanguageModel }
-
-  /// The embedding of the tokens.
-  public static let embedding = "embed_tokens.weight"
-
-  /// The map to logits is ignored.
-  public func ignores(_ array: String) -> Bool { NameMap.isOfLanguageModel(array) }
-
-  /// The windows of the layers.
-  var windows: [Int?] { layers.map { $0 == .sliding ? window : nil } }
 }
