@@ -18,6 +18,8 @@ let package = Package(
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CLAPACKE", providers: [.apt(["liblapacke-dev"])]),
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
+    .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(
       name: "CAllocator",
@@ -50,15 +52,15 @@ let package = Package(
       dependencies: ["Tensors", "Runtime", "Layers", "Optimizers", "Weights", "Flow", "Models"]),
 
     // What generation needs: neither optimizers nor data sets.
+    .target(name: "Pictures", dependencies: ["CCairo", "CJPEG", "CPNG", "CWebP", "Files"]),
     .target(
       name: "Pipelines",
       dependencies: [
         "Files", "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models",
       ]),
 
-    // Data in, pictures and figures out.
+    // Data in, figures out.
     .target(name: "Datasets", dependencies: ["CZlib", "Files", "Tensors", "Recipe"]),
-    .target(name: "Pictures", dependencies: ["CCairo", "CPNG", "Files"]),
     .target(
       name: "Training",
       dependencies: [

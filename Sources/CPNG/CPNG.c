@@ -34,6 +34,20 @@ static int append(cpng_buffer *buffer, const void *bytes, size_t count) {
   return 1;
 }
 
+// Appends Latin-1 text as UTF-8, with its terminating zero.
+static int append_latin1(cpng_buffer *buffer, const char *text) {
+  for (const uint8_t *byte = (const uint8_t *)text;; byte++) {
+    uint8_t pair[2] = {*byte, 0};
+    int is_wide = *byte >= 0x80;
+    if (is_wide) {
+      pair[0] = (uint8_t)(0xC0 | *byte >> 6);
+      pair[1] = (uint8_t)(0x80 | (*byte & 0x3F));
+    }
+    if (!append(buffer, pair, is_wide ? 2 : 1)) return 0;
+    if (!*byte) return 1;
+  }
+}
+
 static void discard(cpng_buffer *buffer) {
   free(buffer->bytes);
   memset(buffer, 0, sizeof *buffer);
@@ -69,10 +83,16 @@ int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int chan
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   for (int i = 0; i < text_count; i++) {
     png_text chunk = {0};
-    chunk.compression = PNG_ITXT_COMPRESSION_NONE;
+    size_t length = strlen(texts[i].text);
     chunk.key = (png_charp)texts[i].key;
     chunk.text = (png_charp)texts[i].text;
-    chunk.itxt_length = strlen(texts[i].text);
+    if (texts[i].is_latin1) {
+      chunk.compression = PNG_TEXT_COMPRESSION_NONE;
+      chunk.text_length = length;
+    } else {
+      chunk.compression = PNG_ITXT_COMPRESSION_NONE;
+      chunk.itxt_length = length;
+    }
     png_set_text(png, info, &chunk, 1);
   }
   png_write_info(png, info);
@@ -97,9 +117,11 @@ static void read_bytes(png_structp png, png_bytep bytes, size_t count) {
 }
 
 int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
-                int *channels, cpng_buffer *pixels, cpng_buffer *texts, char message[160]) {
+                int *channels, cpng_buffer *pixels, cpng_buffer *texts, cpng_buffer *exif,
+                char message[160]) {
   memset(pixels, 0, sizeof *pixels);
   memset(texts, 0, sizeof *texts);
+  memset(exif, 0, sizeof *exif);
   message[0] = 0;
   if (count < 8 || png_sig_cmp(bytes, 0, 8)) {
     strcpy(message, "it does not begin with the signature of a PNG file");
@@ -117,6 +139,7 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
     png_destroy_read_struct(&png, &info, NULL);
     discard(pixels);
     discard(texts);
+    discard(exif);
     return 1;
   }
   png_set_read_fn(png, &from, read_bytes);
@@ -154,10 +177,18 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
   png_textp found;
   int n = png_get_text(png, info, &found, NULL);
   for (int i = 0; i < n; i++) {
-    if (!append(texts, found[i].key, strlen(found[i].key) + 1) ||
-        !append(texts, found[i].text, strlen(found[i].text) + 1))
+    int is_utf8 = found[i].compression == PNG_ITXT_COMPRESSION_NONE ||
+                  found[i].compression == PNG_ITXT_COMPRESSION_zTXt;
+    if (!append_latin1(texts, found[i].key) ||
+        !(is_utf8 ? append(texts, found[i].text, strlen(found[i].text) + 1)
+                  : append_latin1(texts, found[i].text)))
       png_error(png, "out of memory");
   }
+  png_uint_32 exif_count = 0;
+  png_bytep exif_bytes = NULL;
+  if (png_get_eXIf_1(png, info, &exif_count, &exif_bytes) &&
+      !append(exif, exif_bytes, exif_count))
+    png_error(png, "out of memory");
   png_destroy_read_struct(&png, &info, NULL);
   return 0;
 }

@@ -15,10 +15,11 @@ typedef struct {
   size_t capacity;
 } cpng_buffer;
 
-// A text chunk: a keyword of 1 to 79 Latin-1 characters, and UTF-8 text.
+// A text chunk: a keyword of 1 to 79 Latin-1 characters, and text in Latin-1 (tEXt) or UTF-8 (iTXt).
 typedef struct {
   const char *key;
   const char *text;
+  int is_latin1;
 } cpng_text;
 
 // Encodes 8-bit pixels, row-major, 1 (gray), 3 (RGB) or 4 (RGBA) channels.
@@ -26,10 +27,11 @@ typedef struct {
 int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
                 const cpng_text *texts, int text_count, cpng_buffer *out, char message[160]);
 
-// Decodes a picture to 8-bit pixels with 1, 3 or 4 channels. `texts` gets the text chunks as
-// keyword, zero, text, zero … . Returns 0, or 1 with a message; both buffers are then empty. A
-// picture whose pixels would take more than CPNG_LARGEST bytes is refused.
+// Decodes a picture to 8-bit pixels with 1, 3 or 4 channels. `texts` gets the text chunks in UTF-8 as
+// keyword, zero, text, zero … , `exif` the eXIf chunk. Returns 0, or 1 with a message; the buffers are
+// then empty. A picture whose pixels would take more than CPNG_LARGEST bytes is refused.
 int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
-                int *channels, cpng_buffer *pixels, cpng_buffer *texts, char message[160]);
+                int *channels, cpng_buffer *pixels, cpng_buffer *texts, cpng_buffer *exif,
+                char message[160]);
 
 #endif
