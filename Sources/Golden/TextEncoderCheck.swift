@@ -8,6 +8,8 @@ extension GoldenCase {
     switch config.cls {
     case "Qwen3Model", "Qwen3ForCausalLM":
       return try check(Qwen3.self, networkConfig(), on: client)
+    case "Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel":
+      return try check(Qwen2_5VL.self, networkConfig(), on: client)
     case "Gemma2Model", "Gemma2ForCausalLM":
       return try check(Gemma2.self, networkConfig(), on: client)
     case "T5EncoderModel":

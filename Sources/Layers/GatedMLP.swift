@@ -26,13 +26,16 @@ public struct GatedMLP {
   let down: LinearMap
   let activation: Activation
 
-  /// Makes maps `width → hidden → width` without biases.
+  /// Makes maps `width → hidden → width`.
+  ///
+  /// - Parameter bias: whether the maps have one.
   public init(
-    _ scope: Scope, _ width: Int, hidden: Int, names: Names = .llama, activation: Activation
+    _ scope: Scope, _ width: Int, hidden: Int, names: Names = .llama, bias: Bool = false,
+    activation: Activation
   ) {
-    gate = scope.linear(names.gate, width, hidden, bias: false, from: .embed, to: .hidden)
-    up = scope.linear(names.up, width, hidden, bias: false, from: .embed, to: .hidden)
-    down = scope.linear(names.down, hidden, width, bias: false, from: .hidden, to: .embed)
+    gate = scope.linear(names.gate, width, hidden, bias: bias, from: .embed, to: .hidden)
+    up = scope.linear(names.up, width, hidden, bias: bias, from: .embed, to: .hidden)
+    down = scope.linear(names.down, hidden, width, bias: bias, from: .hidden, to: .embed)
     self.activation = activation
   }
 

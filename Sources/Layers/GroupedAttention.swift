@@ -47,11 +47,12 @@ public struct GroupedAttention {
   /// Makes attention over `width` features.
   ///
   /// - Parameters:
-  ///   - bias: whether the four maps have one.
+  ///   - bias: whether the maps to queries, keys and values have one.
+  ///   - outputBias: whether the map of the output has one; nil for as the others.
   ///   - normEpsilon: that of norms of each head's queries and keys, `q_norm` and `k_norm`; nil for none.
   public init(
     _ scope: Scope, width: Int, heads: Heads, names: Names = .llama, bias: Bool = false,
-    normEpsilon: Double? = nil
+    outputBias: Bool? = nil, normEpsilon: Double? = nil
   ) {
     let (inner, shared) = (heads.queries * heads.width, heads.keys * heads.width)
     func map(_ name: String, _ size: Int) -> LinearMap {
@@ -60,7 +61,8 @@ public struct GroupedAttention {
     queries = map(names.queries, inner)
     keys = map(names.keys, shared)
     values = map(names.values, shared)
-    output = scope.linear(names.output, inner, width, bias: bias, from: .heads, to: .embed)
+    output = scope.linear(
+      names.output, inner, width, bias: outputBias ?? bias, from: .heads, to: .embed)
     queryNorm = normEpsilon.map { RMSNorm(scope / "q_norm", heads.width, epsilon: $0) }
     keyNorm = normEpsilon.map { RMSNorm(scope / "k_norm", heads.width, epsilon: $0) }
     self.heads = heads

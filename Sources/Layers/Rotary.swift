@@ -59,4 +59,21 @@ extension Tensor {
     let frequencies = Tensor.constant(base, .float32).power(exponents)
     return cast(to: .float32).expanded([rank]) * frequencies
   }
+
+  /// The angles of positions with several axes, whose pairs of features take turns: sections of them
+  /// are turned by the positions along the first axis, the second one, and so on. Wang and others,
+  /// "Qwen2-VL", 2024.
+  ///
+  /// This tensor holds the positions `[axes, batch, tokens]`.
+  ///
+  /// - Parameters:
+  ///   - sections: the number of pairs for each axis; their sum is width/2.
+  /// - Returns: `[batch, tokens, width/2]` in f32.
+  public func multimodalAngles(width: Int, sections: [Int], base: Double = 10_000) -> Tensor {
+    precondition(
+      rank == 3 && shape[0] == sections.count && sections.reduce(0, +) == width / 2,
+      "sections \(sections) of \(width / 2) pairs do not fit positions \(type)")
+    let angles = rotaryAngles(width: width, base: base).split(sizes: sections, axis: -1)
+    return .concatenate(angles.enumerated().map { axis, part in part[axis] }, axis: -1)
+  }
 }

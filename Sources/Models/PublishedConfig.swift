@@ -37,7 +37,7 @@ public struct PublishedConfigError: Error, Equatable, CustomStringConvertible {
   public let reason: String
 
   /// What was found, what was expected and what to do.
-  public var description: String { "\(path) does not describe a supported network: \(reason)." }
+  public var description: String { "\(path) cannot be used: \(reason)." }
 }
 
 extension DecodingError {
@@ -115,7 +115,7 @@ extension KeyedDecodingContainer {
   /// Checks a key of which only some values are supported; an absent key or null is.
   ///
   /// - Throws: `InvalidRecipeValue` for another value.
-  func expect<Value: Decodable & Equatable>(_ key: Key, _ supported: Value...) throws {
+  package func expect<Value: Decodable & Equatable>(_ key: Key, _ supported: Value...) throws {
     guard let value = try decodeIfPresent(Value.self, forKey: key), !supported.contains(value)
     else { return }
     let list = supported.map { "\($0)" }.joined(separator: " or ")

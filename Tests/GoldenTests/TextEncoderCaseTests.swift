@@ -5,7 +5,9 @@ import Testing
 
 /// Text encoders against the published classes, and damaged cases of them.
 @Suite struct TextEncoderCaseTests {
-  private static let cases = ["te_clip_l_quickgelu", "te_gemma2", "te_qwen3", "te_t5"]
+  private static let cases = [
+    "te_clip_l_quickgelu", "te_gemma2", "te_qwen2_5_vl", "te_qwen3", "te_t5",
+  ]
 
   @Test(arguments: cases) func equalsThePublishedClass(_ name: String) throws {
     let golden = try #require(try GoldenCase(folder: "\(CaseCopy.fixtures)/\(name)"))
@@ -45,7 +47,9 @@ import Testing
   }
 
   /// What transformers computes at padding is not looked at.
-  @Test(arguments: ["te_qwen3", "te_gemma2"]) func paddingIsNotCompared(_ name: String) throws {
+  @Test(arguments: ["te_qwen3", "te_qwen2_5_vl", "te_gemma2"]) func paddingIsNotCompared(
+    _ name: String
+  ) throws {
     let damaged = try CaseCopy(name)
     try damaged.edit(.expected) { arrays in
       for (name, var array) in arrays {

@@ -33,6 +33,11 @@ import Testing
       GatedMLP($0, 3, hidden: 4, activation: .relu)($1[0])
     }
     #expect(weights.names == ["gate_proj.weight", "up_proj.weight", "down_proj.weight"])
+    let biased = Scope.declare { GatedMLP($0, 3, hidden: 4, bias: true, activation: .relu) }
+    #expect(
+      biased.names.filter { $0.hasSuffix("bias") } == [
+        "gate_proj.bias", "up_proj.bias", "down_proj.bias",
+      ])
     func map(_ name: String, _ row: [Double]) -> [Double] {
       let w = weights["\(name)_proj.weight"]!
       return (0..<w.shape[0]).map { o in row.indices.reduce(0) { $0 + row[$1] * w[o, $1] } }

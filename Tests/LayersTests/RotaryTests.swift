@@ -59,6 +59,20 @@ import Testing
     expectClose(scores[0], scores[1], relative: 1e-6, absolute: 1e-6)
   }
 
+  /// Each pair of features is turned by the position along its section's axis.
+  @Test func sectionsOfPositions() throws {
+    let positions = Numbers([3, 2, 4], .int32) { Double(100 * $0[0] + 10 * $0[1] + $0[2]) }
+    let results = try evaluate([positions]) {
+      [
+        $0[0].multimodalAngles(width: 12, sections: [1, 3, 2], base: 100),
+        $0[0].rotaryAngles(width: 12, base: 100),
+      ]
+    }
+    let axes = [0, 1, 1, 1, 2, 2]
+    #expect(
+      results[0] == Numbers([2, 4, 6], .float32) { results[1][axes[$0[2]], $0[0], $0[1], $0[2]] })
+  }
+
   @Test func inSelfAttention() throws {
     let declared = Scope.declare { SelfAttention($0, width: 8, heads: 2) }
     let weights = declared.values.enumerated().map {

@@ -26,6 +26,10 @@ extension MeshNetworkTests {
     try expectEqual(Qwen3.self, config)
   }
 
+  @Test func qwen2_5VL() throws {
+    try expectEqual(Qwen2_5VL.self, TextEncoderTests.qwen2_5VL())
+  }
+
   @Test func gemma2() throws { try expectEqual(Gemma2.self, TextEncoderTests.gemma2()) }
 
   @Test func t5() throws { try expectEqual(T5Encoder.self, TextEncoderTests.t5()) }

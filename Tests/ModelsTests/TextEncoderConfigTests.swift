@@ -75,6 +75,81 @@ import Testing
     #expect(config.depth == 36 && config.layers.allSatisfy { $0 == .full } && config.window == nil)
   }
 
+  private static let languageOfQwen2_5VL = #"""
+    "hidden_size": 3584, "intermediate_size": 18944, "num_attention_heads": 28,
+    "num_hidden_layers": 28, "num_key_value_heads": 4, "rms_norm_eps": 1e-06, "vocab_size": 152064,
+    "use_sliding_window": false, "sliding_window": 32768, "max_window_layers": 28,
+    "rope_theta": 1000000.0, "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}
+    """#
+  private static let visionOfQwen2_5VL = #"""
+    "vision_config": {"depth": 32, "hidden_act": "silu", "hidden_size": 1280, "in_chans": 3,
+     "intermediate_size": 3420, "num_heads": 16, "out_hidden_size": 3584, "patch_size": 14,
+     "spatial_merge_size": 2, "spatial_patch_size": 14, "window_size": 112, "temporal_patch_size": 2,
+     "fullatt_block_indexes": [7, 15, 23, 31], "tokens_per_second": 2, "model_type": "qwen2_5_vl"}
+    """#
+
+  /// The layouts of transformers 4, flat and nested, and of transformers 5.
+  @Test(arguments: [
+    languageOfQwen2_5VL, "\"text_config\": {\(languageOfQwen2_5VL)}",
+    #""hidden_size": 5, "num_hidden_layers": 7, "text_config": {"# + languageOfQwen2_5VL + "}",
+    #""text_config": {"model_type": "qwen2_5_vl_text", "#
+      + languageOfQwen2_5VL.replacingOccurrences(
+        of: #""rope_theta": 1000000.0, "rope_scaling": {"type": "mrope","#,
+        with: #""rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default","#) + "}",
+  ])
+  func qwen2_5VL(language: String) throws {
+    let config = try read(
+      Qwen2_5VLConfig.self,
+      """
+      {"model_type": "qwen2_5_vl", "image_token_id": 151655, "tie_word_embeddings": false,
+       \(Self.visionOfQwen2_5VL), \(language)}
+      """)
+    #expect(config.width == 3584 && config.depth == 28 && config.hidden == 18_944)
+    #expect(config.heads == .init(28, keys: 4, width: 128) && config.sections == [16, 24, 24])
+    #expect(config.theta == 1e6 && config.epsilon == 1e-6 && config.window == nil)
+    #expect(config.layers.allSatisfy { $0 == .full } && !config.isTied)
+    let vision = try #require(config.vision)
+    #expect(vision.width == 1280 && vision.depth == 32 && vision.heads == 16)
+    #expect(
+      vision.fullLayers == [7, 15, 23, 31] && vision.output == 3584 && vision.theta == 10_000)
+    // The weights of the published checkpoint, 8,292,166,656 with the map to logits.
+    let tower = Scope.declare { Qwen2_5VLVision($0, vision) }.elements
+    let text = Scope.declare { Qwen2_5VL($0, config) }.elements
+    let head = Scope.declare { LanguageModelHead($0, width: 3584, vocabulary: 152_064) }.elements
+    #expect(tower + text + head == 8_292_166_656)
+  }
+
+  @Test func defaultsAndErrorsOfQwen2_5VL() throws {
+    let config = try read(Qwen2_5VLConfig.self, "{}")
+    #expect(config.vocabulary == 152_064 && config.width == 8192 && config.hidden == 29_568)
+    #expect(config.depth == 80 && config.heads == .init(64, keys: 8, width: 128))
+    #expect(config.theta == 1e6 && config.epsilon == 1e-5 && config.imageToken == 151_655)
+    #expect(config.vision == nil && !config.isTied)
+    let tied = try read(
+      Qwen2_5VLConfig.self, #"{"text_config": {"tie_word_embeddings": true}, "vision_config": {}}"#)
+    #expect(tied.isTied && tied.vision?.width == 3584)
+    #expect(
+      tied.headNames(in: ["model.embed_tokens.weight"]).diskName(of: "lm_head.weight")
+        == "model.embed_tokens.weight")
+    #expect(
+      config.headNames(in: ["lm_head.weight"]).diskName(of: "lm_head.weight")
+        == "lm_head.weight")
+    expectError(Qwen2_5VLConfig.self, #"{"model_type": "qwen2_vl"}"#, "only qwen2_5_vl")
+    expectError(Qwen2_5VLConfig.self, #"{"num_attention_heads": 7}"#, "must divide half")
+    expectError(Qwen2_5VLConfig.self, #"{"head_dim": 64}"#, "only 128")
+    expectError(
+      Qwen2_5VLConfig.self, #"{"rope_scaling": {"type": "mrope", "mrope_section": [16, 24]}}"#,
+      "the sum 64")
+    expectError(
+      Qwen2_5VLConfig.self, #"{"rope_scaling": {"type": "yarn"}}"#, "only the `rope_type` default")
+    expectError(
+      Qwen2_5VLConfig.self, #"{"vision_config": {"num_heads": 3}}"#, "a quarter of `hidden_size`")
+    expectError(
+      Qwen2_5VLConfig.self, #"{"vision_config": {"window_size": 27}}"#, "28 pixels")
+    expectError(
+      Qwen2_5VLConfig.self, #"{"text_config": {"hidden_size": null}}"#, "hidden_size")
+  }
+
   @Test func windowsOfQwen3() throws {
     let sizes = #""num_hidden_layers": 4, "max_window_layers": 3, "sliding_window": 8"#
     let used = try read(Qwen3Config.self, "{\(sizes), \"use_sliding_window\": true}")

@@ -17,6 +17,17 @@ import Weights
        "use_sliding_window": true, "sliding_window": 3, "max_window_layers": 1}
       """)
   }
+  static func qwen2_5VL() throws -> Qwen2_5VLConfig {
+    try read(
+      """
+      {"vocab_size": 11, "hidden_size": 16, "intermediate_size": 8, "num_hidden_layers": 3,
+       "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6,
+       "rope_scaling": {"type": "mrope", "mrope_section": [1, 0, 1]}, "image_token_id": 7,
+       "use_sliding_window": true, "sliding_window": 3, "max_window_layers": 1,
+       "vision_config": {"depth": 5, "hidden_size": 16, "intermediate_size": 6, "num_heads": 2,
+        "out_hidden_size": 16, "patch_size": 2, "window_size": 8, "fullatt_block_indexes": [2, 4]}}
+      """)
+  }
   static func gemma2() throws -> Gemma2Config {
     try read(
       """
@@ -78,6 +89,9 @@ import Weights
     try body("Qwen3") {
       try run(Qwen3.self, Self.qwen3(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
+    try body("Qwen2.5-VL") {
+      try run(Qwen2_5VL.self, Self.qwen2_5VL(), tokens: $0, valid: $1, hidden: $2, in: $3)
+    }
     try body("Gemma2") {
       try run(Gemma2.self, Self.gemma2(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
@@ -105,6 +119,7 @@ import Weights
       }
     }
     try compare(Qwen3.self, Self.qwen3(), \.execution)
+    try compare(Qwen2_5VL.self, Self.qwen2_5VL(), \.execution)
     try compare(Gemma2.self, Self.gemma2(), \.execution)
     try compare(T5Encoder.self, Self.t5(), \.execution)
     try compare(CLIPText.self, Self.clip(), \.execution)
@@ -247,6 +262,18 @@ import Weights
     #expect(try roundTrip(Qwen3.self, Self.qwen3(), layouts[0]) == all(qwen))
     #expect(
       try roundTrip(Qwen3.self, Self.qwen3(), layouts[1]) == all(qwen).map { "model.\($0)" })
+    let language =
+      attention.flatMap {
+        $0.hasSuffix("o_proj") ? ["\($0).weight"] : ["\($0).weight", "\($0).bias"]
+      }
+      + (mlp + norms).map { "\($0).weight" }
+    for layout in try Self.qwen2_5VL().layouts {
+      let vision = ["", "model."].contains(layout.prefix) ? ["visual.merger.ln_q.weight"] : []
+      #expect(
+        try roundTrip(
+          Qwen2_5VL.self, Self.qwen2_5VL(), layout, further: vision + ["lm_head.weight"])
+          == all(language).map { layout.prefix + $0 })
+    }
     #expect(
       try roundTrip(Gemma2.self, Self.gemma2(), Self.gemma2().names, further: ["lm_head.weight"])
         == all(gemma))

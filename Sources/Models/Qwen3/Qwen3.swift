@@ -8,7 +8,7 @@ import Tensors
 public struct Qwen3: TextEncoder {
   let config: Qwen3Config
   let embedding: Embedding
-  let layers: Stack<Qwen3Layer>
+  let layers: Stack<DecoderLayer>
   let norm: RMSNorm
 
   /// Binds the network's weights.
@@ -17,7 +17,14 @@ public struct Qwen3: TextEncoder {
     embedding = Embedding(
       scope / "embed_tokens", count: config.vocabulary, width: config.width)
     layers = Stack(scope / "layers", count: config.depth, execution: config.execution) {
-      Qwen3Layer($0, config)
+      DecoderLayer(
+        $0, width: config.width, hidden: config.hidden, epsilon: config.epsilon,
+        activation: config.activation
+      ) { scope in
+        GroupedAttention(
+          scope, width: config.width, heads: config.heads, bias: config.attentionBias,
+          normEpsilon: config.epsilon)
+      }
     }
     norm = RMSNorm(scope / "norm", config.width, epsilon: config.epsilon)
   }
@@ -30,30 +37,5 @@ public struct Qwen3: TextEncoder {
       of: embedding(tokens).cast(to: dtype), layers, hidden: hidden,
       AttentionOptions(mask: .causal(valid)), norm: { norm($0) }
     ) { layer, x, options, rotary in layer(x, options, rotary) }
-  }
-}
-
-/// One layer: attention, then a gated MLP, each on normalized tokens.
-struct Qwen3Layer {
-  let attentionNorm: RMSNorm
-  let attention: GroupedAttention
-  let mlpNorm: RMSNorm
-  let mlp: GatedMLP
-
-  init(_ scope: Scope, _ config: Qwen3Config) {
-    attentionNorm = RMSNorm(scope / "input_layernorm", config.width, epsilon: config.epsilon)
-    attention = GroupedAttention(
-      scope / "self_attn", width: config.width, heads: config.heads, bias: config.attentionBias,
-      normEpsilon: config.epsilon)
-    mlpNorm = RMSNorm(
-      scope / "post_attention_layernorm", config.width, epsilon: config.epsilon)
-    mlp = GatedMLP(
-      scope / "mlp", config.width, hidden: config.hidden, activation: config.activation)
-  }
-
-  /// `[batch, tokens, width]` to the same shape.
-  func callAsFunction(_ x: Tensor, _ options: AttentionOptions, _ rotary: Rotary) -> Tensor {
-    let h = x + attention(attentionNorm(x), options, rotary: rotary)
-    return h + mlp(mlpNorm(h))
   }
 }

@@ -31,17 +31,20 @@ extension LanguageModelConfig {
   ///
   /// - Parameters:
   ///   - x: the embedded tokens `[batch, tokens, width]`.
+  ///   - angles: the tokens' rotary angles, see `Rotary`; nil for those of the positions 0, 1, 2 ….
   ///   - hidden: the hidden states to return; the last of them has passed the final norm.
   ///   - norm: the final norm.
   ///   - apply: applies a layer.
   func encoding<Layer>(
-    of x: Tensor, _ stack: Stack<Layer>, hidden: [Int], _ options: AttentionOptions,
+    of x: Tensor, angles: Tensor? = nil, _ stack: Stack<Layer>, hidden: [Int],
+    _ options: AttentionOptions,
     norm: (Tensor) -> Tensor,
     _ apply: (Layer, Tensor, AttentionOptions, Rotary) -> Tensor
   ) -> TextEncoding {
     let length = x.shape[1]
     let rotary = Rotary(
-      angles: Tensor.iota([length], .float32).rotaryAngles(width: heads.width, base: theta),
+      angles: angles
+        ?? Tensor.iota([length], .float32).rotaryAngles(width: heads.width, base: theta),
       layout: .halfSplit)
     let windows = LayerWindows(layers.map { $0 == .sliding ? window : nil }, tokens: length)
     var (last, states) = stack.states(x, hidden, perLayer: windows.perLayer) { layer, x, own in

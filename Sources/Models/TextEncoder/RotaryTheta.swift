@@ -3,9 +3,12 @@ import Recipe
 /// The keys of `config.json` for rotary position embedding.
 ///
 /// Transformers 4 writes `rope_theta` and `rope_scaling`, transformers 5 one object `rope_parameters`.
-struct RotaryTheta: Decodable {
+struct RotaryTheta {
   /// The base of the frequencies.
   let value: Double
+  /// The number of pairs of features for each axis of positions that have several; nil where that is
+  /// not said.
+  let sections: [Int]?
 
   private enum CodingKeys: String, CodingKey {
     case theta = "rope_theta"
@@ -17,16 +20,23 @@ struct RotaryTheta: Decodable {
     case theta = "rope_theta"
     case kind = "rope_type"
     case oldKind = "type"
+    case sections = "mrope_section"
     case full = "full_attention"
     case sliding = "sliding_attention"
   }
 
-  /// Reads the base, 10,000 where there is none.
+  /// Reads the base.
   ///
+  /// - Parameters:
+  ///   - standard: the base where there is none.
+  ///   - kinds: the values of `rope_type` that mean frequencies without scaling.
   /// - Throws: an error that names a key for frequencies that are scaled, or that depend on the layer.
-  init(from decoder: any Decoder) throws {
+  init(
+    from decoder: any Decoder, default standard: Double = 10_000, kinds: [String] = ["default"]
+  ) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     var theta = try keys.decodeIfPresent(Double.self, forKey: .theta)
+    var sections: [Int]?
     // As in transformers, the older key has precedence.
     let places: [CodingKeys] = [.scaling, .parameters]
     if let place = try places.first(where: {
@@ -35,8 +45,9 @@ struct RotaryTheta: Decodable {
       let inner = try keys.nestedContainer(keyedBy: Parameters.self, forKey: place)
       for key in [Parameters.kind, .oldKind] {
         guard let kind = try inner.decodeIfPresent(String.self, forKey: key) else { continue }
-        guard kind == "default" else {
-          throw InvalidRecipeValue(place, kind, "only the `rope_type` default is supported")
+        guard kinds.contains(kind) else {
+          throw InvalidRecipeValue(
+            place, kind, "only the `rope_type` \(kinds.joined(separator: " or ")) is supported")
         }
         break
       }
@@ -45,8 +56,10 @@ struct RotaryTheta: Decodable {
           place, key.rawValue, "parameters for each kind of layer are not supported")
       }
       theta = try inner.decodeIfPresent(Double.self, forKey: .theta) ?? theta
+      sections = try inner.decodeIfPresent([Int].self, forKey: .sections)
     }
-    value = theta ?? 10_000
+    value = theta ?? standard
+    self.sections = sections
     guard value > 0, value.isFinite else {
       throw InvalidRecipeValue(CodingKeys.theta, value, "it must be above 0")
     }

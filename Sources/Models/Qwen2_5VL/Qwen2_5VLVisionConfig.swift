@@ -1,0 +1,144 @@
+import Layers
+import Recipe
+import Weights
+
+/// The sizes of the vision tower of Qwen2.5-VL, in the form of `vision_config` in transformers'
+/// `config.json`.
+public struct Qwen2_5VLVisionConfig: Codable, Hashable, Sendable {
+  /// The number of layers.
+  public var depth: Int
+  /// The features of a patch.
+  public var width: Int
+  /// The features inside a layer's MLP.
+  public var hidden: Int
+  /// The number of heads.
+  public var heads: Int
+  /// The features of a merged patch, those of a token of the language model.
+  public var output: Int
+  /// The channels of images.
+  public var channels: Int
+  /// The height and width of a patch in pixels.
+  public var patch: Int
+  /// The frames of a patch; an image is that many equal frames.
+  public var frames: Int
+  /// The height and width of a merged patch in patches.
+  public var merge: Int
+  /// The height and width of a window of attention in pixels.
+  public var window: Int
+  /// The layers whose patches see the whole image.
+  public var fullLayers: [Int]
+  /// The activation of the MLP.
+  public var activation: Activation
+  /// The base of the rotary frequencies.
+  public var theta: Double
+  /// How the stack of layers is executed.
+  public var execution: StackExecution
+
+  enum CodingKeys: String, CodingKey {
+    case depth
+    case width = "hidden_size"
+    case hidden = "intermediate_size"
+    case heads = "num_heads"
+    case output = "out_hidden_size"
+    case channels = "in_channels"
+    case patch = "patch_size"
+    case frames = "temporal_patch_size"
+    case merge = "spatial_merge_size"
+    case window = "window_size"
+    case fullLayers = "fullatt_block_indexes"
+    case activation = "hidden_act"
+    case rotary = "rope_parameters"
+    case kind = "model_type"
+    case execution
+  }
+
+  private struct Rotary: Encodable {
+    let theta: Double
+    let kind = "axial"
+
+    enum CodingKeys: String, CodingKey {
+      case theta = "rope_theta"
+      case kind = "rope_type"
+    }
+  }
+
+  /// The features of a head.
+  var headWidth: Int { width / heads }
+  /// The height and width of a window in merged patches.
+  var windowSize: Int { window / merge / patch }
+  /// The values of a patch.
+  var patchValues: Int { channels * frames * patch * patch }
+
+  /// Reads the sizes; those that are absent are those of the published class.
+  ///
+  /// - Throws: an error that names the key whose value cannot be, or is not supported.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    try keys.expect(.kind, "qwen2_5_vl_vision", "qwen2_5_vl")
+    depth = try keys.value(.depth, default: 32, in: SizeLimit.layers)
+    width = try keys.value(.width, default: 3584, in: SizeLimit.features)
+    hidden = try keys.value(.hidden, default: 3420, in: SizeLimit.features)
+    heads = try keys.value(.heads, default: 16, in: SizeLimit.features)
+    output = try keys.value(.output, default: 3584, in: SizeLimit.features)
+    channels = try keys.value(.channels, default: 3, in: 1...1024)
+    patch = try keys.value(.patch, default: 14, in: SizeLimit.patch)
+    frames = try keys.value(.frames, default: 2, in: SizeLimit.patch)
+    merge = try keys.value(.merge, default: 2, in: SizeLimit.patch)
+    window = try keys.value(.window, default: 112, in: SizeLimit.pixels)
+    fullLayers = try keys.value(.fullLayers, default: [7, 15, 23, 31])
+    activation = try keys.choice(.activation, default: .silu)
+    theta = try RotaryTheta(from: decoder, kinds: ["axial", "default"]).value
+    execution = try keys.execution(.execution, depth: depth)
+    guard width % (4 * heads) == 0 else {
+      throw InvalidRecipeValue(
+        CodingKeys.heads, heads, "it must divide a quarter of `hidden_size`, \(width)")
+    }
+    guard windowSize > 0 else {
+      throw InvalidRecipeValue(
+        CodingKeys.window, window, "a merged patch has \(merge * patch) pixels in each direction")
+    }
+    guard width * merge * merge <= SizeLimit.features.upperBound else {
+      throw InvalidRecipeValue(
+        CodingKeys.merge, merge,
+        "merged patches have more features than \(SizeLimit.features.upperBound)")
+    }
+  }
+
+  /// Writes the form that is read.
+  public func encode(to encoder: any Encoder) throws {
+    var keys = encoder.container(keyedBy: CodingKeys.self)
+    try keys.encode("qwen2_5_vl_vision", forKey: .kind)
+    try keys.encode(depth, forKey: .depth)
+    try keys.encode(width, forKey: .width)
+    try keys.encode(hidden, forKey: .hidden)
+    try keys.encode(heads, forKey: .heads)
+    try keys.encode(output, forKey: .output)
+    try keys.encode(channels, forKey: .channels)
+    try keys.encode(patch, forKey: .patch)
+    try keys.encode(frames, forKey: .frames)
+    try keys.encode(merge, forKey: .merge)
+    try keys.encode(window, forKey: .window)
+    try keys.encode(fullLayers, forKey: .fullLayers)
+    try keys.encode(activation, forKey: .activation)
+    try keys.encode(Rotary(theta: theta), forKey: .rotary)
+    try keys.encode(execution, .execution, depth: depth)
+  }
+
+  /// The names of the parameters in a checkpoint with these arrays: of the whole model as published or
+  /// as transformers 5 names its modules, or of the tower alone. Queries, keys and values are one map.
+  public func names(in arrays: [String]) -> NameMap {
+    let prefixes = ["visual.", "model.visual.", ""]
+    let parts = ["q", "k", "v"].map { "blocks.*.attn.\($0)" }
+    var names = NameMap([.split(disk: "blocks.*.attn.qkv", parts)])
+    names.prefix =
+      prefixes.first { arrays.contains($0 + "patch_embed.proj.weight") } ?? prefixes[0]
+    return names
+  }
+
+  /// Whether an array of a checkpoint does not belong to the tower.
+  ///
+  /// - Parameter names: the names of the tower's parameters in the checkpoint.
+  public func ignores(_ array: String, named names: NameMap) -> Bool {
+    !array.hasPrefix(names.prefix) || array.hasSuffix(".rotary_pos_emb.inv_freq")
+  }
+}
