@@ -56,7 +56,7 @@ let package = Package(
     .target(
       name: "Pipelines",
       dependencies: [
-        "Files", "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models",
+        "Files", "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models", "Pictures",
       ]),
 
     // Data in, figures out.
@@ -114,7 +114,8 @@ let package = Package(
     .testTarget(
       name: "PipelinesTests",
       dependencies: [
-        "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pipelines", "TestSupport",
+        "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pictures", "Pipelines",
+        "TestSupport",
       ]),
     .testTarget(
       name: "TrainingTests",

@@ -18,6 +18,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case unknownClass(String, classes: Int, source: String?)
   /// Weights are beyond the range of the element type to store them in.
   case beyondRange(path: String, dtype: DType, names: [String], count: Int)
+  /// An image is too long and narrow for the network.
+  case tooNarrow(width: Int, height: Int, limit: Int)
   /// The network is not a classifier.
   case notAClassifier(path: String)
 
@@ -60,6 +62,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
       return "\(count) number\(count == 1 ? "" : "s") of \(path) would become infinite in "
         + "\(dtype.rawValue): in \(shown)\(rest). Choose a type with a wider range; "
         + "twinflow convert --allow-overflow lets them become infinite."
+    case .tooNarrow(let width, let height, let limit):
+      return "An image has \(width) × \(height) pixels; its longer side may be at most \(limit) "
+        + "times the shorter one. Crop it."
     case .notAClassifier(let path):
       return "\(path) does not hold a classifier, which measuring distances needs. "
         + "Give the weights of one with --classifier."
