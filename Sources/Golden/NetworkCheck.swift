@@ -65,7 +65,7 @@ extension GoldenCase {
   }
 
   /// Adds the case to the errors of its files.
-  private func naming<T>(_ body: () throws -> T) throws -> T {
+  func naming<T>(_ body: () throws -> T) throws -> T {
     do {
       return try body()
     } catch {

@@ -1,6 +1,7 @@
 import Layers
 import Models
 import Tensors
+import Weights
 
 extension GoldenCase {
   /// Checks a transformer by the class that the case names.
@@ -9,6 +10,8 @@ extension GoldenCase {
     case "DiTTransformer2DModel": return try checkClassDiT(on: client)
     case "QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper":
       return try checkQwenImage(on: client)
+    case "ZImageTransformer2DModel", "ZImageTransformer2DModelWrapper":
+      return try checkZImage(on: client)
     default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
     }
   }
@@ -38,10 +41,7 @@ extension GoldenCase {
   }
 
   private func checkQwenImage(on client: Client) throws -> [Comparison] {
-    let sizes: QwenImageConfig = try networkConfig()
-    guard sizes.inputFeatures % (sizes.patch * sizes.patch) == 0 else {
-      throw fail("\(sizes.inputFeatures) input features cannot be patches of \(sizes.patch)²")
-    }
+    let sizes: QwenImageConfig = try transformerConfig()
     let channels = sizes.inputFeatures / (sizes.patch * sizes.patch)
     let latents = try latents("latents", channels: channels, multiple: sizes.patch)
     let rows = latents.rowCount
@@ -62,7 +62,8 @@ extension GoldenCase {
     }
     let sets = try timeSets(rows: rows, targets: sizes.hasTargetTime, &used)
     return try compare(
-      Scope.declare { QwenImage($0, sizes) }, names: { _ in sizes.names }, inputs: used, on: client
+      Scope.declare { QwenImage($0, sizes) }, names: ModelConfig(sizes).names(in:),
+      ignoring: sizes.ignores, inputs: used, on: client
     ) { weights, inputs in
       let network = Scope.bind(weights) { QwenImage($0, sizes) }
       let images = (["latents"] + references).map { inputs[$0]!.channelsLast }
@@ -91,6 +92,52 @@ extension GoldenCase {
       }
       return results
     }
+  }
+
+  private func checkZImage(on client: Client) throws -> [Comparison] {
+    let sizes: ZImageConfig = try transformerConfig()
+    let latents = try latents("latents", channels: sizes.channels, multiple: sizes.patch)
+    let rows = latents.rowCount
+    var used = Named([("latents", latents)])
+    used["txt"] = try input("txt", shape: [rows, nil, sizes.textWidth])
+    let textTokens = used["txt"]!.shape[1]
+    guard textTokens > 0 else { throw fail("its input txt has no tokens") }
+    if inputs["txt_mask"] != nil {
+      used["txt_mask"] = try input("txt_mask", shape: [rows, textTokens])
+    }
+    let sets = try timeSets(rows: rows, targets: sizes.hasTargetTime, &used)
+    return try compare(
+      Scope.declare { ZImage($0, sizes) }, names: ModelConfig(sizes).names(in:),
+      ignoring: sizes.ignores, inputs: used, on: client
+    ) { weights, inputs in
+      let network = Scope.bind(weights) { ZImage($0, sizes) }
+      let (image, text) = (inputs["latents"]!.channelsLast, inputs["txt"]!)
+      var condition = Named([("text", text)])
+      condition["text_mask"] = inputs["txt_mask"]
+      var results = Named<Tensor>()
+      for set in sets {
+        let time = inputs["t_\(set)"]!
+        let target = inputs["tt_\(set)"] ?? time
+        if expected["raw_\(set)"] != nil {
+          let output = network.output(
+            image, text: text, validText: inputs["txt_mask"], time: time, target: target)
+          results["raw_\(set)"] = output.channelsFirst
+        }
+        if expected["gen_\(set)"] != nil {
+          let velocity = network(image, time: time, target: target, condition: condition)
+          results["gen_\(set)"] = velocity.channelsFirst
+        }
+      }
+      return results
+    }
+  }
+
+  /// The config of a published transformer, with a second time embedder where its weights have one.
+  ///
+  /// - Throws: `GoldenError.wrongCase` where the config or the weights cannot be read.
+  private func transformerConfig<Config: PublishedTransformer>() throws -> Config {
+    let config: Config = try networkConfig()
+    return try naming { config.matching(try WeightFiles(path: modelPath).types.names) }
   }
 
   /// An input of shape `[batch, channels, height, width]`.

@@ -18,6 +18,11 @@ public indirect enum Initializer: Sendable, Hashable {
     .uniform((6 / Double(fanIn + fanOut)).squareRoot())
   }
 
+  /// Normal with the standard deviation √(2 / (fan in + fan out)): Glorot and Bengio, 2010.
+  public static func xavierNormal(_ fanIn: Int, _ fanOut: Int) -> Initializer {
+    .normal((2 / Double(fanIn + fanOut)).squareRoot())
+  }
+
   /// Uniform within ± 1/√(fan in), as PyTorch does by default.
   public static func fanIn(_ count: Int) -> Initializer {
     .uniform(1 / Double(count).squareRoot())

@@ -28,6 +28,9 @@ public protocol Architecture: RecipeGroup, Hashable {
 
   /// The names of the network's parameters on disk.
   var names: NameMap { get }
+
+  /// The parameters that checkpoints, from which training starts, may lack.
+  var added: [AddedParameters] { get }
 }
 
 extension Architecture {

@@ -36,16 +36,25 @@ extension MLP {
   }
 }
 
+/// The order of the features of a patch's token.
+public enum PatchOrder: Hashable, Sendable {
+  /// Channel, row, column: Qwen-Image.
+  case channelRowColumn
+  /// Row, column, channel: Z-Image.
+  case rowColumnChannel
+}
+
 extension Tensor {
   /// Images `[batch, height, width, channels]` as the tokens of square patches, `[batch, tokens,
-  /// channels · patch²]`, in row-major order; a token's features are in the order channel, row, column.
-  public func patchTokens(_ patch: Int) -> Tensor {
+  /// channels · patch²]`, in row-major order.
+  public func patchTokens(_ patch: Int, order: PatchOrder = .channelRowColumn) -> Tensor {
     precondition(
       rank == 4 && shape[1] % patch == 0 && shape[2] % patch == 0,
       "\(type) cannot be divided into patches of \(patch)²")
     let (height, width) = (shape[1] / patch, shape[2] / patch)
     return reshape([shape[0], height, patch, width, patch, shape[3]])
-      .transpose([0, 1, 3, 5, 2, 4]).reshape([shape[0], height * width, -1])
+      .transpose(order == .channelRowColumn ? [0, 1, 3, 5, 2, 4] : [0, 1, 3, 2, 4, 5])
+      .reshape([shape[0], height * width, -1])
   }
 
   /// Images `[batch, height, width, channels]` from the tokens of their patches, see `patchTokens`.
@@ -53,12 +62,18 @@ extension Tensor {
   /// - Parameters:
   ///   - height: the height of the images.
   ///   - width: the width of the images.
-  public func imageOfTokens(height: Int, width: Int, patch: Int) -> Tensor {
+  public func imageOfTokens(
+    height: Int, width: Int, patch: Int, order: PatchOrder = .channelRowColumn
+  ) -> Tensor {
     precondition(
       rank == 3 && height % patch == 0 && width % patch == 0
         && shape[1] == height / patch * (width / patch) && shape[2] % (patch * patch) == 0,
       "\(type) does not hold patches of \(patch)² of an image of \(height) × \(width)")
-    return reshape([shape[0], height / patch, width / patch, -1, patch, patch])
-      .transpose([0, 1, 4, 2, 5, 3]).reshape([shape[0], height, width, -1])
+    let grid = [shape[0], height / patch, width / patch]
+    let pixels =
+      order == .channelRowColumn
+      ? reshape(grid + [-1, patch, patch]).transpose([0, 1, 4, 2, 5, 3])
+      : reshape(grid + [patch, patch, -1]).transpose([0, 1, 3, 2, 4, 5])
+    return pixels.reshape([shape[0], height, width, -1])
   }
 }

@@ -8,7 +8,12 @@ public enum Models: Catalogue {
     TutorialUNetConfig.self,
     PointNetworkConfig.self,
     ClassifierConfig.self,
+    QwenImageConfig.self,
+    ZImageConfig.self,
   ]
+
+  /// Those whose weights are published.
+  static let published = all.compactMap { $0 as? any PublishedTransformer.Type }
 
   /// The architectures by their kinds.
   public static var entries: [(name: String, entry: any Architecture.Type)] {

@@ -21,7 +21,9 @@ public enum PublishedConfig {
     } catch let error as DecodingError {
       // The decoder reports numbers that it cannot represent as invalid JSON, without their key.
       var reason = error.reason
-      if case .dataCorrupted = error, (try? JSONSerialization.jsonObject(with: data)) != nil {
+      if case .dataCorrupted(let context) = error, context.codingPath.isEmpty,
+        (try? JSONSerialization.jsonObject(with: data)) != nil
+      {
         reason = "one of its numbers is a fraction where a whole one was expected, or too large"
       }
       throw PublishedConfigError(path: path, reason: reason)
@@ -53,7 +55,8 @@ extension DecodingError {
     case .typeMismatch(let type, let context):
       "\(place(context.codingPath)) is not of the type \(type)"
     case .dataCorrupted(let context):
-      "\(place(context.codingPath)) is not valid JSON"
+      context.codingPath.isEmpty
+        ? "the file is not valid JSON" : "\(place(context.codingPath)) has an unknown value"
     @unknown default: "it cannot be read"
     }
   }

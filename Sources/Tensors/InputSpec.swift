@@ -28,6 +28,12 @@ public struct InputSpec: Hashable, Sendable {
     InputSpec("class", [], .int32, count: classes + 1)
   }
 
+  /// The text that conditions a network: the hidden states `text` of its encoder, and `text_mask`, 1 for
+  /// tokens and 0 for the padding behind them.
+  public static func text(tokens: Int, width: Int) -> [InputSpec] {
+    [InputSpec("text", [tokens, width]), InputSpec("text_mask", [tokens], .int32)]
+  }
+
   /// The type for a batch.
   public func type(batch: Int) -> TensorType { TensorType(Shape([batch] + shape.sizes), dtype) }
 }

@@ -6,7 +6,7 @@ import Testing
 /// Damaged cases of networks end with one line that says what is wrong, and never with a crash.
 @Suite struct NetworkCaseTests {
   /// One small case of each network.
-  static let cases = ["tr_dit_plain", "tr_qwenimage_wrapper_edit", "ae_kl16"]
+  static let cases = ["tr_dit_plain", "tr_qwenimage_wrapper_edit", "tr_zimage_wrapper", "ae_kl16"]
 
   @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {
     for input in try CaseCopy(name).names(.inputs) {
@@ -79,6 +79,8 @@ import Testing
     ("tr_dit_plain", "norm_type", "`norm_type`"),
     ("tr_qwenimage_wrapper", "guidance_embeds", "`guidance_embeds`"),
     ("tr_qwenimage_wrapper", "in_channels", "`in_channels`"),
+    ("tr_zimage_wrapper", "dim", "`dim`"),
+    ("tr_zimage_wrapper", "all_patch_size", "`all_patch_size`"),
     ("ae_kl16", "down_block_types", "`down_block_types`"),
     ("ae_kl16", "norm_num_groups", "`norm_num_groups`"),
   ])
@@ -102,7 +104,9 @@ import Testing
       ("tr_dit_plain", "num_embeds_ada_norm", 11), ("tr_dit_plain", "out_channels", 4),
       ("tr_qwenimage_wrapper", "joint_attention_dim", 13),
       ("tr_qwenimage_wrapper", "num_layers", 3),
-      ("tr_qwenimage_wrapper", "in_channels", 18), ("ae_kl16", "latent_channels", 4),
+      ("tr_qwenimage_wrapper", "in_channels", 18), ("tr_zimage_wrapper", "n_layers", 3),
+      ("tr_zimage_wrapper", "n_layers", 1), ("tr_zimage_wrapper", "n_refiner_layers", 2),
+      ("tr_zimage_wrapper", "cap_feat_dim", 13), ("ae_kl16", "latent_channels", 4),
       ("ae_kl16", "layers_per_block", 2), ("ae_kl16", "latent_channels", 1 << 20),
     ])
   func otherSizesAreNamed(name: String, key: String, value: Int) throws {

@@ -67,6 +67,24 @@ import Testing
     }
   }
 
+  @Test func zImage() throws {
+    var config = ZImageTests.config
+    // Axes that are spread over devices are even.
+    (config.width, config.heads, config.execution) = (16, 2, .scanned)
+    let inputs = Named([
+      ("x", Numbers.random([4, 4, 6, 3], seed: 5, .float32)),
+      ("t", Numbers([0.9, -0.5, 0.2, 1], nil, .float32)),
+      ("tt", Numbers([0.3, -0.75, 0.2, 0], nil, .float32)),
+      ("text", .random([4, 35, 6], seed: 6, .float32)),
+      ("text_mask", Numbers([4, 35], .int32) { $0[1] < 35 - 9 * $0[0] ? 1 : 0 }),
+    ])
+    try expectEqual(Scope.declare { ZImage($0, config) }, inputs) { weights, inputs in
+      Scope.bind(weights) { ZImage($0, config) }(
+        inputs["x"]!, time: inputs["t"]!, target: inputs["tt"]!,
+        condition: inputs.filter { $0.hasPrefix("text") })
+    }
+  }
+
   @Test func classDiT() throws {
     let config = ClassDiTTests.config
     let inputs = Named([

@@ -37,6 +37,19 @@ import Testing
         }())
     ),
     (
+      """
+      {kind: qwen_image, _class_name: QwenImageTransformer2DModelWrapper, in_channels: 8,
+       out_channels: 2, num_layers: 2, num_attention_heads: 2, attention_head_dim: 8,
+       axes_dims_rope: [2, 2, 4], joint_attention_dim: 6}
+      """, ModelConfig(QwenImageTests.config)
+    ),
+    (
+      """
+      {kind: z_image, time_convention: signed, in_channels: 3, dim: 24, n_layers: 2,
+       n_refiner_layers: 1, n_heads: 3, cap_feat_dim: 6, axes_dims: [4, 2, 2]}
+      """, ModelConfig(ZImageTests.config)
+    ),
+    (
       "{kind: tutorial-unet, size: 8, channels: 3, width: 4, features: 6, classes: 2}",
       ModelConfig(
         {
@@ -81,8 +94,8 @@ import Testing
     guard !config.isGenerative else {
       let x = Tensor.placeholder(TensorType(Shape([2] + config.sampleShape().sizes), .float32))
       let time = Tensor.placeholder(TensorType([2], .float32))
-      let classes = Tensor.placeholder(TensorType([2], .int32))
-      let y = model?(x, time: time, target: time, condition: Named([("class", classes)]))
+      let conditions = config.conditions.map { ($0.name, Tensor.placeholder($0.type(batch: 2))) }
+      let y = model?(x, time: time, target: time, condition: Named(conditions))
       #expect(y?.type == x.type)
       return
     }
@@ -102,6 +115,9 @@ import Testing
     ("{kind: perceptron, width: 0}", "`width`"),
     ("{kind: perceptron, frequencies: 3}", "`frequencies`"),
     ("{kind: perceptron, classes: 2}", "`classes`"),
+    ("{kind: z_image, n_kv_heads: 3}", "`n_kv_heads`"),
+    ("{kind: z_image, n_heads: 7}", "`n_heads`"),
+    ("{kind: qwen_image, in_channels: 6}", "`in_channels`"),
     ("{kind: classifier, width: 12}", "`width`"), ("{kind: classifier, classes: 1}", "`classes`"),
   ]
 

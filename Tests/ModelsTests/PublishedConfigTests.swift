@@ -24,6 +24,8 @@ import Testing
     let qwen: QwenImageConfig = try read("{}")
     #expect(qwen == QwenImageConfig())
     #expect(qwen.width == 3072)
+    let zImage: ZImageConfig = try read("{}")
+    #expect(zImage.headWidth == 128 && zImage.patch == 2 && zImage == ZImageConfig())
     let autoencoder: AutoencoderKLConfig = try read("{}")
     #expect(autoencoder == AutoencoderKLConfig())
     #expect(autoencoder.scale == 0.18215)
@@ -43,6 +45,32 @@ import Testing
     let plain: QwenImageConfig = try read(#"{"_class_name": "QwenImageTransformer2DModel"}"#)
     let both: QwenImageConfig = try read(#"{"_class_name": "QwenImageTransformer2DModelWrapper"}"#)
     #expect(!plain.hasTargetTime && both.hasTargetTime)
+  }
+
+  @Test(arguments: [
+    ("{}", ZImageConfig.Times.plain), (#"{"_class_name": "ZImageTransformer2DModel"}"#, .plain),
+    (#"{"_class_name": "ZImageTransformer2DModelWrapper"}"#, .released),
+    (#"{"_class_name": "ZImageTransformer2DModelWrapper", "time_convention": "signed"}"#, .signed),
+    (#"{"time_convention": "signed"}"#, .signed), (#"{"time_convention": "released"}"#, .released),
+  ])
+  func theClassSaysHowTimesAreEmbedded(json: String, times: ZImageConfig.Times) throws {
+    let config: ZImageConfig = try read(json)
+    #expect(config.times == times)
+    #expect(config.hasTargetTime == (times != .plain))
+    try roundTrip(config)
+  }
+
+  @Test func theWeightsSayWhetherThereIsATargetTime() {
+    let embedders = [
+      "time_text_embed_2.timestep_embedder.linear_1.bias", "t_embedder_2.mlp.0.bias",
+    ]
+    #expect(QwenImageConfig().matching(embedders).hasTargetTime)
+    #expect(!QwenImageConfig().matching([embedders[1], "time_text_embed.x"]).hasTargetTime)
+    var config = ZImageConfig()
+    #expect(config.matching(embedders).times == .released)
+    #expect(config.matching(["t_embedder.mlp.0.bias"]).times == .plain)
+    config.times = .signed
+    #expect(config.matching(embedders).times == .signed)
   }
 
   @Test func keysWithoutInfluenceAreIgnored() throws {
@@ -75,6 +103,12 @@ import Testing
     (qwen.hasTargetTime, qwen.hasCleanReferences, qwen.depth) = (true, true, 2)
     qwen.execution = .unrolled
     try roundTrip(qwen)
+    var zImage = ZImageConfig()
+    try roundTrip(zImage)
+    (zImage.patches, zImage.framePatches, zImage.times) = ([4, 2], [1, 2], .signed)
+    (zImage.hasHeadNorms, zImage.rotaryTables, zImage.normEpsilon) = (false, [9, 8, 7], 1e-3)
+    (zImage.depth, zImage.execution) = (3, .recomputed)
+    try roundTrip(zImage)
     try roundTrip(AutoencoderKLConfig())
     var autoencoder = AutoencoderKLConfig()
     (autoencoder.widths, autoencoder.encoderAttention) = ([32, 64, 64], [1, 2])
@@ -111,9 +145,32 @@ import Testing
     (#"{"axes_dims_rope": [16, 16, 16]}"#, "the width of a head, 128"),
     (#"{"num_attention_heads": 100000}"#, "`num_attention_heads`"),
     (#"{"patch_size": 0}"#, "`patch_size`"), (#"{"out_channels": -1}"#, "`out_channels`"),
+    (#"{"in_channels": 62}"#, "patches of 2² have a multiple of 4"),
   ])
   func impossibleQwenImagesAreNamed(json: String, hint: String) {
     let error = #expect(throws: PublishedConfigError.self) { try read(json, QwenImageConfig.self) }
+    #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
+  }
+
+  @Test(arguments: [
+    (#"{"_class_name": "Lumina2Transformer2DModel"}"#, "`_class_name`"),
+    (#"{"time_convention": "middle"}"#, "`time_convention`"),
+    (#"{"siglip_feat_dim": 1152}"#, "only null is supported"),
+    (#"{"all_patch_size": []}"#, "`all_patch_size`"), (#"{"all_patch_size": [0]}"#, "1 to 256"),
+    (#"{"all_patch_size": [2, 4]}"#, "one for each of `all_patch_size`, 2"),
+    (#"{"all_f_patch_size": [2]}"#, "one must be 1"),
+    (#"{"all_patch_size": [2, 2], "all_f_patch_size": [1, 1]}"#, "two have the same"),
+    (#"{"n_heads": 7}"#, "it must divide the width, 3840"),
+    (#"{"axes_dims": [32, 48, 46]}"#, "the width of a head, 128"),
+    (#"{"axes_dims": [31, 49, 48]}"#, "three even numbers"),
+    (#"{"axes_lens": [512, 512]}"#, "three numbers"), (#"{"rope_theta": 0}"#, "`rope_theta`"),
+    (#"{"t_scale": -1}"#, "`t_scale`"), (#"{"norm_eps": -1}"#, "`norm_eps`"),
+    (#"{"n_refiner_layers": 0}"#, "`n_refiner_layers`"),
+    (#"{"n_layers": 300, "execution": "unrolled"}"#, "compiled as a loop"),
+    (#"{"n_layers": 3, "n_refiner_layers": 300}"#, "compiled as a loop"),
+  ])
+  func impossibleZImagesAreNamed(json: String, hint: String) {
+    let error = #expect(throws: PublishedConfigError.self) { try read(json, ZImageConfig.self) }
     #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
   }
 

@@ -1,11 +1,9 @@
 import Flow
-import Foundation
 import Layers
 import Models
 import Tensors
 import TestSupport
 import Testing
-import Weights
 
 @Suite struct QwenImageTests {
   static let config: QwenImageConfig = {
@@ -203,21 +201,18 @@ import Weights
     #expect(results["image"] == image)
   }
 
-  @Test("The second embedder can start as a copy of the first one")
-  func copiedEmbedder() throws {
-    let folder = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../Fixtures/golden/tr_qwenimage_wrapper/model").path
-    let config: QwenImageConfig = try PublishedConfig.read(from: folder + "/config.json")
-    let loaded = try WeightLoader(SharedClient.get()).load(
-      Scope.declare { QwenImage($0, config) }, from: WeightFiles(path: folder),
-      names: config.namesOfSingleTime, as: { _ in nil },
-      ignoring: { $0.hasPrefix("time_text_embed_2.") })
-    let embedder = loaded.group("time_text_embed")
-    #expect(embedder.count == 4)
-    for (name, array) in embedder.pairs {
-      let second = try #require(loaded["time_text_embed_2.\(name)"])
-      #expect(try second.bytes() == array.bytes())
+  @Test("The program of a scanned stack has the same size whatever its depth")
+  func depthsOfScannedStacks() {
+    let sizes = [12, 60].map { depth in
+      var config = Self.config
+      (config.depth, config.execution) = (depth, .scanned)
+      let weights = Scope.declare { QwenImage($0, config) }.types().prefixed("weights")
+      let inputs = Self.inputs().mapValues(\.type)
+      return Program(weights.merging(inputs)) { given in
+        Named([("y", Self.run(given.group("weights"), given, config))])
+      }.text.split(separator: "\n").count
     }
+    #expect(sizes[0] == sizes[1])
   }
 
   private static func inputs() -> Named<Numbers> {

@@ -1,6 +1,5 @@
 import Layers
 import Recipe
-import Weights
 
 /// The configuration of a `QwenImage`, in the form of diffusers' `config.json`.
 public struct QwenImageConfig: Hashable, Sendable {
@@ -33,15 +32,6 @@ public struct QwenImageConfig: Hashable, Sendable {
 
   /// The features of a token in the blocks.
   public var width: Int { heads * headWidth }
-
-  /// The names of the parameters on disk, which are those in memory.
-  public var names: NameMap { NameMap() }
-
-  /// Names that read the second time embedder from the first one, to start training from published
-  /// weights, which have no second one.
-  public var namesOfSingleTime: NameMap {
-    NameMap([.rename("time_text_embed_2", to: "time_text_embed")])
-  }
 }
 
 extension QwenImageConfig: RecipeGroup {
@@ -85,6 +75,9 @@ extension QwenImageConfig: RecipeGroup {
   /// Checks that the sizes fit each other.
   public func validate() throws {
     try check(execution, \.chosenExecution, depth: depth)
+    guard inputFeatures % (patch * patch) == 0 else {
+      throw invalid(\.inputFeatures, "patches of \(patch)² have a multiple of \(patch * patch)")
+    }
     guard rotaryAxes.reduce(0, +) == headWidth else {
       throw invalid(\.rotaryAxes, "their sum must be the width of a head, \(headWidth)")
     }
