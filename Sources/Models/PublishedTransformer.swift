@@ -39,17 +39,25 @@ extension PublishedTransformer {
 
   /// The names of the parameters in a checkpoint with these arrays; nil for one of another network.
   public func layout(of arrays: [String]) -> NameMap? {
-    let arrays = Set(arrays)
-    return layouts.first { names in
-      Self.landmarks.allSatisfy { arrays.contains(NameMap.numbered(names.diskName(of: $0), 0)) }
+    let found = Set(arrays)
+    let fitting = layouts.filter { names in
+      Self.landmarks.allSatisfy { found.contains(NameMap.numbered(names.diskName(of: $0), 0)) }
     }
+    return fitting.first { Self.hasTargetEmbedder(arrays, $0) } ?? fitting.first
+  }
+
+  /// Whether a checkpoint with these arrays has a second time embedder.
+  private static func hasTargetEmbedder(_ arrays: [String], _ names: NameMap) -> Bool {
+    let name = names.diskName(of: targetEmbedder) + "."
+    return arrays.contains { $0.hasPrefix(name) }
   }
 
   /// This config with a second time embedder if a checkpoint with these arrays has one: the classes in
   /// published `config.json`s do not always say so.
   public func matching(_ arrays: [String]) -> Self {
-    let name = (layout(of: arrays) ?? names).diskName(of: Self.targetEmbedder) + "."
-    guard !hasTargetTime, arrays.contains(where: { $0.hasPrefix(name) }) else { return self }
+    guard !hasTargetTime, Self.hasTargetEmbedder(arrays, layout(of: arrays) ?? names) else {
+      return self
+    }
     var config = self
     config.hasTargetTime = true
     return config
@@ -57,14 +65,20 @@ extension PublishedTransformer {
 }
 
 extension NameMap {
-  /// Layouts of checkpoints: each alone, and below the name that ComfyUI's files have before all others.
-  static func withPrefixes(_ layouts: [NameMap]) -> [NameMap] {
-    layouts
-      + layouts.map { names in
-        var names = names
-        names.prefix = "model.diffusion_model."
-        return names
+  /// Layouts of checkpoints: each as it is, and below the name that ComfyUI's files have before all
+  /// others; and these with another name of a part, as in files that TwinFlow's users have made.
+  static func published(_ layouts: [NameMap], renaming part: String, to name: String) -> [NameMap] {
+    let all = layouts + layouts.map { $0.prefixed("model.diffusion_model.") }
+    return all
+      + all.map { names in
+        NameMap([.rename(part, to: name)] + names.rules).prefixed(names.prefix)
       }
+  }
+
+  private func prefixed(_ prefix: String) -> NameMap {
+    var names = self
+    names.prefix = prefix
+    return names
   }
 }
 

@@ -23,7 +23,10 @@ extension QwenImageConfig: PublishedTransformer {
   public var worksOnLatents: Bool { true }
 
   /// The names of diffusers, also as in ComfyUI's files.
-  public var layouts: [NameMap] { NameMap.withPrefixes([NameMap()]) }
+  public var layouts: [NameMap] {
+    NameMap.published(
+      [NameMap()], renaming: Self.targetEmbedder, to: "transformer.time_text_embed_2")
+  }
 
   /// The modulation of the image's tokens.
   public static let landmarks = ["transformer_blocks.*.img_mod.1.weight"]

@@ -40,7 +40,9 @@ extension ZImageConfig: PublishedTransformer {
         .rename("\(attention).norm_k", to: "\(attention).k_norm"),
       ]
     }
-    return NameMap.withPrefixes([NameMap(), NameMap(original)])
+    return NameMap.published(
+      [NameMap(), NameMap(original)], renaming: Self.targetEmbedder,
+      to: "extended_weights.t_embedder_2")
   }
 
   /// The map that follows attention, and a token that the network's predecessor, Lumina, does not have.
