@@ -90,27 +90,29 @@ extension GoldenCase {
   /// The partition of the batch in the published code, from masks of 0 and 1, each of consecutive
   /// rows.
   ///
+  /// - Parameter prefix: the start of the names of the step's arrays.
   /// - Throws: `GoldenError.wrongCase` where the masks are not a partition.
-  func partition(of rows: Int) throws -> [Int] {
+  func partition(of rows: Int, prefix: String = "step0.") throws -> [Int] {
     var (start, counts) = (0, [Int]())
     for group in ["e2e", "mul", "any", "adv", "one"] {
-      guard let mask = expected["step0.mask.\(group)"]?.values else {
+      guard let mask = expected["\(prefix)mask.\(group)"]?.values else {
         counts.append(0)
         continue
       }
       guard mask.count == rows, mask.allSatisfy({ $0 == 0 || $0 == 1 }) else {
         throw fail(
-          "step0.mask.\(group) of its expected.safetensors must be \(rows) numbers of 0 or 1")
+          "\(prefix)mask.\(group) of its expected.safetensors must be \(rows) numbers of 0 or 1")
       }
       let count = mask.count { $0 == 1 }
       guard mask[start..<start + count].allSatisfy({ $0 == 1 }) else {
-        throw fail("step0.mask.\(group) of its expected.safetensors is not the rows from \(start)")
+        throw fail(
+          "\(prefix)mask.\(group) of its expected.safetensors is not the rows from \(start)")
       }
       counts.append(count)
       start += count
     }
     guard start == rows else {
-      throw fail("its masks are of \(start) rows, and its input step0.x of \(rows)")
+      throw fail("its masks are of \(start) rows, and its input \(prefix)x of \(rows)")
     }
     return counts
   }

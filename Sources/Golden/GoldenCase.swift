@@ -31,6 +31,14 @@ public struct GoldenCase: Sendable {
     case autoencoder
     /// A text encoder with published weights.
     case textEncoder = "text_encoder"
+    /// A transformer with files of LoRA.
+    case loraInference = "lora_inference"
+    /// One training step of a transformer.
+    case trainingStep = "training_step"
+    /// Several training steps of a transformer.
+    case trainingSteps = "training_steps"
+    /// One training step of LoRA of a transformer.
+    case trainingStepLoRA = "training_step_lora"
   }
 
   /// The content of `config.json`.
@@ -43,10 +51,9 @@ public struct GoldenCase: Sendable {
     let steps: Int?
     let learningRate: Double?
     let noiseFloors: NoiseFloors?
-    let runs: [Run]?
 
     enum CodingKeys: String, CodingKey {
-      case kind, model, cls, method, steps, runs
+      case kind, model, cls, method, steps
       case learningRate = "sgd_lr"
       case noiseFloors = "float32_vs_float64_maxabs"
     }
@@ -81,7 +88,7 @@ public struct GoldenCase: Sendable {
     } catch {
       throw GoldenError.wrongCase(path: json, reason: "\(error)")
     }
-    guard config.model != nil || kind.isNetwork else {
+    guard config.model != nil || kind.hasModelFolder else {
       throw GoldenError.wrongCase(path: json, reason: "it has no model")
     }
     name = URL(fileURLWithPath: path).lastPathComponent
@@ -102,6 +109,20 @@ public struct GoldenCase: Sendable {
     case .transformer: try checkTransformer(on: client)
     case .autoencoder: try checkAutoencoder(on: client)
     case .textEncoder: try checkTextEncoder(on: client)
+    case .loraInference: try checkLoRAFiles(on: client)
+    case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
+    }
+  }
+
+  /// Reads further settings of the case's kind from its config.json.
+  ///
+  /// - Throws: `GoldenError.wrongCase` where they are missing or not of their types.
+  func settings<Settings: Decodable>(_: Settings.Type = Settings.self) throws -> Settings {
+    do {
+      let data = try Data(contentsOf: URL(fileURLWithPath: path + "/config.json"))
+      return try JSONDecoder().decode(Settings.self, from: data)
+    } catch {
+      throw GoldenError.wrongCase(path: path + "/config.json", reason: "\(error)")
     }
   }
 

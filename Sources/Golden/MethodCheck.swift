@@ -3,74 +3,40 @@ import Optimizers
 import Tensors
 
 extension GoldenCase {
-  /// The training steps of a case, by gradient descent.
-  struct Steps {
-    private let golden: GoldenCase
-    private let draws: [Draw]
-    private let program: HostProgram
-    private var state = Named<HostArray>()
-    private let frozen: Named<HostArray>
-    let averages: Bool
-
-    /// Compiles the step: the target network's average, the loss, its gradients and the update.
-    init(
-      _ golden: GoldenCase, draws: [Draw], targetEMADecay: Double, on client: Client,
-      _ loss: (Networks, Batch, Named<Tensor>) -> Loss
-    ) throws {
-      self.golden = golden
-      self.draws = draws
-      averages = targetEMADecay > 0 && targetEMADecay < 1
-      let (weights, average) = golden.trainable
-      frozen =
-        golden.kind == .lora ? golden.weights("model.base").prefixed("frozen") : Named()
-      state.merge(weights.prefixed("weights"))
-      state.merge(average.prefixed("average"))
-      state["decay"] = HostArray([0], [])
-      let step = golden.config.learningRate ?? 0.1
-      let bind = golden.binding
-      let given = state.merging(frozen).merging(golden.batch(0, draws))
-      program = try HostProgram(given, on: client) { given in
-        let weights = given.group("weights")
-        var (average, decay) = (given.group("average"), given["decay"]!)
-        if case .average(let final) = TargetNetwork(emaDecay: targetEMADecay) {
-          let next = RampedAverage(weights: average, decay: decay)
-            .updated(with: weights, decay: final)
-          (average, decay) = (next.weights, next.decay)
-        }
-        let frozen = given.group("frozen")
-        let live = bind(weights, frozen)
-        let target =
-          switch targetEMADecay {
-          case 0: live
-          // The initial network: without LoRA, or with the weights before training.
-          case 1 where golden.kind == .lora: MLP(frozen, takesTarget: false)
-          default: bind(average.stopGradient(), frozen)
-          }
-        let loss = loss(
-          Networks(live: live, target: target),
-          Batch(
-            data: given["x"]!, condition: Named([("c", given["c0"]!)]),
-            unconditional: Named([("c", (given["e0"] ?? given["c0"])!)])),
-          given.group("draw"))
-        let gradients = loss.total.gradients(for: weights)
-        let next = SGD().update(
-          weights, gradients, Named(), learningRate: .constant(step, .float32),
-          step: .constant(0, .float32))
-        var results = loss.details.prefixed("details")
-        results["loss"] = loss.total
-        results.merge(gradients.prefixed("gradients"))
-        results.merge(next.weights.prefixed("weights"))
-        results.merge(average.prefixed("average"))
-        results["decay"] = decay
-        return results
-      }
+  /// The training of the case's MLP by gradient descent.
+  private func setup(targetEMADecay: Double) -> GoldenSteps.Setup {
+    let (weights, average) = trainable
+    var setup = GoldenSteps.Setup(
+      weights: weights, average: average, targetEMADecay: targetEMADecay, optimizer: SGD(),
+      learningRate: config.learningRate ?? 0.1, network: binding)
+    if kind == .lora {
+      setup.frozen = self.weights("model.base")
+      // The initial network is the one without LoRA.
+      setup.initialNetwork = { MLP($0, takesTarget: false) }
     }
+    return setup
+  }
 
-    /// Runs a step and keeps its weights and average for the next one.
-    mutating func callAsFunction(_ step: Int) throws -> Named<HostArray> {
-      let results = try program(state.merging(frozen).merging(golden.batch(step, draws)))
-      for name in state.names { state[name] = results[name] }
-      return results
+  /// The steps of the case, whose networks are conditioned on rows of numbers.
+  private func run(
+    _ draws: [Draw], targetEMADecay: Double, on client: Client,
+    _ loss: (Networks, Batch, Named<Tensor>) -> Loss,
+    compare: (inout StepComparisons) -> Void
+  ) throws -> [Comparison] {
+    let setup = setup(targetEMADecay: targetEMADecay)
+    var run = try GoldenSteps(setup, batch: batch(0, draws), on: client) { networks, given in
+      loss(
+        networks,
+        Batch(
+          data: given["x"]!, condition: Named([("c", given["c0"]!)]),
+          unconditional: Named([("c", (given["e0"] ?? given["c0"])!)])),
+        given.group("draw"))
+    }
+    return try (0..<steps).flatMap { i in
+      var step = StepComparisons(self, prefix: "step\(i).", try run(batch(i, draws)))
+      compare(&step)
+      step.compareUpdate(averaged: setup.averages)
+      return step.list
     }
   }
 
@@ -119,6 +85,30 @@ extension GoldenCase {
       let rows = rows ?? batch.rows
       return Draw(name: name, shape: batch.samples(rows), isUsed: isUsed && rows > 0)
     }
+
+    /// The draws of a step of the objective for large models.
+    static func ofTwinFlow(
+      _ settings: TwinFlowSettings, _ partition: Partition, _ batch: BatchShape
+    ) -> [Draw] {
+      let rectifies = settings.consistencyRatio == 1 && settings.rectification > 0
+      let hasTargets = settings.consistencyRatio > 0
+      return [
+        .times("t_beta", batch.rows),
+        .times("tt_rand", batch.rows, isUsed: hasTargets && partition.anyStep > 0),
+        .times("tmin_rand", batch.rows, isUsed: hasTargets && partition.multiStep > 0),
+        .noise("z", batch),
+        .noise("adv_noise", batch, rows: partition.adversarial),
+        .noise("dm_z", batch, rows: partition.endToEnd, isUsed: rectifies),
+        .times("dm_t_beta", partition.endToEnd, isUsed: rectifies),
+        .noise("imagefree_noise", batch, isUsed: settings.dataFree),
+      ]
+    }
+
+    /// The draw among the inputs of a step; zeros where it is not used.
+    func array(in given: Named<HostArray>) -> HostArray {
+      let zeros = [Float](repeating: 0, count: shape.reduce(1, *))
+      return HostArray(isUsed ? given["draw.\(name)"]!.values : zeros, shape)
+    }
   }
 
   /// The samples and draws of a step; a missing condition is replaced by 0, as published.
@@ -131,12 +121,7 @@ extension GoldenCase {
       batch["c0"] = HostArray([Float](repeating: 0, count: rows), [rows, 1])
       batch["e0"] = nil
     }
-    for draw in draws {
-      let count = draw.shape.reduce(1, *)
-      let values =
-        draw.isUsed ? given["draw.\(draw.name)"]!.values : [Float](repeating: 0, count: count)
-      batch["draw.\(draw.name)"] = HostArray(values, draw.shape)
-    }
+    for draw in draws { batch["draw.\(draw.name)"] = draw.array(in: given) }
     return batch
   }
 
@@ -164,26 +149,34 @@ extension GoldenCase {
           try input("step\(step).e0", shape: [batch.rows, batch.condition])
         }
       }
-      for draw in draws where draw.isUsed {
-        let name = "step\(step).draw.\(draw.name)"
-        let array = try input(name)
-        // Published times have trailing axes of size 1.
-        let axes = [Int](repeating: 1, count: batch.sample.count)
-        let fits =
-          array.shape == draw.shape || (draw.shape.count == 1 && array.shape == draw.shape + axes)
-        guard fits else {
-          throw fail("its input \(name) is \(array.shape), and \(draw.shape) was expected")
-        }
+      try check(draws, prefix: "step\(step).", batch)
+    }
+  }
+
+  /// Checks the draws of a step.
+  ///
+  /// - Throws: `GoldenError.wrongCase` for draws that are used and missing or of another shape.
+  func check(_ draws: [Draw], prefix: String, _ batch: BatchShape) throws {
+    for draw in draws where draw.isUsed {
+      let name = "\(prefix)draw.\(draw.name)"
+      let array = try input(name)
+      // Published times have trailing axes of size 1.
+      let axes = [Int](repeating: 1, count: batch.sample.count)
+      let fits =
+        array.shape == draw.shape || (draw.shape.count == 1 && array.shape == draw.shape + axes)
+      guard fits else {
+        throw fail("its input \(name) is \(array.shape), and \(draw.shape) was expected")
       }
     }
   }
 
-  private var steps: Int { config.steps ?? 1 }
+  /// The number of steps.
+  var steps: Int { config.steps ?? 1 }
 
   /// The settings of a training case.
   ///
   /// - Throws: `GoldenError.wrongCase` where they are missing or out of range.
-  private func method() throws -> Method {
+  func method() throws -> Method {
     guard let method = config.method else { throw fail("its config.json has no method") }
     if let problem = method.problem(orders: kind == .tutorial ? 1...16 : 0...16) {
       throw fail(problem)
@@ -200,19 +193,20 @@ extension GoldenCase {
   /// The comparisons of one step, of those outputs that the case has.
   struct StepComparisons {
     let golden: GoldenCase
-    let step: Int
+    /// The start of the outputs' names.
+    let prefix: String
     let results: Named<HostArray>
-    private(set) var list: [Comparison] = []
+    var list: [Comparison] = []
 
-    init(_ golden: GoldenCase, _ step: Int, _ results: Named<HostArray>) {
-      (self.golden, self.step, self.results) = (golden, step, results)
+    init(_ golden: GoldenCase, prefix: String, _ results: Named<HostArray>) {
+      (self.golden, self.prefix, self.results) = (golden, prefix, results)
     }
 
     /// Compares an output with the published one, in all or some of its rows.
     mutating func compare(
       _ name: String, _ actual: HostArray?, rows: [Range<Int>]? = nil, relative: Double = 1e-5
     ) {
-      let name = "step\(step).\(name)"
+      let name = prefix + name
       guard var wanted = golden.expected[name], var actual else { return }
       // Where the shapes differ, rows are not selected, and the comparison fails.
       if let rows, wanted.shape == actual.shape {
@@ -249,33 +243,14 @@ extension GoldenCase {
     let partition = Partition(
       endToEnd: counts[0], multiStep: counts[1], anyStep: counts[2], adversarial: counts[3],
       toData: counts[4])
-    let rectifies = settings.consistencyRatio == 1 && settings.rectification > 0
-    let hasTargets = settings.consistencyRatio > 0
-    let draws: [Draw] = [
-      .times("t_beta", batch.rows),
-      .times("tt_rand", batch.rows, isUsed: hasTargets && partition.anyStep > 0),
-      .times("tmin_rand", batch.rows, isUsed: hasTargets && partition.multiStep > 0),
-      .noise("z", batch),
-      .noise("adv_noise", batch, rows: partition.adversarial),
-      .noise("dm_z", batch, rows: partition.endToEnd, isUsed: rectifies),
-      .times("dm_t_beta", partition.endToEnd, isUsed: rectifies),
-      .noise("imagefree_noise", batch, isUsed: settings.dataFree),
-    ]
+    let draws = Draw.ofTwinFlow(settings, partition, batch)
     try checkInputs(batch, draws, guided: settings.enhancedRatio != 0)
     let objective = TwinFlow(settings, partition: partition)
-    var run = try Steps(self, draws: draws, targetEMADecay: settings.targetEMADecay, on: client) {
+    return try run(draws, targetEMADecay: settings.targetEMADecay, on: client) {
       networks, batch, draws in
-      objective(
-        networks, batch,
-        Draws(
-          time: draws["t_beta"]!, target: draws["tt_rand"]!, near: draws["tmin_rand"]!,
-          fakeNoise: draws["adv_noise"]!, noise: draws["z"]!, rectificationNoise: draws["dm_z"]!,
-          rectificationTime: draws["dm_t_beta"]!, dataNoise: draws["imagefree_noise"]!))
-    }
-    return try (0..<steps).flatMap { i in
-      let results = try run(i)
-      var step = StepComparisons(self, i, results)
-      let details = results.group("details")
+      objective(networks, batch, Draws(published: draws))
+    } compare: { step in
+      let details = step.results.group("details")
       for (name, detail, relative) in [
         ("x_t", "x_t", 1e-5), ("t", "t", 1e-5), ("tt", "tt", 1e-5),
         ("x_after_adv_replacement", "data", 1e-5), ("target_flow", "flow", 1e-5),
@@ -296,8 +271,6 @@ extension GoldenCase {
           step.compare("loss1.target", HostArray(target, velocity.shape))
         }
       }
-      step.compareUpdate(averaged: run.averages)
-      return step.list
     }
   }
 
@@ -316,18 +289,15 @@ extension GoldenCase {
     ]
     try checkInputs(batch, draws, guided: settings.enhancedRatio > 0)
     let objective = TutorialTwinFlow(settings, batch: batch.rows)
-    var run = try Steps(self, draws: draws, targetEMADecay: settings.targetEMADecay, on: client) {
+    return try run(draws, targetEMADecay: settings.targetEMADecay, on: client) {
       networks, batch, draws in
       objective(
         networks, batch,
         TutorialTwinFlow.Draws(
           time: draws["t_rand"]!, target: draws["tt_rand"]!, noise: draws["z"]!,
           rectificationNoise: draws["dm_z"]!, rectificationTime: draws["dm_t_rand"]!))
-    }
-    return try (0..<steps).flatMap { i in
-      let results = try run(i)
-      var step = StepComparisons(self, i, results)
-      let details = results.group("details")
+    } compare: { step in
+      let details = step.results.group("details")
       for (name, detail, relative) in [
         ("x_t", "x_t", 1e-5), ("t", "t", 1e-5), ("tt", "tt", 1e-5), ("target_flow", "flow", 1e-5),
         ("rcgm0.target_in", "enhanced", 1e-5), ("rcgm0.target_out", "regression", 2e-4),
@@ -345,8 +315,16 @@ extension GoldenCase {
       ] {
         step.compare(name, details[detail], relative: relative)
       }
-      step.compareUpdate(averaged: run.averages)
-      return step.list
     }
+  }
+}
+
+extension Draws {
+  /// The draws of a step under their published names.
+  init(published draws: Named<Tensor>) {
+    self.init(
+      time: draws["t_beta"]!, target: draws["tt_rand"]!, near: draws["tmin_rand"]!,
+      fakeNoise: draws["adv_noise"]!, noise: draws["z"]!, rectificationNoise: draws["dm_z"]!,
+      rectificationTime: draws["dm_t_beta"]!, dataNoise: draws["imagefree_noise"]!)
   }
 }

@@ -1,12 +1,20 @@
 import Foundation
 import Layers
 import Models
+import Runtime
 import Tensors
 import Weights
 
 extension GoldenCase.Kind {
   /// Whether the case has a network with published weights, in the folder `model`.
-  var isNetwork: Bool { [.transformer, .autoencoder, .textEncoder].contains(self) }
+  var hasModelFolder: Bool {
+    switch self {
+    case .full, .lora, .tutorial, .sampler: false
+    case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
+      .trainingStepLoRA:
+      true
+    }
+  }
 }
 
 /// Cases of networks with published weights.
@@ -40,12 +48,31 @@ extension GoldenCase {
     _ body: (Named<Tensor>, Named<Tensor>) -> Named<Tensor>
   ) throws -> [Comparison] {
     guard !expected.isEmpty else { return [] }
-    let weights = try naming {
+    let weights = try loadedWeights(specs, names: names, ignoring: ignored, on: client)
+    return try compare(weights: weights, inputs: inputs, rows: rows, on: client, body)
+  }
+
+  /// The weights of the case's network in f32.
+  ///
+  /// - Throws: `GoldenError.wrongCase` for weights that do not match.
+  func loadedWeights(
+    _ specs: Named<ParameterSpec>, names: ([String]) -> NameMap,
+    ignoring ignored: (String) -> Bool = { _ in false }, on client: Client
+  ) throws -> Named<ShardedArray> {
+    try naming {
       let files = try WeightFiles(path: modelPath)
       return try WeightLoader(client).load(
         specs, from: files, names: names(files.types.names), as: { _ in .float32 },
         ignoring: ignored)
     }
+  }
+
+  /// Computes from loaded weights and inputs, and compares all expected outputs, see above.
+  func compare(
+    weights: Named<ShardedArray>, inputs: Named<HostArray>,
+    rows: (String) -> [Int]? = { _ in nil }, on client: Client,
+    _ body: (Named<Tensor>, Named<Tensor>) -> Named<Tensor>
+  ) throws -> [Comparison] {
     let program = try HostProgram(
       inputs.prefixed("inputs"), weights: weights.prefixed("weights"), on: client
     ) { body($0.group("weights"), $0.group("inputs")) }

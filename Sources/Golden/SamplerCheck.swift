@@ -8,7 +8,8 @@ extension GoldenCase {
   private static let callsInAProgram = 96
 
   func checkSampler(on client: Client) throws -> [Comparison] {
-    let runs = config.runs ?? []
+    struct Runs: Decodable { let runs: [Run]? }
+    let runs = try settings(Runs.self).runs ?? []
     if let wrong = runs.firstIndex(where: { $0.settings == nil }) {
       throw fail(
         "its run \(wrong) is invalid: it must have the style few, mul or any, "

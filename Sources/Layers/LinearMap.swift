@@ -1,6 +1,7 @@
 import Tensors
 
-/// An affine map of the last axis, `x·Wᵀ + b`, with optional LoRA.
+/// An affine map of the last axis, `x·Wᵀ + b`, with any number of low-rank changes: LoRA that is
+/// trained, and adapters.
 ///
 /// `Scope.linear` makes all of them, so that LoRA, freezing and quantization act on every
 /// matrix of a network in one place.
@@ -50,7 +51,7 @@ extension LinearMap.Base {
 
 extension Tensor {
   /// This times f32 numbers of its last axes, in f32 at least.
-  fileprivate func scaled(by scales: Tensor) -> Tensor {
+  func scaled(by scales: Tensor) -> Tensor {
     let wide = dtype == .float64 ? dtype : .float32
     return (cast(to: wide) * scales.cast(to: wide)).cast(to: dtype)
   }
@@ -108,7 +109,8 @@ extension Scope {
       base: scope.matrix(
         "weight", [output, input], initial ?? .xavier(input, output), axes: [to, from]),
       bias: bias ? scope.weight("bias", [output], initialBias, axes: [to]) : nil,
-      lora: scope.lowRank(input, output, from: from, to: to), output: output)
+      lora: scope.lowRank(input, output, from: from, to: to) + scope.adapters(input, output),
+      output: output)
   }
 
   /// The LoRA of the linear map in this scope, none or one.
@@ -120,7 +122,16 @@ extension Scope {
       LowRank(
         down: weight(LoRA.down, [lora.rank, input], .fanIn(input), axes: [nil, from]),
         up: weight(LoRA.up, [output, lora.rank], .zeros, axes: [to, nil]),
-        scale: lora.alpha / Double(lora.rank))
+        scale: .constant(lora.alpha / Double(lora.rank), .float32))
     ]
+  }
+
+  /// The adapters that are bound to the linear map in this scope.
+  private func adapters(_ input: Int, _ output: Int) -> [LowRank] {
+    let matrix = ParameterSpec(shape: [output, input], initializer: .zeros, isMatrix: true)
+    return adapters(path: path, matrix: matrix) { adapter in
+      LowRank(
+        down: adapter.values[0], up: adapter.values[1], scale: adapter.values[2])
+    }
   }
 }

@@ -24,7 +24,7 @@ public struct LoRA: Hashable, Sendable {
   }
 
   /// The names of the two factors, below the path of a map.
-  static let (down, up) = ("lora_A.weight", "lora_B.weight")
+  package static let (down, up) = ("lora_A.weight", "lora_B.weight")
 
   /// Whether the map at a path has LoRA.
   func apply(to path: String) -> Bool {
@@ -46,6 +46,14 @@ public struct LoRA: Hashable, Sendable {
     ".\(path).".contains(".\(part).")
   }
 
+  /// The weights with the scale multiplied into B, for files that programs read which take the scale
+  /// of LoRA for 1: then alpha is the rank.
+  public func withUnitScale(_ weights: Named<Tensor>) -> Named<Tensor> {
+    weights.map { name, weight in
+      name.hasSuffix(".\(Self.up)") ? weight * (alpha / Double(rank)) : weight
+    }
+  }
+
   /// The weights with LoRA merged: each product is added to its weight.
   public func merged(_ weights: Named<Tensor>) -> Named<Tensor> {
     weights.filter { !Self.isFactor($0) }.map { name, weight in
@@ -55,18 +63,5 @@ public struct LoRA: Hashable, Sendable {
       else { return weight }
       return weight + b.matmul(a).reshape(weight.shape) * (alpha / Double(rank))
     }
-  }
-}
-
-/// The two factors of a map that has LoRA.
-struct LowRank {
-  let down: Tensor
-  let up: Tensor
-  let scale: Double
-
-  /// The change of the map's result for rows `[rows, input]`.
-  func callAsFunction(_ x: Tensor) -> Tensor {
-    x.dot(down.cast(to: x.dtype), contracting: ([1], [1]))
-      .dot(up.cast(to: x.dtype), contracting: ([1], [1])) * scale
   }
 }

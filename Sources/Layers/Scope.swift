@@ -19,11 +19,20 @@ public struct Scope {
     let lora: LoRA?
     /// The path of this source's root in the whole network.
     let prefix: String
+    /// The names of the adapters that are bound, by the paths of their maps.
+    let adapters: [String: [String]]
     var declared = Named<ParameterSpec>()
     var used: Set<String> = []
 
     init(_ mode: Mode, _ lora: LoRA? = nil, prefix: String = "") {
       (self.mode, self.lora, self.prefix) = (mode, lora, prefix)
+      var adapters: [String: [String]] = [:]
+      if case .bound(let weights) = mode {
+        for case (let path, let adapter)? in weights.names.map(Adapter.parse) {
+          adapters[path, default: []].append(adapter)
+        }
+      }
+      self.adapters = adapters
     }
   }
 
@@ -143,8 +152,35 @@ public struct Scope {
       if spec.isMatrix, tensor.dtype == .int8 {
         weights[name + QuantizedTensor.scaleSuffix] = layers.scales(name, spec)
       }
+      guard spec.isMatrix, name.hasSuffix(".weight") else { continue }
+      let path = (layers / String(name.dropLast(".weight".count))).path
+      for tensors in layers.adapters(path: path, matrix: spec, { $0 }) {
+        for (name, tensor) in tensors.pairs {
+          weights[String(name.dropFirst(layers.path.count + 1))] = tensor
+        }
+      }
     }
     return weights
+  }
+
+  /// The adapters that are bound to the map at a path from the root, each made from its tensors in
+  /// the order of `Adapter.Part`.
+  ///
+  /// - Parameter matrix: the map's matrix, or those of a stack.
+  func adapters<Made>(
+    path: String, matrix: ParameterSpec, _ make: (Named<Tensor>) -> Made
+  ) -> [Made] {
+    guard case .bound(let weights) = source.mode else { return [] }
+    let root = Scope(path: "", source: source)
+    return (source.adapters[path] ?? []).map { adapter in
+      let down = weights[Adapter.name(.down, of: adapter, path: path)]!
+      precondition(
+        down.rank == matrix.shape.rank,
+        "the adapter \(adapter) of \(path) is \(down.type), its matrix \(matrix.shape)")
+      let specs = Adapter.specs(
+        of: adapter, path: path, matrix: matrix, rank: down.shape[down.rank - 2])
+      return make(specs.map { name, spec in root.weight(name, spec) })
+    }
   }
 
   /// The LoRA of this network, nil without.

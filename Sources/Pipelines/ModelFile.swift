@@ -73,28 +73,39 @@ public struct ModelFile: Sendable {
     try component.load()
   }
 
-  /// Writes a network's weights, atomically: in one file, or by several processes in parts.
+  /// Writes a network's weights, atomically: in one file, or by several processes in parts. LoRA is
+  /// written with its scale multiplied into B, as programs that do not read alpha need it.
   ///
   /// - Parameters:
   ///   - dtype: how floats are stored; s8 quantizes the matrices of linear maps and leaves all else as
   ///     it is.
   ///   - stamp: tells parts from those of an earlier time.
+  ///   - sampling: how the network with LoRA is sampled, for the file's metadata, see
+  ///     `LoRAFile.sampling`.
   ///   - inputs: files that must not be replaced.
   ///   - allowsOverflow: whether numbers beyond the type's range become infinite.
   /// - Throws: `FileError.unwritable` and `replacesInput`, `PipelineError.beyondRange`; a file that was
   ///   there stays.
   public static func write(
     _ weights: Named<ShardedArray>, card: Card, to path: String, as dtype: DType = .float32,
-    stamp: String = "whole", protecting inputs: [String] = [], allowsOverflow: Bool = false,
-    on engine: Engine
+    stamp: String = "whole", sampling: String? = nil, protecting inputs: [String] = [],
+    allowsOverflow: Bool = false, on engine: Engine
   ) throws {
-    let json = try JSONFile.text(card)
+    var (weights, card) = (weights, card)
+    if let lora = card.lora?.lora, lora.alpha != Double(lora.rank) {
+      weights = try engine.compile(weights.types, shardings: weights.shardings) {
+        lora.withUnitScale($0)
+      }(weights)
+      card.lora?.lora.alpha = Double(lora.rank)
+    }
     let stored = try engine.stored(
       weights, of: card.model, as: dtype, path: path, allowsOverflow: allowsOverflow)
     let names = card.lora == nil ? card.model.names : card.model.loraNames
-    var metadata = [key: json]
+    var metadata = [key: try JSONFile.text(card)]
     if let lora = card.lora?.lora {
-      metadata["lora_adapter_metadata"] = try JSONFile.text(lora.published(card.model))
+      metadata.merge(
+        try LoRAFile.metadata(of: lora, factors: weights.types, names: names, sampling: sampling)
+      ) { own, _ in own }
     }
     if let mesh = engine.mesh, engine.group != nil {
       try WeightFiles.write(

@@ -32,14 +32,14 @@ public struct NameMap: Hashable, Sendable {
   }
 
   /// A part of a parameter, and the array on disk that holds it.
-  struct Piece: Hashable, Sendable {
+  package struct Piece: Hashable, Sendable {
     /// The array's name on disk.
-    let disk: String
+    package let disk: String
     /// The shape that the array must have.
-    let shape: [Int]
+    package let shape: [Int]
     /// The region of the whole array in the parameter's coordinates; it may reach beyond the
     /// parameter.
-    let box: Region
+    package let box: Region
   }
 
   /// The arrays on disk that hold a parameter.
@@ -47,7 +47,7 @@ public struct NameMap: Hashable, Sendable {
   /// - Parameters:
   ///   - name: its name in memory.
   ///   - shapes: the shapes of all parameters.
-  func pieces(of name: String, shapes: Named<Shape>) -> [Piece] {
+  package func pieces(of name: String, shapes: Named<Shape>) -> [Piece] {
     guard let shape = shapes[name] else { preconditionFailure("\(name) is no parameter") }
     let isStack = name.split(separator: ".").contains("*")
     precondition(!isStack || shape.rank > 0, "\(name) has no axis over layers")

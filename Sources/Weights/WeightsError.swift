@@ -10,6 +10,22 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   case beyondRange(path: String, dtype: DType, names: [String], count: Int)
   /// Matrices that are to be quantized have numbers that are infinite or NaN.
   case notFinite(path: String, names: [String])
+  /// A file does not hold LoRA of linear maps, or more than that.
+  case unsupportedLoRA(path: String, reason: String)
+  /// No module of LoRA is one of the network's.
+  case otherModel(path: String, network: String, modules: [String], known: [String])
+  /// Modules of LoRA do not fit the network.
+  case loraMismatch(path: String, network: String, problems: [LoRAProblem], modules: Int)
+
+  /// One module of LoRA that does not fit.
+  public enum LoRAProblem: Equatable, Sendable {
+    /// The network does not have it; a similar name may be there.
+    case unknownModule(name: String, similar: String?)
+    /// The network's map has other sizes, output and input.
+    case wrongSizes(name: String, found: [Int], expected: [Int])
+    /// Another module changes the same map.
+    case changedTwice(name: String, other: String)
+  }
 
   /// One weight that does not fit.
   public enum Problem: Equatable, Sendable {
@@ -42,6 +58,32 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
       let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
       return "\(path) cannot be quantized to 8 bits: numbers of \(shown)\(rest) are infinite or "
         + "NaN. Download or train it again."
+    case .unsupportedLoRA(let path, let reason):
+      return
+        "\(path) cannot be used as LoRA: \(reason). Supported are pairs of low-rank factors of "
+        + "a transformer's linear maps, named as by PEFT, diffusers, kohya's scripts or ComfyUI."
+    case .otherModel(let path, let network, let modules, let known):
+      return "\(path) is LoRA for another model: none of its \(modules.count) modules, such as "
+        + "\(modules.first ?? ""), is one of \(network)'s, such as \(known.first ?? ""). "
+        + "Use it with the model that it was trained for."
+    case .loraMismatch(let path, let network, let problems, let count):
+      let shown = problems.prefix(5).map(\.text).joined(separator: "; ")
+      let rest = problems.count > 5 ? "; and \(problems.count - 5) more" : ""
+      return "\(path) does not fit \(network): of its \(count) modules, \(shown)\(rest). "
+        + "Use LoRA that was trained for this model in this size."
+    }
+  }
+}
+
+extension WeightsError.LoRAProblem {
+  fileprivate var text: String {
+    switch self {
+    case .unknownModule(let name, let similar):
+      "\(name) is not in the network" + (similar.map { " (which has \($0))" } ?? "")
+    case .wrongSizes(let name, let found, let expected):
+      "\(name) maps \(found[1]) features to \(found[0]), the network's \(expected[1]) to "
+        + "\(expected[0])"
+    case .changedTwice(let name, let other): "\(name) and \(other) change the same map"
     }
   }
 }
