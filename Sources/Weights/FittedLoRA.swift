@@ -23,7 +23,9 @@ extension LoRAFile {
     var known = 0
     for module in modules {
       guard let places = maps.lazy.compactMap({ $0[module] }).first else {
-        problems.append(.unknownModule(name: module.name, similar: nil))
+        problems.append(
+          maps.contains { $0.hasOther(module) }
+            ? .notLinear(name: module.name) : .unknownModule(name: module.name, similar: nil))
         continue
       }
       known += 1
@@ -45,7 +47,7 @@ extension LoRAFile {
     }
     guard problems.isEmpty else {
       let names = maps.flatMap(\.names)
-      guard known > 0 else {
+      guard known > 0 || problems.contains(where: \.isOfThisNetwork) else {
         throw WeightsError.otherModel(
           path: path, network: network, modules: modules.map(\.name), known: names.sorted())
       }
@@ -247,15 +249,20 @@ private struct NetworkMaps {
   private var places: [String: [Place]] = [:]
   /// The names by what is left of them when underscores replace dots.
   private var flat: [String: String] = [:]
+  /// The names of what is no linear map but has a weight, such as a norm.
+  private var others: Set<String> = []
 
   init(_ specs: Named<ParameterSpec>, _ layout: NameMap) {
     let shapes = specs.mapValues(\.shape)
     var layout = layout
     layout.prefix = ""
-    for (name, spec) in specs.pairs where spec.isMatrix && name.hasSuffix(".weight") {
-      for piece in layout.pieces(of: name, shapes: shapes)
-      where piece.disk.hasSuffix(".weight") && piece.shape.count == 2 {
+    for (name, spec) in specs.pairs where name.hasSuffix(".weight") {
+      for piece in layout.pieces(of: name, shapes: shapes) where piece.disk.hasSuffix(".weight") {
         let map = String(piece.disk.dropLast(".weight".count))
+        guard spec.isMatrix, piece.shape.count == 2 else {
+          others.formUnion([map, map.replacing(".", with: "_")])
+          continue
+        }
         if places[map] == nil { names.append(map) }
         places[map, default: []].append(
           Place(parameter: name, module: piece.shape, box: piece.box))
@@ -268,4 +275,7 @@ private struct NetworkMaps {
   subscript(_ module: LoRAFile.Module) -> [Place]? {
     places[module.isFlat ? flat[module.name] ?? "" : module.name]
   }
+
+  /// Whether a module of the network that is no linear map has this name.
+  func hasOther(_ module: LoRAFile.Module) -> Bool { others.contains(module.name) }
 }

@@ -99,7 +99,7 @@ struct LoRAConfiguration {
     return number.doubleValue
   }
 
-  /// The rank of a module.
+  /// The rank of a module, by its name with the prefixes of training programs.
   func rank(of module: String) -> Int {
     Self.first(ranks, module).map { Int(exactly: $0) ?? 0 } ?? rank
   }

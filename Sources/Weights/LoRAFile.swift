@@ -97,8 +97,7 @@ public struct LoRAFile: Sendable {
         throw fail("of \(name) it has only \(found), and both factors are expected")
       }
       return try Self.module(
-        name, isFlat: down.key.isFlat, down: down.name, up: up.name, alpha: parts[.alpha]?.name,
-        configuration, files)
+        down.key, down: down.name, up: up.name, alpha: parts[.alpha]?.name, configuration, files)
     }
     if first.key.style == .peft, configuration == nil, first.name.hasPrefix("base_model."),
       !modules.isEmpty, arrays.allSatisfy({ $0.key.part != .alpha })
@@ -122,7 +121,7 @@ public struct LoRAFile: Sendable {
   }
 
   private static func module(
-    _ name: String, isFlat: Bool, down: String, up: String, alpha: String?,
+    _ key: LoRAKey, down: String, up: String, alpha: String?,
     _ configuration: LoRAConfiguration?, _ files: WeightFiles
   ) throws -> Module {
     func fail(_ reason: String) -> WeightsError {
@@ -144,24 +143,25 @@ public struct LoRAFile: Sendable {
         "\(down) is \(files.types[down]!.shape) and \(up) is \(files.types[up]!.shape), which have "
           + "different ranks")
     }
-    if let configuration, configuration.rank(of: name) != rank {
+    if let configuration, configuration.rank(of: key.qualified) != rank {
       throw fail(
-        "\(name) has the rank \(rank), and its configuration says \(configuration.rank(of: name))")
+        "\(key.module) has the rank \(rank), and its configuration says "
+          + "\(configuration.rank(of: key.qualified))")
     }
-    var scale = configuration?.scale(of: name)
-    var numerator = configuration?.alpha(of: name)
+    var scale = configuration?.scale(of: key.qualified)
+    var numerator = configuration?.alpha(of: key.qualified)
     if let alpha {
       let own = try number(alpha, files)
       guard scale == nil || scale == own / Double(rank) else {
         throw fail(
-          "\(alpha) is \(own), and its configuration gives \(name) the scale \(scale!): which of the "
+          "\(alpha) is \(own), and its configuration gives \(key.module) the scale \(scale!): which of the "
             + "two is meant is unknown")
       }
       (scale, numerator) = (own / Double(rank), own)
     }
     return Module(
-      name: name, rank: rank, input: shapes[0][1], output: shapes[1][0],
-      alpha: numerator ?? Double(rank), scale: scale ?? 1, isFlat: isFlat, down: down, up: up)
+      name: key.module, rank: rank, input: shapes[0][1], output: shapes[1][0],
+      alpha: numerator ?? Double(rank), scale: scale ?? 1, isFlat: key.isFlat, down: down, up: up)
   }
 
   /// The number that an array holds.

@@ -2,6 +2,8 @@
 struct LoRAKey: Hashable {
   /// The module, without the prefixes of training programs.
   let module: String
+  /// The module with these prefixes.
+  let qualified: String
   /// Whether the module's name has underscores in place of dots, as kohya's scripts write it.
   let isFlat: Bool
   /// The style of the name.
@@ -44,7 +46,8 @@ struct LoRAKey: Hashable {
     self.part = part
     components = Array(components[..<place])
     let usesDown = name.contains("lora_down") || name.contains("lora_up")
-    var module = components.joined(separator: ".")
+    qualified = components.joined(separator: ".")
+    var module = qualified
     var style = usesDown ? LoRAFile.Style.downUp : .peft
     if let prefix = Self.flatPrefixes.first(where: module.hasPrefix) {
       module.removeFirst(prefix.count)

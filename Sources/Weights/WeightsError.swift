@@ -21,6 +21,8 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   public enum LoRAProblem: Equatable, Sendable {
     /// The network does not have it; a similar name may be there.
     case unknownModule(name: String, similar: String?)
+    /// The network has it, and it is no linear map.
+    case notLinear(name: String)
     /// The network's map has other sizes, output and input.
     case wrongSizes(name: String, found: [Int], expected: [Int])
     /// Another module changes the same map.
@@ -76,10 +78,16 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
 }
 
 extension WeightsError.LoRAProblem {
+  /// Whether the module is one of the network's.
+  var isOfThisNetwork: Bool {
+    if case .unknownModule = self { false } else { true }
+  }
+
   fileprivate var text: String {
     switch self {
     case .unknownModule(let name, let similar):
       "\(name) is not in the network" + (similar.map { " (which has \($0))" } ?? "")
+    case .notLinear(let name): "\(name) is no linear map of the network"
     case .wrongSizes(let name, let found, let expected):
       "\(name) maps \(found[1]) features to \(found[0]), the network's \(expected[1]) to "
         + "\(expected[0])"

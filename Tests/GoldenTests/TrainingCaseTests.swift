@@ -39,7 +39,8 @@ import Testing
       "step0.loss"
     ),
     (
-      "train_qwenimage_3steps_a", "optimizer.max_grad_norm", "2", "step1.loss", "step0.loss"
+      "train_qwenimage_3steps_a", "optimizer.max_grad_norm", "100", "after.img_in.weight",
+      "step0.loss"
     ),
     (
       "train_qwenimage_3steps_a", "method.ema_decay_rate", "0.5", "ema_after.img_in.weight",

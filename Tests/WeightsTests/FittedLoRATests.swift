@@ -134,8 +134,7 @@ import Testing
     expectError(
       "blocks.0.attn.to_k and layers.0.attn.qkv change the same map",
       shapes: pair("layers.0.attn.qkv", 8) + pair("blocks.0.attn.to_k"))
-    // A norm is no linear map.
-    expectError("for another model", shapes: pair("norm"))
+    expectError("does not fit Net", "norm is no linear map", shapes: pair("norm"))
   }
 
   /// What training writes is read by the same names at the scale 1, with what was said of sampling.

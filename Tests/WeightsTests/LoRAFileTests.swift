@@ -71,14 +71,16 @@ import Testing
   }
 
   private static let two = [
-    ("base_model.model.x.a.lora_A.weight", [4, 3]), ("base_model.model.x.a.lora_B.weight", [4, 4]),
-    ("base_model.model.x.b.lora_A.weight", [2, 3]), ("base_model.model.x.b.lora_B.weight", [4, 2]),
+    ("base_model.model.transformer.x.a.lora_A.weight", [4, 3]),
+    ("base_model.model.transformer.x.a.lora_B.weight", [4, 4]),
+    ("base_model.model.transformer.x.b.lora_A.weight", [2, 3]),
+    ("base_model.model.transformer.x.b.lora_B.weight", [4, 2]),
   ]
 
   @Test(arguments: [
     (#"{"r": 4, "lora_alpha": 6, "rank_pattern": {"b": 2}}"#, [1.5, 3]),
     (
-      #"{"r": 4, "lora_alpha": 6, "rank_pattern": {"x.b": 2}, "alpha_pattern": {"b|c": 1}}"#,
+      #"{"r": 4, "lora_alpha": 6, "rank_pattern": {"transformer.x.b": 2}, "alpha_pattern": {"b|c": 1}}"#,
       [1.5, 0.5]
     ),
     (
@@ -92,7 +94,7 @@ import Testing
     let prefixed = json.replacingOccurrences(of: #"{"r"#, with: #"{"transformer.r"#)
       .replacingOccurrences(of: #", ""#, with: #", "transformer."#)
     let diffusers = Self.two.map {
-      ($0.0.replacingOccurrences(of: "base_model.model", with: "transformer"), $0.1)
+      ($0.0.replacingOccurrences(of: "base_model.model.", with: ""), $0.1)
     }
     for text in [prefixed, json] {
       let file = try Self.open(diffusers, metadata: ["lora_adapter_metadata": text])
