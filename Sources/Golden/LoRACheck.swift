@@ -27,7 +27,7 @@ extension GoldenCase {
   }
 
   private func checkQwenImageWithLoRA(on client: Client) throws -> [Comparison] {
-    let sizes: QwenImageConfig = try networkConfig()
+    let sizes: QwenImageConfig = try transformerConfig()
     let settings: LoRASettings = try settings()
     guard settings.packed_grid.count == 2, settings.packed_grid.allSatisfy({ $0 > 0 }) else {
       throw fail("its packed_grid is \(settings.packed_grid), and two sizes were expected")
@@ -45,7 +45,7 @@ extension GoldenCase {
     let specs = Scope.declare { QwenImage($0, sizes) }
     var weights = try loadedWeights(specs, names: { _ in sizes.names }, on: client)
     for (number, run) in settings.runs.enumerated() {
-      let adapters = try adapters(run, specs, layouts: [sizes.names], on: client)
+      let adapters = try adapters(run, specs, layouts: sizes.layouts, on: client)
       weights.merge(adapters.prefixed("run\(number)"))
     }
     return try compare(weights: weights, inputs: used, on: client) { weights, inputs in

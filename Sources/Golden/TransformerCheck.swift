@@ -135,7 +135,7 @@ extension GoldenCase {
   /// The config of a published transformer, with a second time embedder where its weights have one.
   ///
   /// - Throws: `GoldenError.wrongCase` where the config or the weights cannot be read.
-  private func transformerConfig<Config: PublishedTransformer>() throws -> Config {
+  func transformerConfig<Config: PublishedTransformer>() throws -> Config {
     let config: Config = try networkConfig()
     return try naming { config.matching(try WeightFiles(path: modelPath).types.names) }
   }

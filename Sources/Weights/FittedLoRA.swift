@@ -17,7 +17,10 @@ extension LoRAFile {
   public func fitted(
     to specs: Named<ParameterSpec>, layouts: [NameMap] = [NameMap()], network: String
   ) throws -> FittedLoRA {
-    let maps = layouts.map { NetworkMaps(specs, $0) }
+    // Layouts may differ in nothing but a prefix, and those of LoRA are its own.
+    let plain = layouts.map { NameMap($0.rules, keepsStacks: $0.keepsStacks) }
+    let maps = plain.enumerated().filter { !plain[..<$0.offset].contains($0.element) }
+      .map { NetworkMaps(specs, $0.element) }
     var problems: [WeightsError.LoRAProblem] = []
     var changes: [String: [FittedLoRA.Change]] = [:]
     var known = 0
@@ -152,130 +155,4 @@ public struct FittedLoRA: Sendable {
 extension FittedLoRA.Change {
   /// The number of the layer in a stack, 0 for other matrices.
   var layer: Int { box.start.count > 2 ? box.start[0] : 0 }
-}
-
-/// The factors of one matrix on the host, of all layers and padded to one rank.
-private struct LoRAFactors {
-  private let changes: [FittedLoRA.Change]
-  private let types: [TensorType]
-  private let scale: Double
-  private let files: WeightFiles
-  private(set) var down: [UInt8]
-  private(set) var up: [UInt8]
-  private(set) var scales: [UInt8]
-
-  /// - Parameter types: the types of A, B and the scales.
-  init(
-    _ changes: [FittedLoRA.Change], types: [TensorType], scale: Double, files: WeightFiles
-  ) {
-    (self.changes, self.types, self.scale, self.files) = (changes, types, scale, files)
-    (down, up) = (Self.zeros(types[0].byteCount), Self.zeros(types[1].byteCount))
-    scales = Self.zeros(4 * types[2].shape.count)
-  }
-
-  private static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
-
-  mutating func read() throws {
-    var used: [Int: Int] = [:]
-    for change in changes {
-      let (module, layer) = (change.module, change.layer)
-      let start = used[layer, default: 0]
-      used[layer] = start + module.rank
-      // The axis of layers, in a stack.
-      let (own, one) = change.box.start.count > 2 ? ([layer], [1]) : ([], [])
-      let rows = change.box.start[own.count]
-      try copy(
-        module.down, to: &down, types[0],
-        Region(start: own + [start, 0], sizes: one + [module.rank, module.input]))
-      try copy(
-        module.up, to: &up, types[1],
-        Region(start: own + [rows, start], sizes: one + [module.output, module.rank]))
-      let rank = types[2].shape[-1]
-      scales.withUnsafeMutableBytes { scales in
-        for component in start..<start + module.rank {
-          scales.storeBytes(
-            of: Float(module.scale * scale), toByteOffset: 4 * (layer * rank + component),
-            as: Float.self)
-        }
-      }
-    }
-  }
-
-  /// Copies an array of the file to a region of one of the factors.
-  private func copy(
-    _ array: String, to target: inout [UInt8], _ type: TensorType, _ region: Region
-  ) throws {
-    let source = files.types[array]!
-    let stored = files.bytes(array, Region(whole: source.shape))
-    var infinite = 0
-    let converted = [UInt8](
-      unsafeUninitializedCapacity: source.shape.count * type.dtype.byteCount
-    ) { memory, count in
-      count = source.shape.count * type.dtype.byteCount
-      infinite = stored.withUnsafeBytes {
-        ElementConversion.convert(
-          $0, source.dtype,
-          to: UnsafeMutableRawBufferPointer(
-            rebasing: UnsafeMutableRawBufferPointer(memory)[..<count]),
-          type.dtype)
-      }
-    }
-    guard infinite == 0 else {
-      throw WeightsError.beyondRange(
-        path: files.path, dtype: type.dtype, names: [array], count: infinite)
-    }
-    converted.withUnsafeBytes { converted in
-      target.withUnsafeMutableBytes {
-        Region(whole: type.shape).copy(
-          from: region, converted, to: $0, width: type.dtype.byteCount)
-      }
-    }
-  }
-}
-
-/// The linear maps of a network by their names in a layout on disk.
-private struct NetworkMaps {
-  /// A part of a parameter that is all or a part of a map on disk.
-  struct Place {
-    let parameter: String
-    /// The sizes of the map on disk, output and input.
-    let module: [Int]
-    /// The region of the map on disk in the parameter's coordinates.
-    let box: Region
-  }
-
-  /// The names of the maps on disk.
-  private(set) var names: [String] = []
-  private var places: [String: [Place]] = [:]
-  /// The names by what is left of them when underscores replace dots.
-  private var flat: [String: String] = [:]
-  /// The names of what is no linear map but has a weight, such as a norm.
-  private var others: Set<String> = []
-
-  init(_ specs: Named<ParameterSpec>, _ layout: NameMap) {
-    let shapes = specs.mapValues(\.shape)
-    var layout = layout
-    layout.prefix = ""
-    for (name, spec) in specs.pairs where name.hasSuffix(".weight") {
-      for piece in layout.pieces(of: name, shapes: shapes) where piece.disk.hasSuffix(".weight") {
-        let map = String(piece.disk.dropLast(".weight".count))
-        guard spec.isMatrix, piece.shape.count == 2 else {
-          others.formUnion([map, map.replacing(".", with: "_")])
-          continue
-        }
-        if places[map] == nil { names.append(map) }
-        places[map, default: []].append(
-          Place(parameter: name, module: piece.shape, box: piece.box))
-        flat[map.replacing(".", with: "_")] = map
-      }
-    }
-  }
-
-  /// The places of a module, nil where the network does not have it.
-  subscript(_ module: LoRAFile.Module) -> [Place]? {
-    places[module.isFlat ? flat[module.name] ?? "" : module.name]
-  }
-
-  /// Whether a module of the network that is no linear map has this name.
-  func hasOther(_ module: LoRAFile.Module) -> Bool { others.contains(module.name) }
 }

@@ -15,8 +15,7 @@ struct CheckGolden: ParsableCommand {
       one closest to its tolerance: ten times the case's f32 noise, or 1e-5 of the norm, 2e-4 for
       targets and gradients, which amplify differences, 1e-4 for networks, 1e-3 for targets and
       gradients in their training. A case of a network has its config and weights in a folder
-      "model". A case that cannot be compared counts as failed, and the
-      others are still checked.
+      "model". A case that cannot be compared counts as failed, and the others are still checked.
 
       EXAMPLE
         twinflow check-golden Tests/Fixtures/golden
