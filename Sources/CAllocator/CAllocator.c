@@ -62,6 +62,47 @@ uint64_t CAllocator_Memory(void) {
 #endif
 }
 
+#ifdef __linux__
+// Missing where another allocator is linked.
+extern int mallctl(const char *name, void *old, size_t *size, void *new, size_t new_size)
+    __attribute__((weak));
+
+// A statistic of jemalloc; 0 where there is none.
+static uint64_t statistic(const char *name) {
+  size_t value = 0, size = sizeof value;
+  return mallctl && mallctl(name, &value, &size, NULL, 0) == 0 ? value : 0;
+}
+
+// What the system has available, UINT64_MAX where it does not say.
+static uint64_t system_available(void) {
+  FILE *stream = fopen("/proc/meminfo", "re");
+  if (!stream) return UINT64_MAX;
+  char line[256];
+  unsigned long long kilobytes;
+  uint64_t available = UINT64_MAX;
+  while (fgets(line, sizeof line, stream))
+    if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1) available = kilobytes * 1024;
+  fclose(stream);
+  return available;
+}
+#endif
+
+uint64_t CAllocator_Available(void) {
+#ifdef __linux__
+  uint64_t system = system_available(), memory = CAllocator_Memory();
+  if (system == UINT64_MAX || memory == UINT64_MAX) return UINT64_MAX;
+  // Statistics are those of the last epoch.
+  uint64_t epoch = 1;
+  if (mallctl) mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
+  uint64_t allocated = statistic("stats.allocated"), resident = statistic("stats.resident");
+  uint64_t retained = resident > allocated ? resident - allocated : 0;
+  uint64_t own = memory > allocated ? memory - allocated : 0;
+  return system + retained < own ? system + retained : own;
+#else
+  return UINT64_MAX;
+#endif
+}
+
 void CAllocator_LimitToMemory(void) {
 #ifdef __linux__
   struct rlimit limit;

@@ -6,16 +6,31 @@ extension GoldenCase {
   /// Checks an autoencoder by the class that the case names.
   func checkAutoencoder(on client: Client) throws -> [Comparison] {
     switch config.cls {
-    case "AutoencoderKL": return try checkAutoencoderKL(on: client)
+    case AutoencoderKLConfig.className:
+      return try check(networkConfig(AutoencoderKLConfig.self), on: client) { network, _, latents in
+        ["decode_of_z": network.decode(latents)]
+      }
+    case AutoencoderKLQwenImageConfig.className:
+      return try check(networkConfig(AutoencoderKLQwenImageConfig.self), on: client) {
+        network, sizes, latents in
+        [
+          "decode_of_z": network.decode(sizes.denormalized(latents)),
+          "decode_raw_z": network.decode(latents),
+        ]
+      }
     default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
     }
   }
 
   /// Encodes `image` and decodes `z`, both with the channels first.
-  private func checkAutoencoderKL(on client: Client) throws -> [Comparison] {
-    let sizes: AutoencoderKLConfig = try networkConfig()
+  ///
+  /// - Parameter decoded: the outputs that depend on `z`, from the network, its config and `z`.
+  private func check<Config: ImageAutoencoderConfig>(
+    _ sizes: Config, on client: Client,
+    decoded: (Config.Network, Config, Tensor) -> [String: Tensor]
+  ) throws -> [Comparison] {
     var used = Named<HostArray>()
-    if expected.names.contains(where: { $0 != "decode_of_z" }) {
+    if expected.names.contains(where: { !Self.outputsOfLatents.contains($0) }) {
       let image = try latents("image", channels: sizes.channels, multiple: 1)
       guard image.shape[2] >= sizes.reduction, image.shape[3] >= sizes.reduction else {
         throw fail(
@@ -24,25 +39,30 @@ extension GoldenCase {
       }
       used["image"] = image
     }
-    if expected["decode_of_z"] != nil {
+    if expected.names.contains(where: Self.outputsOfLatents.contains) {
       used["z"] = try latents("z", channels: sizes.latentChannels, multiple: 1)
     }
     return try compare(
-      Scope.declare { AutoencoderKL($0, sizes) }, names: sizes.names, inputs: used, on: client
+      Scope.declare { sizes.network($0) }, names: sizes.names(for:), inputs: used, on: client
     ) { weights, inputs in
-      let network = Scope.bind(weights) { AutoencoderKL($0, sizes) }
-      var results = Named<Tensor>()
+      let network = Scope.bind(weights) { sizes.network($0) }
+      var results: [String: Tensor] = [:]
       if let image = inputs["image"] {
         let posterior = network.encode(image.channelsLast)
-        results["mean"] = posterior.mean.channelsFirst
-        results["mode"] = posterior.mean.channelsFirst
-        results["logvar"] = posterior.logVariance.channelsFirst
-        results["decode_of_mode"] = network.decode(posterior.mean).channelsFirst
+        results["mean"] = posterior.mean
+        results["mode"] = posterior.mean
+        results["logvar"] = posterior.logVariance
+        results["latents_normalized"] = sizes.normalized(posterior.mean)
+        results["decode_of_mode"] = network.decode(posterior.mean)
       }
       if let latents = inputs["z"] {
-        results["decode_of_z"] = network.decode(latents.channelsLast).channelsFirst
+        results.merge(decoded(network, sizes, latents.channelsLast)) { $1 }
       }
-      return results
+      return Named(
+        results.sorted { $0.key < $1.key }.map { ($0.key, $0.value.channelsFirst) })
     }
   }
+
+  /// The outputs that depend on `z` alone.
+  private static let outputsOfLatents: Set = ["decode_of_z", "decode_raw_z"]
 }

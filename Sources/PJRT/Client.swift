@@ -128,6 +128,18 @@ public final class Client: Sendable {
     return addressableDevices.first.flatMap { try? memory(of: $0) }?.limit
   }
 
+  /// The bytes of the first device that are not in use; nil where it is not known.
+  public var availableMemory: Int? {
+    if platformName == "cpu" {
+      let memory = CAllocator_Available()
+      return memory == .max ? nil : Int(clamping: memory)
+    }
+    guard let device = addressableDevices.first, let memory = try? memory(of: device) else {
+      return nil
+    }
+    return memory.limit.map { $0 - memory.inUse }
+  }
+
   /// The device at an address that the plugin gave.
   func device(_ pointer: OpaquePointer?) -> Device? {
     devices.first { $0.handle.pointer == pointer }

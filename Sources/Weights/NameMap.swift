@@ -16,6 +16,9 @@ public struct NameMap: Hashable, Sendable {
     case split(disk: String, _ memory: [String])
     /// The map `memory` is, along the first axis of a layer's array, the maps `disk` of equal sizes.
     case join(disk: [String], _ memory: String)
+    /// The matrix `memory` is, on disk, the kernel of a convolution with one tap, with so many more axes
+    /// of size 1 at its end. A rule of another kind may rename it.
+    case pointwise(_ memory: String, axes: Int)
   }
 
   /// The rules; for each name the first of a kind that fits applies, `rename` last.
@@ -35,11 +38,16 @@ public struct NameMap: Hashable, Sendable {
   package struct Piece: Hashable, Sendable {
     /// The array's name on disk.
     package let disk: String
-    /// The shape that the array must have.
+    /// The shape of the array without its unit axes.
     package let shape: [Int]
     /// The region of the whole array in the parameter's coordinates; it may reach beyond the
     /// parameter.
     package let box: Region
+    /// The axes of size 1 that the array has after those of the parameter.
+    package var unitAxes = 0
+
+    /// The shape that the array must have, with its unit axes.
+    package var diskShape: [Int] { shape + [Int](repeating: 1, count: unitAxes) }
   }
 
   /// The arrays on disk that hold a parameter.
@@ -48,6 +56,18 @@ public struct NameMap: Hashable, Sendable {
   ///   - name: its name in memory.
   ///   - shapes: the shapes of all parameters.
   package func pieces(of name: String, shapes: Named<Shape>) -> [Piece] {
+    let axes = rules.lazy.compactMap { rule in
+      if case .pointwise(name, let axes) = rule { axes } else { nil }
+    }.first
+    return matrices(of: name, shapes: shapes).map { piece in
+      var piece = piece
+      piece.unitAxes = axes ?? 0
+      return piece
+    }
+  }
+
+  /// The arrays on disk that hold a parameter, without their unit axes.
+  private func matrices(of name: String, shapes: Named<Shape>) -> [Piece] {
     guard let shape = shapes[name] else { preconditionFailure("\(name) is no parameter") }
     let isStack = name.split(separator: ".").contains("*")
     precondition(!isStack || shape.rank > 0, "\(name) has no axis over layers")
@@ -83,7 +103,7 @@ public struct NameMap: Hashable, Sendable {
     let origin = [Int](repeating: 0, count: shape.count)
     for rule in rules {
       switch rule {
-      case .rename: continue
+      case .rename, .pointwise: continue
       case .split(let disk, let memory):
         guard let place = memory.firstIndex(where: { Self.rest(of: name, after: $0) != nil }),
           let rest = Self.rest(of: name, after: memory[place]), !shape.isEmpty

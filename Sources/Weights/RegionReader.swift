@@ -154,7 +154,10 @@ struct RegionReader {
   /// A part of an array on disk as it is stored, dense.
   private func bytes(_ part: Region, _ piece: NameMap.Piece) -> [UInt8] {
     guard let mapped = files.mapped(piece.disk) else {
-      return files.bytes(piece.disk, part.moved(from: piece.box, rank: piece.shape.count))
+      let region = part.moved(from: piece.box, rank: piece.shape.count)
+      return files.bytes(
+        piece.disk,
+        (0..<piece.unitAxes).reduce(region) { region, _ in region.adding(start: 0, size: 1) })
     }
     return withExtendedLifetime(mapped.owner) {
       part.bytes(of: piece.box, mapped.bytes, width: stored(piece).byteCount)

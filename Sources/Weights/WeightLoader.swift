@@ -189,7 +189,7 @@ private struct Layout {
         // Old files have separate axes for adjacent maps, with the same elements.
         let isSame =
           names.keepsStacks
-          ? found.shape.count == part.shape.reduce(1, *) : found.shape.sizes == part.shape
+          ? found.shape.count == part.shape.reduce(1, *) : found.shape.sizes == part.diskShape
         if spec.isMatrix, found.dtype == .int8, found.shape.sizes == part.shape {
           used.insert(part.scales.disk)
           if let problem = Self.problem(of: part.scales, files) { problems.append(problem) }
@@ -199,7 +199,7 @@ private struct Layout {
         guard isSame, found.dtype.isFloat else {
           problems.append(
             .wrongType(
-              name: part.disk, found: found, expected: TensorType(Shape(part.shape), .float32)))
+              name: part.disk, found: found, expected: TensorType(Shape(part.diskShape), .float32)))
           continue
         }
         let widest = stored[name].map { $0.byteCount >= found.dtype.byteCount ? $0 : found.dtype }

@@ -51,7 +51,7 @@ private struct DiskLayout {
   }
 
   private mutating func add(_ piece: NameMap.Piece, of name: String, _ dtype: DType) {
-    types[piece.disk] = TensorType(Shape(piece.shape), dtype)
+    types[piece.disk] = TensorType(Shape(piece.diskShape), dtype)
     sources[piece.disk, default: []].append((name, piece.box))
   }
 

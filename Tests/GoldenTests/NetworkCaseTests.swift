@@ -6,7 +6,9 @@ import Testing
 /// Damaged cases of networks end with one line that says what is wrong, and never with a crash.
 @Suite struct NetworkCaseTests {
   /// One small case of each network.
-  static let cases = ["tr_dit_plain", "tr_qwenimage_wrapper_edit", "tr_zimage_wrapper", "ae_kl16"]
+  static let cases = [
+    "tr_dit_plain", "tr_qwenimage_wrapper_edit", "tr_zimage_wrapper", "ae_kl16", "ae_qwenimage",
+  ]
 
   @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {
     for input in try CaseCopy(name).names(.inputs) {
@@ -83,6 +85,8 @@ import Testing
     ("tr_zimage_wrapper", "all_patch_size", "`all_patch_size`"),
     ("ae_kl16", "down_block_types", "`down_block_types`"),
     ("ae_kl16", "norm_num_groups", "`norm_num_groups`"),
+    ("ae_qwenimage", "dim_mult", "`dim_mult`"), ("ae_qwenimage", "z_dim", "`z_dim`"),
+    ("ae_qwenimage", "temperal_downsample", "`temperal_downsample`"),
   ])
   func unsupportedConfigsAreNamed(name: String, key: String, hint: String) throws {
     let damaged = try CaseCopy(name)
@@ -108,6 +112,8 @@ import Testing
       ("tr_zimage_wrapper", "n_layers", 1), ("tr_zimage_wrapper", "n_refiner_layers", 2),
       ("tr_zimage_wrapper", "cap_feat_dim", 13), ("ae_kl16", "latent_channels", 4),
       ("ae_kl16", "layers_per_block", 2), ("ae_kl16", "latent_channels", 1 << 20),
+      ("ae_qwenimage", "num_res_blocks", 2), ("ae_qwenimage", "base_dim", 16),
+      ("ae_qwenimage", "input_channels", 4), ("ae_qwenimage", "base_dim", 1 << 20),
     ])
   func otherSizesAreNamed(name: String, key: String, value: Int) throws {
     let damaged = try CaseCopy(name)

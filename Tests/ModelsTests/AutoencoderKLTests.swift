@@ -96,6 +96,38 @@ import Weights
     #expect(old.rules.count == 20)
   }
 
+  @Test("Original checkpoints count the decoder's levels from the highest resolution")
+  func originalCheckpoints() {
+    let names = Self.config.names(
+      for: ["first_stage_model.encoder.mid.block_1.norm1.weight", "model.diffusion_model.x"])
+    #expect(names.prefix == "first_stage_model.")
+    let plain = Self.config.names(for: ["encoder.mid.block_1.norm1.weight"])
+    #expect(plain == Self.config.originalNames)
+    for (own, original) in [
+      ("encoder.conv_in.weight", "encoder.conv_in.weight"),
+      (
+        "encoder.down_blocks.1.resnets.0.conv_shortcut.bias",
+        "encoder.down.1.block.0.nin_shortcut.bias"
+      ),
+      ("encoder.down_blocks.0.downsamplers.0.conv.weight", "encoder.down.0.downsample.conv.weight"),
+      ("encoder.down_blocks.1.attentions.0.group_norm.bias", "encoder.down.1.attn.0.norm.bias"),
+      ("encoder.mid_block.resnets.1.norm2.weight", "encoder.mid.block_2.norm2.weight"),
+      ("encoder.mid_block.attentions.0.to_out.0.weight", "encoder.mid.attn_1.proj_out.weight"),
+      ("decoder.mid_block.attentions.0.to_q.bias", "decoder.mid.attn_1.q.bias"),
+      ("decoder.up_blocks.0.resnets.1.conv1.weight", "decoder.up.1.block.1.conv1.weight"),
+      ("decoder.up_blocks.0.attentions.1.to_v.weight", "decoder.up.1.attn.1.v.weight"),
+      ("decoder.up_blocks.0.upsamplers.0.conv.bias", "decoder.up.1.upsample.conv.bias"),
+      ("decoder.up_blocks.1.resnets.1.norm1.weight", "decoder.up.0.block.1.norm1.weight"),
+      ("decoder.conv_norm_out.weight", "decoder.norm_out.weight"),
+      ("quant_conv.weight", "quant_conv.weight"),
+    ] {
+      #expect(plain.diskName(of: own) == original)
+      #expect(names.diskName(of: own) == "first_stage_model." + original)
+    }
+    // Every weight has a name of its own.
+    #expect(Set(Self.weights.names.map(plain.diskName)).count == Self.weights.count)
+  }
+
   @Test func everyWeightHasAGradient() throws {
     let given = Named([
       ("image", Numbers.random([2, 4, 6, 3], seed: 3, .float32)),

@@ -28,7 +28,27 @@ import Testing
     #expect(zImage.headWidth == 128 && zImage.patch == 2 && zImage == ZImageConfig())
     let autoencoder: AutoencoderKLConfig = try read("{}")
     #expect(autoencoder == AutoencoderKLConfig())
-    #expect(autoencoder.scale == 0.18215)
+    #expect(autoencoder.scale == 0.18215 && autoencoder.tile.size == 32)
+    let frames: AutoencoderKLQwenImageConfig = try read("{}")
+    #expect(frames == AutoencoderKLQwenImageConfig())
+    #expect(frames.means.count == 16 && frames.reduction == 8)
+    #expect(frames.tile.size == 256 && frames.tile.stride == 192)
+  }
+
+  /// As diffusers has them, a quarter overlaps.
+  @Test(arguments: [
+    ("512", 512, 384), ("[1024, 768]", 1024, 768), ("null", 32, 24), ("100", 96, 72),
+    ("8", 32, 24),
+  ])
+  func tilesAreOfTheImagesOfTraining(size: String, expected: Int, stride: Int) throws {
+    let types = { (kind: String) in
+      "[" + [String](repeating: kind, count: 4).joined(separator: ", ") + "]"
+    }
+    let config: AutoencoderKLConfig = try read(
+      #"{"sample_size": \#(size), "block_out_channels": [32, 32, 32, 32], "down_block_types": "#
+        + types("\"DownEncoderBlock2D\"") + #", "up_block_types": "#
+        + types("\"UpDecoderBlock2D\"") + "}")
+    #expect(config.tile.size == expected && config.tile.stride == stride)
   }
 
   @Test func nullsAreAsPublished() throws {
@@ -114,7 +134,14 @@ import Testing
     (autoencoder.widths, autoencoder.encoderAttention) = ([32, 64, 64], [1, 2])
     (autoencoder.decoderAttention, autoencoder.shift) = ([0], 0.5)
     (autoencoder.means, autoencoder.deviations) = ([1, 2, 3, 4], [1, 2, 3, 4])
+    autoencoder.sampleSize = 512
     try roundTrip(autoencoder)
+    try roundTrip(AutoencoderKLQwenImageConfig())
+    var frames = AutoencoderKLQwenImageConfig()
+    (frames.channels, frames.latentChannels, frames.width) = (4, 2, 8)
+    (frames.multiples, frames.blocks, frames.attentionScales) = ([1, 3], 1, [0.5])
+    (frames.downsamplesTime, frames.means, frames.deviations) = ([true], [1, 2], [3, 4])
+    try roundTrip(frames)
   }
 
   @Test(arguments: [
@@ -182,6 +209,8 @@ import Testing
     (#"{"down_block_types": ["DownBlock2D"]}"#, "AttnDownEncoderBlock2D"),
     (#"{"up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"]}"#, "each of 1 levels"),
     (#"{"layers_per_block": 1000}"#, "`layers_per_block`"),
+    (#"{"sample_size": 0}"#, "`sample_size`"), (#"{"sample_size": []}"#, "`sample_size`"),
+    (#"{"sample_size": "large"}"#, "`sample_size`"),
     (#"{"scaling_factor": 0}"#, "`scaling_factor`"),
     (#"{"latents_mean": [1, 2]}"#, "each of the 4 channels"),
     (#"{"latents_mean": [1, 2, 3, 4]}"#, "`latents_std` is null"),
@@ -192,5 +221,47 @@ import Testing
       try read(json, AutoencoderKLConfig.self)
     }
     #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
+  }
+
+  @Test(arguments: [
+    (#"{"_class_name": "AutoencoderKLWan"}"#, "`_class_name`"),
+    (#"{"is_residual": true}"#, "`is_residual` is true: only false is supported"),
+    (#"{"patch_size": 2}"#, "`patch_size` is 2: only 1 is supported"),
+    (#"{"dim_mult": []}"#, "`dim_mult`"), (#"{"dim_mult": [1, 0, 4, 4]}"#, "`dim_mult`"),
+    (#"{"dim_mult": [1, 1048576, 4, 4]}"#, "`dim_mult`"),
+    (#"{"base_dim": 1, "dim_mult": [1, 1, 1, 1]}"#, "there must be two"),
+    (#"{"base_dim": 0}"#, "`base_dim`"),
+    (#"{"num_res_blocks": 0}"#, "`num_res_blocks`"),
+    (#"{"input_channels": 0}"#, "`input_channels`"),
+    (#"{"attn_scales": true}"#, "`attn_scales`"),
+    (#"{"temperal_downsample": [true, false]}"#, "one value fewer than there are levels, 3"),
+    (#"{"z_dim": 4}"#, "each of the 4 channels"), (#"{"latents_std": [1]}"#, "`latents_std`"),
+    (#"{"z_dim": 1, "latents_mean": [0], "latents_std": [0]}"#, "above 0"),
+  ])
+  func impossibleFrameAutoencodersAreNamed(json: String, hint: String) {
+    let error = #expect(throws: PublishedConfigError.self) {
+      try read(json, AutoencoderKLQwenImageConfig.self)
+    }
+    #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
+  }
+
+  @Test func autoencodersAreKnownByTheirClass() throws {
+    func config(_ json: String) throws -> any ImageAutoencoderConfig {
+      let path = NSTemporaryDirectory() + "config-\(UUID().uuidString).json"
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      try json.write(toFile: path, atomically: true, encoding: .utf8)
+      return try ImageAutoencoders.config(from: path)
+    }
+    #expect(try config(#"{"_class_name": "AutoencoderKL"}"#) is AutoencoderKLConfig)
+    let frames = try config(#"{"_class_name": "AutoencoderKLQwenImage", "base_dim": 8}"#)
+    #expect((frames as? AutoencoderKLQwenImageConfig)?.width == 8)
+    for (json, hint) in [
+      (#"{"_class_name": "AutoencoderTiny"}"#, "AutoencoderKL or AutoencoderKLQwenImage"),
+      ("{}", "`_class_name` is missing"),
+      (#"{"_class_name": "AutoencoderKLQwenImage", "base_dim": 0}"#, "`base_dim`"),
+    ] {
+      let error = #expect(throws: PublishedConfigError.self) { try config(json) }
+      #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
+    }
   }
 }

@@ -60,6 +60,18 @@ import Testing
       ])
   }
 
+  @Test func matricesThatAreKernelsOfOneTap() {
+    let map = NameMap([
+      .pointwise("attn.q.weight", axes: 2), .rename("attn.q", to: "attn.query"),
+    ])
+    let shapes = Named<[Int]>([("attn.q.weight", [4, 3]), ("attn.q.bias", [4])])
+      .mapValues { Shape($0) }
+    let weight = map.pieces(of: "attn.q.weight", shapes: shapes)
+    #expect(weight.map(\.disk) == ["attn.query.weight"])
+    #expect(weight[0].shape == [4, 3] && weight[0].diskShape == [4, 3, 1, 1])
+    #expect(map.pieces(of: "attn.q.bias", shapes: shapes)[0].diskShape == [4])
+  }
+
   @Test func stacksThatAreOneArrayOnDisk() {
     let map = NameMap(keepsStacks: true)
     #expect(

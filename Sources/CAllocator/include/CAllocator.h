@@ -13,6 +13,11 @@ extern const char *malloc_conf;
 // if that is smaller; UINT64_MAX where it is not known.
 uint64_t CAllocator_Memory(void);
 
+// The memory in bytes that this process can still allocate without swapping: what the system has
+// available, within the limit of the control group, and what jemalloc has retained. UINT64_MAX where
+// it is not known.
+uint64_t CAllocator_Available(void);
+
 // Makes allocations beyond the machine's memory fail. jemalloc reserves addresses regardless of the
 // memory available, so that the process would be killed when using them.
 void CAllocator_LimitToMemory(void);

@@ -3,7 +3,7 @@ import Tensors
 
 /// A convolutional autoencoder: Rombach and others, "High-resolution image synthesis with latent diffusion
 /// models", 2022; diffusers' `AutoencoderKL`, of Stable Diffusion, FLUX and Z-Image.
-public struct AutoencoderKL {
+public struct AutoencoderKL: ImageAutoencoder {
   let config: AutoencoderKLConfig
   let encoder: AutoencoderKLEncoder
   let encoderConvolution: Convolution2D?
@@ -20,49 +20,34 @@ public struct AutoencoderKL {
     decoder = AutoencoderKLDecoder(scope, config)
   }
 
-  /// The distribution of an image's latents: normal, independent in each element.
-  public struct Posterior {
-    /// The mean, which is also the mode.
-    public let mean: Tensor
-    /// The logarithm of the variance, from −30 to 20.
-    public let logVariance: Tensor
-
-    /// A sample, from standard normal noise of the latents' shape.
-    public func latents(noise: Tensor) -> Tensor { mean + (logVariance * 0.5).exp() * noise }
-  }
-
-  /// Images `[batch, height, width, channels]`, from −1 to 1, to `[batch, height / reduction, width /
-  /// reduction, latent channels]`.
-  public func encode(_ images: Tensor) -> Posterior {
+  /// Images to the moments of their latents, see `ImageAutoencoder`.
+  public func moments(_ images: Tensor) -> Tensor {
     precondition(
       images.rank == 4 && images.shape[3] == config.channels
         && images.shape[1] >= config.reduction && images.shape[2] >= config.reduction,
       "the encoder takes images of \(config.channels) channels of at least \(config.reduction) "
         + "pixels in height and width, not \(images.type)")
     let h = encoder(images)
-    let moments = (encoderConvolution?(h) ?? h).split(2, axis: 3)
-    return Posterior(mean: moments[0], logVariance: moments[1].clamped(-30...20))
+    return encoderConvolution?(h) ?? h
   }
 
   /// Latents to images, see `AutoencoderKLDecoder`.
-  public func decode(_ latents: Tensor) -> Tensor { decoder(latents) }
+  public func reconstruct(_ latents: Tensor) -> Tensor { decoder(latents) }
 }
 
 extension AutoencoderKLConfig {
   /// Scales the autoencoder's latents `[batch, height, width, channels]` for a diffusion model.
   public func normalized(_ latents: Tensor) -> Tensor {
     guard let means, let deviations else { return (latents - shift) * scale }
-    return (latents - constant(means, latents.dtype)) / constant(deviations, latents.dtype) * scale
+    return (latents - .perChannel(means, latents.dtype)) / .perChannel(deviations, latents.dtype)
+      * scale
   }
 
   /// Scales a diffusion model's latents back for the autoencoder.
   public func denormalized(_ latents: Tensor) -> Tensor {
     guard let means, let deviations else { return latents / scale + shift }
-    return latents * constant(deviations, latents.dtype) / scale + constant(means, latents.dtype)
-  }
-
-  private func constant(_ values: [Double], _ dtype: DType) -> Tensor {
-    Tensor.constant(values.map { Float($0) }, shape: [values.count]).cast(to: dtype)
+    return latents * .perChannel(deviations, latents.dtype) / scale
+      + .perChannel(means, latents.dtype)
   }
 }
 

@@ -1,12 +1,14 @@
 import Layers
 import Recipe
 import Tensors
-import Weights
 
 /// The configuration of an `AutoencoderKL`, in the form of diffusers' `config.json`.
 ///
-/// Keys that do not change the result (`sample_size`, `force_upcast`) are not read.
-public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
+/// The key `force_upcast`, which does not change the result, is not read.
+public struct AutoencoderKLConfig: ImageAutoencoderConfig {
+  /// The published name of the class.
+  public static let className = "AutoencoderKL"
+
   /// The channels of encoded images.
   public var channels = 3
   /// The channels of decoded images.
@@ -30,6 +32,8 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
   public var hasEncoderConvolution = true
   /// Whether a 1 × 1 convolution precedes the decoder.
   public var hasDecoderConvolution = true
+  /// The height and width in pixels of the images of training, which tiles have too.
+  public var sampleSize = 32
   /// The factor of latents for a diffusion model.
   public var scale = 0.18215
   /// What is subtracted from latents before they are scaled.
@@ -45,29 +49,11 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
   /// The downsampling factor from images to latents along each axis.
   public var reduction: Int { 1 << (widths.count - 1) }
 
-  /// The names of the parameters on disk, which are those in memory.
-  public var names: NameMap { NameMap() }
+  /// Tiles of the size of the images of training.
+  public var tile: TileSize { TileSize(sampleSize, reduction: reduction) }
 
-  /// The names in older checkpoints, such as those of Stable Diffusion 1 and 2, where the maps of
-  /// attention are `query`, `key`, `value` and `proj_attn`.
-  public var oldNames: NameMap {
-    var paths: [String] = []
-    if hasMiddleAttention { paths = ["encoder", "decoder"].map { "\($0).mid_block.attentions.0" } }
-    for level in encoderAttention.sorted() {
-      paths += (0..<blocks).map { "encoder.down_blocks.\(level).attentions.\($0)" }
-    }
-    for level in decoderAttention.sorted() {
-      paths += (0..<blocks + 1).map { "decoder.up_blocks.\(level).attentions.\($0)" }
-    }
-    let maps = [("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")]
-    return NameMap(
-      paths.flatMap { path in maps.map { .rename("\(path).\($0)", to: "\(path).\($1)") } })
-  }
-
-  /// The names of parameters in files that hold arrays of these names.
-  public func names(for arrays: [String]) -> NameMap {
-    arrays.contains { $0.hasSuffix(".query.weight") } ? oldNames : names
-  }
+  /// The network.
+  public func network(_ scope: Scope) -> AutoencoderKL { AutoencoderKL(scope, self) }
 
   enum CodingKeys: String, CodingKey {
     case channels = "in_channels"
@@ -81,6 +67,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
     case hasMiddleAttention = "mid_block_add_attention"
     case hasEncoderConvolution = "use_quant_conv"
     case hasDecoderConvolution = "use_post_quant_conv"
+    case sampleSize = "sample_size"
     case scale = "scaling_factor"
     case shift = "shift_factor"
     case means = "latents_mean"
@@ -97,7 +84,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
   /// - Throws: an error that names the key whose value cannot be, or is not supported.
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
-    try keys.expect(.className, "AutoencoderKL")
+    try keys.expect(.className, Self.className)
     try keys.expect(.activation, "silu", "swish")
     channels = try keys.value(.channels, default: channels, in: SizeLimit.features)
     outputChannels = try keys.value(
@@ -120,6 +107,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
     hasMiddleAttention = try keys.value(.hasMiddleAttention, default: hasMiddleAttention)
     hasEncoderConvolution = try keys.value(.hasEncoderConvolution, default: hasEncoderConvolution)
     hasDecoderConvolution = try keys.value(.hasDecoderConvolution, default: hasDecoderConvolution)
+    sampleSize = try Self.sampleSize(keys) ?? sampleSize
     scale = try keys.value(
       .scale, default: scale, where: { $0 > 0 && $0.isFinite }, "it must be above 0")
     shift = try keys.decodeIfPresent(Double.self, forKey: .shift) ?? 0
@@ -136,6 +124,19 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
     if let deviations, !deviations.allSatisfy({ $0 > 0 }) {
       throw InvalidRecipeValue(CodingKeys.deviations, deviations, "they must be above 0")
     }
+  }
+
+  /// The size of the images of training, given as one number or as height and width; nil where it is
+  /// absent.
+  private static func sampleSize(_ keys: KeyedDecodingContainer<CodingKeys>) throws -> Int? {
+    guard keys.contains(.sampleSize), try !keys.decodeNil(forKey: .sampleSize) else { return nil }
+    guard let sizes = try? keys.decode([Int].self, forKey: .sampleSize) else {
+      return try keys.value(.sampleSize, in: SizeLimit.pixels)
+    }
+    guard let size = sizes.max(), sizes.allSatisfy(SizeLimit.pixels.contains) else {
+      throw InvalidRecipeValue(CodingKeys.sampleSize, sizes, "it must be a height and a width")
+    }
+    return size
   }
 
   /// Which levels have attention.
@@ -158,7 +159,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
   /// Writes the published form.
   public func encode(to encoder: any Encoder) throws {
     var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode("AutoencoderKL", forKey: .className)
+    try keys.encode(Self.className, forKey: .className)
     try keys.encode("silu", forKey: .activation)
     try keys.encode(channels, forKey: .channels)
     try keys.encode(outputChannels, forKey: .outputChannels)
@@ -175,6 +176,7 @@ public struct AutoencoderKLConfig: Codable, Hashable, Sendable {
     try keys.encode(hasMiddleAttention, forKey: .hasMiddleAttention)
     try keys.encode(hasEncoderConvolution, forKey: .hasEncoderConvolution)
     try keys.encode(hasDecoderConvolution, forKey: .hasDecoderConvolution)
+    try keys.encode(sampleSize, forKey: .sampleSize)
     try keys.encode(scale, forKey: .scale)
     try keys.encode(shift, forKey: .shift)
     try keys.encodeIfPresent(means, forKey: .means)

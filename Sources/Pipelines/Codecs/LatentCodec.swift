@@ -8,7 +8,10 @@ public protocol LatentCodec {
   /// The shape of one image's latent.
   func latent(of size: ImageSize) -> Shape
 
-  /// The latents of images.
+  /// The latents of images; for codecs that sample latents, those of the highest probability.
+  func encode(_ images: Tensor) -> Tensor
+
+  /// The latents of images, sampled.
   ///
   /// - Parameter key: the source of noise for codecs that sample latents.
   func encode(_ images: Tensor, key: Key) -> Tensor

@@ -13,6 +13,9 @@ public struct Pixels: LatentCodec, Sendable {
   public func latent(of size: ImageSize) -> Shape { [size.height, size.width, channels] }
 
   /// The images, unchanged.
+  public func encode(_ images: Tensor) -> Tensor { images }
+
+  /// The images, unchanged.
   public func encode(_ images: Tensor, key: Key) -> Tensor { images }
 
   /// The latents, unchanged.

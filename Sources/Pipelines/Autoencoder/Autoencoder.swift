@@ -1,0 +1,177 @@
+import Foundation
+import Layers
+import Models
+import Runtime
+import Synchronization
+import Tensors
+import Weights
+
+/// An autoencoder with its weights: images to latents and back, whole or in tiles.
+///
+/// Images are `[batch, height, width, channels]` within ±1, latents are scaled as diffusion models expect
+/// them, and both are f32. A program is compiled for each size.
+public final class Autoencoder: Sendable {
+  /// The configuration.
+  public let config: any ImageAutoencoderConfig
+  /// The weights, in the element types that they are stored in.
+  public let component: Component
+  /// The tiles that images are divided into.
+  public let tile: TileSize
+
+  let log: @Sendable (String) -> Void
+  private let engine: Engine
+  private let compute: DType
+  private let memory: Int?
+  private let programs = Mutex<[Work: CompiledFunction]>([:])
+
+  /// What a program computes.
+  enum Part: Hashable {
+    /// Latents of images.
+    case encode
+    /// Images of latents.
+    case decode
+    /// Images of latents before they are clamped.
+    case reconstruct
+
+    var isEncoding: Bool { self == .encode }
+  }
+
+  /// A program: what it computes, of which shape.
+  private struct Work: Hashable {
+    let part: Part
+    let shape: Shape
+  }
+
+  /// Opens a folder with `config.json` and weights, such as the folder `vae` of a published model.
+  ///
+  /// - Parameters: see the other initializer.
+  /// - Throws: `PublishedConfigError` for an autoencoder that is not supported, and the errors of files.
+  public convenience init(
+    folder path: String, compute: DType = .float32, tile: TileSize? = nil, memory: Int? = nil,
+    on engine: Engine, log: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws {
+    try self.init(
+      path, config: ImageAutoencoders.config(from: path + "/config.json"), compute: compute,
+      tile: tile, memory: memory, on: engine, log: log)
+  }
+
+  /// Opens a file of weights, or a folder with one. The weights are loaded on first use.
+  ///
+  /// - Parameters:
+  ///   - compute: the element type that the network computes in.
+  ///   - tile: the tiles of images that do not fit; nil for the published ones.
+  ///   - memory: the bytes of a device that a program may use besides the weights; nil for what is
+  ///     available.
+  ///   - log: called with a line of text where a run does not fit and is divided.
+  /// - Throws: the errors of files.
+  public init(
+    _ path: String, config: any ImageAutoencoderConfig, compute: DType = .float32,
+    tile: TileSize? = nil, memory: Int? = nil, on engine: Engine,
+    log: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws {
+    let files = try WeightFiles(path: path)
+    let names = config.names(for: files.types.names)
+    let specs = Scope.declare { config.network($0) }
+    component = Component(path: files.path, specs: specs) {
+      // With a prefix the file holds other networks too.
+      try WeightLoader(engine.client, mesh: engine.mesh).load(
+        specs, from: files, names: names, as: { _ in nil },
+        ignoring: { !$0.hasPrefix(names.prefix) })
+    }
+    self.config = config
+    self.compute = compute
+    self.tile = tile ?? config.tile
+    self.memory = memory
+    self.engine = engine
+    self.log = log
+  }
+
+  /// The latents of images: the means of their distributions.
+  ///
+  /// - Parameters:
+  ///   - images: heights and widths are multiples of `config.reduction`.
+  ///   - use: whether images are encoded in tiles.
+  /// - Returns: `[batch, height / reduction, width / reduction, latent channels]`.
+  /// - Throws: `RuntimeError.outOfMemory`, and the errors of files and of the plugin.
+  public func encode(_ images: ShardedArray, tile use: TileUse = .whenNeeded) throws -> ShardedArray
+  {
+    let (shape, reduction) = (images.type.shape, config.reduction)
+    precondition(
+      shape.rank == 4 && shape[3] == config.channels && shape[1] % reduction == 0
+        && shape[2] % reduction == 0 && shape.count > 0,
+      "the autoencoder takes images of \(config.channels) channels whose height and width are "
+        + "multiples of \(reduction), not \(images.type)")
+    return try run(.encode, images, use)
+  }
+
+  /// The images of latents.
+  ///
+  /// - Parameter use: whether images are decoded in tiles.
+  /// - Returns: `[batch, height · reduction, width · reduction, channels]`, from about −1 to 1.
+  /// - Throws: `RuntimeError.outOfMemory`, and the errors of files and of the plugin.
+  public func decode(_ latents: ShardedArray, tile use: TileUse = .whenNeeded) throws
+    -> ShardedArray
+  {
+    let shape = latents.type.shape
+    precondition(
+      shape.rank == 4 && shape[3] == config.latentChannels && shape.count > 0,
+      "the autoencoder takes latents of \(config.latentChannels) channels, not \(latents.type)")
+    return try run(.decode, latents, use)
+  }
+
+  /// Runs a program on a whole batch.
+  func whole(_ part: Part, _ x: ShardedArray) throws -> ShardedArray {
+    let program = try program(part, x.type.shape)
+    var arguments = try component.load().prefixed("weights")
+    arguments["x"] = x
+    return try RuntimeError.reportingMemory(of: program) { try program(arguments)["y"]! }
+  }
+
+  /// Copies an array to the devices.
+  func array(_ values: [Float], _ shape: Shape) throws -> ShardedArray {
+    try engine.array(values, shape: shape.sizes)
+  }
+
+  /// The number of programs that have been compiled.
+  var programCount: Int { programs.withLock(\.count) }
+
+  private func program(_ part: Part, _ shape: Shape) throws -> CompiledFunction {
+    try programs.withLock { programs in
+      let work = Work(part: part, shape: shape)
+      let program = try programs[work] ?? compile(work)
+      programs[work] = program
+      try checkFits(program)
+      return program
+    }
+  }
+
+  private func compile(_ work: Work) throws -> CompiledFunction {
+    let weights = try component.load()
+    var arguments = weights.types.prefixed("weights")
+    arguments["x"] = TensorType(work.shape, .float32)
+    return try engine.compile(
+      arguments, shardings: weights.shardings.prefixed("weights")
+    ) { [config, compute] arguments in
+      let codec = Scope.bind(arguments.group("weights")) { AutoencoderCodec($0, config) }
+      let x = arguments["x"]!.cast(to: compute)
+      let y =
+        switch work.part {
+        case .encode: codec.encode(x)
+        case .decode: codec.decode(x)
+        case .reconstruct: codec.reconstruct(x)
+        }
+      return Named([("y", y.cast(to: .float32))])
+    }
+  }
+
+  /// Checks that a program fits beside the weights, which are on the devices.
+  ///
+  /// - Throws: `RuntimeError.outOfMemory`.
+  private func checkFits(_ program: CompiledFunction) throws {
+    guard let needed = program.executable.memory,
+      let limit = memory ?? engine.client.availableMemory,
+      needed.temporaries + needed.results > limit
+    else { return }
+    throw RuntimeError.outOfMemory(needed: needed, device: limit, message: nil)
+  }
+}
