@@ -25,6 +25,7 @@ WORKS = {
     "unet-sample": (5, "U-Net, 100 images in one step"),
     "dit-sample": (5, "DiT, 100 images in one step"),
     "decoder": (3, "decoder, one image of 256 × 256"),
+    "frame-decoder": (2, "Qwen-Image's decoder, one image of 512 × 512"),
 }
 
 

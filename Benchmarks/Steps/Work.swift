@@ -43,7 +43,8 @@ extension Bench.Work {
       var config = DiTConfig()
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
-    case .ditStep, .ditSample, .product, .decoder, .recipe, .waiting, .count, .evaluation,
+    case .ditStep, .ditSample, .product, .decoder, .frameDecoder, .recipe, .waiting, .count,
+      .evaluation,
       .operations, .load:
       var config = DiTConfig()
       config.patch = 2
@@ -72,10 +73,20 @@ extension Bench.Work {
     return try RecipeDecoder.decode(yaml: yaml, file: rawValue)
   }
 
-  func prepare(on engine: Engine) throws -> PreparedWork {
+  /// Compiles the workload.
+  ///
+  /// - Parameter image: the height and width of the image of `frameDecoder`.
+  func prepare(image: Int, on engine: Engine) throws -> PreparedWork {
     switch self {
     case .ditGradient: return try gradient(on: engine, batch: 32)
     case .decoder: return try decoder(on: engine)
+    case .frameDecoder:
+      let config = AutoencoderKLQwenImageConfig()
+      let (side, channels) = (image / config.reduction, config.latentChannels)
+      return try decoder(
+        Scope.declare { AutoencoderKLQwenImageDecoder($0, config) },
+        latents: [1, side, side, channels], on: engine
+      ) { AutoencoderKLQwenImageDecoder($0, config)($1) }
     case .unetSample, .ditSample: return try sample(on: engine)
     case .unetStep, .ditStep, .deepStep, .product, .recipe, .waiting, .count, .evaluation,
       .operations, .load:
@@ -116,15 +127,23 @@ extension Bench.Work {
     config.widths = [128, 256, 512, 512]
     config.blocks = 2
     (config.hasMiddleAttention, config.hasDecoderConvolution) = (false, false)
-    let declared = Scope.declare { AutoencoderKLDecoder($0, config) }
+    return try decoder(
+      Scope.declare { AutoencoderKLDecoder($0, config) },
+      latents: [1, 32, 32, config.latentChannels], on: engine
+    ) { AutoencoderKLDecoder($0, config)($1) }
+  }
+
+  /// The decoding of latents of a shape.
+  private func decoder(
+    _ declared: Named<ParameterSpec>, latents: Shape, on engine: Engine,
+    _ decode: (Scope, Tensor) -> Tensor
+  ) throws -> PreparedWork {
     let weights = try engine.compile(Named()) { _ in declared.initialized(Key(seed: 1)) }(Named())
     var arguments = weights.prefixed("weights")
-    let count = 32 * 32 * config.latentChannels
     arguments["latents"] = try engine.array(
-      (0..<count).map { Float(sin(Double($0 % 1009))) }, shape: [1, 32, 32, config.latentChannels])
+      (0..<latents.count).map { Float(sin(Double($0 % 1009))) }, shape: latents.sizes)
     let function = try engine.compile(arguments.types) { a in
-      let decoder = Scope.bind(a.group("weights")) { AutoencoderKLDecoder($0, config) }
-      return Named([("mean", decoder(a["latents"]!).mean())])
+      Named([("mean", decode(Scope(a.group("weights")), a["latents"]!).mean())])
     }
     return PreparedWork(function: function, arguments: arguments, value: "mean")
   }

@@ -19,6 +19,8 @@ struct Bench: ParsableCommand {
     case unetSample = "unet-sample"
     case ditSample = "dit-sample"
     case decoder
+    /// The decoder of Qwen-Image's autoencoder.
+    case frameDecoder = "frame-decoder"
     /// A large-scale step of a transformer of 60 layers, to measure its compilation.
     case deepStep = "deep-step"
     /// A multiplication of square matrices, for the peak FLOP/s.
@@ -67,6 +69,9 @@ struct Bench: ParsableCommand {
   @Option(help: "The rows of the product's matrices.")
   var size = 2048
 
+  @Option(help: "The height and width of the image that Qwen-Image's decoder makes.")
+  var image = 512
+
   @Flag(help: "Whether the product is of bf16.")
   var half = false
 
@@ -93,7 +98,7 @@ struct Bench: ParsableCommand {
       if let recipe = try work.recipe(output: folder) {
         try runRecipe(recipe, on: engine)
       } else {
-        try run(work.prepare(on: engine))
+        try run(work.prepare(image: image, on: engine))
       }
     }
   }
@@ -102,7 +107,7 @@ struct Bench: ParsableCommand {
     let compilation = work.function.compilation
     emit([
       "trace_s": compilation.tracing, "compile_s": compilation.compiling,
-      "cached": compilation.cached,
+      "cached": compilation.cached, "planned_bytes": work.function.executable.memory?.total ?? 0,
     ])
     var arguments = work.arguments
     for i in 0..<(warmup + steps) {

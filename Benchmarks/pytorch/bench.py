@@ -12,7 +12,8 @@ import torch
 import networks
 import steps
 
-WORKS = ("unet-step", "dit-step", "dit-gradient", "unet-sample", "dit-sample", "decoder")
+WORKS = ("unet-step", "dit-step", "dit-gradient", "unet-sample", "dit-sample", "decoder",
+         "frame-decoder")
 
 
 def emit(**facts):
@@ -100,8 +101,8 @@ def gradient(network, count=32):
     return run
 
 
-def decoding(network):
-    latents = torch.randn(1, 16, 32, 32)
+def decoding(network, *sizes):
+    latents = torch.randn(1, 16, *sizes)
 
     @torch.no_grad()
     def run():
@@ -117,7 +118,11 @@ def prepared(options):
         return gradient(torch.compile(network) if options.compile else network), "loss"
     if options.work == "decoder":
         network = networks.ImageDecoder().eval()
-        return decoding(torch.compile(network) if options.compile else network), "mean"
+        return decoding(torch.compile(network) if options.compile else network, 32, 32), "mean"
+    if options.work == "frame-decoder":
+        network = networks.FrameDecoder(taps=options.taps).eval()
+        sizes = (64, 64) if options.taps == 1 else (1, 64, 64)
+        return decoding(torch.compile(network) if options.compile else network, *sizes), "mean"
     is_unet = options.work.startswith("unet")
     network = networks.TutorialUNet() if is_unet else networks.DiT(heads=options.heads)
     if options.channels_last:
@@ -145,6 +150,9 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--heads", type=int, default=3, help="attention heads of the transformer")
+    parser.add_argument(
+        "--taps", type=int, default=3, choices=[1, 3],
+        help="the steps in time of the kernels of Qwen-Image's decoder: 3 as published, or 1")
     parser.add_argument("--gemm", action="store_true", help="measure the f32 GEMM peak")
     parser.add_argument("--flop", action="store_true", help="count the FLOP of one run")
     parser.add_argument("--compile", action="store_true", help="compile the networks of a step")
@@ -167,7 +175,9 @@ def main():
         emit(peer="pytorch", gemm_gflops=gemm_peak())
     run, name = prepared(options)
     if options.flop:
-        emit(work=options.work, flop=count_flop(run))
+        # Zeros before the only frame need no operations.
+        counted = prepared(argparse.Namespace(**{**vars(options), "taps": 1}))[0]
+        emit(work=options.work, flop=count_flop(counted))
     for _ in range(options.warmup):
         run()
     for index in range(options.steps):

@@ -183,3 +183,98 @@ class ImageDecoder(nn.Module):
 
     def forward(self, x):
         return self.parts(x)
+
+
+class CausalConv(nn.Module):
+    """A convolution of the only frame of a video, after zeros in place of earlier frames.
+
+    With kernels of one step in time it is a convolution of an image.
+    """
+
+    def __init__(self, inputs, outputs, size, taps):
+        super().__init__()
+        self.taps = taps if size > 1 else 1
+        self.is_video = taps > 1
+        kind = nn.Conv3d if self.is_video else nn.Conv2d
+        kernel = (self.taps, size, size) if self.is_video else size
+        padding = (0, size // 2, size // 2) if self.is_video else size // 2
+        self.convolution = kind(inputs, outputs, kernel, padding=padding)
+
+    def forward(self, x):
+        return self.convolution(F.pad(x, (0, 0, 0, 0, self.taps - 1, 0)) if self.is_video else x)
+
+
+class ChannelNorm(nn.Module):
+    def __init__(self, width, axes):
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(width, *[1] * axes))
+
+    def forward(self, x):
+        return F.normalize(x, dim=1) * x.shape[1] ** 0.5 * self.factor
+
+
+class FrameResidualBlock(nn.Module):
+    def __init__(self, inputs, outputs, taps):
+        super().__init__()
+        axes = 3 if taps > 1 else 2
+        self.norm1, self.norm2 = ChannelNorm(inputs, axes), ChannelNorm(outputs, axes)
+        self.convolution1 = CausalConv(inputs, outputs, 3, taps)
+        self.convolution2 = CausalConv(outputs, outputs, 3, taps)
+        self.shortcut = nn.Identity() if inputs == outputs else CausalConv(inputs, outputs, 1, taps)
+
+    def forward(self, x):
+        h = self.convolution1(F.silu(self.norm1(x)))
+        return self.shortcut(x) + self.convolution2(F.silu(self.norm2(h)))
+
+
+class FrameAttention(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = ChannelNorm(width, 2)
+        self.qkv = nn.Conv2d(width, 3 * width, 1)
+        self.projection = nn.Conv2d(width, width, 1)
+
+    def forward(self, x):
+        image = x.flatten(1, 2) if x.dim() == 5 else x
+        qkv = self.qkv(self.norm(image)).flatten(2).transpose(1, 2).unsqueeze(1).contiguous()
+        mixed = F.scaled_dot_product_attention(*qkv.chunk(3, dim=-1))
+        mixed = mixed.squeeze(1).transpose(1, 2).reshape(image.shape)
+        return x + self.projection(mixed).reshape(x.shape)
+
+
+class FrameUpsample(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.convolution = nn.Conv2d(width, width // 2, 3, padding=1)
+
+    def forward(self, x):
+        image = x.flatten(1, 2) if x.dim() == 5 else x
+        image = self.convolution(F.interpolate(image, scale_factor=2.0, mode="nearest-exact"))
+        return image.unsqueeze(2) if x.dim() == 5 else image
+
+
+class FrameDecoder(nn.Module):
+    """Qwen-Image's decoder of latents of 16 channels, on one frame of a video.
+
+    With kernels of one step in time, which is all that reaches the only frame, it decodes images.
+    """
+
+    def __init__(self, widths=(384, 384, 192, 96), blocks=3, taps=3):
+        super().__init__()
+        parts = [CausalConv(16, 16, 1, taps), CausalConv(16, widths[0], 3, taps)]
+        parts += [FrameResidualBlock(widths[0], widths[0], taps), FrameAttention(widths[0])]
+        parts += [FrameResidualBlock(widths[0], widths[0], taps)]
+        width = widths[0]
+        for level, own in enumerate(widths):
+            for _ in range(blocks):
+                parts.append(FrameResidualBlock(width, own, taps))
+                width = own
+            if level < len(widths) - 1:
+                parts.append(FrameUpsample(own))
+                width = own // 2
+        parts += [ChannelNorm(width, 3 if taps > 1 else 2), nn.SiLU()]
+        parts.append(CausalConv(width, 3, 3, taps))
+        self.parts = nn.Sequential(*parts)
+
+    def forward(self, x):
+        return self.parts(x)
