@@ -75,8 +75,10 @@ extension Bench.Work {
 
   /// Compiles the workload.
   ///
-  /// - Parameter image: the height and width of the image of `frameDecoder`.
-  func prepare(image: Int, on engine: Engine) throws -> PreparedWork {
+  /// - Parameters:
+  ///   - image: the height and width of the image of `frameDecoder`.
+  ///   - dtype: the element type of its weights.
+  func prepare(image: Int, _ dtype: DType, on engine: Engine) throws -> PreparedWork {
     switch self {
     case .ditGradient: return try gradient(on: engine, batch: 32)
     case .decoder: return try decoder(on: engine)
@@ -85,7 +87,7 @@ extension Bench.Work {
       let (side, channels) = (image / config.reduction, config.latentChannels)
       return try decoder(
         Scope.declare { AutoencoderKLQwenImageDecoder($0, config) },
-        latents: [1, side, side, channels], on: engine
+        dtype, latents: [1, side, side, channels], on: engine
       ) { AutoencoderKLQwenImageDecoder($0, config)($1) }
     case .unetSample, .ditSample: return try sample(on: engine)
     case .unetStep, .ditStep, .deepStep, .product, .recipe, .waiting, .count, .evaluation,
@@ -135,10 +137,12 @@ extension Bench.Work {
 
   /// The decoding of latents of a shape.
   private func decoder(
-    _ declared: Named<ParameterSpec>, latents: Shape, on engine: Engine,
+    _ declared: Named<ParameterSpec>, _ dtype: DType = .float32, latents: Shape, on engine: Engine,
     _ decode: (Scope, Tensor) -> Tensor
   ) throws -> PreparedWork {
-    let weights = try engine.compile(Named()) { _ in declared.initialized(Key(seed: 1)) }(Named())
+    let weights = try engine.compile(Named()) { _ in
+      declared.initialized(Key(seed: 1)).mapValues { $0.cast(to: dtype) }
+    }(Named())
     var arguments = weights.prefixed("weights")
     arguments["latents"] = try engine.array(
       (0..<latents.count).map { Float(sin(Double($0 % 1009))) }, shape: latents.sizes)

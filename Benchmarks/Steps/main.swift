@@ -72,7 +72,7 @@ struct Bench: ParsableCommand {
   @Option(help: "The height and width of the image that Qwen-Image's decoder makes.")
   var image = 512
 
-  @Flag(help: "Whether the product is of bf16.")
+  @Flag(help: "Whether the product, or the weights of Qwen-Image's decoder, are of bf16.")
   var half = false
 
   func run() throws {
@@ -98,7 +98,7 @@ struct Bench: ParsableCommand {
       if let recipe = try work.recipe(output: folder) {
         try runRecipe(recipe, on: engine)
       } else {
-        try run(work.prepare(image: image, on: engine))
+        try run(work.prepare(image: image, half ? .bfloat16 : .float32, on: engine))
       }
     }
   }

@@ -3,6 +3,7 @@ import Models
 import Tensors
 import TestSupport
 import Testing
+import Weights
 
 @Suite struct AutoencoderKLQwenImageTests {
   static let config: AutoencoderKLQwenImageConfig = {
@@ -69,6 +70,32 @@ import Testing
     let config = AutoencoderKLQwenImageConfig()
     let weights = Scope.declare { AutoencoderKLQwenImage($0, config) }
     #expect(weights.elements == 126_892_531 && weights.count == 194)
+  }
+
+  @Test("Original checkpoints have one list of layers each for encoder and decoder")
+  func originalCheckpoints() {
+    let mark = "encoder.middle.0.residual.0.gamma"
+    #expect(Self.config.names(for: Self.weights.names) == NameMap())
+    #expect(Self.config.names(for: ["vae." + mark]).prefix == "vae.")
+    let names = Self.config.names(for: [mark])
+    #expect(names == Self.config.originalNames)
+    for (own, original) in [
+      ("encoder.conv_in.weight", "encoder.conv1.weight"),
+      ("encoder.down_blocks.0.norm2.gamma", "encoder.downsamples.0.residual.3.gamma"),
+      ("encoder.down_blocks.1.time_conv.bias", "encoder.downsamples.1.time_conv.bias"),
+      ("encoder.down_blocks.2.conv_shortcut.bias", "encoder.downsamples.2.shortcut.bias"),
+      ("encoder.down_blocks.3.to_qkv.weight", "encoder.downsamples.3.to_qkv.weight"),
+      ("encoder.mid_block.resnets.1.conv2.weight", "encoder.middle.2.residual.6.weight"),
+      ("decoder.mid_block.attentions.0.norm.gamma", "decoder.middle.1.norm.gamma"),
+      ("decoder.up_blocks.0.resnets.1.conv1.bias", "decoder.upsamples.1.residual.2.bias"),
+      ("decoder.up_blocks.0.upsamplers.0.resample.1.bias", "decoder.upsamples.2.resample.1.bias"),
+      ("decoder.up_blocks.1.resnets.0.norm1.gamma", "decoder.upsamples.3.residual.0.gamma"),
+      ("decoder.norm_out.gamma", "decoder.head.0.gamma"),
+      ("quant_conv.weight", "conv1.weight"), ("post_quant_conv.bias", "conv2.bias"),
+    ] {
+      #expect(names.diskName(of: own) == original)
+    }
+    #expect(Set(Self.weights.names.map(names.diskName)).count == Self.weights.count)
   }
 
   /// A single frame does not pass the layers that change time, nor the earlier steps of kernels.

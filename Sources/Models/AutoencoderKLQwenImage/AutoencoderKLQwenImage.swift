@@ -54,13 +54,12 @@ struct AutoencoderKLQwenImageEncoder {
     var layers: [(Tensor) -> Tensor] = []
     var width = config.width
     for (level, output) in widths.enumerated() {
-      let attends = config.attentionScales.contains(1 / Double(1 << level))
       for _ in 0..<config.blocks {
         let block = AutoencoderKLQwenImageResidual(
           scope / "down_blocks" / layers.count, width, output)
         layers.append { block($0) }
         width = output
-        guard attends else { continue }
+        guard config.attends(at: level) else { continue }
         let attention = AutoencoderKLQwenImageAttention(
           scope / "down_blocks" / layers.count, output)
         layers.append { attention($0) }

@@ -1,7 +1,6 @@
 import Layers
 import Recipe
 import Tensors
-import Weights
 
 /// The configuration of an `AutoencoderKLQwenImage`, in the form of diffusers' `config.json`.
 ///
@@ -46,6 +45,9 @@ public struct AutoencoderKLQwenImageConfig: ImageAutoencoderConfig {
   /// The features of each level, the highest resolution first.
   var widths: [Int] { multiples.map { width * $0 } }
 
+  /// Whether attention follows the residual blocks of a level of the encoder.
+  func attends(at level: Int) -> Bool { attentionScales.contains(1 / Double(1 << level)) }
+
   /// The downsampling factor from images to latents along each axis.
   public var reduction: Int { 1 << (multiples.count - 1) }
 
@@ -56,9 +58,6 @@ public struct AutoencoderKLQwenImageConfig: ImageAutoencoderConfig {
   public func network(_ scope: Scope) -> AutoencoderKLQwenImage {
     AutoencoderKLQwenImage(scope, self)
   }
-
-  /// The names of the parameters on disk, which are those in memory.
-  public func names(for arrays: [String]) -> NameMap { NameMap() }
 
   /// Scales the autoencoder's latents for a diffusion model: the mean is subtracted and the standard
   /// deviation divided by.
