@@ -143,12 +143,16 @@ extension Bench.Work {
     let weights = try engine.compile(Named()) { _ in
       declared.initialized(Key(seed: 1)).mapValues { $0.cast(to: dtype) }
     }(Named())
-    var arguments = weights.prefixed("weights")
+    let decoding = PreparedFunction(
+      weights: weights.types, inputs: Named([("latents", TensorType(latents, .float32))])
+    ) { weights, inputs in
+      Named([("mean", decode(Scope(weights), inputs["latents"]!).mean())])
+    }
+    let prepared = try engine.compile(weights.types, decoding.prepare)(weights)
+    var arguments = prepared.prefixed("weights")
     arguments["latents"] = try engine.array(
       (0..<latents.count).map { Float(sin(Double($0 % 1009))) }, shape: latents.sizes)
-    let function = try engine.compile(arguments.types) { a in
-      Named([("mean", decode(Scope(a.group("weights")), a["latents"]!).mean())])
-    }
+    let function = try engine.compile(arguments.types) { decoding($0.group("weights"), $0) }
     return PreparedWork(function: function, arguments: arguments, value: "mean")
   }
 

@@ -92,11 +92,13 @@ public struct WeightLoader {
 
   /// The element types that parameters are stored in, found without reading them.
   ///
+  /// - Parameter ignored: arrays on disk that need not be used, by their names.
   /// - Throws: `WeightsError.mismatch`.
   public static func storedTypes(
-    _ specs: Named<ParameterSpec>, in files: WeightFiles, names: NameMap = NameMap()
+    _ specs: Named<ParameterSpec>, in files: WeightFiles, names: NameMap = NameMap(),
+    ignoring ignored: (String) -> Bool = { _ in false }
   ) throws -> Named<DType> {
-    let layout = try Layout(specs, files, names) { _ in false }
+    let layout = try Layout(specs, files, names, ignoring: ignored)
     return specs.map { name, _ in layout.stored[name]! }
   }
 

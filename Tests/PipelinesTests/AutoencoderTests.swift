@@ -185,10 +185,20 @@ import Weights
     #expect(try numbers(original.decode(latents)) == numbers(published.decode(latents)))
   }
 
+  @Test(arguments: models) func weightsAreReadAgainAfterTheirRelease(_ name: String) throws {
+    let (autoencoder, latents) = (try open(name), try published(name)["latents"]!)
+    let first = try numbers(autoencoder.decode(latents))
+    // The weights as they are stored are not kept beside those of the programs.
+    #expect(!autoencoder.component.isLoaded)
+    autoencoder.release()
+    #expect(try numbers(autoencoder.decode(latents)) == first && autoencoder.programCount == 1)
+  }
+
   @Test func otherWeightsAreRejected() throws {
     let engine = try SharedEngine.get()
     let folder = "\(Self.fixtures)/golden/ae_kl16/model"
-    let other = try Autoencoder(folder, config: AutoencoderKLQwenImageConfig(), on: engine)
-    #expect(throws: WeightsError.self) { try other.component.load() }
+    #expect(throws: WeightsError.self) {
+      try Autoencoder(folder, config: AutoencoderKLQwenImageConfig(), on: engine)
+    }
   }
 }

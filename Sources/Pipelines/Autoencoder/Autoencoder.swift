@@ -22,7 +22,11 @@ public final class Autoencoder: Sendable {
   private let engine: Engine
   private let compute: DType
   private let memory: Int?
+  /// The types of the weights as they are stored.
+  private let storedTypes: Named<TensorType>
   private let programs = Mutex<[Work: CompiledFunction]>([:])
+  /// The weights as the programs of encoder and decoder take them, see `PreparedFunction`.
+  private let prepared = Mutex<[Bool: Named<ShardedArray>]>([:])
 
   /// What a program computes.
   enum Part: Hashable {
@@ -63,7 +67,7 @@ public final class Autoencoder: Sendable {
   ///   - memory: the bytes of a device that a program may use besides the weights; nil for what is
   ///     available.
   ///   - log: called with a line of text where a run does not fit and is divided.
-  /// - Throws: the errors of files.
+  /// - Throws: `WeightsError` for weights that do not match, and the errors of files.
   public init(
     _ path: String, config: any ImageAutoencoderConfig, compute: DType = .float32,
     tile: TileSize? = nil, memory: Int? = nil, on engine: Engine,
@@ -78,6 +82,9 @@ public final class Autoencoder: Sendable {
         specs, from: files, names: names, as: { _ in nil },
         ignoring: { !$0.hasPrefix(names.prefix) })
     }
+    let stored = try WeightLoader.storedTypes(
+      specs, in: files, names: names, ignoring: { !$0.hasPrefix(names.prefix) })
+    storedTypes = specs.map { name, spec in spec.type(stored[name]!) }
     self.config = config
     self.compute = compute
     self.tile = tile ?? config.tile
@@ -119,10 +126,18 @@ public final class Autoencoder: Sendable {
     return try run(.decode, latents, use)
   }
 
+  /// Releases the weights, which are read again when they are used.
+  public func release() {
+    component.release()
+    prepared.withLock { $0 = [:] }
+  }
+
   /// Runs a program on a whole batch.
   func whole(_ part: Part, _ x: ShardedArray) throws -> ShardedArray {
-    let program = try program(part, x.type.shape)
-    var arguments = try component.load().prefixed("weights")
+    let work = Work(part: part, shape: x.type.shape)
+    let weights = try weights(work)
+    let program = try program(work, weights)
+    var arguments = weights.prefixed("weights")
     arguments["x"] = x
     return try RuntimeError.reportingMemory(of: program) { try program(arguments)["y"]! }
   }
@@ -135,25 +150,13 @@ public final class Autoencoder: Sendable {
   /// The number of programs that have been compiled.
   var programCount: Int { programs.withLock(\.count) }
 
-  private func program(_ part: Part, _ shape: Shape) throws -> CompiledFunction {
-    try programs.withLock { programs in
-      let work = Work(part: part, shape: shape)
-      let program = try programs[work] ?? compile(work)
-      programs[work] = program
-      try checkFits(program)
-      return program
-    }
-  }
-
-  private func compile(_ work: Work) throws -> CompiledFunction {
-    let weights = try component.load()
-    var arguments = weights.types.prefixed("weights")
-    arguments["x"] = TensorType(work.shape, .float32)
-    return try engine.compile(
-      arguments, shardings: weights.shardings.prefixed("weights")
-    ) { [config, compute] arguments in
-      let codec = Scope.bind(arguments.group("weights")) { AutoencoderCodec($0, config) }
-      let x = arguments["x"]!.cast(to: compute)
+  /// What a program computes, from weights and `x` to `y`.
+  private func function(_ work: Work) -> PreparedFunction {
+    PreparedFunction(
+      weights: storedTypes, inputs: Named([("x", TensorType(work.shape, .float32))])
+    ) { [config, compute] weights, inputs in
+      let codec = Scope.bind(weights) { AutoencoderCodec($0, config) }
+      let x = inputs["x"]!.cast(to: compute)
       let y =
         switch work.part {
         case .encode: codec.encode(x)
@@ -162,6 +165,35 @@ public final class Autoencoder: Sendable {
         }
       return Named([("y", y.cast(to: .float32))])
     }
+  }
+
+  /// The weights of encoder or decoder as its programs take them. The weights as they are stored are
+  /// released: a file is mapped, and what is prepared takes their place.
+  private func weights(_ work: Work) throws -> Named<ShardedArray> {
+    try prepared.withLock { prepared in
+      if let known = prepared[work.part.isEncoding] { return known }
+      let stored = try component.load()
+      let weights = try engine.compile(
+        stored.types, shardings: stored.shardings, function(work).prepare)(stored)
+      component.release()
+      prepared[work.part.isEncoding] = weights
+      return weights
+    }
+  }
+
+  private func program(
+    _ work: Work, _ weights: Named<ShardedArray>
+  ) throws -> CompiledFunction {
+    let program = try programs.withLock { programs in
+      if let program = programs[work] { return program }
+      var arguments = weights.types.prefixed("weights")
+      arguments["x"] = TensorType(work.shape, .float32)
+      let program = try engine.compile(arguments) { function(work)($0.group("weights"), $0) }
+      programs[work] = program
+      return program
+    }
+    try checkFits(program)
+    return program
   }
 
   /// Checks that a program fits beside the weights, which are on the devices.
