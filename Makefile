@@ -57,7 +57,8 @@ test: lint
 
 test-all: lint
 	@scripts/setup --tests
-	@TWINFLOW_SLOW_TESTS=1 $(TEST)
+	@vocabularies="$$(scripts/vocabularies)" && \
+	  TWINFLOW_SLOW_TESTS=1 TWINFLOW_VOCABULARIES="$$vocabularies" $(TEST)
 	@for limit in AVX2 SSE41; do \
 	  ONEDNN_MAX_CPU_ISA=$$limit $(TEST) --skip-build --filter KernelTests || exit 1; \
 	done

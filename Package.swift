@@ -44,12 +44,15 @@ let package = Package(
     .target(name: "Optimizers", dependencies: ["Tensors"]),
     .target(name: "Weights", dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
+    .target(name: "Tokenizers", dependencies: ["Files"]),
     .target(
       name: "Models", dependencies: ["Files", "Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
     .target(
       name: "Golden",
-      dependencies: ["Tensors", "Runtime", "Layers", "Optimizers", "Weights", "Flow", "Models"]),
+      dependencies: [
+        "Tensors", "Runtime", "Layers", "Optimizers", "Weights", "Flow", "Tokenizers", "Models",
+      ]),
 
     // What generation needs: neither optimizers nor data sets.
     .target(name: "Pictures", dependencies: ["CCairo", "CJPEG", "CPNG", "CWebP", "Files"]),
@@ -135,6 +138,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests", dependencies: ["twinflow", "Pictures", "Evaluation", "Comparison"]),
     .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden"]),
+    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
     .testTarget(name: "RecipeTests", dependencies: ["Files", "Recipe"]),
     .testTarget(
       name: "FlowTests", dependencies: ["Tensors", "Recipe", "Layers", "Flow", "TestSupport"]),

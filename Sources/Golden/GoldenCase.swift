@@ -39,6 +39,8 @@ public struct GoldenCase: Sendable {
     case trainingSteps = "training_steps"
     /// One training step of LoRA of a transformer.
     case trainingStepLoRA = "training_step_lora"
+    /// A tokenizer with published files.
+    case tokenizer
   }
 
   /// The content of `config.json`.
@@ -88,7 +90,7 @@ public struct GoldenCase: Sendable {
     } catch {
       throw GoldenError.wrongCase(path: json, reason: "\(error)")
     }
-    guard config.model != nil || kind.hasModelFolder else {
+    guard config.model != nil || kind.hasModelFolder || kind == .tokenizer else {
       throw GoldenError.wrongCase(path: json, reason: "it has no model")
     }
     name = URL(fileURLWithPath: path).lastPathComponent
@@ -109,6 +111,7 @@ public struct GoldenCase: Sendable {
     case .transformer: try checkTransformer(on: client)
     case .autoencoder: try checkAutoencoder(on: client)
     case .textEncoder: try checkTextEncoder(on: client)
+    case .tokenizer: try checkTokenizer()
     case .loraInference: try checkLoRAFiles(on: client)
     case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
     }
@@ -137,6 +140,8 @@ public struct Comparison: Sendable {
   public let relative: Double
   /// The difference relative to the tolerance; above 1 it is too large.
   public let share: Double
+  /// Where the first difference is, if the output says more than numbers.
+  public private(set) var note: String?
 
   /// Compares arrays: all elements within `absolute`, or the norm of the difference within
   /// `relative` times the expected norm.
@@ -159,6 +164,21 @@ public struct Comparison: Sendable {
     let ratio = square == 0 ? 0 : (square / norm).squareRoot()
     relative = ratio.isNaN ? .infinity : ratio
     share = min(greatest == 0 ? 0 : greatest / absolute, relative / limit)
+  }
+}
+
+extension Comparison {
+  /// Compares rows that must be equal, such as the ids of texts.
+  ///
+  /// - Parameters:
+  ///   - different: how many rows differ.
+  ///   - count: how many rows there are.
+  ///   - first: the first row that differs.
+  init(_ name: String, different: Int, of count: Int, first: String?) {
+    self.name = name
+    relative = count == 0 ? 0 : Double(different) / Double(count)
+    share = different == 0 ? 0 : .infinity
+    note = first.map { "\(different) of \(count) differ, the first is \($0)" }
   }
 }
 

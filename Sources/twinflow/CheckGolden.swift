@@ -8,14 +8,16 @@ import Training
 /// `twinflow check-golden`
 struct CheckGolden: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compares the method and networks with cases computed by published code.",
+    abstract: "Compares the method, networks and tokenizers with cases computed by published code.",
     discussion: """
       A case is a folder with config.json, inputs.safetensors (with every random draw) and
       expected.safetensors. For each case the table shows the number of compared outputs, and the
       one closest to its tolerance: ten times the case's f32 noise, or 1e-5 of the norm, 2e-4 for
       targets and gradients, which amplify differences, 1e-4 for networks, 1e-3 for targets and
       gradients in their training. A case of a network has its config and weights in a folder
-      "model". A case that cannot be compared counts as failed, and the others are still checked.
+      "model". The ids of a tokenizer's texts must all be equal; those of a real vocabulary are
+      compared if TWINFLOW_VOCABULARIES names the folder of its file. A case that cannot be compared
+      counts as failed, and the others are still checked.
 
       EXAMPLE
         twinflow check-golden Tests/Fixtures/golden
@@ -59,6 +61,10 @@ struct CheckGolden: ParsableCommand {
           format: "%5d outputs  %.1e relative, %.2f of the tolerance, in %@", comparisons.count,
           worst.relative, worst.share, worst.name)
         print("\(title)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
+        for wrong in comparisons where wrong.share > 1 {
+          if let note = wrong.note { print("  \(wrong.name): \(note)") }
+        }
+        for left in golden.notCompared { print("  \(left.name) is not compared: \(left.reason)") }
       } catch {
         // One line per case, also for errors of several lines.
         failed.append(name)
