@@ -41,6 +41,10 @@ public struct GoldenCase: Sendable {
     case trainingStepLoRA = "training_step_lora"
     /// A tokenizer with published files.
     case tokenizer
+    /// A whole pipeline.
+    case pipeline
+    /// The any-step sampler on a model's folder.
+    case samplerOnModel = "sampler_on_model"
   }
 
   /// The content of `config.json`.
@@ -112,6 +116,8 @@ public struct GoldenCase: Sendable {
     case .autoencoder: try checkAutoencoder(on: client)
     case .textEncoder: try checkTextEncoder(on: client)
     case .tokenizer: try checkTokenizer()
+    case .pipeline: try checkPipeline(on: client)
+    case .samplerOnModel: try checkSamplerOnModel(on: client)
     case .loraInference: try checkLoRAFiles(on: client)
     case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
     }
@@ -142,6 +148,11 @@ public struct Comparison: Sendable {
   public let share: Double
   /// Where the first difference is, if the output says more than numbers.
   public private(set) var note: String?
+
+  /// Makes a comparison of its numbers.
+  init(name: String, relative: Double, share: Double) {
+    (self.name, self.relative, self.share) = (name, relative, share)
+  }
 
   /// Compares arrays: all elements within `absolute`, or the norm of the difference within
   /// `relative` times the expected norm.

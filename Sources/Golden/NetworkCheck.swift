@@ -11,7 +11,7 @@ extension GoldenCase.Kind {
     switch self {
     case .full, .lora, .tutorial, .sampler, .tokenizer: false
     case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
-      .trainingStepLoRA:
+      .trainingStepLoRA, .pipeline, .samplerOnModel:
       true
     }
   }

@@ -152,12 +152,13 @@ extension GoldenCase.Run {
   var calls: Int { (settings?.times.count ?? 1) * sampling_order }
 }
 
-/// A network that records its arguments.
-private final class Recorder: VelocityModel {
+/// A network that records its arguments and results.
+final class Recorder: VelocityModel {
   private let network: any VelocityModel
   private(set) var x: [Tensor] = []
   private(set) var times: [Tensor] = []
   private(set) var targets: [Tensor] = []
+  private(set) var results: [Tensor] = []
 
   init(_ network: any VelocityModel) { self.network = network }
 
@@ -167,7 +168,9 @@ private final class Recorder: VelocityModel {
     self.x.append(x)
     times.append(time)
     targets.append(target)
-    return network(x, time: time, target: target, condition: condition)
+    let result = network(x, time: time, target: target, condition: condition)
+    results.append(result)
+    return result
   }
 }
 

@@ -18,6 +18,12 @@ public protocol PublishedTransformer: StackedArchitecture {
   /// do not have.
   static var targetEmbedder: String { get }
 
+  /// diffusers' class of the network without target times.
+  static var className: String { get }
+
+  /// The height and width of the patches of latents that become tokens.
+  var patch: Int { get }
+
   /// Whether there is a second time embedder.
   var hasTargetTime: Bool { get set }
 

@@ -43,12 +43,11 @@ public struct ModelFile: Sendable {
       paths = header.file.paths
       // Nothing is computed in f64, so weights are not kept in it.
       let stored = try header.storedTypes()
-      component = Component(path: path, specs: header.specs) {
+      component = try Component(path: path, files: paths) {
         try header.weights(on: engine, allowsOverflow: allowsOverflow) {
           stored[$0] == .float64 ? .float32 : nil
         }
       }
-      try component.load()
       return
     }
     let base = try header.base(lora)
@@ -57,7 +56,7 @@ public struct ModelFile: Sendable {
     card.lora = nil
     self.card = card
     let model = card.model
-    component = Component(path: path, specs: model.weights) {
+    component = try Component(path: path, files: paths) {
       let own = try header.weights(on: engine) { _ in .float32 }
       // The base has the element types of training.
       let specs = model.weights
@@ -70,7 +69,6 @@ public struct ModelFile: Sendable {
       }(all)
       return model.weights.map { name, _ in merged[name]! }
     }
-    try component.load()
   }
 
   /// Writes a network's weights, atomically: in one file, or by several processes in parts. LoRA is

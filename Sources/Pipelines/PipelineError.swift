@@ -1,3 +1,5 @@
+import Foundation
+import Models
 import Tensors
 
 /// What can go wrong with a trained model and with generating from it.
@@ -22,6 +24,40 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case tooNarrow(width: Int, height: Int, limit: Int)
   /// The network is not a classifier.
   case notAClassifier(path: String)
+  /// A model is not found by its name; with the places that were searched.
+  case unknownModel(String, places: [String], nearest: String?)
+  /// A folder is no model as diffusers saves it.
+  case noPipeline(path: String, found: String)
+  /// A model's index cannot be used.
+  case wrongIndex(path: String, reason: String)
+  /// The folder of a component is missing.
+  case noComponent(path: String, component: String)
+  /// A model's pipeline is not supported.
+  case unknownPipeline(path: String, found: String, known: [String])
+  /// A component's architecture is not supported.
+  case unknownNetwork(path: String, found: String, known: [String])
+  /// Components of a model do not belong together.
+  case unfitComponents(path: String, reason: String)
+  /// A prompt is empty.
+  case emptyPrompt
+  /// A model does not make pictures of a size.
+  case wrongSize(ImageSize, multiple: Int, nearest: ImageSize)
+  /// A pipeline takes another number of reference images.
+  case wrongReferences(pipeline: String, found: Int, expected: ClosedRange<Int>)
+  /// Guidance is asked of a network whose weights have it already.
+  case guidanceInWeights(path: String, scale: Double)
+  /// A negative prompt is given, and no guidance uses it.
+  case negativeWithoutGuidance(start: Double)
+  /// A sampler for target times is asked of a network without them.
+  case noTargetTimes(path: String)
+  /// A shift of the schedule is asked of a network with target times.
+  case shiftOfAnyStep
+  /// A picture has no record of how it was made.
+  case noRecord(path: String, reason: String)
+  /// A file that a picture was made with has changed.
+  case changedInput(path: String, expected: String, found: String)
+  /// A run does not fit into memory, by its plan.
+  case tooLarge(phase: String, needed: Int, capacity: Int, advice: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -68,6 +104,67 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .notAClassifier(let path):
       return "\(path) does not hold a classifier, which measuring distances needs. "
         + "Give the weights of one with --classifier."
+    case .unknownModel(let name, let places, let nearest):
+      return "There is no model \(name): it is no folder, and not in "
+        + "\(places.joined(separator: ", ")). "
+        + (nearest.map { "Did you mean \($0)? " } ?? "")
+        + "Give the path of the model's folder, or set TWINFLOW_MODELS to the folder that it is in."
+    case .noPipeline(let path, let found):
+      return "\(path) is not the folder of a model: it has no \(ModelFolder.index), and \(found). "
+        + "Give the folder that the model was downloaded to, as diffusers saves it."
+    case .wrongIndex(let path, let reason):
+      return "\(path) does not describe a model: \(reason). Download it again."
+    case .noComponent(let path, let component):
+      return "\(path) has no folder \(component), which its \(ModelFolder.index) names. "
+        + "Download the model again, or give --\(component == "text_encoder" ? "text-encoder" : component)."
+    case .unknownPipeline(let path, let found, let known):
+      return "\(path) is a model for \(found), which is not supported. Supported are "
+        + "\(known.joined(separator: ", "))."
+    case .unknownNetwork(let path, let found, let known):
+      return "\(path) describes a network of the kind \(found), which is not supported here. "
+        + "Supported are \(known.joined(separator: ", "))."
+    case .unfitComponents(let path, let reason):
+      return "The components of \(path) do not fit each other: \(reason). "
+        + "Use components of one model."
+    case .emptyPrompt:
+      return "The prompt is empty. Say what the picture is to show."
+    case .wrongSize(let size, let multiple, let nearest):
+      return
+        "The size is \(size), and this model makes pictures whose width and height are multiples "
+        + "of \(multiple). The nearest size is \(nearest)."
+    case .wrongReferences(let pipeline, let found, let expected):
+      guard expected.upperBound > 0 else {
+        return "\(pipeline) takes no images, and \(found) "
+          + "\(found == 1 ? "was" : "were") given. Leave out --image, or use a model for editing."
+      }
+      let range =
+        expected.count == 1
+        ? "\(expected.lowerBound)" : "\(expected.lowerBound) to \(expected.upperBound)"
+      return "\(pipeline) edits \(range) image\(expected.upperBound == 1 ? "" : "s"), and \(found) "
+        + "\(found == 1 ? "was" : "were") given. Give each with --image."
+    case .guidanceInWeights(let path, let scale):
+      return
+        "Guidance of \(scale) was requested, and \(path) was trained with guidance in its weights. "
+        + "Leave out --guidance."
+    case .negativeWithoutGuidance(let start):
+      return "A negative prompt was given, and only guidance uses one. "
+        + "Give --guidance above \(start), or leave out --negative."
+    case .noTargetTimes(let path):
+      return "\(path) has no embedder of target times, so it takes only Euler steps. "
+        + "Leave out --style and --stochastic."
+    case .shiftOfAnyStep:
+      return "A shift was requested, and networks with target times have a sampler of their own. "
+        + "Leave out --shift."
+    case .noRecord(let path, let reason):
+      return "\(path) does not say how it was made: \(reason). "
+        + "Give a PNG file that twinflow generate has written."
+    case .changedInput(let path, let expected, let found):
+      return "\(path) has changed since the picture was made: its hash is \(found), and was "
+        + "\(expected). Restore the file, or describe a new picture without --like."
+    case .tooLarge(let phase, let needed, let capacity, let advice):
+      let gigabytes = { (bytes: Int) in String(format: "%.1f GB", Double(bytes) / 1e9) }
+      return "To \(phase) takes \(gigabytes(needed)), and the device has \(gigabytes(capacity)). "
+        + advice
     }
   }
 }

@@ -25,7 +25,7 @@ struct TwinFlow: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      Train.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
+      Train.self, Generate.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
       RecipeCommand.self, PlanCommand.self, Launch.self, CheckProcesses.self, CheckGolden.self,
       Devices.self,
     ])

@@ -108,6 +108,7 @@ public struct SamplerSettings: Hashable, Sendable {
         correct: named["correct"]!, secondTarget: named["second_target"]!)
     }
 
+    /// Makes a step of its numbers.
     init(
       time: Number, target: Number, next: Number, stochastic: Number, extrapolation: Number,
       correct: Number, secondTarget: Number
@@ -165,6 +166,15 @@ public struct SamplerSettings: Hashable, Sendable {
 }
 
 extension SamplerSettings.Step where Number == Double {
+  /// One Euler step along the flow, from a time to the next one.
+  ///
+  /// - Parameter stochastic: the fraction of the noise that is replaced by fresh noise.
+  public static func euler(from time: Double, to next: Double, stochastic: Double = 0) -> Self {
+    Self(
+      time: time, target: time, next: next, stochastic: stochastic, extrapolation: 0, correct: 0,
+      secondTarget: next)
+  }
+
   /// Whether fresh noise has any weight in this step.
   var needsNoise: Bool { stochastic > 0 && next > 0 }
 }

@@ -67,7 +67,7 @@ public struct Qwen2_5VLVisionConfig: Codable, Hashable, Sendable {
   /// The height and width of a window in merged patches.
   var windowSize: Int { window / merge / patch }
   /// The values of a patch.
-  var patchValues: Int { channels * frames * patch * patch }
+  public var patchValues: Int { channels * frames * patch * patch }
 
   /// Reads the sizes; those that are absent are those of the published class.
   ///

@@ -44,8 +44,8 @@ extension QwenImageConfig: RecipeGroup {
   /// The keys of recipes and of `config.json`.
   public static let fields: [Field] = [
     Field(
-      "_class_name", \.className, where: { $0 == plain || $0 == twoTimes },
-      else: "only \(plain) or \(twoTimes) is supported",
+      "_class_name", \.ownClassName, where: { $0 == className || $0 == twoTimes },
+      else: "only \(className) or \(twoTimes) is supported",
       "diffusers' class; the wrapper has an embedder of target times"),
     Field("guidance_embeds", only: false, "whether guidance is embedded"),
     Field("use_additional_t_cond", only: false, "whether a further time is embedded"),
@@ -88,12 +88,13 @@ extension QwenImageConfig: RecipeGroup {
     }
   }
 
-  private static let (plain, twoTimes) = (
-    "QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper"
-  )
+  /// diffusers' class of the network without target times.
+  public static let className = "QwenImageTransformer2DModel"
 
-  private var className: String {
-    get { hasTargetTime ? Self.twoTimes : Self.plain }
+  private static var twoTimes: String { className + "Wrapper" }
+
+  private var ownClassName: String {
+    get { hasTargetTime ? Self.twoTimes : Self.className }
     set { hasTargetTime = newValue == Self.twoTimes }
   }
 

@@ -49,6 +49,8 @@ public struct TextEncoding {
 public protocol TextEncoderConfig: Codable, Hashable, Sendable {
   /// The number of layers.
   var depth: Int { get }
+  /// The number of features of a token.
+  var width: Int { get }
   /// The number of token ids.
   var vocabulary: Int { get }
   /// The longest sequence, nil for any length.

@@ -89,8 +89,8 @@ extension ZImageConfig: RecipeGroup {
   /// The keys of recipes and of `config.json`.
   public static let fields: [Field] = [
     Field(
-      "_class_name", \.className, where: { $0 == plain || $0 == twoTimes },
-      else: "only \(plain) or \(twoTimes) is supported",
+      "_class_name", \.ownClassName, where: { $0 == className || $0 == twoTimes },
+      else: "only \(className) or \(twoTimes) is supported",
       "diffusers' class; the wrapper has an embedder of target times"),
     Field(
       "time_convention", \.times,
@@ -162,12 +162,13 @@ extension ZImageConfig: RecipeGroup {
     }
   }
 
-  private static let (plain, twoTimes) = (
-    "ZImageTransformer2DModel", "ZImageTransformer2DModelWrapper"
-  )
+  /// diffusers' class of the network without target times.
+  public static let className = "ZImageTransformer2DModel"
 
-  private var className: String {
-    get { hasTargetTime ? Self.twoTimes : Self.plain }
+  private static var twoTimes: String { className + "Wrapper" }
+
+  private var ownClassName: String {
+    get { hasTargetTime ? Self.twoTimes : Self.className }
     set { hasTargetTime = newValue == Self.twoTimes }
   }
 

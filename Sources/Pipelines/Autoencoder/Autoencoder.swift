@@ -22,8 +22,6 @@ public final class Autoencoder: Sendable {
   private let engine: Engine
   private let compute: DType
   private let memory: Int?
-  /// The types of the weights as they are stored.
-  private let storedTypes: Named<TensorType>
   private let programs = Mutex<[Work: CompiledFunction]>([:])
   /// The weights as the programs of encoder and decoder take them, see `PreparedFunction`.
   private let prepared = Mutex<[Bool: Named<ShardedArray>]>([:])
@@ -75,16 +73,10 @@ public final class Autoencoder: Sendable {
   ) throws {
     let files = try WeightFiles(path: path)
     let names = config.names(for: files.types.names)
-    let specs = Scope.declare { config.network($0) }
-    component = Component(path: files.path, specs: specs) {
+    component = try Component(
+      Scope.declare { config.network($0) }, in: files, names: names,
       // With a prefix the file holds other networks too.
-      try WeightLoader(engine.client, mesh: engine.mesh).load(
-        specs, from: files, names: names, as: { _ in nil },
-        ignoring: { !$0.hasPrefix(names.prefix) })
-    }
-    let stored = try WeightLoader.storedTypes(
-      specs, in: files, names: names, ignoring: { !$0.hasPrefix(names.prefix) })
-    storedTypes = specs.map { name, spec in spec.type(stored[name]!) }
+      ignoring: { !$0.hasPrefix(names.prefix) }, on: engine)
     self.config = config
     self.compute = compute
     self.tile = tile ?? config.tile
@@ -136,7 +128,8 @@ public final class Autoencoder: Sendable {
   func whole(_ part: Part, _ x: ShardedArray) throws -> ShardedArray {
     let work = Work(part: part, shape: x.type.shape)
     let weights = try weights(work)
-    let program = try program(work, weights)
+    let program = try program(work)
+    try checkFits(program)
     var arguments = weights.prefixed("weights")
     arguments["x"] = x
     return try RuntimeError.reportingMemory(of: program) { try program(arguments)["y"]! }
@@ -153,7 +146,7 @@ public final class Autoencoder: Sendable {
   /// What a program computes, from weights and `x` to `y`.
   private func function(_ work: Work) -> PreparedFunction {
     PreparedFunction(
-      weights: storedTypes, inputs: Named([("x", TensorType(work.shape, .float32))])
+      weights: component.types, inputs: Named([("x", TensorType(work.shape, .float32))])
     ) { [config, compute] weights, inputs in
       let codec = Scope.bind(weights) { AutoencoderCodec($0, config) }
       let x = inputs["x"]!.cast(to: compute)
@@ -181,19 +174,30 @@ public final class Autoencoder: Sendable {
     }
   }
 
-  private func program(
-    _ work: Work, _ weights: Named<ShardedArray>
-  ) throws -> CompiledFunction {
-    let program = try programs.withLock { programs in
+  private func program(_ work: Work) throws -> CompiledFunction {
+    try programs.withLock { programs in
       if let program = programs[work] { return program }
-      var arguments = weights.types.prefixed("weights")
+      let function = function(work)
+      var arguments = function.preparedTypes.prefixed("weights")
       arguments["x"] = TensorType(work.shape, .float32)
-      let program = try engine.compile(arguments) { function(work)($0.group("weights"), $0) }
+      let program = try engine.compile(arguments) { function($0.group("weights"), $0) }
       programs[work] = program
       return program
     }
-    try checkFits(program)
-    return program
+  }
+
+  /// The compiler's plan of the memory to decode latents of a shape, whole where that fits into the
+  /// devices, otherwise in tiles; nil where the plugin has no plans.
+  ///
+  /// - Throws: the plugin's errors.
+  func memoryToDecode(_ shape: Shape) throws -> ProgramMemory? {
+    do {
+      return try program(Work(part: .decode, shape: shape)).executable.memory
+    } catch RuntimeError.outOfMemory {
+      let side = tile.size / config.reduction
+      let one: Shape = [1, min(side, shape[1]), min(side, shape[2]), shape[3]]
+      return try program(Work(part: .reconstruct, shape: one)).executable.memory
+    }
   }
 
   /// Checks that a program fits beside the weights, which are on the devices.

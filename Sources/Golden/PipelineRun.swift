@@ -1,0 +1,68 @@
+import Models
+
+extension GoldenCase {
+  /// One run of a pipeline, by the published names.
+  struct PipelineRun: Decodable, Sendable {
+    /// The class of the pipeline, nil for that of the model's folder.
+    let cls: String?
+    let prompts: [String]
+    let negatives: [String]?
+    /// The scale of guidance, nil for none.
+    let guidance: Double?
+    /// The largest norm of a guided prediction, as a multiple of the conditional one's.
+    let limit: Double?
+    /// The time of data from which on steps are not guided.
+    let truncation: Double?
+    let steps: Int
+    let size: ImageSize
+    let conditionArea: Int?
+    let latentArea: Int?
+    let references: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case cls, prompts, prompt, height, width
+      case negatives = "negative_prompts"
+      case negative = "negative_prompt"
+      case trueGuidance = "true_cfg_scale"
+      case guidance = "guidance_scale"
+      case limit = "cfg_normalization"
+      case truncation = "cfg_truncation"
+      case steps = "num_inference_steps"
+      case conditionArea = "condition_area"
+      case latentArea = "vae_area"
+      case references = "n_refs"
+    }
+
+    init(from decoder: any Decoder) throws {
+      let keys = try decoder.container(keyedBy: CodingKeys.self)
+      func texts(_ list: CodingKeys, _ one: CodingKeys) throws -> [String]? {
+        if let all = try? keys.decodeIfPresent([String].self, forKey: list) { return all }
+        return try keys.decodeIfPresent(String.self, forKey: one).map { [$0] }
+      }
+      cls = try keys.decodeIfPresent(String.self, forKey: .cls)
+      guard let prompts = try texts(.prompts, .prompt), !prompts.isEmpty else {
+        throw DecodingError.keyNotFound(
+          CodingKeys.prompts, .init(codingPath: [], debugDescription: "there are no prompts"))
+      }
+      self.prompts = prompts
+      negatives = try texts(.negatives, .negative)
+      guidance =
+        try keys.decodeIfPresent(Double.self, forKey: .trueGuidance)
+        ?? keys.decodeIfPresent(Double.self, forKey: .guidance)
+      // The published setting is a number, or true for 1.
+      if let number = try? keys.decodeIfPresent(Double.self, forKey: .limit) {
+        limit = number > 0 ? number : nil
+      } else {
+        limit = try keys.decodeIfPresent(Bool.self, forKey: .limit) == true ? 1 : nil
+      }
+      truncation = try keys.decodeIfPresent(Double.self, forKey: .truncation)
+      steps = try keys.decode(Int.self, forKey: .steps)
+      size = ImageSize(
+        height: try keys.decode(Int.self, forKey: .height),
+        width: try keys.decode(Int.self, forKey: .width))
+      conditionArea = try keys.decodeIfPresent(Int.self, forKey: .conditionArea)
+      latentArea = try keys.decodeIfPresent(Int.self, forKey: .latentArea)
+      references = try keys.decodeIfPresent(Int.self, forKey: .references) ?? 0
+    }
+  }
+}

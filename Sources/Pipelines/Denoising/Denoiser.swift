@@ -1,0 +1,310 @@
+import Flow
+import Runtime
+import Synchronization
+import Tensors
+
+/// Denoises samples step by step.
+///
+/// One sampler step is compiled for a shape, with the numbers of the step as arguments: the same
+/// program serves any number of steps, any style and any grid. The host loops over the steps, and can
+/// observe each step or cancel.
+public final class Denoiser: Sendable {
+  /// The network that predicts velocities.
+  package struct Network: Sendable {
+    /// Its weights.
+    package let component: Component
+    /// The element type that it computes in.
+    package let compute: DType
+    /// The network bound to weights.
+    package let bound: @Sendable (Named<Tensor>) -> any VelocityModel
+
+    /// Makes a network.
+    package init(
+      _ component: Component, compute: DType,
+      bound: @escaping @Sendable (Named<Tensor>) -> any VelocityModel
+    ) {
+      (self.component, self.compute, self.bound) = (component, compute, bound)
+    }
+  }
+
+  /// Where the random numbers of a batch come from.
+  package enum Randomness: Hashable, Sendable {
+    /// One key for the batch: `key` ui64[2] and the `number` of the run with it.
+    case batch
+    /// A key for each sample, `key` ui64[batch, 2], so that a sample's noise does not depend on the
+    /// batch that it is in.
+    case perSample
+  }
+
+  /// The conditions of a batch.
+  package struct Conditions: Sendable {
+    /// What the network is given, batch first.
+    let given: Named<ShardedArray>
+    /// What it is given for guidance, empty for none.
+    let unconditional: Named<ShardedArray>
+    /// The scale of guidance, f32 scalar.
+    let scale: ShardedArray?
+
+    /// Makes the conditions without guidance.
+    package init(_ given: Named<ShardedArray>) {
+      (self.given, unconditional, scale) = (given, Named(), nil)
+    }
+
+    /// Makes the conditions of a guided run.
+    package init(
+      _ given: Named<ShardedArray>, unconditional: Named<ShardedArray>, scale: ShardedArray
+    ) {
+      (self.given, self.unconditional, self.scale) = (given, unconditional, scale)
+    }
+
+    /// The types of the conditions.
+    package var types: ConditionTypes {
+      ConditionTypes(
+        given: given.types, unconditional: unconditional.types, isGuided: scale != nil)
+    }
+  }
+
+  /// The types of a batch's conditions, which programs are compiled for.
+  package struct ConditionTypes: Hashable, Sendable {
+    let given: Named<TensorType>
+    let unconditional: Named<TensorType>
+    let isGuided: Bool
+
+    /// Makes the types of conditions.
+    package init(
+      given: Named<TensorType>, unconditional: Named<TensorType> = Named(), isGuided: Bool = false
+    ) {
+      (self.given, self.unconditional, self.isGuided) = (given, unconditional, isGuided)
+    }
+
+    /// The same without guidance.
+    var unguided: ConditionTypes { ConditionTypes(given: given) }
+  }
+
+  /// The conditions of a traced program.
+  package struct TracedConditions {
+    /// What the network is given.
+    package let given: Named<Tensor>
+    /// What it is given for guidance, and the scale of guidance; nil for none.
+    package let guidance: (unconditional: Named<Tensor>, scale: Tensor)?
+  }
+
+  /// The progress of a run.
+  public struct Progress: Sendable {
+    /// The number of steps made.
+    public let step: Int
+    /// The number of steps in the run.
+    public let total: Int
+    /// The samples predicted by the last step, in f32.
+    public let preview: ShardedArray
+    /// The noised samples that the next step starts from, in f64.
+    package let state: ShardedArray
+  }
+
+  /// The shape of a batch of samples.
+  package let shape: Shape
+  private let network: Network
+  private let randomness: Randomness
+  private let engine: Engine
+  private let guided:
+    @Sendable (any VelocityModel, TracedConditions) -> (any VelocityModel, Named<Tensor>)
+  private let programs = Mutex<[Variant: CompiledFunction]>([:])
+
+  /// The programs of a denoiser.
+  private enum Variant: Hashable {
+    /// The initial noise, and the keys of the given number of steps.
+    case start(steps: Int)
+    /// The state before the first step.
+    case state
+    /// One step.
+    case step(ConditionTypes, corrects: Bool)
+  }
+
+  /// Makes a denoiser; programs are compiled on first use.
+  ///
+  /// - Parameters:
+  ///   - shape: the shape of a batch of samples, batch first.
+  ///   - guided: the network to evaluate, and its condition, from the bound network and the
+  ///     conditions of a run.
+  package init(
+    _ network: Network, shape: Shape, randomness: Randomness, on engine: Engine,
+    guided:
+      @escaping @Sendable (any VelocityModel, TracedConditions) -> (
+        any VelocityModel, Named<Tensor>
+      )
+  ) {
+    self.network = network
+    self.shape = shape
+    self.randomness = randomness
+    self.engine = engine
+    self.guided = guided
+  }
+
+  /// The number of programs that have been compiled.
+  package var programCount: Int { programs.withLock(\.count) }
+
+  /// The program of the initial noise and the steps' keys.
+  package func start(_ steps: Int) throws -> CompiledFunction {
+    try program(.start(steps: steps)) { try compileStart(steps) }
+  }
+
+  /// The program of one step.
+  ///
+  /// - Throws: `RuntimeError.outOfMemory` where it does not fit into the devices' memory, and the
+  ///   plugin's errors.
+  package func step(_ conditions: ConditionTypes, corrects: Bool) throws -> CompiledFunction {
+    try program(.step(conditions, corrects: corrects)) {
+      try compileStep(conditions, corrects: corrects)
+    }
+  }
+
+  private func program(
+    _ variant: Variant, _ compile: () throws -> CompiledFunction
+  ) throws -> CompiledFunction {
+    try programs.withLock { programs in
+      if let program = programs[variant] { return program }
+      let program = try compile()
+      programs[variant] = program
+      return program
+    }
+  }
+
+  private func compileStart(_ steps: Int) throws -> CompiledFunction {
+    var types = Named([("key", keyType)])
+    if randomness == .batch { types["number"] = TensorType([], .uint64) }
+    return try engine.compile(types) { [shape, randomness] arguments in
+      let key = arguments["key"]!
+      var results = Named<Tensor>()
+      switch randomness {
+      case .batch:
+        let keys = Key(key).folded(arguments["number"]!).split(2)
+        results["noise"] = keys[0].normal(shape)
+        for (i, key) in keys[1].split(steps).enumerated() { results["keys.\(i)"] = key.state }
+      case .perSample:
+        let keys = key.unstack().map { Key($0).split(2) }
+        results["noise"] = Self.rows(keys.map { $0[0] }, shape, .float32)
+        let own = keys.map { $0[1].split(steps) }
+        for i in 0..<steps { results["keys.\(i)"] = .stack(own.map { $0[i].state }) }
+      }
+      return results
+    }
+  }
+
+  private var keyType: TensorType {
+    randomness == .batch ? Key.type : TensorType([shape[0], 2], .uint64)
+  }
+
+  /// Normal noise whose rows each have a key.
+  private static func rows(_ keys: [Key], _ shape: Shape, _ dtype: DType) -> Tensor {
+    let row = Shape(Array(shape.sizes.dropFirst()))
+    return .stack(keys.map { $0.normal(row, dtype) })
+  }
+
+  private func compileStep(_ conditions: ConditionTypes, corrects: Bool) throws -> CompiledFunction
+  {
+    let states = Named(["x", "data", "noise"].map { ($0, TensorType(shape, .float64)) })
+    let scalars = SamplerSettings.euler(1).steps[0].map { _ in TensorType([], .float64) }.named
+    let component = network.component
+    var arguments = component.types.prefixed("weights")
+    arguments.merge(conditions.given.prefixed("given"))
+    arguments.merge(conditions.unconditional.prefixed("unconditional"))
+    if conditions.isGuided { arguments["guidance"] = TensorType([], .float32) }
+    arguments.merge(states.prefixed("state"))
+    arguments.merge(scalars.prefixed("step"))
+    arguments["key"] = keyType
+    return try engine.compile(
+      arguments, shardings: component.shardings.prefixed("weights"),
+      donating: { $0.hasPrefix("state.") }
+    ) { [shape, network, randomness, guided] arguments in
+      let traced = TracedConditions(
+        given: arguments.group("given"),
+        guidance: arguments["guidance"].map { (arguments.group("unconditional"), $0) })
+      let (model, condition) = guided(
+        ShardedModel(model: network.bound(arguments.group("weights")), compute: network.compute),
+        traced)
+      let key = arguments["key"]!
+      let fresh =
+        switch randomness {
+        case .batch: Key(key).normal(shape, .float64)
+        case .perSample: Self.rows(key.unstack().map { Key($0) }, shape, .float64)
+        }
+      let state = arguments.group("state")
+      let next = Sampler.advance(
+        Sampler.State(x: state["x"]!, data: state["data"]!, noise: state["noise"]!),
+        SamplerSettings.Step(arguments.group("step")), corrects: corrects, noise: fresh, model,
+        .float32, condition)
+      let samples = next.data.cast(to: .float32)
+      return Named([
+        ("state.x", next.x), ("state.data", next.data), ("state.noise", next.noise),
+        ("samples", samples),
+        ("finite", samples.abs().less(.infinity).all().cast(to: .int32)),
+      ])
+    }
+  }
+
+  /// The initial noise and the keys of the steps, see `Randomness`.
+  package func noise(_ source: Named<ShardedArray>, steps: Int) throws -> Named<ShardedArray> {
+    try start(steps)(source)
+  }
+
+  /// Denoises one batch.
+  ///
+  /// - Parameters:
+  ///   - noise: standard normal noise of the batch's shape, f32, and the steps' keys.
+  ///   - isGuided: whether a step is guided, by its number; asked only where conditions are.
+  ///   - observer: called after every step; an error that it throws cancels the run and is
+  ///     rethrown. Without an observer the host does not wait between steps.
+  /// - Returns: the samples in f32, and whether all of them are finite.
+  /// - Throws: `RuntimeError.outOfMemory`, and the plugin's errors.
+  package func callAsFunction(
+    _ start: Named<ShardedArray>, _ steps: [SamplerSettings.Step<Double>],
+    _ conditions: Conditions, isGuided: (Int) -> Bool = { _ in true },
+    observer: ((Progress) throws -> Void)? = nil
+  ) throws -> (samples: ShardedArray, areFinite: Bool) {
+    precondition(!steps.isEmpty, "a run has no steps")
+    var state = try initialState(start["noise"]!)
+    var arguments = try network.component.load().prefixed("weights")
+    arguments.merge(conditions.given.prefixed("given"))
+    arguments.merge(conditions.unconditional.prefixed("unconditional"))
+    if let scale = conditions.scale { arguments["guidance"] = scale }
+    let types = conditions.types
+    let corrects = steps.contains { $0.correct > 0 }
+    var last: (results: Named<ShardedArray>, completion: Completion, step: CompiledFunction)!
+    for (i, numbers) in steps.enumerated() {
+      let step = try step(
+        types.isGuided && isGuided(i) ? types : types.unguided, corrects: corrects)
+      var given = arguments.merging(state)
+      given.merge(
+        try numbers.map { try engine.array([$0], shape: []) }.named.prefixed("step"))
+      given["key"] = start["keys.\(i)"]
+      let (results, completion) = try RuntimeError.reportingMemory(of: step) {
+        try step.start(given)
+      }
+      state = results.filter { $0.hasPrefix("state.") }
+      last = (results, completion, step)
+      if let observer {
+        try completion.wait()
+        try observer(
+          Progress(
+            step: i + 1, total: steps.count, preview: results["samples"]!,
+            state: results["state.x"]!))
+      }
+    }
+    try RuntimeError.reportingMemory(of: last.step) { try last.completion.wait() }
+    return (
+      last.results["samples"]!, try last.results["finite"]!.array(of: Int32.self)[0] == 1
+    )
+  }
+
+  /// The state before the first step.
+  private func initialState(_ noise: ShardedArray) throws -> Named<ShardedArray> {
+    try program(.state) {
+      try engine.compile(Named([("noise", TensorType(shape, .float32))])) { arguments in
+        let state = Sampler.State(noise: arguments["noise"]!)
+        return Named([
+          ("state.x", state.x), ("state.data", state.data), ("state.noise", state.noise),
+        ])
+      }
+    }(Named([("noise", noise)]))
+  }
+}

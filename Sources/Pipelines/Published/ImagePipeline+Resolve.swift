@@ -1,0 +1,81 @@
+import Flow
+import Models
+import Pictures
+
+extension ImagePipeline {
+  /// Decides every setting of a request, and checks them before anything is loaded.
+  ///
+  /// - Parameter images: the reference images.
+  /// - Throws: `PipelineError` for an empty prompt, a size that the model cannot make, guidance that
+  ///   has no effect, and reference images that the pipeline does not take.
+  public func resolve(
+    _ request: ImageRequest, editing images: [RGBImage] = []
+  ) throws -> ResolvedRequest {
+    guard request.prompt.contains(where: { !$0.isWhitespace }) else {
+      throw PipelineError.emptyPrompt
+    }
+    let wanted = kind.references?.counts ?? 0...0
+    guard wanted.contains(images.count) else {
+      throw PipelineError.wrongReferences(
+        pipeline: kind.className, found: images.count, expected: wanted)
+    }
+    let size = request.size ?? standardSize(editing: images)
+    try check(size)
+    let isAnyStep = transformer.config.hasTargetTime
+    let scale = try guidance(request, isAnyStep: isAnyStep)
+    let schedule: ResolvedRequest.Schedule
+    if isAnyStep {
+      guard request.shift == nil else { throw PipelineError.shiftOfAnyStep }
+      schedule = .anyStep(request.sampler ?? .preset(request.steps ?? 2))
+    } else {
+      guard request.sampler == nil else {
+        throw PipelineError.noTargetTimes(path: transformer.component.path)
+      }
+      var scheduler = scheduler
+      if let shift = request.shift {
+        scheduler.shift = .fixed(shift)
+        scheduler.terminal = nil
+      }
+      schedule = .euler(scheduler, steps: request.steps ?? kind.steps)
+    }
+    return ResolvedRequest(
+      prompt: request.prompt, negative: scale == nil ? nil : request.negative ?? kind.negative,
+      guidance: scale, seed: request.seed, size: size, schedule: schedule)
+  }
+
+  /// The scale of guidance, nil for none.
+  private func guidance(_ request: ImageRequest, isAnyStep: Bool) throws -> Double? {
+    let isEffective = { [kind] (scale: Double) in scale > kind.guidanceStart }
+    if isAnyStep {
+      if let scale = request.guidance, isEffective(scale) {
+        throw PipelineError.guidanceInWeights(path: transformer.component.path, scale: scale)
+      }
+      guard request.negative == nil else {
+        throw PipelineError.negativeWithoutGuidance(start: kind.guidanceStart)
+      }
+      return nil
+    }
+    let scale = request.guidance ?? kind.defaultGuidance
+    guard isEffective(scale) else {
+      guard request.negative == nil else {
+        throw PipelineError.negativeWithoutGuidance(start: kind.guidanceStart)
+      }
+      return nil
+    }
+    return scale
+  }
+
+  /// Checks that the model can make pictures of a size.
+  private func check(_ size: ImageSize) throws {
+    let multiple = sizeMultiple
+    let isValid = { (side: Int) in side > 0 && side % multiple == 0 && side <= 1 << 16 }
+    guard isValid(size.height), isValid(size.width) else {
+      func nearest(_ side: Int) -> Int {
+        max(1, min(1 << 16, side + multiple / 2) / multiple) * multiple
+      }
+      throw PipelineError.wrongSize(
+        size, multiple: multiple,
+        nearest: ImageSize(height: nearest(size.height), width: nearest(size.width)))
+    }
+  }
+}

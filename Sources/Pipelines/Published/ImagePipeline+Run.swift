@@ -1,0 +1,169 @@
+import Flow
+import Models
+import Pictures
+import Runtime
+import Tensors
+
+extension ImagePipeline {
+  /// The phases of a run, one after the other.
+  public enum Phase: String, Sendable, CaseIterable {
+    /// Reference images are encoded to latents.
+    case encoding = "encode the images"
+    /// Prompts are encoded.
+    case text = "encode the prompt"
+    /// Latents are denoised.
+    case denoising = "denoise"
+    /// Latents are decoded to pixels.
+    case decoding = "decode"
+  }
+
+  /// The progress of a run.
+  public enum Progress: Sendable {
+    /// A phase starts.
+    case phase(Phase)
+    /// A step is made: its number from 1, and the number of steps.
+    case step(Int, of: Int)
+  }
+
+  /// Makes pictures in batches. Each component is loaded once, for all of them in turn.
+  ///
+  /// A picture's noise depends on its own seed alone; its numbers may differ in rounding between batches
+  /// of different sizes.
+  ///
+  /// - Parameters:
+  ///   - batches: requests, those of one batch of one size, schedule and scale of guidance.
+  ///   - images: the reference images, of all requests.
+  ///   - log: gets a sentence for a prompt that is cut, and for pictures that are decoded in tiles.
+  ///   - observer: called during the run; an error that it throws cancels the run.
+  /// - Returns: for each batch pixels `[batch, height, width, 3]` in f32, within ±1.
+  /// - Throws: `PipelineError.imagesNotFinite`, `RuntimeError.outOfMemory`, the errors of weights and
+  ///   the plugin's errors.
+  public func callAsFunction(
+    _ batches: [[ResolvedRequest]], editing images: [RGBImage] = [],
+    log: (String) -> Void = { _ in }, observer: ((Progress) throws -> Void)? = nil
+  ) throws -> [ShardedArray] {
+    for batch in batches { checkAlike(batch) }
+    let references = try references(images)
+    var latentsOfImages = Named<ShardedArray>()
+    var embeddings: ShardedArray?
+    if !images.isEmpty {
+      try observer?(.phase(.encoding))
+      latentsOfImages = try latents(references)
+      releaseIfAllowed(codec.component)
+      embeddings = try self.embeddings(references)
+      if let vision = encoder.vision { releaseIfAllowed(vision.component) }
+    }
+    try observer?(.phase(.text))
+    var encoded: [TextTokens: TextFeatures] = [:]
+    func encode(_ prompts: [String]) throws -> TextFeatures {
+      let tokens = try tokens(prompts, grids: references.grids, log: log)
+      if let known = encoded[tokens] { return known }
+      let features = try features(tokens, images: embeddings)
+      encoded[tokens] = features
+      return features
+    }
+    let conditions = try batches.map { batch in
+      let texts = try encode(batch.map(\.prompt))
+      let negative = try batch[0].guidance.map { _ in
+        try encode(batch.map { $0.negative ?? kind.negative })
+      }
+      return try self.conditions(
+        texts, negative, scale: batch[0].guidance, references: latentsOfImages)
+    }
+    encoded = [:]
+    releaseIfAllowed(encoder.component)
+    try observer?(.phase(.denoising))
+    let total = batches.reduce(0) { $0 + $1[0].schedule.count }
+    var done = 0
+    let latents = try zip(batches, conditions).map { batch, conditions in
+      try denoise(batch, conditions) {
+        done += 1
+        try observer?(.step(done, of: total))
+      }
+    }
+    releaseIfAllowed(transformer.component)
+    try observer?(.phase(.decoding))
+    let pixels = try latents.map { try codec.decode($0, tile: options.tiling) }
+    releaseIfAllowed(codec.component)
+    return pixels
+  }
+
+  private func checkAlike(_ batch: [ResolvedRequest]) {
+    precondition(
+      !batch.isEmpty
+        && batch.allSatisfy {
+          $0.size == batch[0].size && $0.schedule == batch[0].schedule
+            && $0.guidance == batch[0].guidance
+        }, "requests of one batch differ in size, schedule or guidance")
+  }
+
+  /// The latents of a batch.
+  private func denoise(
+    _ batch: [ResolvedRequest], _ conditions: Denoiser.Conditions,
+    afterStep: @escaping () throws -> Void
+  ) throws -> ShardedArray {
+    let (size, schedule) = (batch[0].size, batch[0].schedule)
+    let denoiser = denoiser(batch: batch.count, size)
+    let steps = schedule.steps(tokens: tokenCount(size))
+    let keys = try engine.array(batch.flatMap { [$0.seed, 0] }, shape: [batch.count, 2])
+    let start = try denoiser.noise(Named([("key", keys)]), steps: steps.count)
+    let (latents, areFinite) = try denoiser(
+      start, steps, conditions, observer: { _ in try afterStep() })
+    guard areFinite else {
+      throw PipelineError.imagesNotFinite(
+        path: transformer.component.path, guidance: batch[0].guidance ?? 0)
+    }
+    return latents
+  }
+
+  private func releaseIfAllowed(_ component: Component) {
+    if !options.keepsComponents { component.release() }
+  }
+
+  /// The conditions of the transformer.
+  ///
+  /// - Parameter references: the latents of the reference images.
+  package func conditions(
+    _ texts: TextFeatures, _ negative: TextFeatures?, scale: Double?,
+    references: Named<ShardedArray> = Named()
+  ) throws -> Denoiser.Conditions {
+    let given = texts.condition.merging(references)
+    guard let negative, let scale else { return Denoiser.Conditions(given) }
+    return Denoiser.Conditions(
+      given, unconditional: negative.condition.merging(references),
+      scale: try engine.array([Float(scale)], shape: []))
+  }
+
+  /// The denoiser for a batch of pictures, whose programs are kept for the next run.
+  package func denoiser(batch: Int, _ size: ImageSize) -> Denoiser {
+    let shape = latentShape(batch: batch, size)
+    return denoisers.withLock { denoisers in
+      if let denoiser = denoisers[shape] { return denoiser }
+      let transformer = transformer
+      let denoiser = Denoiser(
+        Denoiser.Network(transformer.component, compute: options.compute.dtype) {
+          transformer.bound($0)
+        }, shape: shape, randomness: .perSample, on: engine
+      ) { [rule = kind.guidance] network, conditions in
+        let given = conditions.given.spreadReferences(over: batch)
+        guard let (unconditional, scale) = conditions.guidance else { return (network, given) }
+        let guided = TrueGuidance(
+          network: network, unconditional: unconditional.spreadReferences(over: batch),
+          scale: scale, rule: rule)
+        return (guided, given)
+      }
+      denoisers[shape] = denoiser
+      return denoiser
+    }
+  }
+}
+
+extension Named<Tensor> {
+  /// The same conditions with the reference images, which all samples share, for each of them.
+  fileprivate func spreadReferences(over batch: Int) -> Named {
+    map { name, value in
+      guard name.hasPrefix("reference.") else { return value }
+      return value.broadcast(to: Shape([batch] + value.shape.sizes.dropFirst()))
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import Models
+import Runtime
+import Tensors
+
+extension ImagePipeline {
+  /// The tokens of a batch of prompts, padded on the right.
+  package struct TextTokens: Hashable, Sendable {
+    /// The prompts with the places of their images.
+    package let prompts: [MultimodalPrompt]
+    /// The common length that they are padded to.
+    package let length: Int
+    /// The number of image tokens that are embedded by the vision tower; 0 without images.
+    let imageTokens: Int
+
+    /// The number of tokens of each prompt.
+    package var counts: [Int] { prompts.map(\.tokens.count) }
+
+    /// Whether a prompt is shorter than the common length.
+    var isPadded: Bool { counts.contains { $0 < length } }
+
+    /// The arrays for the text encoder.
+    package var arrays: Named<HostArray> {
+      let batch = MultimodalBatch(prompts, length: length, token: 0)
+      var arrays = Named([("tokens", batch.tokens), ("valid", batch.valid)])
+      if imageTokens > 0 {
+        arrays["positions"] = batch.positions
+        arrays["image_rows"] = batch.imageRows
+      }
+      return arrays
+    }
+  }
+
+  /// The features of a batch of prompts.
+  package struct TextFeatures: Sendable {
+    /// The condition of the transformer: `text` `[batch, tokens, width]`, and `text_mask`, the number
+    /// of tokens of each prompt, where some is padded.
+    package let condition: Named<ShardedArray>
+    /// The number of tokens of each prompt.
+    package let counts: [Int]
+  }
+
+  /// The tokens of prompts within the pipeline's template.
+  ///
+  /// - Parameters:
+  ///   - grids: the sizes in patches of the reference images, which every prompt has.
+  ///   - log: gets a sentence for a prompt that is cut.
+  package func tokens(
+    _ prompts: [String], grids: [TokenGrid] = [], log: (String) -> Void = { _ in }
+  ) throws -> TextTokens {
+    let (template, merge) = (kind.template, encoder.vision?.config.merge ?? 1)
+    let laidOut = try prompts.map { prompt in
+      let ids = try checked(ids(prompt, images: grids.count, log: log))
+      return try MultimodalPrompt(
+        ids, imageToken: encoder.imageToken ?? -1, grids: grids, merge: merge)
+    }
+    let longest = laidOut.map(\.tokens.count).max()! - template.dropped
+    let multiple = options.textMultiple
+    return TextTokens(
+      prompts: laidOut,
+      length: (longest + multiple - 1) / multiple * multiple + template.dropped,
+      imageTokens: encoder.vision?.tokenCount(grids) ?? 0)
+  }
+
+  /// The token ids of a prompt in its template, cut where they are too many.
+  private func ids(_ prompt: String, images: Int, log: (String) -> Void) -> [Int32] {
+    let template = kind.template
+    let all = tokenizer.encode(template.text(prompt, images: images), addSpecialTokens: false)
+    let limit = template.limit == .max ? Int.max : template.limit + template.dropped
+    guard all.count > limit else { return all }
+    let rest = tokenizer.decode(Array(all[limit...]))
+    log(
+      "The prompt has \(all.count - template.dropped) tokens with its template, and the model takes "
+        + "\(template.limit): it is cut before \"\(rest.prefix(40))\".")
+    return Array(all[..<limit])
+  }
+
+  /// Checks that tokens fit the text encoder.
+  private func checked(_ ids: [Int32]) throws(PipelineError) -> [Int32] {
+    let dropped = kind.template.dropped
+    if let wrong = ids.first(where: { $0 < 0 || $0 >= encoder.vocabulary }) {
+      throw .unfitComponents(
+        path: folder.path,
+        reason: "the tokenizer makes the token \(wrong), and the text encoder knows "
+          + "\(encoder.vocabulary)")
+    }
+    guard ids.count > dropped else {
+      throw .unfitComponents(
+        path: folder.path,
+        reason: "the tokenizer makes \(ids.count) tokens of a prompt in its template, of which the "
+          + "first \(dropped) are dropped")
+    }
+    return ids
+  }
+
+  /// The program that encodes prompts.
+  ///
+  /// - Throws: `RuntimeError.outOfMemory`, and the plugin's errors.
+  func textProgram(_ tokens: TextTokens) throws -> CompiledFunction {
+    var types = tokens.arrays.mapValues(\.type)
+    if tokens.imageTokens > 0 {
+      types["images"] = TensorType([tokens.imageTokens, encoder.width], options.compute.dtype)
+    }
+    return try program(.text(types)) {
+      let arguments = encoder.component.types.prefixed("weights").merging(types)
+      let (dropped, compute) = (kind.template.dropped, options.compute.dtype)
+      return try engine.compile(
+        arguments, shardings: encoder.component.shardings.prefixed("weights")
+      ) { [encoder] arguments in
+        let valid = arguments["valid"]!
+        let features = encoder.encode(arguments.group("weights"), arguments, compute)
+        let length = valid.shape[1]
+        let kept = features.slice(1, dropped..<length)
+        // Features at padding are undefined; the published pipelines have zeros there.
+        let isText = valid.slice(1, dropped..<length).expanded([2]).broadcast(to: kept.shape)
+        return Named([("text", isText.select(kept, kept.zerosLike))])
+      }
+    }
+  }
+
+  /// Encodes prompts; the encoder's weights are loaded for it.
+  ///
+  /// - Parameter images: the embeddings of the reference images, nil without.
+  package func features(
+    _ tokens: TextTokens, images: ShardedArray? = nil
+  ) throws -> TextFeatures {
+    let program = try textProgram(tokens)
+    var arguments = try encoder.component.load().prefixed("weights")
+    arguments.merge(try tokens.arrays.mapValues { try engine.array($0) })
+    arguments["images"] = images
+    var condition = try RuntimeError.reportingMemory(of: program) { try program(arguments) }
+    let counts = tokens.counts.map { $0 - kind.template.dropped }
+    if tokens.isPadded {
+      condition["text_mask"] = try engine.array(counts.map(Int32.init), shape: [counts.count])
+    }
+    return TextFeatures(condition: condition, counts: counts)
+  }
+
+  /// The types of the transformer's condition for prompts.
+  func conditionTypes(_ tokens: TextTokens) -> Named<TensorType> {
+    let count = tokens.prompts.count
+    var types = Named([
+      (
+        "text",
+        TensorType(
+          [count, tokens.length - kind.template.dropped, encoder.width], options.compute.dtype)
+      )
+    ])
+    if tokens.isPadded { types["text_mask"] = TensorType([count], .int32) }
+    return types
+  }
+}

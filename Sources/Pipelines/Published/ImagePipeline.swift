@@ -1,0 +1,166 @@
+import Files
+import Flow
+import Foundation
+import Models
+import Runtime
+import Synchronization
+import Tensors
+import Tokenizers
+
+/// A published text-to-image model: a text encoder, a transformer and an autoencoder.
+///
+/// Components are loaded when they are needed, and released after their turn unless they are to be kept.
+public final class ImagePipeline: Sendable {
+  /// The folder of the model.
+  public let folder: ModelFolder
+  /// What the pipeline does besides evaluating networks.
+  public let kind: PipelineKind
+  /// The options that it was opened with.
+  public let options: Options
+  /// The paths of the components that do not come from the model's folder.
+  public let replacements: Replacements
+
+  package let tokenizer: Tokenizer
+  package let encoder: PromptEncoder
+  /// The preprocessing of reference images, nil for pipelines without any.
+  let processor: Qwen2VLImageProcessor?
+  package let transformer: TransformerComponent
+  package let codec: Autoencoder
+  package let scheduler: FlowMatchEuler
+  let engine: Engine
+  let denoisers = Mutex<[Shape: Denoiser]>([:])
+  private let programs = Mutex<[ProgramKey: CompiledFunction]>([:])
+
+  /// The programs that are kept, besides those of denoisers.
+  enum ProgramKey: Hashable {
+    /// The text encoder for arrays of these types.
+    case text(Named<TensorType>)
+    /// The vision tower for images of these sizes in patches.
+    case vision([TokenGrid])
+  }
+
+  /// How a model is held and computed.
+  public struct Options: Hashable, Sendable {
+    /// How the transformer's weights are kept on the devices.
+    public var transformerStorage = BaseDType.stored
+    /// How the text encoder's weights are kept on the devices.
+    public var encoderStorage = BaseDType.stored
+    /// The element type that the text encoder and the transformer compute in. The autoencoder computes
+    /// in f32.
+    public var compute = Precision.float32
+    /// Whether components stay loaded after their turn.
+    public var keepsComponents = false
+    /// Texts are padded to a multiple of this number of tokens, so that few programs are compiled.
+    public var textMultiple = 64
+    /// When pictures are encoded and decoded in tiles.
+    public var tiling = TileUse.whenNeeded
+
+    /// Makes the default options.
+    public init() {}
+  }
+
+  /// Components from other places than the model's folder.
+  public struct Replacements: Hashable, Sendable {
+    /// The folder or file of the transformer.
+    public var transformer: String?
+    /// The folder of the autoencoder.
+    public var vae: String?
+    /// The folder of the text encoder.
+    public var textEncoder: String?
+
+    /// Makes no replacements.
+    public init() {}
+  }
+
+  /// Opens a model. Configurations and the headers of weights are read and checked; weights are not
+  /// loaded.
+  ///
+  /// - Parameter log: gets what was recognized, a sentence each.
+  /// - Throws: `PipelineError`, and the errors of configurations, tokenizers and weights.
+  public init(
+    _ folder: ModelFolder, replacing replacements: Replacements = Replacements(),
+    kind: PipelineKind? = nil, _ options: Options = Options(), on engine: Engine,
+    log: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws {
+    self.folder = folder
+    self.options = options
+    self.replacements = replacements
+    self.engine = engine
+    guard let kind = kind ?? PipelineKind.all.first(where: { $0.className == folder.className })
+    else {
+      throw PipelineError.unknownPipeline(
+        path: folder.path, found: folder.className, known: PipelineKind.all.map(\.className))
+    }
+    self.kind = kind
+    tokenizer = try Tokenizer(folder: folder.folder("tokenizer"))
+    processor = try kind.references.map { _ in
+      try PublishedConfig.read(from: folder.folder("processor") + "/preprocessor_config.json")
+    }
+    encoder = try PromptEncoder(
+      folder: Self.place(replacements.textEncoder, "text_encoder") ?? folder.folder("text_encoder"),
+      layer: kind.template.layer, seesImages: kind.references != nil,
+      storage: options.encoderStorage, on: engine)
+    let base = try folder.folder("transformer")
+    transformer = try TransformerComponent.open(
+      path: Self.place(replacements.transformer, "transformer") ?? base, base: base,
+      storage: options.transformerStorage, on: engine, log: log)
+    codec = try Autoencoder(
+      folder: Self.place(replacements.vae, "vae") ?? folder.folder("vae"), on: engine, log: log)
+    scheduler = try PublishedConfig.read(
+      from: folder.folder("scheduler") + "/scheduler_config.json")
+    try checkFit()
+  }
+
+  /// The place of a component that a user has named: a component's own folder or file, or that folder in
+  /// the folder of a whole model.
+  private static func place(_ path: String?, _ component: String) -> String? {
+    path.map { path in
+      let inner = "\(path)/\(component)"
+      return FileManager.default.fileExists(atPath: inner) ? inner : path
+    }
+  }
+
+  /// Checks that the components fit each other.
+  private func checkFit() throws {
+    guard transformer.latentChannels == codec.config.latentChannels else {
+      throw PipelineError.unfitComponents(
+        path: folder.path,
+        reason: "the transformer works on latents of \(transformer.latentChannels) channels, "
+          + "and those of the autoencoder have \(codec.config.latentChannels)")
+    }
+    guard transformer.textWidth == encoder.width else {
+      throw PipelineError.unfitComponents(
+        path: folder.path,
+        reason: "the transformer takes text of \(transformer.textWidth) features, and the text "
+          + "encoder makes \(encoder.width)")
+    }
+  }
+
+  /// The number that heights and widths of pictures must be multiples of.
+  public var sizeMultiple: Int { codec.config.reduction * transformer.config.patch }
+
+  /// The shape of the latents of a batch of pictures.
+  package func latentShape(batch: Int, _ size: ImageSize) -> Shape {
+    let reduction = codec.config.reduction
+    return [
+      batch, size.height / reduction, size.width / reduction, codec.config.latentChannels,
+    ]
+  }
+
+  /// The number of image tokens of a picture.
+  package func tokenCount(_ size: ImageSize) -> Int {
+    (size.height / sizeMultiple) * (size.width / sizeMultiple)
+  }
+
+  /// A program, compiled on first use.
+  func program(
+    _ key: ProgramKey, _ compile: () throws -> CompiledFunction
+  ) throws -> CompiledFunction {
+    try programs.withLock { programs in
+      if let program = programs[key] { return program }
+      let program = try compile()
+      programs[key] = program
+      return program
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/// What a published pipeline does besides evaluating its networks.
+///
+/// A further pipeline is a further value in `all`.
+public struct PipelineKind: Hashable, Sendable {
+  /// The class in `model_index.json`.
+  public let className: String
+  /// The text around a prompt.
+  public let template: PromptTemplate
+  /// The prompt for guidance where none is given.
+  public let negative: String
+  /// How a guided velocity is computed.
+  public var guidance: GuidanceRule
+  /// The scale from which on guidance has any effect: it must be above this.
+  public let guidanceStart: Double
+  /// The number of steps where none is given.
+  public let steps: Int
+  /// The scale of guidance where none is given, for weights that are not distilled.
+  public let defaultGuidance: Double
+  /// How reference images are used, nil for pipelines without any.
+  public var references: References?
+
+  /// How a pipeline uses reference images.
+  public struct References: Hashable, Sendable {
+    /// The numbers of images that it takes.
+    public let counts: ClosedRange<Int>
+    /// The area in pixels that an image has for the text encoder.
+    public var conditionArea: Int
+    /// The area in pixels that an image has for the autoencoder.
+    public var latentArea: Int
+    /// Whether the text encoder gets the image that was resized for the autoencoder.
+    public let sharesImage: Bool
+  }
+
+  /// Qwen-Image.
+  public static let qwenImage = PipelineKind(
+    className: "QwenImagePipeline", template: .qwenImage, negative: " ",
+    guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 50, defaultGuidance: 4,
+    references: nil)
+
+  /// Qwen-Image-Edit.
+  public static let qwenImageEdit = PipelineKind(
+    className: "QwenImageEditPipeline", template: .qwenImageEdit(.plain), negative: " ",
+    guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 50, defaultGuidance: 4,
+    references: References(
+      counts: 1...1, conditionArea: 1024 * 1024, latentArea: 1024 * 1024, sharesImage: true))
+
+  /// Qwen-Image-Edit-2509 and later.
+  public static let qwenImageEditPlus = PipelineKind(
+    className: "QwenImageEditPlusPipeline", template: .qwenImageEdit(.numbered), negative: " ",
+    guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 40, defaultGuidance: 4,
+    references: References(
+      counts: 1...8, conditionArea: 384 * 384, latentArea: 1024 * 1024, sharesImage: false))
+
+  /// Z-Image and Z-Image-Turbo, which is distilled and has no guidance.
+  public static let zImage = PipelineKind(
+    className: "ZImagePipeline", template: .zImage, negative: "",
+    guidance: .extrapolated(limit: nil), guidanceStart: 0, steps: 9, defaultGuidance: 0,
+    references: nil)
+
+  /// All pipelines.
+  public static let all: [PipelineKind] = [
+    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage,
+  ]
+}

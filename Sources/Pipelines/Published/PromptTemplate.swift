@@ -1,0 +1,71 @@
+/// The text around a prompt that a pipeline gives to its text encoder, and what it takes of the result.
+public struct PromptTemplate: Hashable, Sendable {
+  /// The text before the prompt.
+  public let before: String
+  /// The text after the prompt.
+  public let after: String
+  /// The number of tokens at the start of the text whose features are dropped.
+  public let dropped: Int
+  /// The largest number of tokens that are kept after those.
+  public let limit: Int
+  /// Which hidden state of the encoder the features are.
+  public let layer: Layer
+  /// The text for an image before the prompt, by its number from 1; nil where images are not taken.
+  public let image: ImageText?
+
+  /// A hidden state of a text encoder.
+  public enum Layer: Hashable, Sendable {
+    /// The last one, after the final norm.
+    case last
+    /// The one before the last layer, without the final norm.
+    case beforeLast
+  }
+
+  /// The text for an image.
+  public enum ImageText: Hashable, Sendable {
+    /// The image's tokens alone.
+    case plain
+    /// The image's tokens after `Picture 1: `.
+    case numbered
+  }
+
+  /// The text for a prompt with a number of images.
+  ///
+  /// Each image is one `<|image_pad|>`, which the image processor repeats for each of its tokens.
+  public func text(_ prompt: String, images count: Int = 0) -> String {
+    let pictures = (0..<count).map { number in
+      (image == .numbered ? "Picture \(number + 1): " : "")
+        + "<|vision_start|><|image_pad|><|vision_end|>"
+    }
+    return before + pictures.joined() + prompt + after
+  }
+
+  private init(
+    system: String?, dropped: Int, limit: Int, layer: Layer, image: ImageText? = nil
+  ) {
+    let system = system.map { "<|im_start|>system\n\($0)<|im_end|>\n" } ?? ""
+    before = system + "<|im_start|>user\n"
+    after = "<|im_end|>\n<|im_start|>assistant\n"
+    (self.dropped, self.limit, self.layer, self.image) = (dropped, limit, layer, image)
+  }
+
+  /// Qwen-Image's.
+  public static let qwenImage = PromptTemplate(
+    system: "Describe the image by detailing the color, shape, size, texture, quantity, text, "
+      + "spatial relationships of the objects and background:",
+    dropped: 34, limit: 1024, layer: .last)
+
+  /// That of Qwen-Image-Edit, and of its successor, which numbers images.
+  public static func qwenImageEdit(_ image: ImageText) -> PromptTemplate {
+    PromptTemplate(
+      system: "Describe the key features of the input image (color, shape, size, texture, objects, "
+        + "background), then explain how the user's text instruction should alter or modify the "
+        + "image. Generate a new image that meets the user's requirements while maintaining "
+        + "consistency with the original input where appropriate.",
+      dropped: 64, limit: .max, layer: .last, image: image)
+  }
+
+  /// Z-Image's: Qwen3's chat template with thinking enabled.
+  public static let zImage = PromptTemplate(
+    system: nil, dropped: 0, limit: 512, layer: .beforeLast)
+}

@@ -1,0 +1,128 @@
+import Flow
+import Foundation
+import Layers
+import Models
+import Runtime
+import Tensors
+import Weights
+
+/// The transformer of a published model, which predicts velocities of latents.
+package struct TransformerComponent: Sendable {
+  /// Its configuration.
+  package let config: any PublishedTransformer
+  /// Its weights.
+  package let component: Component
+
+  /// Opens the transformer in a folder or a file.
+  ///
+  /// - Parameters:
+  ///   - path: a folder with `config.json` and weights, or a file of weights alone.
+  ///   - base: the transformer's folder of the whole model: its configuration is used for what a file
+  ///     does not tell, and its weights where the file holds the second time embedder alone.
+  ///   - storage: how weights are kept on the devices.
+  ///   - log: gets what was recognized, a sentence each.
+  /// - Throws: `PublishedConfigError`, `PipelineError.unknownNetwork`, and the errors of weights.
+  static func open(
+    path: String, base: String, storage: BaseDType, on engine: Engine, log: (String) -> Void
+  ) throws -> TransformerComponent {
+    let files = try WeightFiles(path: path)
+    let model = try config("\(base)/config.json")
+    if FileManager.default.fileExists(atPath: "\(path)/config.json") {
+      return try whole(config("\(path)/config.json"), files, nil, storage, engine)
+    }
+    let like = ModelConfig(model)
+    guard let found = try RecognizedWeights(files.types, like: like, path: path) else {
+      let names = files.types.names.prefix(2).joined(separator: ", ")
+      throw PipelineError.unknownNetwork(
+        path: path, found: "with arrays like \(names)", known: known.map { $0.className })
+    }
+    switch found {
+    case .network(let network, let names):
+      guard let config = network.architecture as? any PublishedTransformer else {
+        throw PipelineError.unknownNetwork(
+          path: path, found: network.kind, known: known.map { $0.className })
+      }
+      log("\(path) holds a whole \(network.kind) transformer\(timesText(config)).")
+      return try whole(config, files, names, storage, engine)
+    case .targetEmbedder(let kind, let names):
+      let name = kind.className
+      guard name == like.publishedClass else {
+        throw PipelineError.unfitComponents(
+          path: base, reason: "\(path) holds the second time embedder of \(name)")
+      }
+      log("\(path) holds the second time embedder alone; all other weights are those of \(base).")
+      return try joined(model, files, names, WeightFiles(path: base), storage, engine)
+    }
+  }
+
+  /// Opens the weights of a network; the names in the files say whether it has target times.
+  private static func whole(
+    _ given: any PublishedTransformer, _ files: WeightFiles, _ names: NameMap?,
+    _ storage: BaseDType, _ engine: Engine
+  ) throws -> TransformerComponent {
+    let config: any PublishedTransformer = given.matching(files.types.names)
+    let component = try Component(
+      ModelConfig(config).weights, in: files,
+      names: names ?? config.layout(of: files.types.names) ?? config.names,
+      ignoring: { config.ignores($0) }, storage: storage, on: engine)
+    return TransformerComponent(config: config, component: component)
+  }
+
+  /// Opens a network whose second time embedder is in a file of its own.
+  private static func joined(
+    _ model: any PublishedTransformer, _ embedder: WeightFiles, _ embedderNames: NameMap,
+    _ files: WeightFiles, _ storage: BaseDType, _ engine: Engine
+  ) throws -> TransformerComponent {
+    var config = model
+    config.hasTargetTime = true
+    let prefix = type(of: model).targetEmbedder + "."
+    let isSecond = { @Sendable (name: String) in name.hasPrefix(prefix) }
+    let specs = ModelConfig(config).weights
+    let names = config.layout(of: files.types.names) ?? config.names
+    let first = try Component(
+      specs.filter { !isSecond($0) }, in: files, names: names,
+      // That of the file is used, whatever the model has.
+      ignoring: { isSecond($0) || model.ignores($0) }, storage: storage, on: engine)
+    let second = try Component(
+      specs.filter(isSecond), in: embedder, names: embedderNames, storage: storage, on: engine)
+    return TransformerComponent(config: config, component: .joined(first, second))
+  }
+
+  /// The transformers that are known.
+  private static let known: [any PublishedTransformer.Type] = [
+    QwenImageConfig.self, ZImageConfig.self,
+  ]
+
+  /// Reads the `config.json` of a transformer by the class that it names.
+  private static func config(_ path: String) throws -> any PublishedTransformer {
+    let name = try NetworkKind(path).className ?? "none"
+    // The class of a network with target times is called a wrapper of the plain one.
+    let plain = name.hasSuffix("Wrapper") ? String(name.dropLast("Wrapper".count)) : name
+    guard let type = known.first(where: { $0.className == plain }) else {
+      throw PipelineError.unknownNetwork(path: path, found: name, known: known.map { $0.className })
+    }
+    return try PublishedConfig.read(type, from: path)
+  }
+
+  private static func timesText(_ config: any PublishedTransformer) -> String {
+    config.hasTargetTime ? " with a second time embedder" : " without a second time embedder"
+  }
+
+  /// The channels of latents.
+  var latentChannels: Int { config.inputs(nil)[0].shape[2] }
+
+  /// The number of features of a text token.
+  var textWidth: Int { config.inputs(nil).first { $0.name == "text" }!.shape[1] }
+
+  /// The network bound to weights.
+  package func bound(_ weights: Named<Tensor>) -> any VelocityModel {
+    ModelConfig(config).velocityModel(weights)!
+  }
+}
+
+extension ModelConfig {
+  /// diffusers' class of the network, nil for one that is not published.
+  fileprivate var publishedClass: String? {
+    (architecture as? any PublishedTransformer).map { type(of: $0).className }
+  }
+}

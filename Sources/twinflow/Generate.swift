@@ -1,0 +1,174 @@
+import ArgumentParser
+import Files
+import Flow
+import Foundation
+import Models
+import Pictures
+import Pipelines
+import Runtime
+import Tensors
+
+/// `twinflow generate`
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Makes pictures from words with a published model.",
+    discussion: """
+      Writes PNG files, whose text chunks hold everything that repeats the picture; tools for
+      AUTOMATIC1111's web interface read them too. A model is a folder as diffusers saves it, or the
+      name of a folder in TWINFLOW_MODELS or in Hugging Face's cache.
+
+      EXAMPLES
+        twinflow generate "a red fox in snow" --model Qwen-Image --steps 50 --guidance 4
+        twinflow generate "a red fox in snow" --model Qwen-Image --transformer TwinFlow-Qwen-Image-v1.0 --steps 2
+        twinflow generate "make it night" --model Qwen-Image-Edit --image day.png
+        twinflow generate --like picture.png
+      """)
+
+  @Argument(help: "What the picture shows, or how the images are edited.")
+  var prompt: String?
+
+  @OptionGroup(title: "Model options") var model: ModelOptions
+  @OptionGroup(title: "Picture options") var picture: PictureOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "An image to edit, a PNG, JPEG or WebP file; again for further ones.", valueName: "file"),
+    transform: pathOption)
+  var image: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Repeats a picture from its own metadata.",
+      discussion: "Options that are given replace those of the picture.", valueName: "picture.png"),
+    transform: pathOption)
+  var like: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The number of pictures, with the seeds that follow the first one.", valueName: "number"),
+    transform: integer(1...10_000))
+  var count = 1
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The PNG file to write; several pictures have their seeds in their names.",
+      valueName: "file"),
+    transform: pathOption)
+  var output = "picture.png"
+
+  @Flag(help: "Prints what the run needs in memory, and stops.")
+  var dryRun = false
+
+  @OptionGroup var engine: EngineOptions
+
+  func validate() throws {
+    if prompt == nil, like == nil {
+      throw ValidationError("Say what the picture is to show, or give --like.")
+    }
+    if model.model == nil, like == nil {
+      throw ValidationError("Give the model with --model.")
+    }
+  }
+
+  func run() throws {
+    let cache = HashCache()
+    let source = try like.map { try ReadRecord($0) }
+    let log = { @Sendable (text: String) in FileHandle.standardError.write(text + "\n") }
+    let engine = try engine.open()
+    let setup = model.filled(from: source?.record)
+    let pipeline = try setup.open(on: engine, log: log)
+    if let record = source?.record {
+      try record.check(pipeline, changed: model, cache)
+    }
+    let inputs = try inputs(source?.record, cache)
+    let images = try inputs.map { try RGBImage(contentsOf: $0.path) }
+    let request = try request(like: source?.record)
+    let resolved = try (0..<count).map { number in
+      var request = request
+      request.seed &+= UInt64(number)
+      return try pipeline.resolve(request, editing: images)
+    }
+    let outputs = resolved.map { path($0.seed) }
+    for output in outputs {
+      try checkOutput(output, replacesNoneOf: pipeline.inputFiles)
+      try FileKind.png.checkReplaceable(output)
+    }
+    let plan = try pipeline.plan([resolved[0]], editing: images)
+    log(plan.table)
+    try plan.check()
+    if dryRun { return }
+    let start = ContinuousClock.now
+    let progress = PhaseBar()
+    let pixels = try pipeline(resolved.map { [$0] }, editing: images, log: log) {
+      progress.show($0)
+    }
+    progress.finish()
+    for ((request, pixels), output) in zip(zip(resolved, pixels), outputs) {
+      let record = try pipeline.record(
+        of: request, requested: self.request(like: source?.record), model: setup.model!,
+        images: inputs, cache)
+      let size = request.size
+      try Picture(
+        width: size.width, height: size.height, channels: 3,
+        numbers: pixels.array(of: Float.self)
+      ).write(to: output, texts: record.texts())
+    }
+    let seconds = (ContinuousClock.now - start).seconds
+    let names = outputs.count == 1 ? outputs[0] : "\(outputs[0]) to \(outputs.last!)"
+    print("Made \(count) picture\(count == 1 ? "" : "s") in \(seconds.secondsText): \(names)")
+  }
+
+  private func request(like record: PictureRecord?) throws -> ImageRequest {
+    try picture.request(prompt: prompt, like: record)
+  }
+
+  /// The reference images: those that are given, or those of a picture, which must not have changed.
+  private func inputs(
+    _ record: PictureRecord?, _ cache: HashCache
+  ) throws -> [PictureRecord.InputFile] {
+    guard image.isEmpty, let record else {
+      return try image.map { try PictureRecord.InputFile($0, cache) }
+    }
+    for file in record.images { try file.check(cache) }
+    return record.images
+  }
+
+  /// The file of a picture.
+  private func path(_ seed: UInt64) -> String {
+    guard count > 1 else { return output }
+    let stem = output.hasSuffix(".png") ? String(output.dropLast(4)) : output
+    return "\(stem)-\(seed).png"
+  }
+}
+
+/// The record of a picture that a user has named.
+private struct ReadRecord {
+  let record: PictureRecord
+
+  /// Reads a PNG file.
+  ///
+  /// - Throws: `PipelineError.noRecord`, and the errors of files and pictures.
+  init(_ path: String) throws {
+    guard let text = try Picture.read(path).texts[PictureRecord.key] else {
+      throw PipelineError.noRecord(path: path, reason: "it has no text of this program")
+    }
+    record = try PictureRecord(text, path: path)
+  }
+}
+
+/// The progress of a run on standard error.
+private final class PhaseBar {
+  private var bar: ProgressBar?
+
+  func show(_ progress: ImagePipeline.Progress) {
+    switch progress {
+    case .phase: break
+    case .step(let done, let total):
+      if bar == nil { bar = ProgressBar("Steps", of: total) }
+      bar?.show(done)
+    }
+  }
+
+  func finish() { bar?.finish() }
+}

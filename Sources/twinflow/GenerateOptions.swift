@@ -1,0 +1,189 @@
+import ArgumentParser
+import Files
+import Flow
+import Foundation
+import Models
+import Pipelines
+import Runtime
+
+extension BaseDType: ExpressibleByArgument {}
+
+/// The options that say which networks make pictures, and how they are held.
+struct ModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The model: a folder as diffusers saves it, or its name.", valueName: "model"),
+    completion: .directory, transform: pathOption)
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Another transformer: a folder, or a file of weights.",
+      discussion:
+        "A file that holds TwinFlow's second time embedder alone is added to the model's.",
+      valueName: "path"),
+    transform: pathOption)
+  var transformer: String?
+
+  @Option(
+    help: ArgumentHelp("The folder of another autoencoder.", valueName: "folder"),
+    transform: pathOption)
+  var vae: String?
+
+  @Option(
+    help: ArgumentHelp("The folder of another text encoder.", valueName: "folder"),
+    transform: pathOption)
+  var textEncoder: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How the transformer's weights are kept: \(Self.dtypes).", valueName: "type"))
+  var weights: BaseDType?
+
+  @Option(
+    help: ArgumentHelp(
+      "How the text encoder's weights are kept: \(Self.dtypes).", valueName: "type"))
+  var encoderWeights: BaseDType?
+
+  @Option(
+    help: ArgumentHelp(
+      "The element type that networks compute in: f32, or bf16, which is faster on GPUs.",
+      valueName: "type"))
+  var precision: Precision?
+
+  private static let dtypes = BaseDType.allCases.map(\.rawValue).joined(separator: ", ")
+
+  /// These options, with those of a picture where none are given.
+  func filled(from record: PictureRecord?) -> ModelOptions {
+    guard let record else { return self }
+    var filled = self
+    filled.model = model ?? record.model
+    if model == nil {
+      filled.transformer = transformer ?? record.replaced["transformer"]
+      filled.vae = vae ?? record.replaced["vae"]
+      filled.textEncoder = textEncoder ?? record.replaced["text_encoder"]
+    }
+    filled.weights = weights ?? record.weights
+    filled.encoderWeights = encoderWeights ?? record.encoderWeights
+    filled.precision = precision ?? record.precision
+    return filled
+  }
+
+  /// Opens the model.
+  ///
+  /// - Throws: `PipelineError`, and the errors of configurations and weights.
+  func open(
+    on engine: Engine, log: @escaping @Sendable (String) -> Void
+  ) throws -> ImagePipeline {
+    let library = ModelLibrary()
+    var options = ImagePipeline.Options()
+    options.transformerStorage = weights ?? .stored
+    options.encoderStorage = encoderWeights ?? .stored
+    options.compute = precision ?? .float32
+    var replacements = ImagePipeline.Replacements()
+    replacements.transformer = try transformer.map { try library.path(of: $0) }
+    replacements.vae = try vae.map { try library.path(of: $0) }
+    replacements.textEncoder = try textEncoder.map { try library.path(of: $0) }
+    return try ImagePipeline(
+      ModelFolder(library.path(of: model!)), replacing: replacements, options, on: engine,
+      log: log)
+  }
+}
+
+/// The options that describe a picture.
+struct PictureOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("What guidance leads away from.", valueName: "text"))
+  var negative: String?
+
+  @Option(help: "The number of steps.", transform: integer(SamplerSettings.counts))
+  var steps: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The scale of guidance, which takes two evaluations a step.",
+      discussion: "Not for TwinFlow's weights, which were trained with it.", valueName: "scale"),
+    transform: number(0...1000))
+  var guidance: Double?
+
+  @Option(
+    help: ArgumentHelp("The width and height in pixels.", valueName: "width>x<height"),
+    transform: sizeOption)
+  var size: ImageSize?
+
+  @Option(help: "The seed of the noise.", transform: seedOption)
+  var seed: UInt64?
+
+  @Option(
+    help: ArgumentHelp(
+      "The target time of each step: 0 (few), the current time (multi) or the next one (any).",
+      discussion: "By default chosen by the number of steps; for TwinFlow's weights.",
+      valueName: "style"))
+  var style: SamplerSettings.Style?
+
+  @Option(
+    help: ArgumentHelp(
+      "The fraction of the noise that is redrawn in each step, from 0 to 1; for TwinFlow's weights.",
+      valueName: "ratio"),
+    transform: number(0...1))
+  var stochastic: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The shift of times towards noise, in place of the scheduler's.", valueName: "shift"),
+    transform: positive)
+  var shift: Double?
+
+  /// The request, with the settings of a picture where none are given.
+  func request(prompt: String?, like record: PictureRecord?) throws -> ImageRequest {
+    var request = ImageRequest(
+      prompt: prompt ?? record?.prompt ?? "", seed: seed ?? record?.seed ?? 0)
+    request.negative = negative ?? record?.negative
+    request.guidance = guidance ?? record?.guidance
+    request.size =
+      size ?? record.map { ImageSize(height: $0.height, width: $0.width) }
+    request.steps = steps ?? record?.steps
+    request.shift = shift ?? record?.shift
+    if style != nil || stochastic != nil || steps == nil, let sampler = record?.sampler {
+      request.sampler = sampler
+    }
+    if style != nil || stochastic != nil {
+      var settings = request.sampler ?? .preset(request.steps ?? 2)
+      if let style { settings.style = style }
+      if let stochastic { settings.stochasticity = .ratio(stochastic) }
+      request.sampler = settings
+    }
+    return request
+  }
+}
+
+/// Reads a size such as `768x1024`.
+///
+/// - Throws: `NumberError`.
+func sizeOption(_ text: String) throws -> ImageSize {
+  let sides = text.lowercased().split(separator: "x", omittingEmptySubsequences: false)
+    .map { Int($0) }
+  guard sides.count == 2, let width = sides[0], let height = sides[1], width > 0, height > 0 else {
+    throw NumberError(description: "it must be a width and a height in pixels, as in 768x1024")
+  }
+  return ImageSize(height: height, width: width)
+}
+
+extension PictureRecord {
+  /// Checks that the weights are those that a picture was made with, for components that no option
+  /// replaces.
+  ///
+  /// - Throws: `PipelineError.changedInput`.
+  func check(
+    _ pipeline: ImagePipeline, changed options: ModelOptions, _ cache: HashCache
+  ) throws {
+    guard options.model == nil, options.transformer == nil, options.vae == nil,
+      options.textEncoder == nil
+    else { return }
+    for (name, found) in try pipeline.hashes(cache).sorted(by: { $0.key < $1.key }) {
+      guard let hash = hashes[name], hash != found else { continue }
+      throw PipelineError.changedInput(
+        path: "\(name) of \(model)", expected: hash, found: found)
+    }
+  }
+}

@@ -1,0 +1,193 @@
+"""Writes small random models as diffusers saves the published ones, to try commands and to compare with.
+
+    python small_models.py out/small --kind qwen-image [--twinflow] [--seed 0]
+
+The architectures are those of Qwen-Image, Qwen-Image-Edit and Z-Image; the weights are random, so pictures
+are noise. --twinflow adds the second time embedder of TwinFlow's weights.
+"""
+import argparse
+import json
+import os
+import shutil
+
+import torch
+from diffusers import (AutoencoderKL, AutoencoderKLQwenImage, FlowMatchEulerDiscreteScheduler,
+                       QwenImagePipeline, QwenImageTransformer2DModel, ZImagePipeline,
+                       ZImageTransformer2DModel)
+from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast,
+                          Qwen3Config, Qwen3Model)
+
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
+           "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>",
+           "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
+WORDS = [
+    "Describe the image by detailing the color, shape, size, texture, quantity, text, spatial "
+    "relationships of the objects and background:",
+    "Describe the key features of the input image (color, shape, size, texture, objects, background), "
+    "then explain how the user's text instruction should alter or modify the image. Generate a new image "
+    "that meets the user's requirements while maintaining consistency with the original input where "
+    "appropriate.",
+    "system user assistant a red fox on a snowy hill at dawn, oil painting, 一只橘猫坐在窗台上",
+]
+SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+         r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+CHAT = ("{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content + "
+        "'<|im_end|>' + '\\n' }}{%- endfor %}{%- if add_generation_prompt %}"
+        "{{- '<|im_start|>assistant\\n' }}{%- endif %}")
+
+
+def tokenizer():
+    """A byte-level BPE of a few hundred tokens, split as Qwen's."""
+    model = Tokenizer(models.BPE())
+    model.normalizer = normalizers.NFC()
+    model.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    model.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    model.train_from_iterator(WORDS * 4, trainer)
+    model.add_special_tokens([AddedToken(text, special=True) for text in SPECIAL])
+    fast = Qwen2TokenizerFast(
+        tokenizer_object=model, eos_token="<|im_end|>", pad_token="<|endoftext|>", unk_token=None,
+        bos_token=None, additional_special_tokens=SPECIAL[1:])
+    fast.chat_template = CHAT
+    return fast
+
+
+def randomized(network, generator, scale=1.0):
+    """The network with random numbers in every weight, also in those that start as zeros."""
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            fan = weight[0].numel() if weight.dim() > 1 else 0
+            noise = torch.randn(weight.shape, generator=generator)
+            if fan:
+                weight.copy_(noise * scale / fan ** 0.5)
+            elif "norm" in name and name.endswith(("weight", "gamma")):
+                weight.copy_(1 + 0.1 * noise)
+            else:
+                weight.copy_(0.1 * noise)
+    return network.eval()
+
+
+def scheduler(kind):
+    if kind == "z-image":
+        return FlowMatchEulerDiscreteScheduler(shift=3.0)
+    return FlowMatchEulerDiscreteScheduler(
+        use_dynamic_shifting=True, base_shift=0.5, max_shift=0.9, base_image_seq_len=256,
+        max_image_seq_len=8192, shift_terminal=0.02)
+
+
+def language_model(kind, words, generator, width=64, layers=3):
+    ids = {text: words.convert_tokens_to_ids(text) for text in SPECIAL}
+    if kind == "z-image":
+        config = Qwen3Config(
+            vocab_size=len(words), hidden_size=width, intermediate_size=96, num_hidden_layers=layers,
+            num_attention_heads=4, num_key_value_heads=2, head_dim=16, rope_theta=1e6,
+            tie_word_embeddings=True)
+        return randomized(Qwen3Model(config), generator)
+    text = dict(
+        vocab_size=len(words), hidden_size=width, intermediate_size=96, num_hidden_layers=layers,
+        num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-6,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]})
+    vision = dict(
+        depth=2, hidden_size=32, intermediate_size=48, num_heads=2, out_hidden_size=width,
+        fullatt_block_indexes=[1], window_size=112)
+    config = Qwen2_5_VLConfig(
+        text_config=text, vision_config=vision, image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"], vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"])
+    return randomized(Qwen2_5_VLForConditionalGeneration(config), generator)
+
+
+def model(kind, generator, heads=2, layers=3, channels=4):
+    words = tokenizer()
+    encoder = language_model(kind, words, generator)
+    width = 64
+    if kind == "z-image":
+        transformer = ZImageTransformer2DModel(
+            all_patch_size=(2,), all_f_patch_size=(1,), in_channels=channels, dim=16 * heads,
+            n_layers=layers, n_refiner_layers=2, n_heads=heads, n_kv_heads=heads, cap_feat_dim=width,
+            axes_dims=[4, 6, 6], axes_lens=[256, 64, 64])
+        vae = AutoencoderKL(
+            block_out_channels=(8, 8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=channels, norm_num_groups=4,
+            layers_per_block=1, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False,
+            use_post_quant_conv=False)
+    else:
+        transformer = QwenImageTransformer2DModel(
+            in_channels=4 * channels, out_channels=channels, num_layers=layers, attention_head_dim=16,
+            num_attention_heads=heads, joint_attention_dim=width, axes_dims_rope=(4, 6, 6))
+        vae = AutoencoderKLQwenImage(
+            base_dim=8, z_dim=channels, dim_mult=[1, 2, 2, 2], num_res_blocks=1, attn_scales=[],
+            temperal_downsample=[False, True, True], latents_mean=[-0.7, 0.2, 0.5, -0.1][:channels],
+            latents_std=[2.8, 1.4, 2.3, 0.9][:channels])
+    parts = dict(
+        scheduler=scheduler(kind), vae=randomized(vae, generator), text_encoder=encoder, tokenizer=words,
+        transformer=randomized(transformer, generator))
+    if kind == "z-image":
+        return ZImagePipeline(**parts)
+    return QwenImagePipeline(**parts)
+
+
+def add_processor(folder):
+    """Makes a saved model one for editing, whose processor has the settings of the published one."""
+    processor = os.path.join(folder, "processor")
+    shutil.copytree(os.path.join(folder, "tokenizer"), processor)
+    settings = {
+        "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "image_std": [0.26862954, 0.26130258, 0.27577711], "max_pixels": 12845056, "merge_size": 2,
+        "min_pixels": 3136, "patch_size": 14, "processor_class": "Qwen2VLProcessor", "resample": 3,
+        "rescale_factor": 1 / 255, "temporal_patch_size": 2}
+    json.dump(settings, open(os.path.join(processor, "preprocessor_config.json"), "w"), indent=1)
+    index = os.path.join(folder, "model_index.json")
+    values = json.load(open(index))
+    values["_class_name"] = "QwenImageEditPipeline"
+    values["processor"] = ["transformers", "Qwen2VLProcessor"]
+    json.dump(values, open(index, "w"), indent=1)
+
+
+def add_target_times(folder, kind, generator):
+    """Adds TwinFlow's second time embedder to a saved transformer."""
+    path = os.path.join(folder, "transformer", "diffusion_pytorch_model.safetensors")
+    weights = load_file(path)
+    first, second = (("t_embedder.", "t_embedder_2.") if kind == "z-image"
+                     else ("time_text_embed.", "time_text_embed_2."))
+    for name in [name for name in weights if name.startswith(first)]:
+        like = weights[name]
+        weights[second + name[len(first):]] = (
+            torch.randn(like.shape, generator=generator) * 0.1).to(like.dtype)
+    save_file(weights, path, metadata={"format": "pt"})
+    if kind != "z-image":
+        config = os.path.join(folder, "transformer", "config.json")
+        values = json.load(open(config))
+        values["_class_name"] += "Wrapper"
+        json.dump(values, open(config, "w"), indent=1)
+
+
+def write(folder, kind, seed=0, twinflow=False, dtype=torch.bfloat16, **sizes):
+    generator = torch.Generator().manual_seed(seed)
+    pipeline = model(kind, generator, **sizes)
+    for part in (pipeline.text_encoder, pipeline.transformer):
+        part.to(dtype)
+    pipeline.save_pretrained(folder)
+    if kind == "qwen-image-edit":
+        add_processor(folder)
+    if twinflow:
+        add_target_times(folder, kind, generator)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder")
+    parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image"],
+                        default="qwen-image")
+    parser.add_argument("--twinflow", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    write(given.folder, given.kind, given.seed, given.twinflow)
+    print(f"Wrote {given.folder}: random weights of a small {given.kind}.")
