@@ -27,10 +27,15 @@ package struct TransformerComponent: Sendable {
   ) throws -> TransformerComponent {
     let files = try WeightFiles(path: path)
     let model = try config("\(base)/config.json")
-    if FileManager.default.fileExists(atPath: "\(path)/config.json") {
-      return try whole(config("\(path)/config.json"), files, nil, storage, engine)
-    }
     let like = ModelConfig(model)
+    if FileManager.default.fileExists(atPath: "\(path)/config.json") {
+      let own = try config("\(path)/config.json")
+      guard ModelConfig(own).kind == like.kind else {
+        throw PipelineError.unfitComponents(
+          path: base, reason: "\(path) holds a \(ModelConfig(own).kind) transformer")
+      }
+      return try whole(own, files, nil, storage, engine)
+    }
     guard let found = try RecognizedWeights(files.types, like: like, path: path) else {
       let names = files.types.names.prefix(2).joined(separator: ", ")
       throw PipelineError.unknownNetwork(
@@ -38,9 +43,11 @@ package struct TransformerComponent: Sendable {
     }
     switch found {
     case .network(let network, let names):
-      guard let config = network.architecture as? any PublishedTransformer else {
-        throw PipelineError.unknownNetwork(
-          path: path, found: network.kind, known: known.map { $0.className })
+      guard network.kind == like.kind,
+        let config = network.architecture as? any PublishedTransformer
+      else {
+        throw PipelineError.unfitComponents(
+          path: base, reason: "\(path) holds a \(network.kind) transformer")
       }
       log("\(path) holds a whole \(network.kind) transformer\(timesText(config)).")
       return try whole(config, files, names, storage, engine)
