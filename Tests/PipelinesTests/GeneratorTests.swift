@@ -109,8 +109,8 @@ import Testing
         try images.array(of: Float.self)
           == generator(["1", ""], .preset(count), seed: 3).array(of: Float.self))
     }
-    // Of each number of steps the program of its keys, and one step.
-    #expect(generator.programCount == 5 + 1)
+    // Of each number of steps the program of its keys, and once the first state and one step.
+    #expect(generator.programCount == 5 + 2)
     var seen = 0
     #expect(throws: Stop.self) {
       _ = try generator(["1", ""], .preset(50), seed: 3) { progress in
