@@ -19,15 +19,10 @@ extension GoldenCase {
   /// The runs, with the prefixes of their outputs and the numbers in their inputs' names.
   private func pipelineRuns() throws -> [(prefix: String, number: String, run: PipelineRun)] {
     struct Runs: Decodable { let runs: [PipelineRun]? }
-    let json = try Data(contentsOf: URL(fileURLWithPath: path + "/config.json"))
-    do {
-      if let runs = try JSONDecoder().decode(Runs.self, from: json).runs {
-        return runs.enumerated().map { ("run\($0).", "\($0)", $1) }
-      }
-      return [("", "", try JSONDecoder().decode(PipelineRun.self, from: json))]
-    } catch {
-      throw fail("its config.json describes no run of a pipeline: \(error)")
+    if let runs = try settings(Runs.self).runs {
+      return runs.enumerated().map { ("run\($0).", "\($0)", $1) }
     }
+    return [("", "", try settings())]
   }
 }
 

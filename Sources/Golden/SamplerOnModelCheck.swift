@@ -18,13 +18,7 @@ extension GoldenCase {
   /// Runs the sampler of the case on its model.
   func checkSamplerOnModel(on client: Client) throws -> [Comparison] {
     let engine = Engine(client: client, cache: ExecutableCache())
-    let json = try Data(contentsOf: URL(fileURLWithPath: path + "/config.json"))
-    let settings: SamplerCase
-    do {
-      settings = try JSONDecoder().decode(SamplerCase.self, from: json)
-    } catch {
-      throw fail("its config.json does not describe a sampler: \(error)")
-    }
+    let settings: SamplerCase = try settings()
     return try naming { try comparisons(settings, on: engine) }
   }
 

@@ -56,6 +56,6 @@ import Testing
   @Test func aRunWithoutPromptsIsNamed() throws {
     let damaged = try CaseCopy("pipe_qwenimage_a")
     try damaged.editSettings { $0["prompts"] = nil }
-    damaged.expectError("describes no run")
+    damaged.expectError("no prompts")
   }
 }

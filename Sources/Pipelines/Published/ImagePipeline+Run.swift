@@ -49,7 +49,7 @@ extension ImagePipeline {
     if !images.isEmpty {
       try observer?(.phase(.encoding))
       latentsOfImages = try latents(references)
-      releaseIfAllowed(codec.component)
+      if !options.keepsComponents { codec.release() }
       embeddings = try self.embeddings(references)
       if let vision = encoder.vision { releaseIfAllowed(vision.component) }
     }
@@ -84,7 +84,7 @@ extension ImagePipeline {
     releaseIfAllowed(transformer.component)
     try observer?(.phase(.decoding))
     let pixels = try latents.map { try codec.decode($0, tile: options.tiling) }
-    releaseIfAllowed(codec.component)
+    if !options.keepsComponents { codec.release() }
     return pixels
   }
 
