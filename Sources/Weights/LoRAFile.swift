@@ -18,6 +18,8 @@ public struct LoRAFile: Sendable {
   /// Texts about the file.
   public let metadata: [String: String]
   let files: WeightFiles
+  /// All files that are read.
+  public var paths: [String] { files.paths }
 
   /// The styles of names.
   public enum Style: String, Sendable, CaseIterable {

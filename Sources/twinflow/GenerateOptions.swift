@@ -37,6 +37,13 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "LoRA for the transformer, with a scale where it is not 1; again for further files.",
+      valueName: "file[:scale]"),
+    transform: loraOption)
+  var lora: [LoRAUse] = []
+
+  @Option(
+    help: ArgumentHelp(
       "How the transformer's weights are kept: \(Self.dtypes).", valueName: "type"))
   var weights: BaseDType?
 
@@ -62,6 +69,9 @@ struct ModelOptions: ParsableArguments {
       filled.transformer = transformer ?? record.replaced["transformer"]
       filled.vae = vae ?? record.replaced["vae"]
       filled.textEncoder = textEncoder ?? record.replaced["text_encoder"]
+      if lora.isEmpty {
+        filled.lora = record.loras.map { LoRAUse($0.file.path, scale: $0.scale) }
+      }
     }
     filled.weights = weights ?? record.weights
     filled.encoderWeights = encoderWeights ?? record.encoderWeights
@@ -84,6 +94,7 @@ struct ModelOptions: ParsableArguments {
     replacements.transformer = try transformer.map { try library.path(of: $0) }
     replacements.vae = try vae.map { try library.path(of: $0) }
     replacements.textEncoder = try textEncoder.map { try library.path(of: $0) }
+    replacements.loras = lora
     return try ImagePipeline(
       ModelFolder(library.path(of: model!)), replacing: replacements, options, on: engine,
       log: log)
@@ -157,6 +168,19 @@ struct PictureOptions: ParsableArguments {
   }
 }
 
+/// Reads a file of LoRA with an optional scale, such as `style.safetensors:0.8`.
+///
+/// - Throws: `NumberError` for a scale that is no number, and `PathOptionError`.
+func loraOption(_ text: String) throws -> LoRAUse {
+  guard let colon = text.lastIndex(of: ":"), !FileManager.default.fileExists(atPath: text) else {
+    return LoRAUse(try pathOption(text))
+  }
+  guard let scale = Double(text[text.index(after: colon)...]), scale.isFinite else {
+    throw NumberError(description: "the scale behind the colon must be a number, as in file:0.8")
+  }
+  return LoRAUse(try pathOption(String(text[..<colon])), scale: scale)
+}
+
 /// Reads a size such as `768x1024`.
 ///
 /// - Throws: `NumberError`.
@@ -180,6 +204,7 @@ extension PictureRecord {
     guard options.model == nil, options.transformer == nil, options.vae == nil,
       options.textEncoder == nil
     else { return }
+    if options.lora.isEmpty { for lora in loras { try lora.file.check(cache) } }
     for (name, found) in try pipeline.hashes(cache).sorted(by: { $0.key < $1.key }) {
       guard let hash = hashes[name], hash != found else { continue }
       throw PipelineError.changedInput(

@@ -80,6 +80,65 @@ import Weights
     #expect(try picture(pipeline) == picture(whole))
   }
 
+  /// A file of LoRA for the attention of the first block of a model of 32 features.
+  private func lora(_ name: String, sampling: SamplingCard? = nil) throws -> String {
+    let engine = try SharedEngine.get()
+    let path = "transformer.transformer_blocks.0.attn.to_q"
+    func array(_ shape: [Int], _ factor: Float) throws -> ShardedArray {
+      let count = shape.reduce(1, *)
+      return try engine.array((0..<count).map { factor * Float($0 % 7 - 3) }, shape: shape)
+    }
+    let arrays = Named([
+      ("\(path).lora_A.weight", try array([2, 32], 0.1)),
+      ("\(path).lora_B.weight", try array([32, 2], 0.2)),
+    ])
+    let file = "\(folder.path)/\(name).safetensors"
+    var metadata: [String: String] = [:]
+    if let sampling { metadata[LoRAFile.samplingKey] = try sampling.text() }
+    try WeightFiles.write(parameters: arrays, names: NameMap(), metadata: metadata, to: file)
+    return file
+  }
+
+  private func opened(_ loras: [LoRAUse]) throws -> ImagePipeline {
+    var replacements = ImagePipeline.Replacements()
+    replacements.loras = loras
+    return try ImagePipeline(
+      ModelFolder(ImagePipelineTests.qwen), replacing: replacements, on: SharedEngine.get())
+  }
+
+  @Test func loraChangesPicturesByItsScale() throws {
+    let file = try lora("style")
+    let plain = try picture(opened([]))
+    #expect(try picture(opened([LoRAUse(file, scale: 0)])) == plain)
+    let once = try picture(opened([LoRAUse(file)]))
+    #expect(once != plain)
+    let halves = try picture(opened([LoRAUse(file, scale: 0.5), LoRAUse(file, scale: 0.5)]))
+    #expect(zip(once, halves).allSatisfy { abs($0 - $1) < 1e-4 })
+    #expect(try picture(opened([LoRAUse(file, scale: -1)])) != once)
+  }
+
+  @Test func loraTellsHowItIsSampled() throws {
+    let card = SamplingCard(anyStep: true, timeConvention: .middle)
+    let pipeline = try opened([LoRAUse(lora("few", sampling: card))])
+    var request = ImageRequest(prompt: "a fox")
+    (request.size, request.steps) = (ImageSize(height: 32, width: 32), 1)
+    #expect(try pipeline.resolve(request).schedule == .anyStep(.preset(1)))
+    request.guidance = 4
+    #expect(throws: PipelineError.self) { try pipeline.resolve(request) }
+    // The network gets the middle of the times t and 0, not t itself.
+    #expect(try picture(pipeline) != picture(opened([LoRAUse(lora("plain"))])))
+  }
+
+  @Test func loraOfOtherNetworksIsRefused() throws {
+    let file = try lora("other")
+    var replacements = ImagePipeline.Replacements()
+    replacements.loras = [LoRAUse(file)]
+    #expect(throws: WeightsError.self) {
+      try ImagePipeline(
+        ModelFolder(ImagePipelineTests.zImage), replacing: replacements, on: SharedEngine.get())
+    }
+  }
+
   @Test func componentsOfOtherModelsAreRefused() throws {
     let error = #expect(throws: PipelineError.self) {
       try opened(ImagePipelineTests.qwen, transformer: ImagePipelineTests.zImage)

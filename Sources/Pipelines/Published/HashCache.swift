@@ -45,6 +45,15 @@ public struct HashCache: Sendable {
     return hash
   }
 
+  /// The hash of several files, one after the other.
+  ///
+  /// - Throws: `FileError.unreadable`.
+  public func hash(ofAll files: [String]) throws -> String {
+    let hash = ContentHash()
+    for file in files { hash.add(try self.hash(of: file)) }
+    return hash.text
+  }
+
   private var entries: [String: Entry] {
     FileManager.default.contents(atPath: path)
       .flatMap { try? JSONDecoder().decode([String: Entry].self, from: $0) } ?? [:]

@@ -21,7 +21,7 @@ extension ImagePipeline {
     }
     let size = request.size ?? standardSize(editing: images)
     try check(size)
-    let isAnyStep = transformer.config.hasTargetTime
+    let isAnyStep = transformer.isAnyStep
     let scale = try guidance(request, isAnyStep: isAnyStep)
     let schedule: ResolvedRequest.Schedule
     if isAnyStep {

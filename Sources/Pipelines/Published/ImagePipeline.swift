@@ -17,7 +17,7 @@ public final class ImagePipeline: Sendable {
   public let kind: PipelineKind
   /// The options that it was opened with.
   public let options: Options
-  /// The paths of the components that do not come from the model's folder.
+  /// The components that do not come from the model's folder, and LoRA.
   public let replacements: Replacements
 
   package let tokenizer: Tokenizer
@@ -59,7 +59,7 @@ public final class ImagePipeline: Sendable {
     public init() {}
   }
 
-  /// Components from other places than the model's folder.
+  /// Components from other places than the model's folder, and LoRA.
   public struct Replacements: Hashable, Sendable {
     /// The folder or file of the transformer.
     public var transformer: String?
@@ -67,6 +67,8 @@ public final class ImagePipeline: Sendable {
     public var vae: String?
     /// The folder of the text encoder.
     public var textEncoder: String?
+    /// Files of LoRA for the transformer.
+    public var loras: [LoRAUse] = []
 
     /// Makes no replacements.
     public init() {}
@@ -103,7 +105,8 @@ public final class ImagePipeline: Sendable {
     let base = try folder.folder("transformer")
     transformer = try TransformerComponent.open(
       path: Self.place(replacements.transformer, "transformer") ?? base, base: base,
-      storage: options.transformerStorage, on: engine, log: log)
+      storage: options.transformerStorage, on: engine, log: log
+    ).adding(replacements.loras, dtype: options.compute.dtype, on: engine, log: log)
     codec = try Autoencoder(
       folder: Self.place(replacements.vae, "vae") ?? folder.folder("vae"), on: engine, log: log)
     scheduler = try PublishedConfig.read(

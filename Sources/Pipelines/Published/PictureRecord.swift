@@ -2,6 +2,7 @@ import Files
 import Flow
 import Foundation
 import Models
+import Weights
 
 /// Everything that is needed to make a picture again, as PNG files hold it under `twinflow`.
 public struct PictureRecord: Codable, Hashable, Sendable {
@@ -14,7 +15,7 @@ public struct PictureRecord: Codable, Hashable, Sendable {
   /// The hashes of the weights by component.
   public var hashes: [String: String]
   /// The LoRA files.
-  public var loras: [LoRAUse]
+  public var loras: [LoRARecord]
   /// The reference images.
   public var images: [InputFile]
   /// The prompt.
@@ -58,14 +59,23 @@ public struct PictureRecord: Codable, Hashable, Sendable {
     /// - Throws: `FileError.unreadable`.
     public init(_ path: String, _ cache: HashCache) throws {
       self.path = path
-      hash = try cache.hash(of: path)
+      hash = try Self.hash(of: path, cache)
+    }
+
+    /// The hash of a file, or of the weights in a folder.
+    private static func hash(of path: String, _ cache: HashCache) throws -> String {
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+        isFolder.boolValue
+      else { return try cache.hash(of: path) }
+      return try cache.hash(ofAll: WeightFiles(path: path).paths)
     }
 
     /// Checks that the file is still the same.
     ///
     /// - Throws: `PipelineError.changedInput`, and `FileError.unreadable`.
     public func check(_ cache: HashCache) throws {
-      let found = try cache.hash(of: path)
+      let found = try Self.hash(of: path, cache)
       guard found == hash else {
         throw PipelineError.changedInput(path: path, expected: hash, found: found)
       }
@@ -73,7 +83,7 @@ public struct PictureRecord: Codable, Hashable, Sendable {
   }
 
   /// A LoRA file and its scale.
-  public struct LoRAUse: Codable, Hashable, Sendable {
+  public struct LoRARecord: Codable, Hashable, Sendable {
     /// The file.
     public var file: InputFile
     /// The factor on its changes.
@@ -141,7 +151,7 @@ extension ImagePipeline {
   /// - Throws: `FileError.unreadable`.
   public func record(
     of request: ResolvedRequest, requested: ImageRequest, model: String,
-    loras: [PictureRecord.LoRAUse] = [], images: [PictureRecord.InputFile] = [],
+    images: [PictureRecord.InputFile] = [],
     _ cache: HashCache = HashCache()
   ) throws -> PictureRecord {
     var sampler: SamplerSettings?
@@ -154,6 +164,10 @@ extension ImagePipeline {
     replaced["transformer"] = replacements.transformer
     replaced["vae"] = replacements.vae
     replaced["text_encoder"] = replacements.textEncoder
+    let loras = try replacements.loras.map { use in
+      PictureRecord.LoRARecord(
+        try PictureRecord.InputFile(use.path, cache), scale: use.scale)
+    }
     return PictureRecord(
       version: programVersion, model: model, replaced: replaced, hashes: try hashes(cache),
       loras: loras, images: images, prompt: request.prompt, negative: request.negative,
@@ -174,9 +188,7 @@ extension ImagePipeline {
     ]
     return Dictionary(
       uniqueKeysWithValues: try components.map { name, component in
-        let hash = ContentHash()
-        for file in component.files { hash.add(try cache.hash(of: file)) }
-        return (name, hash.text)
+        (name, try cache.hash(ofAll: component.files))
       })
   }
 }

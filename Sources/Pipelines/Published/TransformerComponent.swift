@@ -11,7 +11,9 @@ package struct TransformerComponent: Sendable {
   /// Its configuration.
   package let config: any PublishedTransformer
   /// Its weights.
-  package let component: Component
+  package internal(set) var component: Component
+  /// How LoRA that it has is sampled; nil without such.
+  var sampling: SamplingCard?
 
   /// Opens the transformer in a folder or a file.
   ///
@@ -121,9 +123,13 @@ package struct TransformerComponent: Sendable {
   /// The number of features of a text token.
   var textWidth: Int { config.inputs(nil).first { $0.name == "text" }!.shape[1] }
 
+  /// Whether the network takes target times, so that it can make pictures in a few steps.
+  package var isAnyStep: Bool { config.hasTargetTime || sampling != nil }
+
   /// The network bound to weights.
   package func bound(_ weights: Named<Tensor>) -> any VelocityModel {
-    ModelConfig(config).velocityModel(weights)!
+    let network = ModelConfig(config).velocityModel(weights)!
+    return sampling?.timeConvention.applied(to: network) ?? network
   }
 }
 
