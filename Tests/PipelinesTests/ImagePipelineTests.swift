@@ -1,4 +1,3 @@
-import Files
 import Flow
 import Foundation
 import Models
