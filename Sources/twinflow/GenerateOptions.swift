@@ -26,12 +26,12 @@ struct ModelOptions: ParsableArguments {
   var transformer: String?
 
   @Option(
-    help: ArgumentHelp("The folder of another autoencoder.", valueName: "folder"),
+    help: ArgumentHelp("Another autoencoder: a folder, or a file of weights.", valueName: "path"),
     transform: pathOption)
   var vae: String?
 
   @Option(
-    help: ArgumentHelp("The folder of another text encoder.", valueName: "folder"),
+    help: ArgumentHelp("Another text encoder: a folder, or a file of weights.", valueName: "path"),
     transform: pathOption)
   var textEncoder: String?
 

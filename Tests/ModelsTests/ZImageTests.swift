@@ -196,6 +196,27 @@ import Testing
     }
   }
 
+  @Test("Signed times tell data from noise as targets")
+  func dataAsTarget() throws {
+    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+    let results = try evaluate(given) { inputs in
+      func at(_ times: ZImageConfig.Times, target: Double) -> Tensor {
+        var (config, changed) = (Self.config, inputs)
+        let one = inputs["t"]! * 0 + 1
+        (config.times, changed["t"], changed["tt"]) = (times, one, one * target)
+        return Self.run(inputs.group("weights"), changed, config)
+      }
+      return Named([
+        ("data", at(.signed, target: 0)), ("noise", at(.signed, target: 1)),
+        ("released data", at(.released, target: 0)), ("released noise", at(.released, target: 1)),
+      ])
+    }
+    #expect(results["released data"] == results["released noise"])
+    for row in Self.lengths.indices {
+      #expect(results["data"]!.row(row) != results["noise"]!.row(row))
+    }
+  }
+
   @Test("The network's own time is 1 for data, and it predicts data minus noise")
   func ownTimes() throws {
     let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))

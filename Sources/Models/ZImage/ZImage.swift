@@ -160,9 +160,9 @@ extension ZImage: VelocityModel {
 
   /// The network's own time for one of the flow: `1 − t`, and on the twin trajectory `−(1 − |t|)`.
   ///
-  /// Networks with target times leave 0 as it is, as the published code does.
+  /// TwinFlow's published network leaves 0 as it is: for it the targets 0 and 1 are the same at t = 1.
   private func ownTime(_ t: Tensor) -> Tensor {
     let size = 1 - t.abs()
-    return config.hasTargetTime ? t.sign() * size : t.less(0).select(-size, size)
+    return config.times == .released ? t.sign() * size : t.less(0).select(-size, size)
   }
 }

@@ -50,7 +50,8 @@ public struct ZImageConfig: Hashable, Sendable {
     /// The current time alone, as in the published base networks.
     case plain
     /// With a second embedder, `E₁(|t′|) + E₂(tt′ − t′)·|tt′ − t′|`, as in TwinFlow's published
-    /// weights. The network cannot tell the times (−t, −t) from (t, t).
+    /// weights. The network cannot tell the times (−t, −t) from (t, t), nor (1, 0) from (1, 1), because
+    /// sign(0) is 0.
     case released
     /// With a second embedder, `E₁(|t′|) + E₂(tt′ − t′)·(tt′ − t′)`, and the embedded text negated where
     /// the time is negative, as in the training network of APEX: Liu et al., arXiv 2604.12322, 2026.

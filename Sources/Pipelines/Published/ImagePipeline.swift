@@ -63,9 +63,9 @@ public final class ImagePipeline: Sendable {
   public struct Replacements: Hashable, Sendable {
     /// The folder or file of the transformer.
     public var transformer: String?
-    /// The folder of the autoencoder.
+    /// The folder or file of the autoencoder.
     public var vae: String?
-    /// The folder of the text encoder.
+    /// The folder or file of the text encoder.
     public var textEncoder: String?
     /// Files of LoRA for the transformer.
     public var loras: [LoRAUse] = []
@@ -98,8 +98,9 @@ public final class ImagePipeline: Sendable {
     processor = try kind.references.map { _ in
       try PublishedConfig.read(from: folder.folder("processor") + "/preprocessor_config.json")
     }
+    let ownEncoder = try folder.folder("text_encoder")
     encoder = try PromptEncoder(
-      folder: Self.place(replacements.textEncoder, "text_encoder") ?? folder.folder("text_encoder"),
+      Self.place(replacements.textEncoder, "text_encoder") ?? ownEncoder, base: ownEncoder,
       layer: kind.template.layer, seesImages: kind.references != nil,
       storage: options.encoderStorage, on: engine)
     let base = try folder.folder("transformer")
@@ -107,8 +108,12 @@ public final class ImagePipeline: Sendable {
       path: Self.place(replacements.transformer, "transformer") ?? base, base: base,
       storage: options.transformerStorage, on: engine, log: log
     ).adding(replacements.loras, dtype: options.compute.dtype, on: engine, log: log)
+    let ownCodec = try folder.folder("vae")
+    let codecPath = Self.place(replacements.vae, "vae") ?? ownCodec
     codec = try Autoencoder(
-      folder: Self.place(replacements.vae, "vae") ?? folder.folder("vae"), on: engine, log: log)
+      codecPath,
+      config: ImageAutoencoders.config(from: Self.config(of: codecPath, otherwise: ownCodec)),
+      on: engine, log: log)
     scheduler = try PublishedConfig.read(
       from: folder.folder("scheduler") + "/scheduler_config.json")
     try checkFit()
@@ -121,6 +126,12 @@ public final class ImagePipeline: Sendable {
       let inner = "\(path)/\(component)"
       return FileManager.default.fileExists(atPath: inner) ? inner : path
     }
+  }
+
+  /// The `config.json` beside weights, or for a file of weights alone that of the model's own component.
+  static func config(of path: String, otherwise base: String) -> String {
+    let own = "\(path)/config.json"
+    return FileManager.default.fileExists(atPath: own) ? own : "\(base)/config.json"
   }
 
   /// Checks that the components fit each other.

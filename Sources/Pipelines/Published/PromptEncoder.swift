@@ -24,19 +24,20 @@ package struct PromptEncoder: Sendable {
   let encode:
     @Sendable (_ weights: Named<Tensor>, _ prompts: Named<Tensor>, _ dtype: DType) -> Tensor
 
-  /// Opens the encoder in a folder.
+  /// Opens the encoder in a folder or a file.
   ///
   /// - Parameters:
+  ///   - base: the folder of the model's own encoder, whose configuration is used for a file.
   ///   - layer: the hidden state that is taken as features.
   ///   - seesImages: whether images are part of prompts.
   ///   - storage: how weights are kept on the devices.
   /// - Throws: `PublishedConfigError`, `PipelineError.unknownNetwork` for an encoder of another
   ///   architecture, and the errors of weights.
   init(
-    folder: String, layer: PromptTemplate.Layer, seesImages: Bool, storage: BaseDType,
-    on engine: Engine
+    _ folder: String, base: String, layer: PromptTemplate.Layer, seesImages: Bool,
+    storage: BaseDType, on engine: Engine
   ) throws {
-    let path = "\(folder)/config.json"
+    let path = ImagePipeline.config(of: folder, otherwise: base)
     switch try NetworkKind(path).modelType {
     case "qwen3" where !seesImages:
       let config: Qwen3Config = try PublishedConfig.read(from: path)
