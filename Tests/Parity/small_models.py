@@ -16,8 +16,14 @@ from diffusers import (AutoencoderKL, AutoencoderKLQwenImage, FlowMatchEulerDisc
                        ZImageTransformer2DModel)
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 from transformers import (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast,
                           Qwen3Config, Qwen3Model)
+
+diffusers_logging.set_verbosity_error()
+transformers_logging.set_verbosity_error()
+transformers_logging.disable_progress_bar()
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
            "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>",

@@ -4,7 +4,7 @@
 Builds tokenizers of many kinds with the library `tokenizers`, encodes and decodes random texts in many
 scripts with it, writes the results as cases, and runs `twinflow check-golden` on them.
 
-    python Tests/Parity/tokenizers.py [--program .build/debug/twinflow] [--texts 300] [--seed 0]
+    python Tests/Parity/tokenization.py [--program .build/debug/twinflow] [--texts 300] [--seed 0]
 """
 
 import argparse
@@ -16,10 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-# This file has the library's name: without this line it would import itself.
-sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
-
-from tokenizers import (  # noqa: E402
+from tokenizers import (
     AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers)
 
 arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
