@@ -12,17 +12,18 @@ import Tensors
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Makes pictures from words with a published model.",
-    discussion: """
-      Writes PNG files, whose text chunks hold everything that repeats the picture; tools for
-      AUTOMATIC1111's web interface read them too. A model is a folder as diffusers saves it, or the
-      name of a folder in TWINFLOW_MODELS or in Hugging Face's cache.
+    discussion: #"""
+      Writes PNG files, whose text chunks hold everything that repeats the picture; other tools read
+      them as those of AUTOMATIC1111's web interface. A model is a folder as diffusers saves it, or
+      the name of a folder in TWINFLOW_MODELS or in Hugging Face's cache.
 
       EXAMPLES
         twinflow generate "a red fox in snow" --model Qwen-Image --steps 50 --guidance 4
-        twinflow generate "a red fox in snow" --model Qwen-Image --transformer TwinFlow-Qwen-Image-v1.0 --steps 2
+        twinflow generate "a red fox in snow" --model Qwen-Image --steps 2 \
+          --transformer TwinFlow-Qwen-Image-v1.0
         twinflow generate "make it night" --model Qwen-Image-Edit --image day.png
         twinflow generate --like picture.png
-      """)
+      """#)
 
   @Argument(help: "What the picture shows, or how the images are edited.")
   var prompt: String?
@@ -63,6 +64,10 @@ struct Generate: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func validate() throws {
+    let kind = URL(fileURLWithPath: output).pathExtension.lowercased()
+    if ["jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"].contains(kind) {
+      throw ValidationError("Pictures are PNG files: give --output a name that ends in .png.")
+    }
     if prompt == nil, like == nil {
       throw ValidationError("Say what the picture is to show, or give --like.")
     }

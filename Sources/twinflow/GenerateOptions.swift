@@ -54,8 +54,8 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The element type that networks compute in: f32, or bf16, which is faster on GPUs.",
-      valueName: "type"))
+      "The element type that networks compute in: f32 or bf16.",
+      discussion: "By default f32 on a CPU, bf16 on GPUs.", valueName: "type"))
   var precision: Precision?
 
   private static let dtypes = BaseDType.allCases.map(\.rawValue).joined(separator: ", ")
@@ -89,7 +89,8 @@ struct ModelOptions: ParsableArguments {
     var options = ImagePipeline.Options()
     options.transformerStorage = weights ?? .stored
     options.encoderStorage = encoderWeights ?? .stored
-    options.compute = precision ?? .float32
+    options.compute =
+      precision ?? (engine.client.platformName == "cpu" ? .float32 : .bfloat16)
     var replacements = ImagePipeline.Replacements()
     replacements.transformer = try transformer.map { try library.path(of: $0) }
     replacements.vae = try vae.map { try library.path(of: $0) }

@@ -70,6 +70,7 @@ import Testing
       (["", "--model", plain], "prompt is empty"),
       (["a fox", "--model", plain, "--size", "64x60"], "64x64"),
       (["a fox", "--model", plain, "--size", "64"], "768x1024"),
+      (["a fox", "--model", plain, "--output", "picture.jpg"], ".png"),
       (["a fox", "--model", twin, "--guidance", "4"], "Leave out --guidance"),
       (["a fox", "--model", twin, "--shift", "3"], "Leave out --shift"),
       (["a fox", "--model", plain, "--style", "few"], "Leave out --style"),
@@ -80,11 +81,22 @@ import Testing
       (["--like", "docs/figures/summary.png"], "does not say how it was made"),
     ]
     for (arguments, hint) in cases {
-      let result = try Command.start(["generate"] + arguments + ["--output", output]).finish()
+      let named = arguments.contains("--output") ? arguments : arguments + ["--output", output]
+      let result = try Command.start(["generate"] + named).finish()
       #expect(result.status != 0, "\(arguments)")
       #expect(result.errors.contains(hint), "\(arguments): \(result.errors)")
       #expect(!FileManager.default.fileExists(atPath: output))
     }
+  }
+
+  @Test func halfADownloadIsNamed() throws {
+    let model = folder.path + "/model"
+    try FileManager.default.copyItem(atPath: Command.root + "/" + plain, toPath: model)
+    let shard = "\(model)/transformer/diffusion_pytorch_model.safetensors"
+    try data(shard).prefix(50_000).write(to: URL(filePath: shard))
+    let result = try generate("a fox", "--model", model, "--size", "32x32")
+    #expect(result.status != 0 && result.errors.contains(shard))
+    #expect(result.errors.split(separator: "\n").count == 1)
   }
 
   @Test func theOutputIsNoInput() throws {

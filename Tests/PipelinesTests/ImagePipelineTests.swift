@@ -127,7 +127,7 @@ import Testing
     let twin = try pipeline(Self.twin).resolve(request())
     #expect(twin.schedule == .anyStep(.preset(2)) && twin.guidance == nil)
     let turbo = try pipeline(Self.zImage).resolve(request { $0.steps = nil })
-    #expect(turbo.schedule.count == 9 && turbo.guidance == nil)
+    #expect(turbo.schedule.count == 8 && turbo.guidance == nil)
     let shifted = try pipeline(Self.qwen).resolve(request { $0.shift = 3 })
     guard case .euler(let scheduler, _) = shifted.schedule else { return }
     #expect(scheduler.shift == .fixed(3) && scheduler.terminal == nil)

@@ -54,7 +54,7 @@ public struct PipelineKind: Hashable, Sendable {
   /// Z-Image and Z-Image-Turbo, which is distilled and has no guidance.
   public static let zImage = PipelineKind(
     className: "ZImagePipeline", template: .zImage, negative: "",
-    guidance: .extrapolated(limit: nil), guidanceStart: 0, steps: 9, defaultGuidance: 0,
+    guidance: .extrapolated(limit: nil), guidanceStart: 0, steps: 8, defaultGuidance: 0,
     references: nil)
 
   /// All pipelines.
