@@ -64,7 +64,7 @@ public struct MemoryPlan: Hashable, Sendable {
 extension ImagePipeline {
   /// Compiles the programs of a run and adds up what they need, without loading weights.
   ///
-  /// - Throws: the plugin's errors, and `PipelineError.tooLarge` for a program that does not fit alone.
+  /// - Throws: the plugin's errors, and those of prompts and images that the model does not take.
   public func plan(
     _ requests: [ResolvedRequest], editing images: [RGBImage] = []
   ) throws -> MemoryPlan {
@@ -87,13 +87,12 @@ extension ImagePipeline {
     var kept = 0
     func add(_ phase: Phase, _ component: Component, _ memory: () throws -> ProgramMemory?) throws {
       let weights = component.byteCount
-      let needed: ProgramMemory?
+      var needed: ProgramMemory?
       do {
         needed = try memory()
-      } catch RuntimeError.outOfMemory(let found?, let device?, nil) {
-        throw PipelineError.tooLarge(
-          phase: phase.rawValue, needed: found.total, capacity: device,
-          advice: "Make a smaller picture, or keep the weights in fewer bits with --weights.")
+      } catch RuntimeError.outOfMemory(let found?, _, nil) {
+        // What does not fit is part of the plan too, which says so.
+        needed = found
       }
       phases.append(
         MemoryPlan.Phase(
