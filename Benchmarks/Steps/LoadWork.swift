@@ -8,7 +8,7 @@ import Weights
 
 /// How loaded weights are kept.
 enum LoadedType: String, ExpressibleByArgument, CaseIterable {
-  case stored, bf16, f32, int8
+  case stored, bf16, f32, int8, int4
 }
 
 extension Bench {
@@ -31,6 +31,7 @@ extension Bench {
       case .bf16: .bfloat16
       case .f32: .float32
       case .int8: specs[name]!.isMatrix ? .int8 : nil
+      case .int4: specs[name]!.isMatrix ? .int4 : nil
       }
     }
     let seconds = (ContinuousClock.now - start).seconds

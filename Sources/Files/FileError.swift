@@ -10,6 +10,8 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
   case otherKind(path: String, found: String, expected: String)
   /// The file to be replaced is an input.
   case replacesInput(output: String, input: String)
+  /// What is to be written is there already.
+  case exists(path: String)
   /// A folder is in use by another process, described by its lock.
   case locked(path: String, holder: String)
 
@@ -33,6 +35,7 @@ public enum FileError: Error, Equatable, CustomStringConvertible {
         ? "\(output) is an input and must not be replaced. Choose another name for the output."
         : "\(output) must not be replaced: it is the same file as the input \(input). "
           + "Choose another name for the output."
+    case .exists(let path): "\(path) is there already and is not replaced. Choose another name."
     case .locked(let path, let holder):
       "\(path) is in use by \(holder); wait for it, stop it or choose another output folder."
     }

@@ -91,7 +91,7 @@ public final class StagedFile {
 
   /// Waits until a folder's entries are on disk. File systems that do not support this, and folders
   /// that are writable but not readable, are ignored.
-  private static func settle(_ folder: String, for path: String) throws(FileError) {
+  static func settle(_ folder: String, for path: String) throws(FileError) {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }

@@ -10,7 +10,7 @@ public struct LinearMap {
   public enum Base {
     /// As it is stored.
     case dense(Tensor)
-    /// In 8 bits.
+    /// In fewer bits, with scales.
     case quantized(QuantizedTensor)
   }
 
@@ -32,11 +32,13 @@ public struct LinearMap {
 }
 
 extension LinearMap.Base {
-  /// The matrix in an element type, without its rows' scales: 8 bits are exact in every type.
+  /// The matrix in an element type, without its rows' scales: 8 bits are exact in every type. Scales of
+  /// groups are applied.
   func matrix(_ dtype: DType) -> Tensor {
     switch self {
     case .dense(let weight): weight.cast(to: dtype)
-    case .quantized(let weight): weight.values.cast(to: dtype)
+    case .quantized(let weight):
+      weight.quantization.hasGroups ? weight.dequantized(to: dtype) : weight.values.cast(to: dtype)
     }
   }
 
@@ -45,7 +47,7 @@ extension LinearMap.Base {
   /// The scale of a row is a factor of one feature of the product. Applied there, it takes fewer
   /// operations, and nothing of the matrix is rounded.
   var scales: Tensor? {
-    if case .quantized(let weight) = self { weight.scales } else { nil }
+    if case .quantized(let weight) = self, !weight.quantization.hasGroups { weight.scales } else { nil }
   }
 }
 
@@ -95,7 +97,7 @@ public struct FusedMaps {
 extension Scope {
   /// An affine map from `input` to `output` features, with the parameters `NAME.weight`
   /// `[output, input]` and, unless `bias` is false, `NAME.bias` `[output]`. A matrix that is quantized
-  /// has `NAME.weight_scale` `[output]` beside it.
+  /// has `NAME.weight_scale` beside it, see `Quantization`.
   ///
   /// - Parameters:
   ///   - from: the logical axis of the input's features, by which weights are sharded over devices.

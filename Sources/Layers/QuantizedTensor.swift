@@ -1,26 +1,31 @@
 import Tensors
 
-/// A matrix `[…, rows, columns]` in 8-bit integers with a scale for each row: symmetric
-/// quantization, as in Dettmers et al., "LLM.int8()", 2022, without outliers.
+/// A matrix `[…, rows, columns]` in numbers of 4 or 8 bits with scales, see `Quantization`.
 ///
 /// It is frozen: no gradient passes to it.
 public struct QuantizedTensor {
-  /// The integers, s8 `[…, rows, columns]`, within ±127.
+  /// The stored numbers.
   public let values: Tensor
-  /// The factors on the rows, f32 `[…, rows]`.
+  /// The factors on the rows or on groups of columns.
   public let scales: Tensor
+  /// How the two hold the matrix.
+  public let quantization: Quantization
 
-  /// Makes a matrix of integers and scales.
-  public init(values: Tensor, scales: Tensor) {
+  /// Makes a matrix of numbers and scales.
+  public init(values: Tensor, scales: Tensor, _ quantization: Quantization = .int8) {
+    let columns = (values.shape.sizes.last ?? 0) * quantization.columnsPerValue
     precondition(
-      values.rank >= 2 && scales.shape == values.shape.withoutColumns && values.dtype == .int8,
-      "\(values.type) and \(scales.type) are no quantized matrix")
-    self.values = values
-    // Scales could have gradients, of which each would take a gradient of the whole matrix.
+      values.rank >= 2 && values.dtype == quantization.valueType
+        && scales.shape == quantization.scales(of: values.shape.replacing(-1, with: columns)),
+      "\(values.type) and \(scales.type) are no matrix that is quantized as \(quantization)")
+    // Values of floating-point types and scales could have gradients, of which each would take one of
+    // the whole matrix.
+    self.values = values.dtype.isFloat ? values.stopGradient() : values
     self.scales = scales.stopGradient()
+    self.quantization = quantization
   }
 
-  /// Quantizes a matrix: each row's largest magnitude becomes 127.
+  /// Quantizes a matrix in 8 bits: each row's largest magnitude becomes 127.
   public init(_ matrix: Tensor) {
     let wide = matrix.cast(to: .float32)
     let largest = wide.abs().max([wide.rank - 1]).maximum(Self.leastMagnitude)
@@ -38,40 +43,24 @@ public struct QuantizedTensor {
 
   /// The matrix in a floating-point type.
   public func dequantized(to dtype: DType) -> Tensor {
-    (values.cast(to: .float32) * scales.expanded([-1])).cast(to: dtype)
-  }
-}
-
-extension Shape {
-  /// The shape of a matrix's scales.
-  fileprivate var withoutColumns: Shape { Shape(sizes.dropLast()) }
-}
-
-extension ParameterSpec {
-  /// The declaration of this matrix's scales where it is quantized: a number for each row, sharded
-  /// like the rows.
-  public var scales: ParameterSpec {
-    precondition(isMatrix, "only the matrices of linear maps are quantized")
-    return ParameterSpec(
-      shape: shape.withoutColumns, initializer: .ones,
-      axes: Array(axes.prefix(shape.rank - 1)))
-  }
-}
-
-extension Named<ParameterSpec> {
-  /// The parameters of a network whose chosen matrices are quantized: each is followed by its scales.
-  public func withScales(of isQuantized: (String) -> Bool) -> Named {
-    var all = Named()
-    for (name, spec) in pairs {
-      all[name] = spec
-      if isQuantized(name) { all[name + QuantizedTensor.scaleSuffix] = spec.scales }
+    let factors = scales.cast(to: .float32).expanded([-1])
+    guard quantization.hasGroups else {
+      return (values.cast(to: .float32) * factors).cast(to: dtype)
     }
-    return all
+    let width = Quantization.groupSize / quantization.columnsPerValue
+    var numbers = values.reshape(Shape(scales.shape.sizes + [width]))
+    if quantization == .int4 {
+      let halves = [numbers & .constant(15, .uint8), numbers >> 4]
+      numbers = Tensor.concatenate(halves, axis: -1).cast(to: .int8) - 8
+    }
+    let matrix = (numbers.cast(to: .float32) * factors).cast(to: dtype)
+    return matrix.reshape(
+      values.shape.replacing(-1, with: values.shape[-1] * quantization.columnsPerValue))
   }
 }
 
 extension Named<Tensor> {
-  /// The parameters with the chosen matrices quantized, each followed by its scales.
+  /// The parameters with the chosen matrices quantized in 8 bits, each followed by its scales.
   public func quantized(_ isQuantized: (String) -> Bool) -> Named {
     var all = Named()
     for (name, tensor) in pairs {
@@ -88,14 +77,19 @@ extension Named<Tensor> {
 
   /// The parameters with every quantized matrix in f32, and without scales.
   public func dequantized() -> Named {
-    let quantized = filter { self[$0]!.dtype == .int8 }
-    let scales = Set(quantized.names.map { $0 + QuantizedTensor.scaleSuffix })
+    var (kinds, scales): ([String: Quantization], Set<String>) = ([:], [])
+    for (name, tensor) in pairs {
+      let scale = name + QuantizedTensor.scaleSuffix
+      guard let kind = Quantization(values: tensor.type, scales: self[scale]?.type) else { continue }
+      kinds[name] = kind
+      scales.insert(scale)
+    }
     return filter { !scales.contains($0) }.map { name, tensor in
-      guard quantized[name] != nil else { return tensor }
+      guard let kind = kinds[name] else { return tensor }
       guard let scales = self[name + QuantizedTensor.scaleSuffix] else {
         preconditionFailure("the scales of \(name) are missing")
       }
-      return QuantizedTensor(values: tensor, scales: scales).dequantized(to: .float32)
+      return QuantizedTensor(values: tensor, scales: scales, kind).dequantized(to: .float32)
     }
   }
 }

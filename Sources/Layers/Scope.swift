@@ -121,21 +121,35 @@ public struct Scope {
     }
   }
 
-  /// The matrix of a linear map, `[output, input]`: in 8 bits where the tensors of this scope are, with
+  /// The matrix of a linear map, `[output, input]`: quantized where the tensors of this scope are, with
   /// `NAME_scale` beside `NAME`.
   func matrix(
     _ name: String, _ shape: Shape, _ initializer: Initializer, axes: [LogicalAxis?]
   ) -> LinearMap.Base {
     let spec = ParameterSpec(
       shape: shape, initializer: initializer, axes: axes, isMatrix: true)
-    let values = weight(name, spec)
-    guard values.dtype == .int8 else { return .dense(values) }
-    return .quantized(QuantizedTensor(values: values, scales: scales(name, spec)))
+    guard let quantization = quantization(name) else { return .dense(weight(name, spec)) }
+    let (values, scales) = arrays(name, spec, quantization)
+    return .quantized(QuantizedTensor(values: values, scales: scales, quantization))
   }
 
-  /// The scales of a quantized matrix.
-  private func scales(_ name: String, _ matrix: ParameterSpec) -> Tensor {
-    weight(name + QuantizedTensor.scaleSuffix, matrix.scales)
+  /// How the tensors that a matrix is bound to hold it; nil where it is not quantized.
+  private func quantization(_ name: String) -> Quantization? {
+    guard case .bound(let weights) = source.mode, let values = weights[(self / name).path] else {
+      return nil
+    }
+    let scales = weights[(self / name).path + QuantizedTensor.scaleSuffix]
+    return Quantization(values: values.type, scales: scales?.type)
+  }
+
+  /// The two arrays of a quantized matrix.
+  private func arrays(
+    _ name: String, _ matrix: ParameterSpec, _ quantization: Quantization
+  ) -> (values: Tensor, scales: Tensor) {
+    let arrays = quantization.arrays(of: matrix)
+    return (
+      weight(name, arrays.values), weight(name + QuantizedTensor.scaleSuffix, arrays.scales)
+    )
   }
 
   /// The parameters of `count` equal layers, each with a leading axis over the layers: `*` in their
@@ -147,10 +161,12 @@ public struct Scope {
     var weights = Named<Tensor>()
     for (name, spec) in declared.pairs {
       let spec = spec.stacked(count)
-      let tensor = layers.weight(name, spec)
-      weights[name] = tensor
-      if spec.isMatrix, tensor.dtype == .int8 {
-        weights[name + QuantizedTensor.scaleSuffix] = layers.scales(name, spec)
+      if spec.isMatrix, let quantization = layers.quantization(name) {
+        let arrays = layers.arrays(name, spec, quantization)
+        weights[name] = arrays.values
+        weights[name + QuantizedTensor.scaleSuffix] = arrays.scales
+      } else {
+        weights[name] = layers.weight(name, spec)
       }
       guard spec.isMatrix, name.hasSuffix(".weight") else { continue }
       let path = (layers / String(name.dropLast(".weight".count))).path

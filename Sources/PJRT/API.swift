@@ -120,6 +120,8 @@ extension DType {
     case .uint16: Int32(PJRT_TYPE_U16)
     case .uint32: Int32(PJRT_TYPE_U32)
     case .uint64: Int32(PJRT_TYPE_U64)
+    case .float8e4m3: Int32(PJRT_TYPE_F8E4M3FN)
+    case .float8e5m2: Int32(PJRT_TYPE_F8E5M2)
     case .float16: Int32(PJRT_TYPE_F16)
     case .bfloat16: Int32(PJRT_TYPE_BF16)
     case .float32: Int32(PJRT_TYPE_F32)

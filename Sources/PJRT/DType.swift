@@ -13,6 +13,8 @@ public enum DType: String, Sendable, Hashable, CaseIterable, Codable {
   case uint16 = "ui16"
   case uint32 = "ui32"
   case uint64 = "ui64"
+  case float8e4m3 = "f8E4M3FN"
+  case float8e5m2 = "f8E5M2"
   case float16 = "f16"
   case bfloat16 = "bf16"
   case float32 = "f32"
@@ -21,7 +23,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, Codable {
   /// The bytes of one element in host and device memory; a bool takes one byte.
   public var byteCount: Int {
     switch self {
-    case .bool, .int8, .uint8: 1
+    case .bool, .int8, .uint8, .float8e4m3, .float8e5m2: 1
     case .int16, .uint16, .float16, .bfloat16: 2
     case .int32, .uint32, .float32: 4
     case .int64, .uint64, .float64: 8
@@ -31,10 +33,14 @@ public enum DType: String, Sendable, Hashable, CaseIterable, Codable {
   /// Whether this is a floating-point type.
   public var isFloat: Bool {
     switch self {
-    case .float16, .bfloat16, .float32, .float64: true
+    case .float8e4m3, .float8e5m2, .float16, .bfloat16, .float32, .float64: true
     default: false
     }
   }
+
+  /// Whether this is a floating-point type of 8 bits, which weights are stored in: Micikevicius et al.,
+  /// "FP8 formats for deep learning", 2022.
+  public var isFloat8: Bool { self == .float8e4m3 || self == .float8e5m2 }
 
   /// Whether this is an integer type, with or without a sign; a bool is not.
   public var isInteger: Bool { self != .bool && !isFloat }
@@ -42,8 +48,8 @@ public enum DType: String, Sendable, Hashable, CaseIterable, Codable {
 
 /// A Swift type with the memory layout of a tensor element.
 ///
-/// Elements of `bfloat16` have no Swift type: read and write them as `UInt16` bit patterns with the
-/// untyped functions.
+/// Elements of `bfloat16` and of the types of 8 bits have no Swift type: read and write them as bit
+/// patterns with the untyped functions.
 public protocol Element: Sendable {
   /// The element type on the device.
   static var dtype: DType { get }

@@ -9,13 +9,17 @@ public enum BaseDType: String, Codable, Hashable, Sendable, CaseIterable {
   case bfloat16 = "bf16"
   /// The matrices of linear maps in 8 bits with a scale for each row, all else as it is stored.
   case int8
+  /// The matrices of linear maps in 4 bits with a scale for each 32 columns, in 8 bits where their
+  /// columns are no multiple of 32, and all else as it is stored.
+  case int4
 
-  /// The element type of a frozen weight, nil for that of its file.
-  package func dtype(of spec: ParameterSpec) -> DType? {
+  /// How a frozen weight is kept, nil for how its file stores it.
+  package func storage(of spec: ParameterSpec) -> WeightStorage? {
     switch self {
     case .stored: nil
     case .bfloat16: .bfloat16
     case .int8: spec.isMatrix ? .int8 : nil
+    case .int4: spec.isMatrix ? .int4 : nil
     }
   }
 }

@@ -9,7 +9,10 @@ extension Engine {
     _ weights: Named<ShardedArray>, of model: ModelConfig, as dtype: DType, path: String,
     allowsOverflow: Bool
   ) throws -> Named<ShardedArray> {
-    let isQuantized = weights.types.values.contains { $0.dtype == .int8 }
+    let isQuantized = weights.pairs.contains { name, array in
+      let scales = weights[name + QuantizedTensor.scaleSuffix]
+      return Quantization(values: array.type, scales: scales?.type) != nil
+    }
     if dtype == .int8 {
       let matrices = model.weights.filter { weights[$0]?.type.dtype.isFloat == true }
         .pairs.filter(\.value.isMatrix).map(\.name)
@@ -64,13 +67,14 @@ extension Engine {
 
 extension DType {
   /// The least number that a floating-point type rounds to infinity: half a step above its largest
-  /// finite number. Infinite for all other types.
+  /// finite number. Infinite for types that are not floating-point, or that no weight is converted to.
   fileprivate var infinite: Double {
     switch self {
     case .float16: 65520
     case .bfloat16: 0x1.FFp127
     case .float32: 0x1.FFFFFFp127
-    case .float64, .bool, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64:
+    case .float64, .float8e4m3, .float8e5m2, .bool, .int8, .int16, .int32, .int64, .uint8, .uint16,
+      .uint32, .uint64:
       .infinity
     }
   }

@@ -61,7 +61,7 @@ public struct ModelFile: Sendable {
       // The base has the element types of training.
       let specs = model.weights
       var all = try base.weights(on: engine) { name in
-        lora.baseDType?.dtype(of: specs[name]!) ?? .float32
+        lora.baseDType?.storage(of: specs[name]!) ?? .float32
       }
       all.merge(own)
       let merged = try engine.compile(all.types, shardings: all.shardings) {

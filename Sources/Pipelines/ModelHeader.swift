@@ -34,25 +34,25 @@ package struct ModelHeader {
     return card.model.weights(with: lora).filter(lora.trains)
   }
 
-  private var names: NameMap {
+  var names: NameMap {
     card.lora == nil ? card.model.names(among: file.types.names) : card.model.loraNames
   }
 
-  /// The element types that the parameters are stored in.
-  package func storedTypes() throws -> Named<DType> {
-    try WeightLoader.storedTypes(specs, in: file, names: names)
+  /// How the parameters are kept that are loaded as they are stored.
+  package func storedTypes() throws -> Named<WeightStorage> {
+    try WeightLoader.storage(specs, in: file, names: names)
   }
 
   /// Loads the parameters.
   ///
   /// - Parameters:
-  ///   - dtype: the element type that a parameter is to have; nil leaves it as it is stored.
+  ///   - storage: how a parameter is to be kept; nil leaves it as it is stored.
   ///   - allowsOverflow: whether numbers beyond that type's range become infinite.
   package func weights(
-    on engine: Engine, allowsOverflow: Bool = false, as dtype: (String) -> DType?
+    on engine: Engine, allowsOverflow: Bool = false, as storage: (String) -> WeightStorage?
   ) throws -> Named<ShardedArray> {
     try WeightLoader(engine.client, mesh: engine.mesh)
-      .load(specs, from: file, names: names, allowsOverflow: allowsOverflow, as: dtype)
+      .load(specs, from: file, names: names, allowsOverflow: allowsOverflow, as: storage)
   }
 
   /// The weights that LoRA was trained with, at their path or beside this file.

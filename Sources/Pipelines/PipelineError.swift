@@ -22,6 +22,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case beyondRange(path: String, dtype: DType, names: [String], count: Int)
   /// An image is too long and narrow for the network.
   case tooNarrow(width: Int, height: Int, limit: Int)
+  /// A folder holds no network whose matrices can be quantized.
+  case nothingToQuantize(path: String, reasons: [String])
   /// The network is not a classifier.
   case notAClassifier(path: String)
   /// A model is not found by its name; with the places that were searched.
@@ -101,6 +103,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .tooNarrow(let width, let height, let limit):
       return "An image has \(width) × \(height) pixels; its longer side may be at most \(limit) "
         + "times the shorter one. Crop it."
+    case .nothingToQuantize(let path, let reasons):
+      return "\(path) holds no network that can be quantized: \(reasons.joined(separator: "; ")). "
+        + "Name a diffusers folder, or the folder of a transformer or text encoder."
     case .notAClassifier(let path):
       return "\(path) does not hold a classifier, which measuring distances needs. "
         + "Give the weights of one with --classifier."

@@ -158,7 +158,7 @@ public final class Trainer {
     state = try RuntimeError.reportingMemory(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
       let adapted = recipe.lora == nil ? nil : base
-      let frozen = try adapted?.weights(on: engine, as: trainingStep.dtype)
+      let frozen = try adapted?.weights(on: engine, as: { trainingStep.storage[$0] })
       let specs = trainingStep.specs.flattened(includingFrozen: false)
       return TrainState(
         try checkpoint.state(specs, on: engine), like: trainingStep.specs,
@@ -216,7 +216,7 @@ public final class Trainer {
   ) throws -> TrainState<ShardedArray> {
     let (recipe, key) = (step.recipe, Key(seed: step.recipe.seed))
     // Frozen weights do not pass through a program; they stay in the buffers they were read into.
-    let given = try base?.weights(on: engine, as: step.dtype) ?? Named()
+    let given = try base?.weights(on: engine, as: { step.storage[$0] }) ?? Named()
     let trained = given.filter(recipe.trains)
     let specs = step.specs.flattened()
     let shardings = specs.shardings.merging(trained.shardings)

@@ -78,7 +78,7 @@ extension TrainingRecipe: RecipeGroup {
       .was("adapters"),
     Field(
       "base_dtype", \.baseDType,
-      "frozen weights with LoRA: stored (as in their file), bf16 or int8"),
+      "frozen weights with LoRA: stored (as in their file), bf16, int8 or int4"),
     Field(
       "condition_dropout", \.conditionDropout, in: 0...1,
       "fraction of the samples whose class is dropped, for guidance"),
@@ -212,14 +212,14 @@ extension TrainingRecipe {
   /// Whether a weight is trained: all are, or with LoRA its matrices and the weights in `full`.
   func trains(_ name: String) -> Bool { lora?.trains(name) ?? true }
 
-  /// The element types of the frozen weights.
+  /// How the frozen weights are kept.
   ///
   /// - Parameter base: the file of the weights; without it they are taken to be in f32.
-  func frozenTypes(_ base: ModelHeader?) throws -> Named<DType> {
+  func frozenTypes(_ base: ModelHeader?) throws -> Named<WeightStorage> {
     guard lora != nil else { return Named() }
     let stored = try base?.storedTypes() ?? Named()
     return model.weights.filter { !trains($0) }.map { name, spec in
-      baseDType.dtype(of: spec) ?? stored[name] ?? .float32
+      (baseDType.storage(of: spec) ?? stored[name] ?? .float32).fitting(spec, mesh)
     }
   }
 

@@ -11,6 +11,8 @@ struct TrainingStep: Sendable {
   let recipe: TrainingRecipe
   /// Every parameter, LoRA's among them, without the scales of quantized ones.
   let weights: Named<ParameterSpec>
+  /// How the parameters are kept.
+  let storage: Named<WeightStorage>
   /// The types and shardings of the state: what is kept for a weight is sharded like the weight.
   let specs: TrainState<ArraySpec>
   /// The conditioner of the network's conditions.
@@ -20,23 +22,16 @@ struct TrainingStep: Sendable {
 
   /// Makes the step of a recipe.
   ///
-  /// - Parameter stored: the element types that frozen weights are kept in; f32 where they are not
-  ///   named.
-  init(_ recipe: TrainingRecipe, stored: Named<DType> = Named()) throws {
+  /// - Parameter stored: how frozen weights are kept; in f32 where they are not named.
+  init(_ recipe: TrainingRecipe, stored: Named<WeightStorage> = Named()) throws {
     self.recipe = recipe
     weights = recipe.model.weights(with: recipe.lora)
     objective = try recipe.objective.settings.objective(batch: recipe.batch)
     conditioner = recipe.model.conditioner
     let frozen = stored.filter { !recipe.trains($0) }
-    let all = weights.withScales { frozen[$0] == .int8 }.map { name, spec in
-      ArraySpec(spec.type(frozen[name] ?? .float32), spec.sharding)
-    }
+    let all = weights.arrays { frozen[$0] ?? .float32 }
+    storage = weights.map { name, _ in frozen[name] ?? .float32 }
     specs = Self.state(all, recipe, objective)
-  }
-
-  /// The element type that a weight of the network without LoRA is kept in.
-  func dtype(of name: String) -> DType {
-    (specs.live.trained[name] ?? specs.frozen[name])!.type.dtype
   }
 
   /// The state that a recipe keeps for weights.
@@ -268,7 +263,9 @@ struct TrainingStep: Sendable {
   private func narrowed(_ weights: Named<Tensor>) -> Named<Tensor> {
     guard recipe.precision != .float32 else { return weights }
     return weights.map { name, weight in
-      guard let declared = self.weights[name], weight.rank >= 2, weight.dtype.isFloat else {
+      guard let declared = self.weights[name], weight.rank >= 2, weight.dtype.isFloat,
+        !weight.dtype.isFloat8
+      else {
         return weight
       }
       return weight.cast(to: recipe.precision.dtype).sharded(declared.sharding)

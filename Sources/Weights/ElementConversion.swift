@@ -2,11 +2,6 @@ import Tensors
 
 /// Conversion of elements between floating-point types on the host, a region at a time.
 enum ElementConversion {
-  /// Whether elements of one type can become another's.
-  static func converts(_ source: DType, to target: DType) -> Bool {
-    source == target || source.isFloat && target.isFloat
-  }
-
   /// Converts elements one after the other.
   ///
   /// - Returns: the number of finite elements that became infinite.
@@ -31,6 +26,9 @@ enum ElementConversion {
         if b[i] & 0x7FFF == 0x7F80, a[i].isFinite { lost += 1 }
       }
       return lost
+    case (.float8e4m3, _), (.float8e5m2, _):
+      widen(source, from, to: target, to)
+      return 0
     default:
       var lost = 0
       for i in 0..<source.count / from.byteCount {
@@ -38,6 +36,25 @@ enum ElementConversion {
         if write(value, target, i, to), value.isFinite { lost += 1 }
       }
       return lost
+    }
+  }
+
+  /// Converts numbers of 8 bits, each of which is exact in every wider type.
+  private static func widen(
+    _ source: UnsafeRawBufferPointer, _ from: DType, to target: UnsafeMutableRawBufferPointer,
+    _ to: DType
+  ) {
+    let numbers = Float8.values(from)
+    func fill<T>(_ table: [T]) {
+      let out = target.bindMemory(to: T.self)
+      for i in source.indices { out[i] = table[Int(source[i])] }
+    }
+    switch to {
+    case .bfloat16: fill(numbers.map(bfloat16))
+    case .float16: fill(numbers.map { half(of: Double($0)) })
+    case .float32: fill(numbers)
+    case .float64: fill(numbers.map(Double.init))
+    default: preconditionFailure("weights are not converted to \(to.rawValue)")
     }
   }
 

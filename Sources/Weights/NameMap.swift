@@ -96,6 +96,13 @@ public struct NameMap: Hashable, Sendable {
     }
   }
 
+  /// The names of the arrays on disk that hold a parameter, those of a stack layer by layer.
+  ///
+  /// - Parameter shapes: the shapes of all parameters.
+  public func arrays(of name: String, shapes: Named<Shape>) -> [String] {
+    pieces(of: name, shapes: shapes).map(\.disk)
+  }
+
   /// The starts of the arrays on disk in the array of one layer, and their names with `*`.
   private func layout(
     of name: String, _ shape: [Int], _ shapes: Named<Shape>

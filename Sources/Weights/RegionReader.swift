@@ -1,196 +1,183 @@
 import Layers
+import Synchronization
 import Tensors
 
 /// Reads regions of one parameter from the arrays on disk that hold it.
 ///
-/// Conversion takes place on the host, a few rows at a time.
+/// Conversion takes place on the host, a few rows at a time on each core.
 struct RegionReader {
-  private let files: WeightFiles
-  private let pieces: [NameMap.Piece]
+  private let arrays: [StoredArray]
   /// The number of finite numbers that became infinite.
   private(set) var infinite = 0
   /// Whether a number that was to be quantized is infinite or NaN.
   private(set) var hasNotFinite = false
 
   /// The number of elements converted together.
-  private static let block = 1 << 20
+  static let block = 1 << 20
 
   /// - Parameter pieces: the arrays, see `NameMap.pieces`.
   init(_ files: WeightFiles, _ pieces: [NameMap.Piece]) {
-    (self.files, self.pieces) = (files, pieces)
+    arrays = pieces.map { StoredArray(files, $0) }
   }
 
-  /// A region in an element type; a matrix that is stored in 8 bits is dequantized unless it is s8.
+  /// A region in an element type, with scales applied.
   mutating func read(_ region: Region, as dtype: DType) -> AlignedMemory {
     let memory = AlignedMemory(byteCount: region.sizes.reduce(dtype.byteCount, *))
-    for piece in pieces {
-      guard let part = region.intersection(piece.box) else { continue }
-      let stored = self.stored(piece)
-      if stored == dtype {
-        copy(part, piece, to: region, memory.bytes, width: dtype.byteCount)
+    for array in arrays {
+      guard let part = region.intersection(array.piece.box) else { continue }
+      if array.form == .elements(dtype) {
+        array.copy(part, to: region, memory.bytes, width: dtype.byteCount)
       } else {
-        for block in part.blocks(of: Self.block) {
-          let converted = AlignedMemory(byteCount: block.sizes.reduce(dtype.byteCount, *))
-          infinite +=
-            stored == .int8
-            ? dequantized(block, piece).withUnsafeBytes {
-              ElementConversion.convert($0, .float32, to: converted.bytes, dtype)
-            }
-            : bytes(block, piece).withUnsafeBytes {
-              ElementConversion.convert($0, stored, to: converted.bytes, dtype)
-            }
-          region.copy(
-            from: block, UnsafeRawBufferPointer(converted.bytes), to: memory.bytes,
-            width: dtype.byteCount)
+        infinite += Self.sum(over: part.blocks(of: Self.block)) { block in
+          Self.convert(array, block, as: dtype, to: region, memory)
         }
       }
-      release(piece)
+      array.release()
     }
     return memory
   }
 
-  /// A region of a matrix in 8 bits, and the scales of its rows. A scale is that of the whole row,
-  /// also where the region has only some of the columns.
-  mutating func readQuantized(_ region: Region) -> (values: AlignedMemory, scales: AlignedMemory) {
-    let rows = region.withoutColumns
-    let values = AlignedMemory(byteCount: region.sizes.reduce(1, *))
-    let scales = AlignedMemory(byteCount: rows.sizes.reduce(4, *))
-    for piece in pieces {
-      guard let part = region.intersection(piece.box) else { continue }
-      if stored(piece) == .int8 {
-        copy(part, piece, to: region, values.bytes, width: 1)
-        self.scales(part.withoutColumns, piece).withUnsafeBytes {
-          rows.copy(from: part.withoutColumns, $0, to: scales.bytes, width: 4)
+  /// Converts a block.
+  ///
+  /// - Returns: the number of finite numbers that became infinite.
+  private static func convert(
+    _ array: StoredArray, _ block: Region, as dtype: DType, to region: Region,
+    _ memory: AlignedMemory
+  ) -> Int {
+    let converted = AlignedMemory(byteCount: block.sizes.reduce(dtype.byteCount, *))
+    let count: Int
+    if case .elements(let stored) = array.form {
+      count = array.bytes(block).withUnsafeBytes {
+        ElementConversion.convert($0, stored, to: converted.bytes, dtype)
+      }
+    } else {
+      count = array.floats(block).withUnsafeBytes {
+        ElementConversion.convert($0, .float32, to: converted.bytes, dtype)
+      }
+    }
+    region.copy(
+      from: block, UnsafeRawBufferPointer(converted.bytes), to: memory.bytes,
+      width: dtype.byteCount)
+    return count
+  }
+
+  /// A region of a quantized matrix, and its scales. The scale of a row is that of the whole row, also
+  /// where the region has only some of the columns.
+  mutating func read(
+    _ region: Region, as quantization: Quantization
+  ) -> (values: AlignedMemory, scales: AlignedMemory) {
+    let target = QuantizedRegion(region, quantization)
+    for array in arrays {
+      guard let part = region.intersection(array.piece.box) else { continue }
+      switch array.form {
+      case .scaled(quantization, let scales):
+        array.copy(
+          part, to: region, target.values.bytes, width: 1,
+          columnsPerValue: quantization.columnsPerValue)
+        target.setScales(part, array.scales(part, scales))
+      case .blocks(let format) where format.quantization == quantization:
+        _ = Self.sum(over: part.blocks(of: Self.block)) { block in
+          let (values, scales) = array.quantized(block, format)
+          target.set(block, values: values, scales: scales)
+          return 0
         }
-      } else {
-        for block in part.blocks(of: Self.block) {
-          let (integers, factors) = quantized(block, piece)
-          integers.withUnsafeBytes {
-            region.copy(from: block, $0, to: values.bytes, width: 1)
-          }
-          factors.withUnsafeBytes {
-            rows.copy(from: block.withoutColumns, $0, to: scales.bytes, width: 4)
-          }
+      default:
+        let notFinite = Self.sum(over: part.blocks(of: Self.block)) { block in
+          target.quantize(block, of: array) ? 0 : 1
         }
+        if notFinite > 0 { hasNotFinite = true }
       }
-      release(piece)
+      array.release()
     }
-    return (values, scales)
+    return (target.values, target.scales)
   }
 
-  /// A block of a matrix that is stored in floating-point numbers, in 8 bits, with its rows' scales.
-  private mutating func quantized(
-    _ block: Region, _ piece: NameMap.Piece
-  ) -> (values: [Int8], scales: [Float]) {
-    let (columns, width) = (block.sizes.last!, piece.box.sizes.last!)
-    let first = block.start.last! - piece.box.start.last!
-    let whole = block.withoutColumns.adding(start: piece.box.start.last!, size: width)
-    let wide = floats(whole, piece)
-    var values = [Int8](repeating: 0, count: block.sizes.reduce(1, *))
-    var scales = [Float](repeating: 0, count: block.withoutColumns.sizes.reduce(1, *))
-    wide.withUnsafeBufferPointer { wide in
-      values.withUnsafeMutableBufferPointer { values in
-        for row in scales.indices {
-          let numbers = UnsafeBufferPointer(rebasing: wide[row * width..<(row + 1) * width])
-          guard let scale = RowQuantization.scale(of: numbers) else {
-            hasNotFinite = true
-            continue
-          }
-          scales[row] = scale
-          RowQuantization.quantize(
-            UnsafeBufferPointer(rebasing: numbers[first..<first + columns]), scale: scale,
-            to: UnsafeMutableBufferPointer(
-              rebasing: values[row * columns..<(row + 1) * columns]))
-        }
-      }
+  /// Calls `body` with blocks, several at a time, and adds up what it returns.
+  private static func sum(
+    over blocks: [Region], _ body: @Sendable (Region) -> Int
+  ) -> Int {
+    let total = Mutex(0)
+    Parallel.forEach(blocks.count) { i in
+      let count = body(blocks[i])
+      total.withLock { $0 += count }
     }
-    return (values, scales)
-  }
-
-  /// A block of a matrix that is stored in 8 bits, in f32.
-  private func dequantized(_ block: Region, _ piece: NameMap.Piece) -> [Float] {
-    let (columns, integers) = (block.sizes.last!, bytes(block, piece))
-    let scales = scales(block.withoutColumns, piece)
-    return [Float](unsafeUninitializedCapacity: integers.count) { numbers, count in
-      integers.withUnsafeBytes { integers in
-        let integers = integers.bindMemory(to: Int8.self)
-        for row in scales.indices {
-          let range = row * columns..<(row + 1) * columns
-          RowQuantization.dequantize(
-            UnsafeBufferPointer(rebasing: integers[range]), scale: scales[row],
-            to: UnsafeMutableBufferPointer(rebasing: numbers[range]))
-        }
-      }
-      count = integers.count
-    }
-  }
-
-  /// The stored scales of some rows.
-  private func scales(_ rows: Region, _ piece: NameMap.Piece) -> [Float] {
-    var region = rows.moved(from: piece.scales.box, rank: piece.scales.shape.count)
-    let type = files.types[piece.scales.disk]!
-    // A column of scales.
-    if type.shape.rank > region.sizes.count { region = region.adding(start: 0, size: 1) }
-    return converted(files.bytes(piece.scales.disk, region), type.dtype)
-  }
-
-  /// A part of an array on disk in f32.
-  private func floats(_ part: Region, _ piece: NameMap.Piece) -> [Float] {
-    converted(bytes(part, piece), stored(piece))
-  }
-
-  private func converted(_ bytes: [UInt8], _ dtype: DType) -> [Float] {
-    [Float](unsafeUninitializedCapacity: bytes.count / dtype.byteCount) { numbers, count in
-      count = bytes.count / dtype.byteCount
-      _ = bytes.withUnsafeBytes {
-        ElementConversion.convert($0, dtype, to: UnsafeMutableRawBufferPointer(numbers), .float32)
-      }
-    }
-  }
-
-  /// The element type of an array on disk.
-  private func stored(_ piece: NameMap.Piece) -> DType { files.types[piece.disk]!.dtype }
-
-  /// A part of an array on disk as it is stored, dense.
-  private func bytes(_ part: Region, _ piece: NameMap.Piece) -> [UInt8] {
-    guard let mapped = files.mapped(piece.disk) else {
-      let region = part.moved(from: piece.box, rank: piece.shape.count)
-      return files.bytes(
-        piece.disk,
-        (0..<piece.unitAxes).reduce(region) { region, _ in region.adding(start: 0, size: 1) })
-    }
-    return withExtendedLifetime(mapped.owner) {
-      part.bytes(of: piece.box, mapped.bytes, width: stored(piece).byteCount)
-    }
-  }
-
-  /// Copies a part of an array on disk to a region.
-  private func copy(
-    _ part: Region, _ piece: NameMap.Piece, to region: Region,
-    _ target: UnsafeMutableRawBufferPointer, width: Int
-  ) {
-    if let mapped = files.mapped(piece.disk) {
-      return withExtendedLifetime(mapped.owner) {
-        region.copy(from: piece.box, mapped.bytes, to: target, width: width)
-      }
-    }
-    bytes(part, piece).withUnsafeBytes {
-      region.copy(from: part, $0, to: target, width: width)
-    }
-  }
-
-  /// Releases the memory of a mapped file that has been read.
-  private func release(_ piece: NameMap.Piece) {
-    if let mapped = files.mapped(piece.disk) { mapped.owner.release(mapped.bytes) }
+    return total.withLock { $0 }
   }
 }
 
-extension NameMap.Piece {
-  /// The array on disk with the scales of this matrix's rows, where it is stored in 8 bits.
-  var scales: NameMap.Piece {
-    NameMap.Piece(
-      disk: disk + QuantizedTensor.scaleSuffix, shape: Array(shape.dropLast()),
-      box: box.withoutColumns)
+/// Memory for a region of a quantized matrix, in which blocks are set by several threads.
+private struct QuantizedRegion: Sendable {
+  let region: Region
+  let quantization: Quantization
+  let values: AlignedMemory
+  let scales: AlignedMemory
+
+  init(_ region: Region, _ quantization: Quantization) {
+    (self.region, self.quantization) = (region, quantization)
+    let columns = quantization.columnsPerValue
+    values = AlignedMemory(byteCount: region.dividingColumns(by: columns).sizes.reduce(1, *))
+    scales = AlignedMemory(
+      byteCount: Self.scales(region, quantization).sizes.reduce(
+        quantization.scaleType.byteCount, *))
+  }
+
+  /// The region of the scales of a region of the matrix.
+  private static func scales(_ region: Region, _ quantization: Quantization) -> Region {
+    quantization.hasGroups
+      ? region.dividingColumns(by: Quantization.groupSize) : region.withoutColumns
+  }
+
+  /// Sets the numbers and scales of a block.
+  ///
+  /// - Parameter scales: the scales' bytes in their element type.
+  func set(_ block: Region, values: [UInt8], scales: [UInt8]) {
+    let columns = quantization.columnsPerValue
+    values.withUnsafeBytes {
+      region.dividingColumns(by: columns).copy(
+        from: block.dividingColumns(by: columns), $0, to: self.values.bytes, width: 1)
+    }
+    scales.withUnsafeBytes {
+      Self.scales(region, quantization).copy(
+        from: Self.scales(block, quantization), $0, to: self.scales.bytes,
+        width: quantization.scaleType.byteCount)
+    }
+  }
+
+  /// Sets the scales of a block.
+  func setScales(_ block: Region, _ scales: [Float]) {
+    let type = quantization.scaleType
+    let bytes = [UInt8](unsafeUninitializedCapacity: scales.count * type.byteCount) { bytes, count in
+      count = scales.count * type.byteCount
+      _ = scales.withUnsafeBytes {
+        ElementConversion.convert($0, .float32, to: UnsafeMutableRawBufferPointer(bytes), type)
+      }
+    }
+    bytes.withUnsafeBytes {
+      Self.scales(region, quantization).copy(
+        from: Self.scales(block, quantization), $0, to: self.scales.bytes, width: type.byteCount)
+    }
+  }
+
+  /// Sets a block to the numbers of an array, quantized.
+  ///
+  /// - Returns: whether all of them are finite.
+  func quantize(_ block: Region, of array: StoredArray) -> Bool {
+    let matrix: QuantizedMatrix?
+    if quantization == .int8 {
+      // Scales are those of whole rows.
+      let (start, width) = (array.piece.box.start.last!, array.piece.box.sizes.last!)
+      let rows = array.floats(block.withoutColumns.adding(start: start, size: width))
+      let first = block.start.last! - start
+      matrix = QuantizedMatrix(
+        rows, columns: width, taking: first..<first + block.sizes.last!, as: quantization)
+    } else {
+      let columns = block.sizes.last!
+      matrix = QuantizedMatrix(
+        array.floats(block), columns: columns, taking: 0..<columns, as: quantization)
+    }
+    guard let matrix else { return false }
+    set(block, values: matrix.values, scales: matrix.scales)
+    return true
   }
 }
 
@@ -200,8 +187,14 @@ extension Region {
     Region(start: Array(start.dropLast()), sizes: Array(sizes.dropLast()))
   }
 
+  /// This region of a matrix where several columns are one element.
+  func dividingColumns(by count: Int) -> Region {
+    guard count > 1 else { return self }
+    return withoutColumns.adding(start: start.last! / count, size: sizes.last! / count)
+  }
+
   /// This region with one more axis, the last.
-  fileprivate func adding(start: Int, size: Int) -> Region {
+  func adding(start: Int, size: Int) -> Region {
     Region(start: self.start + [start], sizes: sizes + [size])
   }
 
@@ -210,7 +203,7 @@ extension Region {
   /// - Parameters:
   ///   - box: the region of the array.
   ///   - rank: the number of last axes that the array has.
-  fileprivate func moved(from box: Region, rank: Int) -> Region {
+  func moved(from box: Region, rank: Int) -> Region {
     let places = start.indices.suffix(rank)
     return Region(
       start: places.map { start[$0] - box.start[$0] }, sizes: places.map { sizes[$0] })
@@ -234,7 +227,8 @@ extension Region {
 
 /// Memory at an address that the CPU's plugin can take as it is.
 ///
-/// It is `@unchecked Sendable` because it is written before it is shared.
+/// It is `@unchecked Sendable` because it is written before it is shared, or by threads that each write
+/// a part of their own.
 final class AlignedMemory: @unchecked Sendable {
   static let alignment = 64
 

@@ -27,6 +27,7 @@ public struct SafeTensors: Sendable {
     guard file.bytes.count >= 8 else { throw fail("it has \(file.bytes.count) bytes") }
     let length = UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
     guard length <= UInt64(min(Self.longestHeader, file.bytes.count - 8)) else {
+      if let strange = FileContent.strange(file.bytes) { throw fail(strange) }
       throw fail("its header of \(length) bytes goes beyond the file's \(file.bytes.count)")
     }
     let start = 8 + Int(length)
@@ -41,6 +42,11 @@ public struct SafeTensors: Sendable {
     var end = 0
     let entries = header.entries.sorted {
       ($0.begin, $0.end, $0.name) < ($1.begin, $1.end, $1.name)
+    }
+    if let last = entries.map(\.end).max(), last > file.bytes.count - start, last < 1 << 53 {
+      throw fail(
+        "its arrays take \(last) bytes by its header, of which the last "
+          + "\(last - (file.bytes.count - start)) are not there: it was not downloaded to its end")
     }
     for entry in entries {
       guard entry.begin >= 0, entry.begin <= entry.end, entry.end <= file.bytes.count - start else {
@@ -96,6 +102,8 @@ public struct SafeTensors: Sendable {
     case .uint16: "U16"
     case .uint32: "U32"
     case .uint64: "U64"
+    case .float8e4m3: "F8_E4M3"
+    case .float8e5m2: "F8_E5M2"
     case .float16: "F16"
     case .bfloat16: "BF16"
     case .float32: "F32"

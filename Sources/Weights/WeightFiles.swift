@@ -2,7 +2,8 @@ import Files
 import Foundation
 import Tensors
 
-/// Named arrays in one safetensors file, or in several that an index names.
+/// Named arrays in one safetensors or GGUF file, in several safetensors files that an index names, or in
+/// the parts of a GGUF file.
 ///
 /// The index is JSON beside the files under the name of the whole,
 /// `weights.safetensors.index.json`. It says for each array in which file it is,
@@ -15,48 +16,75 @@ import Tensors
 public struct WeightFiles: Sendable {
   /// The path of the file or the index.
   public let path: String
-  /// The arrays' types.
+  /// The arrays' types; f32 for arrays that are stored in blocks, see `blocks`.
   public private(set) var types = Named<TensorType>()
   /// Texts about the file.
   public private(set) var metadata: [String: String] = [:]
-  private var files: [String: SafeTensors] = [:]
+  private var files: [String: ArrayFile] = [:]
   /// The files that hold an array, with the region in each of them.
   private var places: [String: [(file: String, region: Region)]] = [:]
 
   /// All files that are read: the file, or the index and the files that it names.
   public var paths: [String] {
-    path.hasSuffix(WeightIndex.suffix) ? [path] + files.values.map(\.path).sorted() : [path]
+    let own = files.values.map(\.path).sorted()
+    return path.hasSuffix(WeightIndex.suffix) ? [path] + own : own
   }
 
   /// Opens a file, an index, the whole that an index describes, or a folder with one of them.
   ///
-  /// - Throws: `FileError.unreadable`, or `WeightsError.damaged` with what is wrong.
+  /// - Throws: `FileError.unreadable`, `WeightsError.damaged` with what is wrong, or `missingFiles`.
   public init(path given: String) throws {
     path = try Self.find(given)
     if path.hasSuffix(WeightIndex.suffix) {
       try readIndex()
     } else {
-      let file = try SafeTensors(path: path)
-      types = file.types
-      metadata = file.metadata
-      files = [path: file]
-      for (name, type) in types.pairs { places[name] = [(path, Region(whole: type.shape))] }
+      let first = try ArrayFile(path: path)
+      metadata = first.metadata
+      for file in try GGUFParts.files(first) {
+        files[file.path] = file
+        for (name, type) in file.types.pairs {
+          guard types[name] == nil else { throw fail("two of its parts have an array \(name)") }
+          types[name] = type
+          places[name] = [(file.path, Region(whole: type.shape))]
+        }
+      }
     }
   }
 
-  /// The bytes of an array in one file, valid for as long as the file's owner; nil where
-  /// there is none, or where it is in parts.
+  /// The bytes of an array in one file, element by element, valid for as long as the file's owner; nil
+  /// where there is none, where it is in parts, or where it is stored in blocks.
   public func mapped(_ name: String) -> (bytes: UnsafeRawBufferPointer, owner: MappedFile)? {
     guard let parts = places[name], parts.count == 1, let file = files[parts[0].file],
-      let bytes = file.bytes(name)
+      file.blocks(name) == nil, let bytes = file.bytes(name)
     else { return nil }
     return (bytes, file.owner)
+  }
+
+  /// The form and the bytes of an array that is stored in blocks, valid for as long as the file's owner;
+  /// nil for other arrays.
+  public func blocks(
+    _ name: String
+  ) -> (format: BlockFormat, bytes: UnsafeRawBufferPointer, owner: MappedFile)? {
+    guard let place = places[name]?.first, let file = files[place.file],
+      let format = file.blocks(name), let bytes = file.bytes(name)
+    else { return nil }
+    return (format, bytes, file.owner)
+  }
+
+  /// The bytes that an array takes on disk; 0 where there is no such array.
+  public func storedBytes(_ name: String) -> Int {
+    (places[name] ?? []).reduce(0) { $0 + (files[$1.file]?.bytes(name)?.count ?? 0) }
   }
 
   /// A copy of a region of an array, dense and row-major, from all files that hold parts of it.
   public func bytes(_ name: String, _ region: Region) -> [UInt8] {
     guard let parts = places[name], let type = types[name] else {
       preconditionFailure("the files have no array \(name)")
+    }
+    if blocks(name) != nil {
+      let piece = NameMap.Piece(
+        disk: name, shape: type.shape.sizes, box: Region(whole: type.shape))
+      return StoredArray(self, piece).floats(region).withUnsafeBytes { Array($0) }
     }
     let width = type.dtype.byteCount
     let count = region.sizes.reduce(width, *)
@@ -93,8 +121,12 @@ public struct WeightFiles: Sendable {
       let file = String(index.dropLast(WeightIndex.suffix.count))
       return names.contains(file) ? file : index
     }
-    let candidates = indices.isEmpty ? names.filter { $0.hasSuffix(".safetensors") } : wholes
-    guard candidates.count == 1 else {
+    let single = [".safetensors", ".gguf"].map { ending in names.filter { $0.hasSuffix(ending) } }
+    let candidates = indices.isEmpty ? single.first { !$0.isEmpty } ?? [] : wholes
+    if candidates.count > 1, indices.isEmpty, let index = WeightIndex.missing(for: candidates) {
+      throw WeightsError.missingFiles(path: path, files: [index])
+    }
+    guard candidates.count == 1 || GGUFParts.areParts(candidates) else {
       let found = candidates.isEmpty ? "no safetensors file" : candidates.joined(separator: ", ")
       throw FileError.unreadable(path: path, reason: "it is a folder with \(found); name one file")
     }
@@ -131,10 +163,14 @@ public struct WeightFiles: Sendable {
     let whole = String(path.dropLast(WeightIndex.suffix.count))
     // Something else of that name says nothing of these files.
     let unfinished = try? UnfinishedSave(of: whole)
+    if let name = index.files.sorted().first(where: { !WeightIndex.isPlain($0) }) {
+      throw fail("its index names the file \"\(name)\", which is not one beside it")
+    }
+    let missing = index.files.sorted().filter {
+      !FileManager.default.fileExists(atPath: folder.isEmpty ? $0 : "\(folder)/\($0)")
+    }
+    guard missing.isEmpty else { throw WeightsError.missingFiles(path: path, files: missing) }
     for name in index.files.sorted() {
-      guard WeightIndex.isPlain(name) else {
-        throw fail("its index names the file \"\(name)\", which is not one beside it")
-      }
       let file = try SafeTensors(path: folder.isEmpty ? name : "\(folder)/\(name)")
       let id = file.metadata[WeightSave.idKey]
       // An index of another program has no such texts; then a list of what a save was making tells.
@@ -145,7 +181,7 @@ public struct WeightFiles: Sendable {
           "\(name) is not the file that its index was written with: a save was cut short, or is "
             + "still going on")
       }
-      files[name] = file
+      files[name] = .safeTensors(file)
     }
   }
 

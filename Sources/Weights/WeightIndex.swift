@@ -56,6 +56,15 @@ struct WeightIndex {
       && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }
   }
 
+  /// The index that files belong to by their names, such as `model-00001-of-00003.safetensors`, which is
+  /// not there; nil for files with other names.
+  static func missing(for files: [String]) -> String? {
+    let stems = Set(
+      files.map { $0.firstMatch(of: /^(.*)-\d+-of-\d+\.safetensors$/).map { String($0.1) } })
+    guard stems.count == 1, let stem = stems.first ?? nil else { return nil }
+    return stem + ".safetensors" + suffix
+  }
+
   private static func parts(_ name: String, _ value: Any) throws(JSONFault) -> Place {
     let facts = try object(value, "the parts of \(name)")
     guard let shape = facts["shape"] else {

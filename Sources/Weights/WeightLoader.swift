@@ -36,43 +36,45 @@ public struct WeightLoader {
 
   /// Loads parameters.
   ///
-  /// A matrix that is loaded as s8 is quantized, or stays quantized; it is followed by its scales, see
-  /// `Named<ParameterSpec>.withScales`.
+  /// A matrix that is loaded quantized is followed by its scales, see `WeightStorage.arrays`. Where a
+  /// device's columns are not complete groups, it is kept in 8 bits by rows, see
+  /// `Quantization.fitting`.
   ///
   /// - Parameters:
   ///   - names: how they are called and laid out on disk.
   ///   - allowsOverflow: whether finite numbers may become infinite.
-  ///   - dtype: the element type that a parameter is to have; nil leaves it as it is stored.
+  ///   - storage: how a parameter is to be kept; nil leaves it as it is stored, see `storage(_:in:names:)`.
   ///   - ignored: arrays on disk that need not be used, by their names.
   ///   - progress: called after every parameter.
   /// - Throws: `WeightsError.mismatch` with every array that is missing, unused or misshapen,
   ///   `beyondRange` for finite numbers that the wanted type cannot hold, `notFinite` for others that
-  ///   cannot be quantized, and the plugin's errors.
+  ///   cannot be quantized, `unsupported`, and the plugin's errors.
   public func load(
     _ specs: Named<ParameterSpec>, from files: WeightFiles, names: NameMap = NameMap(),
-    allowsOverflow: Bool = false, as dtype: (String) -> DType?,
+    allowsOverflow: Bool = false, as storage: (String) -> WeightStorage?,
     ignoring ignored: (String) -> Bool = { _ in false },
     progress: (Progress) -> Void = { _ in }
   ) throws -> Named<ShardedArray> {
     let layout = try Layout(specs, files, names, ignoring: ignored)
-    let dtypes = specs.map { name, _ in dtype(name) ?? layout.stored[name]! }
-    let total = specs.withScales { dtypes[$0] == .int8 }.map { name, spec in
-      spec.type(dtypes[name] ?? .float32).byteCount
-    }.values.reduce(0, +)
+    let kept = specs.map { name, spec in
+      (storage(name) ?? layout.stored[name]!).fitting(spec, mesh)
+    }
+    let total = specs.arrays { kept[$0]! }.values.reduce(0) { $0 + $1.type.byteCount }
     var loaded = Named<ShardedArray>()
     var done = 0
     var infinite: [(name: String, count: Int)] = []
     var notFinite: [String] = []
     for (name, spec) in specs.pairs {
       var reader = RegionReader(files, layout.pieces[name]!)
-      if dtypes[name] == .int8 {
-        let (values, scales) = try quantized(spec, &reader)
+      switch kept[name]! {
+      case .quantized(let quantization):
+        let (values, scales) = try quantized(spec, quantization, &reader)
         loaded[name] = values
         loaded[name + QuantizedTensor.scaleSuffix] = scales
         done += scales.type.byteCount
-      } else {
+      case .dense(let dtype):
         loaded[name] = try array(
-          spec.type(dtypes[name]!), spec.sharding, layout.pieces[name]!, files, &reader)
+          spec.type(dtype), spec.sharding, layout.pieces[name]!, files, &reader)
       }
       if reader.infinite > 0 { infinite.append((name, reader.infinite)) }
       if reader.hasNotFinite { notFinite.append(name) }
@@ -84,20 +86,24 @@ public struct WeightLoader {
     }
     guard infinite.isEmpty || allowsOverflow else {
       throw WeightsError.beyondRange(
-        path: files.path, dtype: dtypes[infinite[0].name]!, names: infinite.map(\.name),
+        path: files.path, dtype: kept[infinite[0].name]!.dtype, names: infinite.map(\.name),
         count: infinite.reduce(0) { $0 + $1.count })
     }
     return loaded
   }
 
-  /// The element types that parameters are stored in, found without reading them.
+  /// How parameters are kept that are loaded as they are stored, found without reading them.
   ///
-  /// - Parameter ignored: arrays on disk that need not be used, by their names.
-  /// - Throws: `WeightsError.mismatch`.
-  public static func storedTypes(
+  /// Numbers of 16 bits and more stay as they are. Matrices of linear maps stay in 8 or 4 bits where the
+  /// file has them in f8, in one of the forms of `Quantization`, or in GGUF's Q8_0 or Q4_0, whose numbers
+  /// stay the same; all else in fewer than 16 bits becomes bf16. A parameter whose arrays on disk are of
+  /// several forms is kept in the widest of their element types, at least bf16.
+  ///
+  /// - Throws: `WeightsError.mismatch` and `unsupported`.
+  public static func storage(
     _ specs: Named<ParameterSpec>, in files: WeightFiles, names: NameMap = NameMap(),
     ignoring ignored: (String) -> Bool = { _ in false }
-  ) throws -> Named<DType> {
+  ) throws -> Named<WeightStorage> {
     let layout = try Layout(specs, files, names, ignoring: ignored)
     return specs.map { name, _ in layout.stored[name]! }
   }
@@ -117,23 +123,31 @@ public struct WeightLoader {
     }
   }
 
-  /// A matrix in 8 bits, and its scales.
+  /// A quantized matrix, and its scales.
   private func quantized(
-    _ spec: ParameterSpec, _ reader: inout RegionReader
+    _ spec: ParameterSpec, _ quantization: Quantization, _ reader: inout RegionReader
   ) throws -> (values: ShardedArray, scales: ShardedArray) {
-    precondition(spec.isMatrix, "only the matrices of linear maps are quantized")
     let places = client.places(in: mesh)
-    var scales: [Int: Buffer] = [:]
-    let values = try ShardedArray(spec.type(.int8), spec.sharding, mesh, places: places) {
-      region, place in
-      let memory = reader.readQuantized(region)
-      scales[place] = try buffer(memory.scales, .float32, region.withoutColumns, place)
-      return try buffer(memory.values, .int8, region, place)
+    let (values, scales) = quantization.arrays(of: spec)
+    var read: [Int: (values: Buffer, scales: Buffer)] = [:]
+    for place in places {
+      let region = Region.whole(spec.shape, spec.sharding, place, mesh)
+      let memory = reader.read(region, as: quantization)
+      read[place] = (
+        try buffer(
+          memory.values, quantization.valueType,
+          Region.whole(values.shape, values.sharding, place, mesh), place),
+        try buffer(
+          memory.scales, quantization.scaleType,
+          Region.whole(scales.shape, scales.sharding, place, mesh), place)
+      )
     }
     return (
-      values,
-      ShardedArray(spec.scales.type(), spec.scales.sharding, mesh, places: places) {
-        scales[$1]!
+      ShardedArray(values.type(quantization.valueType), values.sharding, mesh, places: places) {
+        read[$1]!.values
+      },
+      ShardedArray(scales.type(quantization.scaleType), scales.sharding, mesh, places: places) {
+        read[$1]!.scales
       }
     )
   }
@@ -160,77 +174,11 @@ public struct WeightLoader {
   }
 }
 
-/// The place of each parameter on disk, checked against the files.
-private struct Layout {
-  private(set) var pieces: [String: [NameMap.Piece]] = [:]
-  /// The element type that a parameter is stored in: the widest of its arrays'.
-  private(set) var stored: [String: DType] = [:]
-
-  init(
-    _ specs: Named<ParameterSpec>, _ files: WeightFiles, _ names: NameMap,
-    ignoring ignored: (String) -> Bool
-  ) throws {
-    let shapes = specs.mapValues(\.shape)
-    var problems: [WeightsError.Problem] = []
-    var used: Set<String> = []
-    for (name, spec) in specs.pairs {
-      var parts = names.pieces(of: name, shapes: shapes)
-      // What many devices have written together has its layers in one array.
-      if parts.count > 1, files.types[name]?.shape == spec.shape {
-        parts = [
-          NameMap.Piece(
-            disk: name, shape: spec.shape.sizes, box: Region(whole: spec.shape))
-        ]
-      }
-      for part in parts {
-        used.insert(part.disk)
-        guard let found = files.types[part.disk] else {
-          problems.append(.missing(name: part.disk, similar: nil))
-          continue
-        }
-        // Old files have separate axes for adjacent maps, with the same elements.
-        let isSame =
-          names.keepsStacks
-          ? found.shape.count == part.shape.reduce(1, *) : found.shape.sizes == part.diskShape
-        if spec.isMatrix, found.dtype == .int8, found.shape.sizes == part.shape {
-          used.insert(part.scales.disk)
-          if let problem = Self.problem(of: part.scales, files) { problems.append(problem) }
-          stored[name] = stored[name] ?? .int8
-          continue
-        }
-        guard isSame, found.dtype.isFloat else {
-          problems.append(
-            .wrongType(
-              name: part.disk, found: found, expected: TensorType(Shape(part.diskShape), .float32)))
-          continue
-        }
-        let widest = stored[name].map { $0.byteCount >= found.dtype.byteCount ? $0 : found.dtype }
-        stored[name] = widest ?? found.dtype
-      }
-      pieces[name] = parts
-    }
-    let unused = files.types.names.filter { !used.contains($0) && !ignored($0) }
-    problems = problems.map { problem in
-      guard case .missing(let name, _) = problem else { return problem }
-      return .missing(name: name, similar: nearestName(to: name, among: unused))
-    }
-    problems += unused.map { .unused(name: $0) }
-    guard problems.isEmpty else {
-      throw WeightsError.mismatch(path: files.path, problems: problems)
-    }
-  }
-
-  /// What is wrong with the scales of a matrix in 8 bits: a number for each row, or a column of them.
-  private static func problem(
-    of scales: NameMap.Piece, _ files: WeightFiles
-  ) -> WeightsError.Problem? {
-    guard let found = files.types[scales.disk] else {
-      return .missing(name: scales.disk, similar: nil)
-    }
-    let fits = [scales.shape, scales.shape + [1]].contains(found.shape.sizes)
-    return fits && found.dtype.isFloat
-      ? nil
-      : .wrongType(
-        name: scales.disk, found: found, expected: TensorType(Shape(scales.shape), .float32))
+extension Region {
+  /// The region of an array that a device of a mesh has; all of it without a mesh.
+  fileprivate static func whole(
+    _ shape: Shape, _ sharding: Sharding, _ place: Int, _ mesh: Mesh?
+  ) -> Region {
+    mesh.map { sharding.region(shape, of: place, $0) } ?? Region(whole: shape)
   }
 }

@@ -35,10 +35,12 @@ private struct DiskLayout {
     let shapes = parameters.mapValues(\.shape)
     for (name, type) in parameters.pairs where !isScales(name, parameters) {
       let pieces = names.pieces(of: name, shapes: shapes)
-      for piece in pieces { add(piece, of: name, type.dtype) }
       let scales = name + QuantizedTensor.scaleSuffix
-      guard isScales(scales, parameters) else { continue }
-      for piece in pieces { add(piece.scales, of: scales, .float32) }
+      for piece in pieces { add(piece, of: name, type.dtype) }
+      guard isScales(scales, parameters), let scaleType = parameters[scales] else { continue }
+      for piece in pieces {
+        add(piece.scales(scaleType, of: type), of: scales, scaleType.dtype)
+      }
     }
   }
 
@@ -47,7 +49,7 @@ private struct DiskLayout {
   private func isScales(_ name: String, _ parameters: Named<TensorType>) -> Bool {
     guard name.hasSuffix(QuantizedTensor.scaleSuffix), parameters[name] != nil else { return false }
     let matrix = String(name.dropLast(QuantizedTensor.scaleSuffix.count))
-    return parameters[matrix]?.dtype == .int8
+    return parameters[matrix].flatMap { Quantization(values: $0, scales: parameters[name]) } != nil
   }
 
   private mutating func add(_ piece: NameMap.Piece, of name: String, _ dtype: DType) {
@@ -86,5 +88,23 @@ private struct HostCopy {
       last = (name, try parameters[name]!.bytes())
     }
     return (last!.bytes, parameters[name]!.type)
+  }
+}
+
+extension NameMap.Piece {
+  /// The array on disk with the scales of this quantized matrix.
+  ///
+  /// - Parameters:
+  ///   - scales: the type of the parameter with the scales: one for each row, or for each group of
+  ///     columns.
+  ///   - values: the type of the parameter with the matrix.
+  fileprivate func scales(_ scales: TensorType, of values: TensorType) -> NameMap.Piece {
+    let name = disk + QuantizedTensor.scaleSuffix
+    guard scales.shape.rank == values.shape.rank else {
+      return NameMap.Piece(disk: name, shape: Array(shape.dropLast()), box: box.withoutColumns)
+    }
+    let groups = box.withoutColumns.adding(start: 0, size: scales.shape[-1])
+    return NameMap.Piece(
+      disk: name, shape: shape.dropLast() + [scales.shape[-1]], box: groups)
   }
 }

@@ -2,13 +2,15 @@ import Tensors
 
 /// What can be wrong with the content of a file of weights.
 public enum WeightsError: Error, Equatable, CustomStringConvertible {
-  /// A file is not in the safetensors format, is truncated or damaged.
+  /// A file is not in the safetensors or GGUF format, is truncated or damaged.
   case damaged(path: String, reason: String)
+  /// Files that belong to an index or a folder are not there.
+  case missingFiles(path: String, files: [String])
   /// The file's weights are not those of the network.
   case mismatch(path: String, problems: [Problem])
   /// Finite numbers are beyond the range of the type that they are read as.
   case beyondRange(path: String, dtype: DType, names: [String], count: Int)
-  /// Matrices that are to be quantized have numbers that are infinite or NaN.
+  /// Matrices that are to be quantized have numbers that are infinite or NaN, or too large for scales.
   case notFinite(path: String, names: [String])
   /// A file does not hold LoRA of linear maps, or more than that.
   case unsupportedLoRA(path: String, reason: String)
@@ -29,6 +31,9 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
     case changedTwice(name: String, other: String)
   }
 
+  /// An array is quantized in a way that is not known.
+  case unsupported(path: String, name: String, reason: String)
+
   /// One weight that does not fit.
   public enum Problem: Equatable, Sendable {
     /// The network has a weight that the file has not; a similar name may be there.
@@ -43,23 +48,25 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .damaged(let path, let reason):
-      return "\(path) is not a complete safetensors file: \(reason). Download or train it again."
+      let format = path.hasSuffix(".gguf") ? "GGUF" : "safetensors"
+      return "\(path) is not a complete \(format) file: \(reason). Download or train it again."
+    case .missingFiles(let path, let files):
+      return "\(path) needs files that are not beside it: \(Self.list(files)). Download them too."
     case .mismatch(let path, let problems):
       let shown = problems.prefix(5).map(\.text).joined(separator: "; ")
       let rest = problems.count > 5 ? "; and \(problems.count - 5) more" : ""
       return "\(path) does not hold this network's weights: \(shown)\(rest). "
         + "Use the configuration that the weights were made with."
     case .beyondRange(let path, let dtype, let names, let count):
-      let shown = names.prefix(5).joined(separator: ", ")
-      let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
       return "\(count) number\(count == 1 ? "" : "s") of \(path) would become infinite in "
-        + "\(dtype.rawValue): in \(shown)\(rest). Use weights that are stored in a type with a "
+        + "\(dtype.rawValue): in \(Self.list(names)). Use weights that are stored in a type with a "
         + "narrower range, or compute in a wider one."
     case .notFinite(let path, let names):
-      let shown = names.prefix(5).joined(separator: ", ")
-      let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
-      return "\(path) cannot be quantized to 8 bits: numbers of \(shown)\(rest) are infinite or "
-        + "NaN. Download or train it again."
+      return "\(path) cannot be quantized: numbers of \(Self.list(names)) are infinite, NaN or beyond "
+        + "the range of scales. Download or train it again, or keep it as it is stored."
+    case .unsupported(let path, let name, let reason):
+      return "\(path) has \(name) in a form that is not supported: \(reason). Use weights that are "
+        + "stored in f8 with a scale, in bf16 or in f16."
     case .unsupportedLoRA(let path, let reason):
       return
         "\(path) cannot be used as LoRA: \(reason). Supported are pairs of low-rank factors of "
@@ -74,6 +81,12 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
       return "\(path) does not fit \(network): of its \(count) modules, \(shown)\(rest). "
         + "Use LoRA that was trained for this model in this size."
     }
+  }
+
+  /// The first names of a list, and how many there are besides.
+  private static func list(_ names: [String]) -> String {
+    names.prefix(5).joined(separator: ", ")
+      + (names.count > 5 ? " and \(names.count - 5) more" : "")
   }
 }
 

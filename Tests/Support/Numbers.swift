@@ -76,6 +76,10 @@ extension Numbers {
     case .uint16: try client.buffer(values.map { UInt16($0) }, shape: shape)
     case .uint32: try client.buffer(values.map { UInt32($0) }, shape: shape)
     case .uint64: try client.buffer(values.map { UInt64($0) }, shape: shape)
+    case .float8e4m3, .float8e5m2:
+      try values.map { Float8.bits(of: Float($0), dtype) }.withUnsafeBytes {
+        try client.buffer(bytes: $0, BufferType(dtype, shape))
+      }
     case .float16: try client.buffer(values.map { Float16($0) }, shape: shape)
     case .bfloat16:
       try values.map { bfloat16Bits($0) }.withUnsafeBytes {
@@ -99,6 +103,8 @@ extension Numbers {
     case .uint16: values = try buffer.array(of: UInt16.self).map { Double($0) }
     case .uint32: values = try buffer.array(of: UInt32.self).map { Double($0) }
     case .uint64: values = try buffer.array(of: UInt64.self).map { Double($0) }
+    case .float8e4m3, .float8e5m2:
+      values = try buffer.bytes().map { Double(Float8.value($0, buffer.dtype)) }
     case .float16: values = try buffer.array(of: Float16.self).map { Double($0) }
     case .bfloat16:
       values = try buffer.bytes().withUnsafeBytes { bytes in

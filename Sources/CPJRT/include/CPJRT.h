@@ -221,7 +221,9 @@ enum {
   PJRT_TYPE_F16 = 10,
   PJRT_TYPE_F32 = 11,
   PJRT_TYPE_F64 = 12,
-  PJRT_TYPE_BF16 = 13
+  PJRT_TYPE_BF16 = 13,
+  PJRT_TYPE_F8E5M2 = 16,
+  PJRT_TYPE_F8E4M3FN = 17
 };
 
 // How the runtime may use the host memory that a buffer is made from

@@ -78,6 +78,8 @@ enum Literal: Hashable, Sendable {
       let bits = Float(value).bitPattern
       let rounded = value.isNaN ? bits : bits + 0x7FFF + ((bits >> 16) & 1)
       return hex(UInt16(truncatingIfNeeded: rounded >> 16), 4)
+    case (.float(let value), _) where dtype.isFloat8:
+      return hex(Float8.bits(of: Float(value), dtype), 2)
     default: preconditionFailure("the constant \(self) cannot be an element of \(dtype.rawValue)")
     }
   }

@@ -1,0 +1,125 @@
+import Files
+import Foundation
+import Layers
+import Recipe
+import Tensors
+import Weights
+
+/// A network of a published pipeline: its parameters, and what they are called in files.
+public struct PublishedNetwork: Sendable {
+  /// What a network is for.
+  public enum Role: String, Sendable {
+    case transformer = "transformer"
+    case textEncoder = "text encoder"
+    case autoencoder = "autoencoder"
+  }
+
+  /// What it is for.
+  public let role: Role
+  /// Every parameter.
+  public let specs: Named<ParameterSpec>
+  /// What they are called in files with arrays of these names.
+  public let names: @Sendable ([String]) -> NameMap
+  /// Whether an array in a file does not belong to the network.
+  public let ignores: @Sendable (String) -> Bool
+
+  /// Describes a network.
+  public init(
+    _ role: Role, specs: Named<ParameterSpec>,
+    names: @escaping @Sendable ([String]) -> NameMap = { _ in NameMap() },
+    ignores: @escaping @Sendable (String) -> Bool = { _ in false }
+  ) {
+    self.role = role
+    self.specs = specs
+    self.names = names
+    self.ignores = ignores
+  }
+}
+
+/// The networks of published pipelines by the classes that their `config.json` names: one line each.
+public enum PublishedNetworks {
+  private static let all: [Entry] = [
+    Entry(["QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper"]) { path, arrays in
+      var config: QwenImageConfig = try PublishedConfig.read(from: path)
+      config.hasTargetTime = arrays.contains { $0.contains("time_text_embed_2.") }
+      return PublishedNetwork(
+        .transformer, specs: Scope.declare { QwenImage($0, config) },
+        names: { [names = config.names] in names.withPrefix(in: $0) })
+    },
+    Entry(["DiTTransformer2DModel"]) { path, _ in
+      let config: ClassDiTConfig = try PublishedConfig.read(from: path)
+      return PublishedNetwork(
+        .transformer, specs: Scope.declare { ClassDiT($0, config) },
+        ignores: ClassDiTConfig.isUnused)
+    },
+    Entry(["AutoencoderKL"]) { path, _ in
+      let config: AutoencoderKLConfig = try PublishedConfig.read(from: path)
+      return PublishedNetwork(
+        .autoencoder, specs: Scope.declare { AutoencoderKL($0, config) }, names: config.names(for:))
+    },
+    .encoder(["Qwen3Model", "Qwen3ForCausalLM"], Qwen3.self),
+    .encoder(["Gemma2Model", "Gemma2ForCausalLM"], Gemma2.self),
+    .encoder(["T5EncoderModel", "T5ForConditionalGeneration"], T5Encoder.self),
+    .encoder(["CLIPTextModel", "CLIPTextModelWithProjection"], CLIPText.self),
+  ]
+
+  /// The classes of a network, and how its `config.json` is read.
+  private struct Entry: Sendable {
+    let classes: [String]
+    let read: @Sendable (_ config: String, _ arrays: [String]) throws -> PublishedNetwork
+
+    init(
+      _ classes: [String],
+      _ read: @escaping @Sendable (String, [String]) throws -> PublishedNetwork
+    ) {
+      (self.classes, self.read) = (classes, read)
+    }
+
+    static func encoder<Encoder: TextEncoder>(_ classes: [String], _: Encoder.Type) -> Entry {
+      Entry(classes) { path, _ in
+        let config: Encoder.Config = try PublishedConfig.read(from: path)
+        return PublishedNetwork(
+          .textEncoder, specs: Scope.declare { Encoder($0, config) }, names: config.names(in:),
+          ignores: config.ignores)
+      }
+    }
+  }
+
+  /// The class that a `config.json` names, of diffusers or of transformers; nil where there is no such
+  /// file, or where it names none.
+  public static func className(_ config: String) -> String? {
+    guard let file = try? MappedFile(config) else { return nil }
+    let json = withExtendedLifetime(file) {
+      try? JSONSerialization.jsonObject(with: Data(file.bytes)) as? [String: Any]
+    }
+    return json?["_class_name"] as? String ?? (json?["architectures"] as? [String])?.first
+  }
+
+  /// The network that a `config.json` describes; nil for one that is not known.
+  ///
+  /// - Parameter arrays: the names of the arrays in its files, which tell whether there is a second time
+  ///   embedder.
+  /// - Throws: the errors of `PublishedConfig`.
+  public static func read(_ config: String, arrays: [String]) throws -> PublishedNetwork? {
+    guard let name = className(config), let entry = all.first(where: { $0.classes.contains(name) })
+    else { return nil }
+    return try entry.read(config, arrays)
+  }
+}
+
+extension NameMap {
+  /// These names behind the prefix that all arrays of a network have in files of several networks, such
+  /// as ComfyUI's `model.diffusion_model.`.
+  func withPrefix(in arrays: [String]) -> NameMap {
+    var names = self
+    names.prefix = Self.networkPrefix(of: arrays) ?? prefix
+    return names
+  }
+
+  /// The prefix of a network's arrays in files of several networks; nil where there is none.
+  public static func networkPrefix(of arrays: [String]) -> String? {
+    ["model.diffusion_model.", "diffusion_model."].first { prefix in
+      arrays.contains { $0.hasPrefix(prefix) }
+    }
+  }
+}

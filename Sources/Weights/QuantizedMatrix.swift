@@ -1,0 +1,106 @@
+import Layers
+import Tensors
+
+/// A matrix that was quantized on the host.
+public struct QuantizedMatrix: Sendable {
+  /// The stored numbers.
+  public let values: [UInt8]
+  /// The scales' bytes in their element type.
+  public let scales: [UInt8]
+  /// How the two hold the matrix.
+  public let quantization: Quantization
+
+  /// Quantizes the columns of some rows.
+  ///
+  /// - Parameters:
+  ///   - numbers: the rows, dense.
+  ///   - columns: the columns of a row.
+  ///   - taken: the columns that are taken; a row's scale is that of all of them.
+  ///   - quantization: `int8`, `int8Groups` or `int4`.
+  /// - Returns: nil where a number is infinite or NaN, or beyond the range of the scales.
+  public init?(
+    _ numbers: [Float], columns: Int, taking taken: Range<Int>, as quantization: Quantization
+  ) {
+    precondition(columns > 0 && numbers.count % columns == 0, "rows of \(columns) columns")
+    let rows = numbers.count / columns
+    var values = [UInt8](repeating: 0, count: rows * taken.count / quantization.columnsPerValue)
+    var scales: [UInt8] = []
+    scales.reserveCapacity(4 * rows)
+    let size = Quantization.groupSize
+    var isFinite = true
+    numbers.withUnsafeBufferPointer { numbers in
+      values.withUnsafeMutableBufferPointer { values in
+        func rebased(_ range: Range<Int>) -> UnsafeBufferPointer<Float> {
+          UnsafeBufferPointer(rebasing: numbers[range])
+        }
+        func append(_ scale: some Any) { withUnsafeBytes(of: scale) { scales.append(contentsOf: $0) } }
+        for row in 0..<rows where isFinite {
+          let (start, target) = (row * columns, row * taken.count)
+          switch quantization {
+          case .int8:
+            guard let scale = QuantizedRows.scale(of: rebased(start..<start + columns)) else {
+              isFinite = false
+              continue
+            }
+            append(scale)
+            let part = UnsafeMutableBufferPointer(rebasing: values[target..<target + taken.count])
+            part.withMemoryRebound(to: Int8.self) {
+              QuantizedRows.quantize(
+                rebased(start + taken.lowerBound..<start + taken.upperBound), scale: scale, to: $0)
+            }
+          case .int8Groups, .int4:
+            for group in 0..<taken.count / size {
+              let first = start + taken.lowerBound + group * size
+              let numbers = rebased(first..<first + size)
+              let place = (target + group * size) / quantization.columnsPerValue
+              let out = values.baseAddress! + place
+              let scale =
+                quantization == .int4
+                ? QuantizedRows.quantizeGroup(numbers, to: out)
+                : QuantizedRows.quantizeBytes(numbers, to: out)
+              guard let scale else {
+                isFinite = false
+                break
+              }
+              append(scale)
+            }
+          case .float8e4m3, .float8e5m2:
+            preconditionFailure("matrices are not quantized as \(quantization.rawValue) here")
+          }
+        }
+      }
+    }
+    guard isFinite else { return nil }
+    (self.values, self.scales, self.quantization) = (values, scales, quantization)
+  }
+
+  /// Joins the rows of matrices that were quantized in the same way.
+  init(joining parts: [QuantizedMatrix], _ quantization: Quantization) {
+    values = parts.count == 1 ? parts[0].values : Array(parts.map(\.values).joined())
+    scales = parts.count == 1 ? parts[0].scales : Array(parts.map(\.scales).joined())
+    self.quantization = quantization
+  }
+
+  /// The numbers that it stands for.
+  ///
+  /// - Parameter columns: the columns of a row.
+  public func dequantized(columns: Int) -> [Float] {
+    let width = quantization.scaleType.byteCount
+    let factors = [Float](unsafeUninitializedCapacity: scales.count / width) { factors, count in
+      count = scales.count / width
+      _ = scales.withUnsafeBytes {
+        ElementConversion.convert(
+          $0, quantization.scaleType, to: UnsafeMutableRawBufferPointer(factors), .float32)
+      }
+    }
+    let count = values.count * quantization.columnsPerValue
+    return [Float](unsafeUninitializedCapacity: count) { numbers, initialized in
+      values.withUnsafeBytes {
+        QuantizedRows.dequantize(
+          $0, factors, quantization,
+          perScale: quantization.hasGroups ? Quantization.groupSize : columns, to: numbers)
+      }
+      initialized = count
+    }
+  }
+}
