@@ -120,7 +120,7 @@ let package = Package(
     .testTarget(
       name: "PipelinesTests",
       dependencies: [
-        "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pictures", "Pipelines",
+        "Files", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pictures", "Pipelines",
         "TestSupport",
       ]),
     .testTarget(

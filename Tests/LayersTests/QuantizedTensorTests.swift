@@ -62,11 +62,81 @@ import Testing
     #expect(
       matrices == ["to_q", "to_k", "to_v", "to_out.0"].map { "stack.*.attention.\($0).weight" }
         + ["last.weight"])
-    let all = declared.withScales { declared[$0]!.isMatrix }
+    let all = declared.arrays { declared[$0]!.isMatrix ? .int8 : .float32 }
     #expect(all.count == declared.count + 5)
     let scales = all["stack.*.attention.to_q.weight_scale"]
-    #expect(scales?.shape == [3, 8] && scales?.axes == [nil, .heads])
-    #expect(all["last.weight_scale"]?.axes == [.embed])
+    #expect(scales?.type == TensorType([3, 8], .float32))
+    #expect(scales?.sharding.axes == [nil, .heads])
+    #expect(all["last.weight_scale"]?.sharding.axes == [.embed])
+  }
+
+  /// Two groups a row; in 4 bits two columns are one element.
+  @Test func groupsOfColumnsHaveScales() {
+    let matrix = ParameterSpec(
+      shape: [3, 4, 64], initializer: .zeros, axes: [nil, .heads, .embed], isMatrix: true)
+    let four = WeightStorage.int4.arrays(of: "w", matrix)
+    #expect(four.names == ["w", "w_scale"])
+    #expect(four["w"]?.type == TensorType([3, 4, 32], .uint8))
+    #expect(four["w_scale"]?.type == TensorType([3, 4, 2], .float16))
+    #expect(four["w_scale"]?.sharding.axes == [nil, .heads, .embed])
+    let eight = WeightStorage.quantized(.int8Groups).arrays(of: "w", matrix)
+    #expect(eight["w"]?.type == TensorType([3, 4, 64], .int8))
+    #expect(eight["w_scale"]?.type == TensorType([3, 4, 2], .float16))
+    // Four devices would have 16 columns each.
+    #expect(WeightStorage.int4.fitting(matrix) == .int4)
+    #expect(WeightStorage.int4.fitting(matrix, Mesh(fsdp: 2)) == .int4)
+    #expect(WeightStorage.int4.fitting(matrix, Mesh(fsdp: 4)) == .int8)
+  }
+
+  /// A matrix `[2, 64]` in each form, by its definition.
+  static let forms:
+    [(Quantization, DType, values: [Int], numbers: @Sendable (Int) -> Double)] = [
+    (.int8, .int8, (0..<128).map { $0 - 64 }, { Double($0 - 64) * [0.5, -2][$0 / 64] }),
+    (.int8Groups, .int8, (0..<128).map { 63 - $0 }, { Double(63 - $0) * [0.5, -2, 0.25, 8][$0 / 32] }),
+    (
+      .int4, .uint8, (0..<64).map { $0 * 37 % 256 },
+      { place in
+        let (group, column) = (place / 32, place % 32)
+        let byte = (16 * group + column % 16) * 37 % 256
+        return Double((column < 16 ? byte % 16 : byte / 16) - 8) * [0.5, -2, 0.25, 8][group]
+      }
+    ),
+    (
+      .float8e4m3, .float8e4m3, (0..<128).map { $0 - 64 },
+      // Four significant bits.
+      { Double($0 - 64).rounded(bits: 4) * [0.5, -2][$0 / 64] }
+    ),
+    (
+      .float8e5m2, .float8e5m2, (0..<128).map { $0 - 64 },
+      { Double($0 - 64).rounded(bits: 3) * [0.5, -2][$0 / 64] }
+    ),
+  ]
+
+  @Test(arguments: forms.indices) func everyFormIsDequantizedByItsDefinition(index: Int) throws {
+    let (form, dtype, values, numbers) = Self.forms[index]
+    let shape: Shape = [2, 64]
+    let scales: [Double] = form.hasGroups ? [0.5, -2, 0.25, 8] : [0.5, -2]
+    let x = Numbers.random([3, 64], seed: 5)
+    let inputs = [
+      Numbers(values.map(Double.init), form.values(of: shape).sizes, dtype),
+      Numbers(scales, form.scales(of: shape).sizes, form.scaleType), x.cast(to: .float32),
+    ]
+    let results = try evaluate(inputs) { given in
+      let matrix = QuantizedTensor(values: given[0], scales: given[1], form)
+      #expect(Quantization(values: given[0].type, scales: given[1].type) == form)
+      let map = LinearMap(base: .quantized(matrix), bias: nil, lora: [], output: 2)
+      let fused = FusedMaps([map, map])
+      return [matrix.dequantized(to: .float64), map(given[2]), fused(given[2])]
+    }
+    let expected = (0..<128).map(numbers)
+    #expect(results[0].values == expected)
+    for row in 0..<3 {
+      for output in 0..<2 {
+        let exact = (0..<64).reduce(0) { $0 + x[row, $1] * expected[64 * output + $1] }
+        #expect(abs(results[1][row, output] - exact) <= 1e-3)
+        #expect(abs(results[2][row, 1, output] - exact) <= 1e-3)
+      }
+    }
   }
 
   /// Values, and gradients of the input and of LoRA's factors.
@@ -113,5 +183,14 @@ import Testing
       ]
     }
     expectClose(results[0], results[1], relative: 1e-5, absolute: 1e-5)
+  }
+}
+
+extension Double {
+  /// The nearest number with so many significant bits, ties to even.
+  fileprivate func rounded(bits: Int) -> Double {
+    guard self != 0 else { return 0 }
+    let step = Double(sign: .plus, exponent: exponent - bits + 1, significand: 1)
+    return (self / step).rounded(.toNearestOrEven) * step
   }
 }

@@ -105,7 +105,7 @@ import Weights
     #expect(last < 0.9 * first, "\(losses)")
   }
 
-  @Test(arguments: ["base_dtype=int8", "base_dtype=bf16"])
+  @Test(arguments: ["base_dtype=int8", "base_dtype=int4", "base_dtype=bf16"])
   func aRunGoesOnWhereItWas(setting: String) throws {
     let engine = try SharedEngine.get()
     let start = try base(engine)

@@ -25,7 +25,7 @@ import Testing
     ParameterSpec(shape: shape, initializer: .zeros, axes: axes, isMatrix: true)
   }
 
-  private func dtype(_ name: String) -> DType? { specs[name]!.isMatrix ? .int8 : nil }
+  private func dtype(_ name: String) -> WeightStorage? { specs[name]!.isMatrix ? .int8 : nil }
 
   /// Numbers of every magnitude that bf16 has too, a row of zeros among them.
   private func values(_ name: String) -> [Float] {
@@ -108,7 +108,7 @@ import Testing
       let files = try WeightFiles(path: path)
       let specs = self.specs.filter { $0 != "table.weight" }
       #expect(
-        try WeightLoader.storedTypes(specs, in: files, names: names).values == [
+        try WeightLoader.storage(specs, in: files, names: names).values == [
           .int8, .int8, .int8, .float32,
         ])
       let client = try SharedClient.get()

@@ -99,7 +99,7 @@ import Testing
     ),
     (#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#, 4, "does not take 4 bytes"),
     (#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}"#, 8, "does not take 8 bytes"),
-    (#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 4, "not within"),
+    (#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 4, "the last 4 are not there"),
     (#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#, 4, "not within"),
     (#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8, "4 bytes before x"),
     (#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 5, "1 bytes at its end"),

@@ -91,7 +91,7 @@ import Testing
       #expect(try read["head.weight"]!.array(of: Float.self) == values(10, from: 36))
       for target in [DType.float32, .bfloat16, .float16] {
         let all = try WeightLoader(client).load(
-          specs, from: WeightFiles(path: path), names: fused, as: { _ in target })
+          specs, from: WeightFiles(path: path), names: fused, as: { _ in .dense(target) })
         let exact = try CompiledFunction(client, all.types) {
           $0.mapValues { $0.cast(to: .float32) }
         }(all)
