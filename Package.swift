@@ -120,7 +120,8 @@ let package = Package(
     .testTarget(
       name: "PipelinesTests",
       dependencies: [
-        "Files", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pictures", "Pipelines",
+        "Files", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pictures",
+        "Pipelines",
         "TestSupport",
       ]),
     .testTarget(

@@ -8,7 +8,9 @@ import Weights
 
 /// How loaded weights are kept.
 enum LoadedType: String, ExpressibleByArgument, CaseIterable {
-  case stored, bf16, f32, int8, int4
+  case stored, bf16, f32, f8, int8
+  case int8Groups = "int8-groups"
+  case int4
 }
 
 extension Bench {
@@ -27,11 +29,9 @@ extension Bench {
       specs, from: files, names: model.names
     ) { name in
       switch storage {
-      case .stored: nil
-      case .bf16: .bfloat16
-      case .f32: .float32
-      case .int8: specs[name]!.isMatrix ? .int8 : nil
-      case .int4: specs[name]!.isMatrix ? .int4 : nil
+      case .stored, .f8: nil
+      case .bf16, .f32: storage.storage
+      case .int8, .int8Groups, .int4: specs[name]!.isMatrix ? storage.storage : nil
       }
     }
     let seconds = (ContinuousClock.now - start).seconds

@@ -43,7 +43,7 @@ extension Bench.Work {
       var config = DiTConfig()
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
-    case .ditStep, .ditSample, .product, .decoder, .frameDecoder, .recipe, .waiting, .count,
+    case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .recipe, .waiting, .count,
       .evaluation,
       .operations, .load:
       var config = DiTConfig()
@@ -90,7 +90,7 @@ extension Bench.Work {
         dtype, latents: [1, side, side, channels], on: engine
       ) { AutoencoderKLQwenImageDecoder($0, config)($1) }
     case .unetSample, .ditSample: return try sample(on: engine)
-    case .unetStep, .ditStep, .deepStep, .product, .recipe, .waiting, .count, .evaluation,
+    case .unetStep, .ditStep, .deepStep, .product, .linear, .recipe, .waiting, .count, .evaluation,
       .operations, .load:
       preconditionFailure("\(self) is prepared elsewhere")
     }

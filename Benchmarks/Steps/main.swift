@@ -25,6 +25,8 @@ struct Bench: ParsableCommand {
     case deepStep = "deep-step"
     /// A multiplication of square matrices, for the peak FLOP/s.
     case product
+    /// Linear maps whose matrices are kept in some form.
+    case linear
     /// A training run with a recipe.
     case recipe
     /// The time that devices wait for the host in a run with a recipe.
@@ -63,16 +65,19 @@ struct Bench: ParsableCommand {
   @Option(help: "The folder that is loaded, with config.json and safetensors files.")
   var folder: String?
 
-  @Option(help: "How its weights are kept: stored, bf16, f32 or int8.")
+  @Option(
+    help:
+      "How weights are kept: stored, bf16, f32, f8 (not when loading), int8, int8-groups or int4.")
   var storage = LoadedType.stored
 
-  @Option(help: "The rows of the product's matrices.")
+  @Option(help: "The rows of the product's matrices, or the features of linear maps.")
   var size = 2048
 
   @Option(help: "The height and width of the image that Qwen-Image's decoder makes.")
   var image = 512
 
-  @Flag(help: "Whether the product, or the weights of Qwen-Image's decoder, are of bf16.")
+  @Flag(
+    help: "Whether the product, linear maps, or the weights of Qwen-Image's decoder, are of bf16.")
   var half = false
 
   func run() throws {
@@ -91,6 +96,9 @@ struct Bench: ParsableCommand {
     case .operations:
       guard try OperationsCheck(on: engine).run() else { throw ExitCode.failure }
     case .product: try run(PreparedWork.product(size, half ? .bfloat16 : .float32, on: engine))
+    case .linear:
+      try run(
+        PreparedWork.linear(size, storage.storage, half ? .bfloat16 : .float32, on: engine))
     default:
       let folder =
         NSTemporaryDirectory() + "twinflow-bench-\(ProcessInfo.processInfo.processIdentifier)"

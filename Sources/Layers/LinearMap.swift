@@ -47,7 +47,11 @@ extension LinearMap.Base {
   /// The scale of a row is a factor of one feature of the product. Applied there, it takes fewer
   /// operations, and nothing of the matrix is rounded.
   var scales: Tensor? {
-    if case .quantized(let weight) = self, !weight.quantization.hasGroups { weight.scales } else { nil }
+    if case .quantized(let weight) = self, !weight.quantization.hasGroups {
+      weight.scales
+    } else {
+      nil
+    }
   }
 }
 

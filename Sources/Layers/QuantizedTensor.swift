@@ -80,7 +80,9 @@ extension Named<Tensor> {
     var (kinds, scales): ([String: Quantization], Set<String>) = ([:], [])
     for (name, tensor) in pairs {
       let scale = name + QuantizedTensor.scaleSuffix
-      guard let kind = Quantization(values: tensor.type, scales: self[scale]?.type) else { continue }
+      guard let kind = Quantization(values: tensor.type, scales: self[scale]?.type) else {
+        continue
+      }
       kinds[name] = kind
       scales.insert(scale)
     }

@@ -106,20 +106,3 @@ public enum PublishedNetworks {
     return try entry.read(config, arrays)
   }
 }
-
-extension NameMap {
-  /// These names behind the prefix that all arrays of a network have in files of several networks, such
-  /// as ComfyUI's `model.diffusion_model.`.
-  func withPrefix(in arrays: [String]) -> NameMap {
-    var names = self
-    names.prefix = Self.networkPrefix(of: arrays) ?? prefix
-    return names
-  }
-
-  /// The prefix of a network's arrays in files of several networks; nil where there is none.
-  public static func networkPrefix(of arrays: [String]) -> String? {
-    ["model.diffusion_model.", "diffusion_model."].first { prefix in
-      arrays.contains { $0.hasPrefix(prefix) }
-    }
-  }
-}

@@ -51,7 +51,8 @@ public enum Float8 {
         if hasInfinity { return fraction == 0 ? sign * .infinity : .nan }
         if fraction == 1 << fractionBits - 1 { return .nan }
       }
-      let scale = Float(sign: .plus, exponent: max(exponent, 1) - bias - fractionBits, significand: 1)
+      let scale = Float(
+        sign: .plus, exponent: max(exponent, 1) - bias - fractionBits, significand: 1)
       return sign * Float(fraction + (exponent == 0 ? 0 : 1 << fractionBits)) * scale
     }
   }

@@ -5,7 +5,8 @@ enum FileContent {
     let start = bytes.prefix(256).drop { " \t\r\n".utf8.contains($0) }
     let text = String(decoding: start, as: UTF8.self).lowercased()
     if text.hasPrefix("version https://git-lfs") {
-      return "it is a Git LFS pointer, which names the file and is not it (`git lfs pull` gets the file)"
+      return
+        "it is a Git LFS pointer, which names the file and is not it (`git lfs pull` gets the file)"
     }
     if text.hasPrefix("<!doctype") || text.hasPrefix("<html") || text.hasPrefix("<?xml") {
       return "it is a web page, such as the message of a server that refused the download"

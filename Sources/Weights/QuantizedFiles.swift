@@ -41,7 +41,8 @@ extension WeightFiles {
     var types = Named<TensorType>()
     // Scales that arrays have now go with the arrays that they belong to.
     let old = Set(matrices.flatMap { StoredArray.scaleNames(of: $0) })
-    for (name, type) in self.types.pairs where !old.contains(name) && !Self.isBeside(name, matrices) {
+    for (name, type) in self.types.pairs where !old.contains(name) && !Self.isBeside(name, matrices)
+    {
       guard matrices.contains(name) else {
         types[name] = blocks(name) == nil ? type : TensorType(type.shape, .bfloat16)
         continue
@@ -66,7 +67,8 @@ extension WeightFiles {
       pending = (name, matrix.values)
       return matrix.values
     }
-    try Self.write(types, metadata: metadata, to: path, largest: largest, protecting: paths) { name in
+    try Self.write(types, metadata: metadata, to: path, largest: largest, protecting: paths) {
+      name in
       if matrices.contains(name) { return try quantized(name) }
       if name.hasSuffix(QuantizedTensor.scaleSuffix) {
         let matrix = String(name.dropLast(QuantizedTensor.scaleSuffix.count))

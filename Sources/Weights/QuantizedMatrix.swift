@@ -33,7 +33,9 @@ public struct QuantizedMatrix: Sendable {
         func rebased(_ range: Range<Int>) -> UnsafeBufferPointer<Float> {
           UnsafeBufferPointer(rebasing: numbers[range])
         }
-        func append(_ scale: some Any) { withUnsafeBytes(of: scale) { scales.append(contentsOf: $0) } }
+        func append(_ scale: some Any) {
+          withUnsafeBytes(of: scale) { scales.append(contentsOf: $0) }
+        }
         for row in 0..<rows where isFinite {
           let (start, target) = (row * columns, row * taken.count)
           switch quantization {

@@ -146,7 +146,8 @@ private struct QuantizedRegion: Sendable {
   /// Sets the scales of a block.
   func setScales(_ block: Region, _ scales: [Float]) {
     let type = quantization.scaleType
-    let bytes = [UInt8](unsafeUninitializedCapacity: scales.count * type.byteCount) { bytes, count in
+    let bytes = [UInt8](unsafeUninitializedCapacity: scales.count * type.byteCount) {
+      bytes, count in
       count = scales.count * type.byteCount
       _ = scales.withUnsafeBytes {
         ElementConversion.convert($0, .float32, to: UnsafeMutableRawBufferPointer(bytes), type)

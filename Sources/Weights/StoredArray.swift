@@ -37,7 +37,9 @@ struct StoredArray: Sendable {
 
   private static func form(_ files: WeightFiles, _ piece: NameMap.Piece) -> Form {
     if let blocks = files.blocks(piece.disk) { return .blocks(blocks.format) }
-    guard let type = files.types[piece.disk] else { preconditionFailure("\(piece.disk) is missing") }
+    guard let type = files.types[piece.disk] else {
+      preconditionFailure("\(piece.disk) is missing")
+    }
     guard let name = scaleNames(of: piece.disk).first(where: { files.types[$0] != nil }),
       let scales = files.types[name],
       let quantization = Quantization(

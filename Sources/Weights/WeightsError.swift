@@ -62,7 +62,8 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
         + "\(dtype.rawValue): in \(Self.list(names)). Use weights that are stored in a type with a "
         + "narrower range, or compute in a wider one."
     case .notFinite(let path, let names):
-      return "\(path) cannot be quantized: numbers of \(Self.list(names)) are infinite, NaN or beyond "
+      return
+        "\(path) cannot be quantized: numbers of \(Self.list(names)) are infinite, NaN or beyond "
         + "the range of scales. Download or train it again, or keep it as it is stored."
     case .unsupported(let path, let name, let reason):
       return "\(path) has \(name) in a form that is not supported: \(reason). Use weights that are "

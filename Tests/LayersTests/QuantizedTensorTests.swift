@@ -89,10 +89,12 @@ import Testing
   }
 
   /// A matrix `[2, 64]` in each form, by its definition.
-  static let forms:
-    [(Quantization, DType, values: [Int], numbers: @Sendable (Int) -> Double)] = [
+  static let forms: [(Quantization, DType, values: [Int], numbers: @Sendable (Int) -> Double)] = [
     (.int8, .int8, (0..<128).map { $0 - 64 }, { Double($0 - 64) * [0.5, -2][$0 / 64] }),
-    (.int8Groups, .int8, (0..<128).map { 63 - $0 }, { Double(63 - $0) * [0.5, -2, 0.25, 8][$0 / 32] }),
+    (
+      .int8Groups, .int8, (0..<128).map { 63 - $0 },
+      { Double(63 - $0) * [0.5, -2, 0.25, 8][$0 / 32] }
+    ),
     (
       .int4, .uint8, (0..<64).map { $0 * 37 % 256 },
       { place in

@@ -82,7 +82,9 @@ import Weights
         }
       }
       // All else is the same.
-      for file in ["model_index.json", "scheduler/scheduler_config.json", "transformer/config.json"] {
+      for file in [
+        "model_index.json", "scheduler/scheduler_config.json", "transformer/config.json",
+      ] {
         #expect(
           FileManager.default.contentsEqual(
             atPath: "\(source)/\(file)", andPath: "\(target)/\(file)"), "\(file)")
@@ -91,7 +93,8 @@ import Weights
         FileManager.default.contentsEqual(
           atPath: source + "/vae/diffusion_pytorch_model.safetensors",
           andPath: target + "/vae/diffusion_pytorch_model.safetensors"))
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["out", "pipeline"])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["out", "pipeline"])
 
       // It is inspected, and its weights are near the others.
       let inspection = try WeightInspection(target)
@@ -100,7 +103,8 @@ import Weights
       let memory = try #require(transformer.memory)
       #expect(memory.stored == (quantization == .int4 ? memory.int4 : memory.int8))
       let (old, new) = (
-        try WeightFiles(path: source + "/transformer"), try WeightFiles(path: target + "/transformer")
+        try WeightFiles(path: source + "/transformer"),
+        try WeightFiles(path: target + "/transformer")
       )
       let name = "transformer_blocks.1.attn.to_v.weight"
       #expect(old.types[name]?.dtype == .float32)
@@ -159,7 +163,9 @@ import Weights
       let path = transformer + "/diffusion_pytorch_model.safetensors"
       let files = try WeightFiles(path: path)
       let types = files.types.filter { $0 != "img_in.weight" }
-      try SafeTensors.write(types, to: path + ".new") { files.bytes($0, Region(whole: types[$0]!.shape)) }
+      try SafeTensors.write(types, to: path + ".new") {
+        files.bytes($0, Region(whole: types[$0]!.shape))
+      }
       try FileManager.default.removeItem(atPath: path)
       try FileManager.default.moveItem(atPath: path + ".new", toPath: path)
       let error = #expect(throws: WeightsError.self) { try QuantizedFolder(transformer) }
@@ -173,7 +179,8 @@ import Weights
   @Test(arguments: [
     (["img_in.weight", "txt_norm.weight"], "Qwen-Image", [String]()),
     (
-      ["model.diffusion_model.img_in.weight", "model.diffusion_model.txt_norm.weight"], "Qwen-Image",
+      ["model.diffusion_model.img_in.weight", "model.diffusion_model.txt_norm.weight"],
+      "Qwen-Image",
       ["names of a single file, behind model.diffusion_model."]
     ),
     (

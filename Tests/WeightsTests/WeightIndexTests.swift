@@ -44,7 +44,10 @@ import Testing
     (#"{"weight_map": {}, "metadata": 3}"#, "the number 3 as metadata, an object is expected"),
     (#"{"weight_map": {}, "file_ids": []}"#, "an array as file_ids"),
     (#"{"weight_map": {}, "file_ids": {"x": true}}"#, "true as x under file_ids"),
-    (#"{"weight_map": {"a": "y.safetensors"}}"#, "y.safetensors cannot be read"),
+    (
+      #"{"weight_map": {"a": "y.safetensors"}}"#,
+      "needs files that are not beside it: y.safetensors"
+    ),
     (#"{"weight_map": {"a": "damaged.safetensors"}}"#, "damaged.safetensors is not a complete"),
     (#"{"parts": []}"#, "an array as parts"), (#"{"parts": {"a": 1}}"#, "as the parts of a"),
     (#"{"parts": {"a": {"files": {}}}}"#, "does not say the shape of a"),

@@ -19,7 +19,9 @@ enum Conventions {
         second.count == names.count
           ? "the second time embedder of TwinFlow alone: the network's other weights are elsewhere"
           : "with the second time embedder of TwinFlow")
-    } else if names.contains(where: { $0.contains("time_text_embed.") || $0.contains("t_embedder.") }) {
+    } else if names.contains(where: {
+      $0.contains("time_text_embed.") || $0.contains("t_embedder.")
+    }) {
       findings.append("without a second time embedder")
     }
     if names.contains(where: { $0.hasSuffix(".scale_weight") }) {
@@ -42,11 +44,19 @@ enum Conventions {
   /// Arrays that a network has, and the name by which it is shown.
   private static let marks: [(arrays: [String], name: String)] = [
     (["img_in.weight", "txt_norm.weight"], "Qwen-Image"),
-    (["cap_embedder.1.weight", "layers.0.attention.qkv.weight"], "Z-Image, under the original names"),
+    (
+      ["cap_embedder.1.weight", "layers.0.attention.qkv.weight"],
+      "Z-Image, under the original names"
+    ),
     (["cap_embedder.1.weight", "layers.0.attention.to_q.weight"], "Z-Image"),
     (["joint_blocks.0.x_block.attn.qkv.weight"], "Stable Diffusion 3, under the original names"),
-    (["context_embedder.weight", "transformer_blocks.0.attn.add_q_proj.weight"], "Stable Diffusion 3"),
-    (["caption_projection.linear_1.weight", "transformer_blocks.0.ff.conv_inverted.weight"], "SANA"),
+    (
+      ["context_embedder.weight", "transformer_blocks.0.attn.add_q_proj.weight"],
+      "Stable Diffusion 3"
+    ),
+    (
+      ["caption_projection.linear_1.weight", "transformer_blocks.0.ff.conv_inverted.weight"], "SANA"
+    ),
     (["encoder.block.0.layer.0.SelfAttention.q.weight"], "T5"),
     (["text_model.encoder.layers.0.self_attn.q_proj.weight"], "CLIP"),
     (["decoder.conv_in.weight", "encoder.conv_in.weight"], "an autoencoder"),

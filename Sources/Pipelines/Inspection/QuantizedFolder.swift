@@ -60,7 +60,8 @@ public struct QuantizedFolder: Sendable {
     }
     guard !networks.isEmpty else {
       throw PipelineError.nothingToQuantize(
-        path: path, reasons: unchanged.map { $0.name.isEmpty ? $0.reason : "\($0.name): \($0.reason)" })
+        path: path,
+        reasons: unchanged.map { $0.name.isEmpty ? $0.reason : "\($0.name): \($0.reason)" })
     }
     (self.networks, self.unchanged) = (networks, unchanged)
   }

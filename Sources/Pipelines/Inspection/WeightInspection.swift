@@ -67,7 +67,9 @@ struct PipelineFolder {
     pipeline = json["_class_name"] as? String
     // Null classes stand for parts that a pipeline does without.
     let parts = json.filter { !$0.key.hasPrefix("_") }.compactMap { name, value -> String? in
-      guard let classes = value as? [Any], classes.contains(where: { $0 is String }) else { return nil }
+      guard let classes = value as? [Any], classes.contains(where: { $0 is String }) else {
+        return nil
+      }
       return name
     }.sorted()
     var (networks, others): ([String], [String]) = ([], [])

@@ -61,5 +61,7 @@ public struct GGUF: Sendable {
   public var owner: MappedFile { file }
 
   /// Whether bytes begin as a GGUF file does.
-  static func begins(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.starts(with: Array("GGUF".utf8)) }
+  static func begins(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.starts(with: Array("GGUF".utf8))
+  }
 }

@@ -30,7 +30,9 @@ enum GGUFParts {
 
   /// Whether names are those of the parts of one file.
   static func areParts(_ names: [String]) -> Bool {
-    let stems = names.map { $0.firstMatch(of: /^(.*)-\d{5}-of-(\d{5})\.gguf$/).map { "\($0.1) \($0.2)" } }
+    let stems = names.map {
+      $0.firstMatch(of: /^(.*)-\d{5}-of-(\d{5})\.gguf$/).map { "\($0.1) \($0.2)" }
+    }
     return Set(stems).count == 1 && !stems.contains(nil)
   }
 

@@ -60,14 +60,17 @@ struct QuantizeModel: ParsableCommand {
       (network.isEmpty ? "" : "\(network): ")
       + "\(errors.count) matrices, error \(percent(all)) of the norm in all, "
       + "\(percent(sorted[sorted.count / 2].relative)) in the median, least \(percent(best.relative)); "
-      + "largest " + sorted.prefix(3).map { "\(percent($0.relative)) in \($0.name)" }
+      + "largest "
+      + sorted.prefix(3).map { "\(percent($0.relative)) in \($0.name)" }
       .joined(separator: ", ")
     let rows = errors.filter { $0.quantization != worst.quantization }.count
     let kinds = Dictionary(grouping: errors, by: \.quantization).mapValues(\.count)
     if rows > 0 {
       text +=
         "; "
-        + kinds.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) as \($0.key.rawValue)" }
+        + kinds.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+          "\($0.value) as \($0.key.rawValue)"
+        }
         .joined(separator: ", ")
     }
     return text
