@@ -62,8 +62,7 @@ extension GoldenCase {
     try naming {
       let files = try WeightFiles(path: modelPath)
       return try WeightLoader(client).load(
-        specs, from: files, names: names(files.types.names).withPrefix(in: files.types.names),
-        as: { _ in .float32 },
+        specs, from: files, names: names(files.types.names), as: { _ in .float32 },
         ignoring: ignored)
     }
   }

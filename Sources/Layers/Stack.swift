@@ -35,7 +35,7 @@ public struct Stack<Layer> {
   /// A single layer, for computations that it shares with the network around the stack.
   public func layer(_ index: Int) -> Layer {
     precondition((0..<count).contains(index), "layer \(index) of a stack of \(count)")
-    return build(scope.part(weights.mapValues { $0[index] }))
+    return build(scope.part(weights.mapValues { $0.bits[index].number(of: $0.dtype) }))
   }
 
   /// The outputs of a stack.
@@ -81,7 +81,7 @@ public struct Stack<Layer> {
     if layers.isEmpty { return Outputs(last: values, chosen: []) }
     switch execution {
     case .unrolled:
-      let parts = (weights.values + perLayer).map { $0.unstack() }
+      let parts = (weights.values.map(\.bits) + perLayer).map { $0.unstack() }
       var (state, kept) = (values, [Int: [Tensor]]())
       for i in layers {
         state = barrier(applied(parts.map { $0[i] }, state, apply))
@@ -90,7 +90,7 @@ public struct Stack<Layer> {
       return Outputs(last: state, chosen: chosen.map { kept[$0]! })
     case .scanned, .recomputed:
       let result = scan(
-        values, weights.values + perLayer, rounds: layers, length: count,
+        values, weights.values.map(\.bits) + perLayer, rounds: layers, length: count,
         recomputed: execution == .recomputed
       ) { state, elements in
         let next = applied(elements, state, apply)
@@ -106,7 +106,8 @@ public struct Stack<Layer> {
   private func applied(
     _ elements: [Tensor], _ values: [Tensor], _ apply: (Layer, [Tensor], [Tensor]) -> [Tensor]
   ) -> [Tensor] {
-    let own = Named(zip(weights.names, elements))
+    let own = Named(
+      zip(weights.pairs, elements).map { ($0.name, $1.number(of: $0.value.dtype)) })
     let rest = Array(elements.dropFirst(weights.count))
     let next = apply(build(scope.part(own)), values, rest)
     precondition(
@@ -127,5 +128,18 @@ public struct Stack<Layer> {
     _ x: Tensor, layers: Range<Int>? = nil, _ apply: (Layer, Tensor) -> Tensor
   ) -> Tensor {
     outputs([x], layers: layers) { [apply($0, $1[0])] }.last[0]
+  }
+}
+
+extension Tensor {
+  /// The bits of numbers of 8 bits, this for others.
+  ///
+  /// XLA slices such numbers in f16, so that a stack of them would be widened before a layer is taken
+  /// from it; bits are sliced as they are.
+  fileprivate var bits: Tensor { dtype.isFloat8 ? bitcast(to: .uint8) : self }
+
+  /// The numbers of bits that `bits` has given; this for others.
+  fileprivate func number(of dtype: DType) -> Tensor {
+    dtype.isFloat8 ? bitcast(to: dtype) : self
   }
 }

@@ -34,18 +34,21 @@ public struct PublishedNetwork: Sendable {
     self.names = names
     self.ignores = ignores
   }
+
+  /// A network that recipes can name.
+  public init(_ model: ModelConfig) {
+    self.init(
+      .transformer, specs: model.weights, names: model.names(in:), ignores: model.ignores)
+  }
 }
 
 /// The networks of published pipelines by the classes that their `config.json` names: one line each.
 public enum PublishedNetworks {
   private static let all: [Entry] = [
-    Entry(["QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper"]) { path, arrays in
-      var config: QwenImageConfig = try PublishedConfig.read(from: path)
-      config.hasTargetTime = arrays.contains { $0.contains("time_text_embed_2.") }
-      return PublishedNetwork(
-        .transformer, specs: Scope.declare { QwenImage($0, config) },
-        names: { [names = config.names] in names.withPrefix(in: $0) })
-    },
+    .transformer(
+      ["QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper"], QwenImageConfig.self),
+    .transformer(
+      ["ZImageTransformer2DModel", "ZImageTransformer2DModelWrapper"], ZImageConfig.self),
     Entry(["DiTTransformer2DModel"]) { path, _ in
       let config: ClassDiTConfig = try PublishedConfig.read(from: path)
       return PublishedNetwork(
@@ -57,6 +60,9 @@ public enum PublishedNetworks {
       return PublishedNetwork(
         .autoencoder, specs: Scope.declare { AutoencoderKL($0, config) }, names: config.names(for:))
     },
+    .encoder(
+      ["Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel"],
+      Qwen2_5VL.self),
     .encoder(["Qwen3Model", "Qwen3ForCausalLM"], Qwen3.self),
     .encoder(["Gemma2Model", "Gemma2ForCausalLM"], Gemma2.self),
     .encoder(["T5EncoderModel", "T5ForConditionalGeneration"], T5Encoder.self),
@@ -73,6 +79,15 @@ public enum PublishedNetworks {
       _ read: @escaping @Sendable (String, [String]) throws -> PublishedNetwork
     ) {
       (self.classes, self.read) = (classes, read)
+    }
+
+    static func transformer<Config: PublishedTransformer>(
+      _ classes: [String], _: Config.Type
+    ) -> Entry {
+      Entry(classes) { path, arrays in
+        let config: Config = try PublishedConfig.read(from: path)
+        return PublishedNetwork(ModelConfig(config.matching(arrays)))
+      }
     }
 
     static func encoder<Encoder: TextEncoder>(_ classes: [String], _: Encoder.Type) -> Entry {

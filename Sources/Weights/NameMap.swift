@@ -140,15 +140,6 @@ public struct NameMap: Hashable, Sendable {
     return [(renamed(name), shape, origin)]
   }
 
-  /// These names behind the prefix that a network's arrays have in files of several networks, where
-  /// arrays of a file have one.
-  public func withPrefix(in arrays: [String]) -> NameMap {
-    guard let prefix = Self.networkPrefix(of: arrays) else { return self }
-    var names = self
-    names.prefix = prefix
-    return names
-  }
-
   /// The prefix of a network's arrays in files of several networks, such as ComfyUI's
   /// `model.diffusion_model.`; nil where there is none.
   public static func networkPrefix(of arrays: [String]) -> String? {

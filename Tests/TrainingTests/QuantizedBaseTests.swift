@@ -190,7 +190,7 @@ import Weights
       try tinyRecipe("x", "base_dtype=int8")
     } throws: { "\($0)".contains("base_dtype") && "\($0)".contains("lora") }
     #expect {
-      try tinyRecipe("x", "start=base", "lora={rank: 2}", "base_dtype=int4")
-    } throws: { "\($0)".contains("\"stored\", \"bf16\", \"int8\"") }
+      try tinyRecipe("x", "start=base", "lora={rank: 2}", "base_dtype=int2")
+    } throws: { "\($0)".contains("\"stored\", \"bf16\", \"int8\", \"int4\"") }
   }
 }

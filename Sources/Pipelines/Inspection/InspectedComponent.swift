@@ -56,8 +56,7 @@ public struct InspectedComponent: Sendable {
   /// - Parameters:
   ///   - name: the name of the component.
   ///   - config: the path of the `config.json`; nil for a file alone.
-  /// - Throws: `PublishedConfigError` for a config of a known class with other settings than are
-  ///   supported.
+  /// - Throws: the errors of reading the config.
   init(_ files: WeightFiles, name: String = "", config: String?) throws {
     self.name = name
     self.files = files.paths.filter { !$0.hasSuffix(".index.json") }.count
@@ -74,11 +73,11 @@ public struct InspectedComponent: Sendable {
     self.parameters = parameters
     self.forms = forms.values.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) }
     findings = Conventions.findings(files)
-    let network = try Self.network(files, config)
+    let (network, fault) = try Self.known(files, config)
     className =
       config.flatMap(PublishedNetworks.className) ?? network?.name ?? Conventions.network(arrays)
     guard let network else {
-      (memory, problem) = (nil, nil)
+      (memory, problem) = (nil, fault)
       return
     }
     let published = network.network
@@ -99,6 +98,17 @@ public struct InspectedComponent: Sendable {
     }
   }
 
+  /// The network that files hold, nil for one that is not known; or why a known one is not supported.
+  private static func known(
+    _ files: WeightFiles, _ config: String?
+  ) throws -> (network: (name: String?, network: PublishedNetwork)?, fault: String?) {
+    do {
+      return (try network(files, config), nil)
+    } catch let error as PublishedConfigError {
+      return (nil, "\(error)")
+    }
+  }
+
   /// The network that files hold, by their config or, for files of this program, by their card.
   private static func network(
     _ files: WeightFiles, _ config: String?
@@ -111,8 +121,13 @@ public struct InspectedComponent: Sendable {
         PublishedNetwork(.transformer, specs: header.specs, names: { _ in names })
       )
     }
-    guard let config else { return nil }
-    return try PublishedNetworks.read(config, arrays: files.types.names).map { (nil, $0) }
+    if let config, PublishedNetworks.className(config) != nil {
+      return try PublishedNetworks.read(config, arrays: files.types.names).map { (nil, $0) }
+    }
+    guard
+      case .network(let model, _)? = try RecognizedWeights(files.types, path: files.path)
+    else { return nil }
+    return (model.kind, PublishedNetwork(model))
   }
 }
 
