@@ -86,4 +86,5 @@ for cache in ["disk", "page cache"]:
     print(f"| cp of the bf16 files | | {cache} | {copy(big):.1f} | | | | | | |", flush=True)
     row("bf16 as stored", cache, loaded(big, "stored"))
     row("bf16 to int8", cache, loaded(big, "int8"))
+    row("bf16 to int4", cache, loaded(big, "int4"))
     row("bf16 to f32", cache, loaded(small, "f32"))

@@ -62,11 +62,11 @@ public enum PublishedNetworks {
     },
     .encoder(
       ["Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel"],
-      Qwen2_5VL.self),
-    .encoder(["Qwen3Model", "Qwen3ForCausalLM"], Qwen3.self),
-    .encoder(["Gemma2Model", "Gemma2ForCausalLM"], Gemma2.self),
-    .encoder(["T5EncoderModel", "T5ForConditionalGeneration"], T5Encoder.self),
-    .encoder(["CLIPTextModel", "CLIPTextModelWithProjection"], CLIPText.self),
+      Qwen2_5VL.init(_:_:)),
+    .encoder(["Qwen3Model", "Qwen3ForCausalLM"], Qwen3.init(_:_:)),
+    .encoder(["Gemma2Model", "Gemma2ForCausalLM"], Gemma2.init(_:_:)),
+    .encoder(["T5EncoderModel", "T5ForConditionalGeneration"], T5Encoder.init(_:_:)),
+    .encoder(["CLIPTextModel", "CLIPTextModelWithProjection"], CLIPText.init(_:_:)),
   ]
 
   /// The classes of a network, and how its `config.json` is read.
@@ -90,11 +90,13 @@ public enum PublishedNetworks {
       }
     }
 
-    static func encoder<Encoder: TextEncoder>(_ classes: [String], _: Encoder.Type) -> Entry {
+    static func encoder<Config: TextEncoderConfig, Network>(
+      _ classes: [String], _ build: @escaping @Sendable (Scope, Config) -> Network
+    ) -> Entry {
       Entry(classes) { path, _ in
-        let config: Encoder.Config = try PublishedConfig.read(from: path)
+        let config: Config = try PublishedConfig.read(from: path)
         return PublishedNetwork(
-          .textEncoder, specs: Scope.declare { Encoder($0, config) }, names: config.names(in:),
+          .textEncoder, specs: Scope.declare { build($0, config) }, names: config.names(in:),
           ignores: config.ignores)
       }
     }

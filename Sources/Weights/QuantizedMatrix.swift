@@ -24,17 +24,20 @@ public struct QuantizedMatrix: Sendable {
     precondition(columns > 0 && numbers.count % columns == 0, "rows of \(columns) columns")
     let rows = numbers.count / columns
     var values = [UInt8](repeating: 0, count: rows * taken.count / quantization.columnsPerValue)
-    var scales: [UInt8] = []
-    scales.reserveCapacity(4 * rows)
     let size = Quantization.groupSize
+    let perRow = quantization.hasGroups ? taken.count / size : 1
+    let width = quantization.scaleType.byteCount
+    var scales = [UInt8](repeating: 0, count: rows * perRow * width)
     var isFinite = true
     numbers.withUnsafeBufferPointer { numbers in
       values.withUnsafeMutableBufferPointer { values in
         func rebased(_ range: Range<Int>) -> UnsafeBufferPointer<Float> {
           UnsafeBufferPointer(rebasing: numbers[range])
         }
-        func append(_ scale: some Any) {
-          withUnsafeBytes(of: scale) { scales.append(contentsOf: $0) }
+        func set<Scale>(_ place: Int, _ scale: Scale) {
+          scales.withUnsafeMutableBytes {
+            $0.storeBytes(of: scale, toByteOffset: place * width, as: Scale.self)
+          }
         }
         for row in 0..<rows where isFinite {
           let (start, target) = (row * columns, row * taken.count)
@@ -44,7 +47,7 @@ public struct QuantizedMatrix: Sendable {
               isFinite = false
               continue
             }
-            append(scale)
+            set(row, scale)
             let part = UnsafeMutableBufferPointer(rebasing: values[target..<target + taken.count])
             part.withMemoryRebound(to: Int8.self) {
               QuantizedRows.quantize(
@@ -58,13 +61,13 @@ public struct QuantizedMatrix: Sendable {
               let out = values.baseAddress! + place
               let scale =
                 quantization == .int4
-                ? QuantizedRows.quantizeGroup(numbers, to: out)
+                ? FourBitGroup(numbers)?.quantize(to: out)
                 : QuantizedRows.quantizeBytes(numbers, to: out)
               guard let scale else {
                 isFinite = false
                 break
               }
-              append(scale)
+              set(row * perRow + group, scale)
             }
           case .float8e4m3, .float8e5m2:
             preconditionFailure("matrices are not quantized as \(quantization.rawValue) here")
