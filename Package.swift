@@ -27,6 +27,7 @@ let package = Package(
     .target(name: "CFiles"),
     .target(name: "CPJRT"),
     .target(name: "CSystem"),
+    .target(name: "CQuantization"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
     .target(name: "Files", dependencies: ["CFiles", "CXXHash"]),
@@ -42,7 +43,9 @@ let package = Package(
     .target(name: "Recipe", dependencies: ["Files", "Yams"]),
     .target(name: "Layers", dependencies: ["Tensors"]),
     .target(name: "Optimizers", dependencies: ["Tensors"]),
-    .target(name: "Weights", dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers"]),
+    .target(
+      name: "Weights",
+      dependencies: ["CQuantization", "Files", "PJRT", "Tensors", "Runtime", "Layers"]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(name: "Tokenizers", dependencies: ["Files"]),
     .target(

@@ -43,8 +43,8 @@ extension Bench.Work {
       var config = DiTConfig()
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
-    case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .recipe, .waiting, .count,
-      .evaluation,
+    case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .recipe, .waiting,
+      .count, .evaluation,
       .operations, .load:
       var config = DiTConfig()
       config.patch = 2

@@ -55,11 +55,8 @@ public enum PublishedNetworks {
         .transformer, specs: Scope.declare { ClassDiT($0, config) },
         ignores: ClassDiTConfig.isUnused)
     },
-    Entry(["AutoencoderKL"]) { path, _ in
-      let config: AutoencoderKLConfig = try PublishedConfig.read(from: path)
-      return PublishedNetwork(
-        .autoencoder, specs: Scope.declare { AutoencoderKL($0, config) }, names: config.names(for:))
-    },
+    .autoencoder(AutoencoderKLConfig.self),
+    .autoencoder(AutoencoderKLQwenImageConfig.self),
     .encoder(
       ["Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel"],
       Qwen2_5VL.init(_:_:)),
@@ -87,6 +84,17 @@ public enum PublishedNetworks {
       Entry(classes) { path, arrays in
         let config: Config = try PublishedConfig.read(from: path)
         return PublishedNetwork(ModelConfig(config.matching(arrays)))
+      }
+    }
+
+    static func autoencoder<Config: ImageAutoencoderConfig>(_: Config.Type) -> Entry {
+      Entry([Config.className]) { path, arrays in
+        let config: Config = try PublishedConfig.read(from: path)
+        // In files of several networks the others are passed over.
+        let prefix = config.names(for: arrays).prefix
+        return PublishedNetwork(
+          .autoencoder, specs: Scope.declare { config.network($0) }, names: config.names(for:),
+          ignores: { !$0.hasPrefix(prefix) })
       }
     }
 

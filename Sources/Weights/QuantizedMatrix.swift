@@ -1,3 +1,4 @@
+import CQuantization
 import Layers
 import Tensors
 
@@ -53,17 +54,20 @@ public struct QuantizedMatrix: Sendable {
               QuantizedRows.quantize(
                 rebased(start + taken.lowerBound..<start + taken.upperBound), scale: scale, to: $0)
             }
-          case .int8Groups, .int4:
-            for group in 0..<taken.count / size {
+          case .int4:
+            isFinite = scales.withUnsafeMutableBytes { scales in
+              CQuantization_fourBits(
+                numbers.baseAddress! + start + taken.lowerBound, Int64(perRow),
+                values.baseAddress! + target / 2,
+                scales.baseAddress!.assumingMemoryBound(to: UInt16.self) + row * perRow)
+            }
+          case .int8Groups:
+            for group in 0..<perRow {
               let first = start + taken.lowerBound + group * size
-              let numbers = rebased(first..<first + size)
-              let place = (target + group * size) / quantization.columnsPerValue
-              let out = values.baseAddress! + place
-              let scale =
-                quantization == .int4
-                ? FourBitGroup(numbers)?.quantize(to: out)
-                : QuantizedRows.quantizeBytes(numbers, to: out)
-              guard let scale else {
+              guard
+                let scale = QuantizedRows.quantizeBytes(
+                  rebased(first..<first + size), to: values.baseAddress! + target + group * size)
+              else {
                 isFinite = false
                 break
               }

@@ -88,7 +88,10 @@ struct StoredArray: Sendable {
 
   private func bytes(_ part: Region, in box: Region, width: Int) -> [UInt8] {
     guard let mapped = files.mapped(piece.disk) else {
-      return files.bytes(piece.disk, part.moved(from: box, rank: piece.shape.count))
+      let region = part.moved(from: box, rank: piece.shape.count)
+      return files.bytes(
+        piece.disk,
+        (0..<piece.unitAxes).reduce(region) { region, _ in region.adding(start: 0, size: 1) })
     }
     return withExtendedLifetime(mapped.owner) {
       part.bytes(of: box, mapped.bytes, width: width)

@@ -83,9 +83,9 @@ struct Layout {
       // Old files have separate axes for adjacent maps, with the same elements.
       let isSame =
         keepsStacks
-        ? found.shape.count == part.shape.reduce(1, *) : found.shape.sizes == part.shape
+        ? found.shape.count == part.shape.reduce(1, *) : found.shape.sizes == part.diskShape
       guard isSame, found.dtype.isFloat else {
-        problems.append(wrongType(part.disk, found, TensorType(Shape(part.shape), .float32)))
+        problems.append(wrongType(part.disk, found, TensorType(Shape(part.diskShape), .float32)))
         return nil
       }
       return array.storage(isMatrix: spec.isMatrix)

@@ -191,7 +191,6 @@ import Weights
       ["t_embedder_2.mlp.0.weight", "t_embedder_2.mlp.2.weight"], nil,
       ["the second time embedder of TwinFlow alone: the network's other weights are elsewhere"]
     ),
-    (["blocks.0.to_q.lora_A.weight"], nil, ["LoRA, named lora_A and lora_B"]),
     (["a.weight", "a.scale_weight", "scaled_fp8"], nil, ["ComfyUI's scaled f8 (scale_weight)"]),
   ])
   func aFileIsKnownByItsNames(names: [String], network: String?, findings: [String]) throws {

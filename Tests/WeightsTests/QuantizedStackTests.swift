@@ -19,7 +19,8 @@ import Testing
     .bfloat16, .dense(.float8e4m3), .int8, .quantized(.int8Groups), .int4, .quantized(.float8e4m3),
   ]
 
-  /// One layer's matrix is widened at a time: all of them in f32 would be 101 MB.
+  /// One layer's matrix is widened at a time: all of them in f32 would be 101 MB. Of those in f8 the
+  /// program also has a copy of the bits, 25 MB.
   @Test(arguments: storages, [DType.float32, .bfloat16])
   func oneLayerIsWidenedAtATime(storage: WeightStorage, compute: DType) throws {
     let declared = Scope.declare(Self.build)
@@ -32,7 +33,8 @@ import Testing
     }
     let memory = try #require(function.executable.memory)
     let layer = 4 * Self.width * Self.width
-    #expect(memory.temporaries < 5 * layer, "\(memory.temporaries >> 20) MB")
+    let copied = storage.dtype.isFloat8 ? Self.depth * layer / 4 : 0
+    #expect(memory.temporaries < copied + 5 * layer, "\(memory.temporaries >> 20) MB")
     #expect(memory.arguments < types.values.reduce(0) { $0 + $1.byteCount } + 4096)
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Models
 import Weights
 
@@ -30,7 +31,7 @@ enum Conventions {
     if names.contains(where: { $0.hasSuffix(".comfy_quant") }) {
       findings.append("ComfyUI's quantized arrays (comfy_quant)")
     }
-    if let style = loraStyle(names) { findings.append(style) }
+    if names.contains(where: isOfLoRA) { findings.append(lora(files.path)) }
     return findings
   }
 
@@ -68,15 +69,29 @@ enum Conventions {
     ["time_text_embed_2.", "time_embed_2.", "t_embedder_2."].contains { name.contains($0) }
   }
 
-  /// How LoRA is named; nil for a file without.
-  private static func loraStyle(_ names: [String]) -> String? {
+  /// Whether an array is a factor of LoRA.
+  private static func isOfLoRA(_ name: String) -> Bool {
     let endings = [
-      (".lora_A.weight", "lora_A and lora_B"), (".lora_down.weight", "lora_down and lora_up"),
-      (".lora.down.weight", "lora.down and lora.up"),
+      "lora_A.weight", "lora_A.default.weight", "lora_down.weight", "lora.down.weight",
     ]
-    // A reader of LoRA files would say here their rank and alpha.
-    return endings.first { ending, _ in names.contains { $0.hasSuffix(ending) } }.map {
-      "LoRA, named \($0.1)"
+    return endings.contains { name.hasSuffix("." + $0) }
+  }
+
+  /// What is known of a file of LoRA.
+  private static func lora(_ path: String) -> String {
+    do {
+      let file = try LoRAFile(path: path)
+      let ranks = Set(file.modules.map(\.rank)).sorted()
+      let scales = Set(file.modules.map(\.scale)).sorted()
+      let range = { (values: [String]) in
+        values.count > 1 ? "\(values[0]) to \(values.last!)" : values[0]
+      }
+      return
+        "LoRA of \(file.modules.count) linear maps in the style of \(file.style.rawValue), rank "
+        + range(ranks.map { "\($0)" }) + ", alpha / rank "
+        + range(scales.map { String(format: "%.4g", $0) })
+    } catch {
+      return "LoRA that cannot be used: \(error)"
     }
   }
 }
