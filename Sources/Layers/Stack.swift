@@ -135,7 +135,7 @@ extension Tensor {
   /// The bits of numbers of 8 bits, this for others.
   ///
   /// XLA slices such numbers in f16, so that a stack of them would be widened before a layer is taken
-  /// from it; bits are sliced as they are.
+  /// from it; bits are sliced as they are. A scanned stack's bits are copied once for its loop.
   fileprivate var bits: Tensor { dtype.isFloat8 ? bitcast(to: .uint8) : self }
 
   /// The numbers of bits that `bits` has given; this for others.

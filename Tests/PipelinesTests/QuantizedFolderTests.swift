@@ -175,6 +175,21 @@ import Weights
     }
   }
 
+  @Test func loraIsShownWithItsRank() throws {
+    try withFolder { folder in
+      let path = folder + "/lora.safetensors"
+      let types = Named([
+        ("transformer.blocks.0.to_q.lora_A.weight", TensorType([2, 4], .bfloat16)),
+        ("transformer.blocks.0.to_q.lora_B.weight", TensorType([3, 2], .bfloat16)),
+      ])
+      try SafeTensors.write(types, to: path) { [UInt8](repeating: 0, count: types[$0]!.byteCount) }
+      #expect(
+        try WeightInspection(path).components[0].findings == [
+          "LoRA of 1 linear map in the style of diffusers, rank 2, alpha / rank 1"
+        ])
+    }
+  }
+
   /// Files alone are known by the names of their arrays.
   @Test(arguments: [
     (["img_in.weight", "txt_norm.weight"], "Qwen-Image", [String]()),

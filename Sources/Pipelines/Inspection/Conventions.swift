@@ -86,8 +86,8 @@ enum Conventions {
       let range = { (values: [String]) in
         values.count > 1 ? "\(values[0]) to \(values.last!)" : values[0]
       }
-      return
-        "LoRA of \(file.modules.count) linear maps in the style of \(file.style.rawValue), rank "
+      let count = file.modules.count == 1 ? "1 linear map" : "\(file.modules.count) linear maps"
+      return "LoRA of \(count) in the style of \(file.style.rawValue), rank "
         + range(ranks.map { "\($0)" }) + ", alpha / rank "
         + range(scales.map { String(format: "%.4g", $0) })
     } catch {

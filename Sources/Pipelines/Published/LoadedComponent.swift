@@ -16,19 +16,18 @@ extension Component {
     ignoring ignored: @escaping @Sendable (String) -> Bool = { _ in false },
     storage: BaseDType = .stored, on engine: Engine
   ) throws {
-    let stored = try WeightLoader.storedTypes(specs, in: files, names: names, ignoring: ignored)
-    let dtypes = specs.map { name, spec in
+    let stored = try WeightLoader.storage(specs, in: files, names: names, ignoring: ignored)
+    let kept = specs.map { name, spec in
       // Nothing is computed in f64, so weights are not kept in it.
-      storage.dtype(of: spec) ?? (stored[name] == .float64 ? .float32 : stored[name]!)
+      let own = stored[name] == .float64 ? .float32 : stored[name]!
+      return (storage.storage(of: spec) ?? own).fitting(spec, engine.mesh)
     }
-    let all = specs.withScales { dtypes[$0] == .int8 }
+    let all = specs.arrays { kept[$0]! }
     self.init(
-      path: files.path, files: files.paths,
-      types: all.map { name, spec in spec.type(dtypes[name] ?? .float32) },
-      shardings: all.shardings
+      path: files.path, files: files.paths, types: all.types, shardings: all.shardings
     ) {
       try WeightLoader(engine.client, mesh: engine.mesh).load(
-        specs, from: files, names: names, as: { dtypes[$0] }, ignoring: ignored)
+        specs, from: files, names: names, as: { kept[$0] }, ignoring: ignored)
     }
   }
 }
