@@ -48,8 +48,8 @@ struct LoRAConfiguration {
     do {
       let what = path.hasSuffix(fileName) ? "it" : "its \(metadataKey)"
       return try LoRAConfiguration(JSONValues.object(json, what: what), key: key)
-    } catch let fault as JSONFault {
-      throw WeightsError.unsupportedLoRA(path: path, reason: fault.reason)
+    } catch {
+      throw WeightsError.unsupportedLoRA(path: path, reason: error.reason)
     }
   }
 
