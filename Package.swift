@@ -69,7 +69,7 @@ let package = Package(
       ]),
 
     // Data in, figures out.
-    .target(name: "Datasets", dependencies: ["CZlib", "Files", "Tensors", "Recipe"]),
+    .target(name: "Datasets", dependencies: ["CZlib", "Files", "Tensors", "Recipe", "Pictures"]),
     .target(
       name: "Training",
       dependencies: [

@@ -25,8 +25,11 @@ public struct BatchSampler: Sendable {
   public struct Pick: Equatable, Sendable {
     /// The sample's index in the set.
     public let index: Int
+    /// A random number of 64 bits, for what a sample leaves open.
+    public let draw: UInt64
+
     /// A fair coin toss for augmentation.
-    public let coin: Bool
+    public var coin: Bool { draw >> 63 == 1 }
   }
 
   /// Makes the order of `count` samples.
@@ -45,8 +48,8 @@ public struct BatchSampler: Sendable {
         order = Self.order(count, seed, epoch)
       }
       defer { taken += 1 }
-      var coin = SplitMix64(seed &+ 0x9E37_79B9 &* UInt64(epoch * count + taken + 1))
-      return Pick(index: order[taken], coin: coin.next() >> 63 == 1)
+      var random = SplitMix64(seed &+ 0x9E37_79B9 &* UInt64(epoch * count + taken + 1))
+      return Pick(index: order[taken], draw: random.next())
     }
   }
 

@@ -1,7 +1,7 @@
 import Recipe
 import Tensors
 
-/// A data set with its options, as recipes name it.
+/// A data set with its options, as recipes name it: an `ArrayDataSet` or a `PromptDataSet`.
 ///
 /// A new data set is one file and one line in `DataSets.all`.
 public protocol DataSet: RecipeGroup, Hashable {
@@ -15,7 +15,10 @@ public protocol DataSet: RecipeGroup, Hashable {
   ///
   /// - Throws: an error that names the key whose value cannot be.
   init(kind: String, from decoder: any Decoder) throws
+}
 
+/// A data set whose samples are the arrays that a network takes.
+public protocol ArrayDataSet: DataSet {
   /// The arrays of a sample, `sample` itself first.
   var arrays: [InputSpec] { get }
 
@@ -36,6 +39,8 @@ public enum DataSets: Catalogue {
     FashionMNISTData.self,
     PointData.self,
     NoiseData.self,
+    ImageData.self,
+    PromptData.self,
   ]
 
   /// The data sets by their names.
@@ -55,20 +60,15 @@ public struct DataConfig: Sendable {
   /// The name in recipes.
   public var kind: String { dataSet.kind }
 
-  /// The arrays of a sample, `sample` itself first.
-  public var arrays: [InputSpec] { dataSet.arrays }
+  /// The data set where its samples are arrays.
+  public var arrayDataSet: (any ArrayDataSet)? { dataSet as? any ArrayDataSet }
 
-  /// The shape of one sample.
-  public var sampleShape: Shape { arrays[0].shape }
+  /// The data set where its samples have prompts.
+  public var promptDataSet: (any PromptDataSet)? { dataSet as? any PromptDataSet }
 
   /// The number of classes, 0 for data without.
-  public var classes: Int { arrays.compactMap(\.count).first.map { $0 - 1 } ?? 0 }
-
-  /// The stream of training batches.
-  ///
-  /// - Throws: `DatasetError` where the data are missing or damaged.
-  public func batches(size: Int, seed: UInt64) throws -> any BatchSource {
-    try dataSet.batches(size: size, seed: seed)
+  public var classes: Int {
+    (arrayDataSet?.arrays ?? []).compactMap(\.count).first.map { $0 - 1 } ?? 0
   }
 }
 

@@ -4,7 +4,7 @@ import Recipe
 import Tensors
 
 /// Fashion-MNIST as recipes name it.
-public struct FashionMNISTData: DataSet {
+public struct FashionMNISTData: ArrayDataSet {
   /// The name in recipes.
   public static let kinds = ["fashion-mnist"]
 

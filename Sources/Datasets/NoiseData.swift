@@ -2,7 +2,7 @@ import Recipe
 import Tensors
 
 /// Noise of any size in ten classes, for planning and timing, as recipes name it.
-public struct NoiseData: DataSet {
+public struct NoiseData: ArrayDataSet {
   /// The name in recipes.
   public static let kinds = ["noise"]
 

@@ -2,7 +2,7 @@ import Recipe
 import Tensors
 
 /// A set of points as recipes name it.
-public struct PointData: DataSet {
+public struct PointData: ArrayDataSet {
   /// The names of all sets.
   public static var kinds: [String] { Points.allCases.map(\.rawValue) }
 

@@ -27,6 +27,12 @@ public protocol PublishedTransformer: StackedArchitecture {
   /// Whether there is a second time embedder.
   var hasTargetTime: Bool { get set }
 
+  /// This config with a second time embedder as training needs it.
+  var withTargetTimes: Self { get }
+
+  /// Another config with the target times of this one.
+  func targetTimes(on other: Self) -> Self
+
   /// The config that the shapes of a checkpoint's arrays imply.
   ///
   /// - Parameters:
@@ -40,6 +46,20 @@ public protocol PublishedTransformer: StackedArchitecture {
 }
 
 extension PublishedTransformer {
+  /// By default a network has them or not.
+  public var withTargetTimes: Self {
+    var config = self
+    config.hasTargetTime = true
+    return config
+  }
+
+  /// By default a network has them or not.
+  public func targetTimes(on other: Self) -> Self {
+    var config = other
+    config.hasTargetTime = hasTargetTime
+    return config
+  }
+
   /// The default names of the parameters on disk.
   public var names: NameMap { layouts[0] }
 

@@ -10,7 +10,7 @@ import Weights
 /// A file of weights whose description has been read, and no weight yet.
 package struct ModelHeader {
   package let path: String
-  let file: WeightFiles
+  package let file: WeightFiles
   package let card: ModelFile.Card
 
   /// Opens a file.
@@ -28,13 +28,18 @@ package struct ModelHeader {
     }
   }
 
+  /// Whether files name their network.
+  package static func describes(_ file: WeightFiles) -> Bool {
+    file.metadata[ModelFile.key] != nil
+  }
+
   /// The parameters that the file holds: those of the network, or only those of LoRA.
   var specs: Named<ParameterSpec> {
     guard let lora = card.lora?.lora else { return card.model.weights }
     return card.model.weights(with: lora).filter(lora.trains)
   }
 
-  var names: NameMap {
+  package var names: NameMap {
     card.lora == nil ? card.model.names(among: file.types.names) : card.model.loraNames
   }
 

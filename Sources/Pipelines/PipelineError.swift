@@ -12,6 +12,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case otherBase(path: String, places: [String])
   /// The network does not generate images.
   case notGenerative(path: String)
+  /// A network takes text, which a whole model encodes.
+  case takesText(path: String?)
   /// The network's samples are not pictures that a PNG file can hold.
   case notPictures(path: String, shape: Shape)
   /// Generated images have pixels that are NaN or infinite.
@@ -78,6 +80,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .notGenerative(let path):
       return "\(path) holds a classifier, which generates no images. "
         + "Give the weights of a trained generator."
+    case .takesText(let path):
+      return "\(path ?? "The network") takes text, which the encoders of a whole model encode: "
+        + "use twinflow generate, with --model FOLDER --transformer \(path ?? "FILE")."
     case .notPictures(let path, let shape):
       return
         "\(path) makes samples of the shape \(shape), which are not pictures: those have a height, a "

@@ -51,14 +51,13 @@ public struct Plan: Sendable {
   ///
   /// - Parameter client: with at least as many devices as the mesh.
   /// - Throws: `ShardingError.tooFewDevices`, and the plugin's errors.
-  public init(_ recipe: TrainingRecipe, on client: Client) throws {
+  public init(_ given: TrainingRecipe, on client: Client) throws {
+    let (recipe, base) = try given.resolved(isPlan: true)
     let mesh = recipe.mesh.count > 1 ? recipe.mesh : nil
     guard recipe.mesh.count <= client.devices.count else {
       throw ShardingError.tooFewDevices(
         mesh: recipe.mesh, found: client.devices.count, platform: client.platformName)
     }
-    let start = recipe.lora == nil ? nil : try? recipe.startPath()
-    let base = try start.flatMap { WeightFiles.exist(at: $0) ? try ModelHeader($0) : nil }
     let step = try TrainingStep(recipe, stored: recipe.frozenTypes(base))
     let function = try step.compiled(
       TrainingStep.Program(updates: step.updates(at: 0), signature: step.batchTypes), on: client,

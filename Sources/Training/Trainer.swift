@@ -12,7 +12,8 @@ import Weights
 ///
 /// The folder of the run holds `checkpoint.safetensors` (the whole state), `weights.safetensors`
 /// (the weights for generation; with LoRA `adapter.safetensors`, which holds only the low-rank
-/// matrices) and `log.jsonl` (a line of metrics every `log_every` steps).
+/// matrices; for published networks the folder `transformer`) and `log.jsonl` (a line of metrics every
+/// `log_every` steps).
 public final class Trainer {
   /// The recipe of the run.
   public let recipe: TrainingRecipe
@@ -91,33 +92,29 @@ public final class Trainer {
   ///
   /// - Parameter overlaps: whether data and steps are prepared while a step runs.
   package init(
-    _ recipe: TrainingRecipe, on engine: Engine, start: Start, by command: String,
+    _ given: TrainingRecipe, on engine: Engine, start: Start, by command: String,
     overlapping overlaps: Bool, notice: @escaping (String) -> Void
   ) throws {
     self.overlaps = overlaps
-    self.recipe = recipe
     self.notice = notice
-    let engine = try engine.spread(over: recipe.mesh)
+    let engine = try engine.spread(over: given.mesh)
     self.engine = engine
     // A run that goes on needs the weights that it started from only where some of them are frozen.
-    let needsBase = recipe.lora != nil || start != .resumed
-    let base = try needsBase ? recipe.startPath().map { try ModelHeader($0) } : nil
-    if let base, base.card.model != recipe.model {
-      throw TrainingError.otherModel(
-        path: base.path, found: base.card.model, expected: recipe.model)
-    }
+    let needsBase = given.lora != nil || start != .resumed
+    let isFirst = (engine.group?.rank ?? 0) == 0
+    let (recipe, base) = try given.resolved(isPlan: !needsBase) { if isFirst { notice($0) } }
+    self.recipe = recipe
     let stored = try recipe.frozenTypes(base)
     try engine.checkFits(recipe, stored: stored)
-    trainingStep = try TrainingStep(recipe, stored: stored)
-    var batches = try recipe.data.batches(size: recipe.batch, seed: recipe.seed)
-    let isFirst = (engine.group?.rank ?? 0) == 0
+    let data = try RunData(recipe, on: engine) { if isFirst { notice($0) } }
+    trainingStep = try TrainingStep(recipe, stored: stored, inputs: data.inputs)
     folder = try RunFolder(recipe.output, isFirst: isFirst)
-    if isFirst, let start = try recipe.startPath() {
-      let outputs = [folder.weights, folder.adapter, folder.checkpoint]
+    if isFirst, let start = try recipe.startPath(), WeightFiles.exist(at: start) {
+      let outputs = [folder.weights, folder.adapter, folder.checkpoint, folder.transformer]
       let inputs = try WeightFiles(path: start).paths
       for output in outputs { try checkOutput(output, replacesNoneOf: inputs) }
     }
-    var origin = RunOrigin(data: batches.content, command: command)
+    var origin = RunOrigin(data: data.content, command: command)
     var checkpoint: Checkpoint?
     switch start {
     case .fresh: try folder.checkFresh()
@@ -137,8 +134,7 @@ public final class Trainer {
     }
     if let checkpoint {
       step = checkpoint.step
-      try batches.restore(checkpoint.batches)
-      if let base, try WeightFiles.contentHash(base.path) != checkpoint.origin?.start {
+      if recipe.lora != nil, let base, try WeightFiles.contentHash(base.path) != checkpoint.origin?.start {
         throw TrainingError.otherRun(
           path: folder.checkpoint,
           difference: "its LoRA was trained with other weights than \(base.path)")
@@ -149,6 +145,8 @@ public final class Trainer {
       origin.start = try origin.start ?? recipe.startPath().map { try WeightFiles.contentHash($0) }
     }
     self.origin = origin
+    var batches = try data.batches(in: folder.path)
+    if let checkpoint { try batches.restore(checkpoint.batches) }
     position = try batches.saved()
     let (step, trainingStep) = (step, trainingStep)
     let program = TrainingStep.Program(
@@ -158,14 +156,14 @@ public final class Trainer {
     state = try RuntimeError.reportingMemory(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
       let adapted = recipe.lora == nil ? nil : base
-      let frozen = try adapted?.weights(on: engine, as: { trainingStep.storage[$0] })
+      let frozen = try adapted?.weights(of: recipe.model, on: engine, as: { trainingStep.storage[$0] })
       let specs = trainingStep.specs.flattened(includingFrozen: false)
       return TrainState(
         try checkpoint.state(specs, on: engine), like: trainingStep.specs,
         frozen: (frozen ?? Named()).filter { !recipe.trains($0) })
     }
     functions[program] = function
-    let (conditioner, source) = (trainingStep.conditioner, recipe.data.kind)
+    let (conditioner, source) = (data.inputs.conditioner, recipe.data.kind)
     let names = trainingStep.batchTypes.names
     self.batches = Prefetcher(
       batches, batch: recipe.batch, sharding: TrainingStep.batchSharding,
@@ -212,11 +210,11 @@ public final class Trainer {
   }
 
   private static func initialState(
-    _ step: TrainingStep, _ base: ModelHeader?, _ engine: Engine
+    _ step: TrainingStep, _ base: StartWeights?, _ engine: Engine
   ) throws -> TrainState<ShardedArray> {
     let (recipe, key) = (step.recipe, Key(seed: step.recipe.seed))
     // Frozen weights do not pass through a program; they stay in the buffers they were read into.
-    let given = try base?.weights(on: engine, as: { step.storage[$0] }) ?? Named()
+    let given = try base?.weights(of: recipe.model, on: engine, as: { step.storage[$0] }) ?? Named()
     let trained = given.filter(recipe.trains)
     let specs = step.specs.flattened()
     let shardings = specs.shardings.merging(trained.shardings)
@@ -368,16 +366,18 @@ public final class Trainer {
       batches: position,
       to: folder.checkpoint, on: engine)
     var card = recipe.card
-    guard let lora = recipe.lora, let base = recipe.start, let content = origin.start
-    else {
+    if let lora = recipe.lora, let base = recipe.start, let content = origin.start {
+      card.lora = LoRACard(
+        lora: lora, base: base, content: content,
+        baseDType: recipe.baseDType == .stored ? nil : recipe.baseDType)
+      return try ModelFile.write(
+        state.generating, card: card, to: folder.adapter, stamp: "step-\(step)", on: engine)
+    }
+    guard recipe.model.isPublished else {
       return try ModelFile.write(
         weights(), card: card, to: folder.weights, stamp: "step-\(step)", on: engine)
     }
-    card.lora = LoRACard(
-      lora: lora, base: base, content: content,
-      baseDType: recipe.baseDType == .stored ? nil : recipe.baseDType)
-    try ModelFile.write(
-      state.generating, card: card, to: folder.adapter,
-      stamp: "step-\(step)", on: engine)
+    try TransformerFolder(folder.transformer).write(
+      weights(), card: card, as: recipe.precision.dtype, stamp: "step-\(step)", on: engine)
   }
 }

@@ -28,6 +28,16 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case beyondTheEnd(path: String, step: Int, steps: Int)
   /// A file holds the weights of another network than the recipe's.
   case otherModel(path: String, found: ModelConfig, expected: ModelConfig)
+  /// The weights to start from are only LoRA.
+  case startsFromLoRA(path: String)
+  /// The start of a run is not found.
+  case noStart(name: String, reason: String)
+  /// A published model's encoders are not named.
+  case noEncoders(start: String?)
+  /// The encoders' model does not fit the data or the network.
+  case unfitEncoders(path: String, reason: String)
+  /// A text has more tokens than the recipe's.
+  case longText(sample: String, tokens: Int, limit: Int)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -79,6 +89,20 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .otherModel(let path, let found, let expected):
       return "\(path) holds the weights of the model \(found); the recipe's is \(expected). "
         + "Give the recipe the model of the weights that it starts from."
+    case .startsFromLoRA(let path):
+      return "\(path) holds LoRA, and a run starts from a whole network. "
+        + "Merge it first: twinflow convert \(path) whole.safetensors, and start from that."
+    case .noStart(let name, let reason):
+      return "The weights to start from, \(name), are not found: \(reason)"
+    case .noEncoders(let start):
+      return "The prompts need the text encoder and the autoencoder of a whole model, and "
+        + (start.map { "\($0) is no folder of one. " } ?? "the recipe starts from none. ")
+        + "Name its folder under encoders."
+    case .unfitEncoders(let path, let reason):
+      return "The model \(path) does not fit this recipe: \(reason)."
+    case .longText(let sample, let tokens, let limit):
+      return "A text of \(sample) has \(tokens) tokens, and data.text_tokens is \(limit). "
+        + "Shorten it, or set text_tokens to \(tokens) or more."
     }
   }
 }

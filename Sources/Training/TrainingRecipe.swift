@@ -26,6 +26,9 @@ public struct TrainingRecipe: Hashable, Sendable {
   /// The weights to start from, a path relative to the working directory or that of weights that
   /// come with the program; fresh weights if absent.
   public var start: String?
+  /// The folder of the model whose text encoder and autoencoder prepare the data; nil for that of
+  /// `start`.
+  public var encoders: String?
   /// LoRA, which is trained instead of the weights; nil trains the weights.
   public var lora: LoRA?
   /// The element type of the frozen weights with LoRA.
@@ -72,8 +75,14 @@ extension TrainingRecipe: RecipeGroup {
       "micro-batches of a step, run in sequence to save memory"),
     Field("steps", \.steps, in: 1...mostSteps, "steps in the run").required
       .mayDiffer(.whenResumed),
-    Field("start", path: \.start, "weights to start from, of the same model; fresh if absent")
-      .mayDiffer(.always),
+    Field(
+      "start", path: \.start,
+      "weights to start from, of the same model; for a published one also its folder; fresh if absent"
+    ).mayDiffer(.always),
+    Field(
+      "encoders", path: \.encoders,
+      "folder of the published model that encodes prompts and pictures; by default that of start"
+    ).mayDiffer(.always),
     Field("lora", \.lora, "low-rank matrices that are trained instead of the weights")
       .was("adapters"),
     Field(
@@ -81,7 +90,7 @@ extension TrainingRecipe: RecipeGroup {
       "frozen weights with LoRA: stored (as in their file), bf16, int8 or int4"),
     Field(
       "condition_dropout", \.conditionDropout, in: 0...1,
-      "fraction of the samples whose class is dropped, for guidance"),
+      "fraction of the samples whose class or text is dropped, for guidance"),
     Field(
       "ema_decay", \.emaDecay, in: 0..<1,
       "decay of the weights' moving average, which is saved; 0: no average"
@@ -102,11 +111,7 @@ extension TrainingRecipe: RecipeGroup {
   ///
   /// - Throws: an error that names the key, and what is valid.
   public func validate() throws {
-    guard data.sampleShape == model.sampleShape() else {
-      throw invalid(
-        \.data, found: data.kind,
-        "its samples are \(data.sampleShape), those of the model \(model.sampleShape())")
-    }
+    try checkData()
     guard model.canHold(batch: batch) else {
       throw invalid(
         \.batch,
@@ -186,12 +191,38 @@ extension TrainingRecipe: RecipeGroup {
 }
 
 extension TrainingRecipe {
-  /// The path of the weights to start from, nil where there are none.
-  ///
-  /// - Throws: `FileError.notFound` where they should come with the program and do not.
-  public func startPath() throws(FileError) -> String? {
-    guard let start else { return nil }
-    return try SharedFiles.standard.path(start)
+  /// Checks that the network takes what the data set has, and that the objective needs no more.
+  private func checkData() throws {
+    guard let prompts = data.promptDataSet else {
+      let shape = data.arrayDataSet?.arrays[0].shape ?? []
+      guard model.text == nil else {
+        throw invalid(
+          \.data, found: data.kind,
+          "the network takes text: set kind to images or prompts, which have it")
+      }
+      guard shape == model.sampleShape() else {
+        throw invalid(
+          \.data, found: data.kind,
+          "its samples are \(shape), those of the model \(model.sampleShape())")
+      }
+      return
+    }
+    guard model.text != nil else {
+      throw invalid(
+        \.data, found: data.kind,
+        "the network takes no text: it is for networks such as qwen_image")
+    }
+    guard prompts.hasPictures || !objective.settings.needsData else {
+      throw invalid(
+        \.data, found: data.kind,
+        "it has no pictures: set objective to {preset: twinflow-data-free}, or kind to images")
+    }
+    _ = try StepInputs(self, reduction: 1)
+    if objective.settings.needsTwin, model.confusesTwin {
+      throw invalid(
+        \.model, found: "time_convention: released",
+        "with these times the network cannot tell the twin trajectory apart: set it to signed")
+    }
   }
 
   /// What cannot be sharded over a mesh, nil where everything can.
@@ -215,17 +246,19 @@ extension TrainingRecipe {
   /// How the frozen weights are kept.
   ///
   /// - Parameter base: the file of the weights; without it they are taken to be in f32.
-  func frozenTypes(_ base: ModelHeader?) throws -> Named<WeightStorage> {
+  func frozenTypes(_ base: StartWeights?) throws -> Named<WeightStorage> {
     guard lora != nil else { return Named() }
-    let stored = try base?.storedTypes() ?? Named()
+    let stored = try base?.storedTypes(of: model) ?? Named()
     return model.weights.filter { !trains($0) }.map { name, spec in
       (baseDType.storage(of: spec) ?? stored[name] ?? .float32).fitting(spec, mesh)
     }
   }
 
-  /// The file of the run for generation: the weights, or only the LoRA matrices.
+  /// The file of the run for generation: the weights, or only the LoRA matrices; for published networks
+  /// the folder of the weights.
   public var result: String {
-    output + (lora == nil ? "/weights.safetensors" : "/adapter.safetensors")
+    if lora != nil { return output + "/adapter.safetensors" }
+    return output + (model.isPublished ? "/transformer" : "/weights.safetensors")
   }
 
   /// The card of weight files.

@@ -15,19 +15,23 @@ struct TrainingStep: Sendable {
   let storage: Named<WeightStorage>
   /// The types and shardings of the state: what is kept for a weight is sharded like the weight.
   let specs: TrainState<ArraySpec>
-  /// The conditioner of the network's conditions.
-  let conditioner: any Conditioner
+  /// What the step takes of each sample.
+  let inputs: StepInputs
   /// nil for a classifier.
   private let objective: (any Objective)?
 
   /// Makes the step of a recipe.
   ///
-  /// - Parameter stored: how frozen weights are kept; in f32 where they are not named.
-  init(_ recipe: TrainingRecipe, stored: Named<WeightStorage> = Named()) throws {
+  /// - Parameters:
+  ///   - stored: how frozen weights are kept; in f32 where they are not named.
+  ///   - inputs: what the step takes of each sample; nil for what the recipe says alone.
+  init(
+    _ recipe: TrainingRecipe, stored: Named<WeightStorage> = Named(), inputs: StepInputs? = nil
+  ) throws {
     self.recipe = recipe
     weights = recipe.model.weights(with: recipe.lora)
     objective = try recipe.objective.settings.objective(batch: recipe.batch)
-    conditioner = recipe.model.conditioner
+    self.inputs = try inputs ?? StepInputs(recipe)
     let frozen = stored.filter { !recipe.trains($0) }
     let all = weights.arrays { frozen[$0] ?? .float32 }
     storage = weights.map { name, _ in frozen[name] ?? .float32 }
@@ -108,12 +112,9 @@ struct TrainingStep: Sendable {
   }
 
   /// The types of the batches that the recipe's data give.
-  var batchTypes: Named<TensorType> {
-    let names = [InputSpec.sample] + conditioner.inputs.map(\.name)
-    return Named(
-      recipe.data.arrays.filter { names.contains($0.name) }
-        .map { ($0.name, $0.type(batch: recipe.batch)) })
-  }
+  var batchTypes: Named<TensorType> { inputs.types(batch: recipe.batch) }
+
+  private var conditioner: any Conditioner { inputs.conditioner }
 
   /// How a batch is sharded.
   static let batchSharding = Sharding([.batch])
@@ -245,9 +246,11 @@ struct TrainingStep: Sendable {
   ///
   /// - Parameter key: the source of which conditions are dropped.
   private func batch(_ arrays: Named<Tensor>, dropping key: Key) -> Batch {
-    let data = arrays[InputSpec.sample]!
-    let inputs = arrays.filter { name in conditioner.inputs.contains { $0.name == name } }
-    let (condition, unconditional) = (conditioner(inputs), conditioner.unconditional(inputs))
+    // Without data the network's own samples take their place.
+    let type = inputs.sample.type(batch: recipe.batch)
+    let data = arrays[InputSpec.sample] ?? .zeros(type.shape, type.dtype)
+    let given = arrays.filter { name in conditioner.inputs.contains { $0.name == name } }
+    let (condition, unconditional) = (conditioner(given), conditioner.unconditional(given))
     guard recipe.conditionDropout > 0 else {
       return Batch(data: data, condition: condition, unconditional: unconditional)
     }

@@ -21,6 +21,12 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// Whether it evaluates the network with and without its condition.
   var needsConditions: Bool { get }
 
+  /// Whether it trains on data, not only on the network's own samples.
+  var needsData: Bool { get }
+
+  /// Whether it trains the network at negative times.
+  var needsTwin: Bool { get }
+
   /// How the network receives target times.
   var timeConvention: TimeConvention { get }
 }
@@ -32,6 +38,10 @@ extension ObjectiveSettings {
   public var needsStart: Bool { false }
   /// Most objectives work without conditions.
   public var needsConditions: Bool { false }
+  /// Most objectives train on data.
+  public var needsData: Bool { true }
+  /// Most objectives have no twin trajectory.
+  public var needsTwin: Bool { false }
   /// Most networks have an embedder for target times.
   public var timeConvention: TimeConvention { .pair }
 }

@@ -297,6 +297,12 @@ extension TwinFlowSettings: ObjectiveSettings {
   /// Whether RCGM, which teaches target times, is part of it.
   public var teachesAnyStep: Bool { order > 0 && consistencyRatio > 0 }
 
+  /// Whether data are more than prompts.
+  public var needsData: Bool { !dataFree }
+
+  /// Whether a loss evaluates the network at negative times.
+  public var needsTwin: Bool { groups.adversarial > 0 || rectification > 0 }
+
   /// Whether guidance is folded in; without data it only sharpens.
   public var needsConditions: Bool { enhancedRatio != 0 && !dataFree }
 }
@@ -310,6 +316,9 @@ extension TutorialSettings: ObjectiveSettings {
 
   /// The objective on batches of a size.
   public func objective(batch: Int) -> (any Objective)? { TutorialTwinFlow(self, batch: batch) }
+
+  /// Whether a loss evaluates the network at negative times.
+  public var needsTwin: Bool { twin }
 
   /// Whether guidance is folded in.
   public var needsConditions: Bool { enhancedRatio != 0 }

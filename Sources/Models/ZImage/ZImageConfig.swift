@@ -195,4 +195,18 @@ extension ZImageConfig {
       if newValue != hasTargetTime { times = newValue ? .released : .plain }
     }
   }
+
+  /// Signed times: networks cannot learn the twin trajectory with those of the published weights.
+  public var withTargetTimes: Self {
+    var config = self
+    config.times = .signed
+    return config
+  }
+
+  /// Another config with the times of this one.
+  public func targetTimes(on other: Self) -> Self {
+    var config = other
+    config.times = times
+    return config
+  }
 }

@@ -41,7 +41,10 @@ public protocol Conditioner: Sendable {
 
 extension ModelConfig {
   /// The conditioner for the inputs that the network takes besides samples.
-  public var conditioner: any Conditioner { classes > 0 ? ClassLabels(classes) : NoCondition() }
+  public var conditioner: any Conditioner {
+    if let text { return EncodedText(tokens: text.shape[0], width: text.shape[1], dtype: text.dtype) }
+    return classes > 0 ? ClassLabels(classes) : NoCondition()
+  }
 }
 
 /// The conditioner of an unconditional network; prompts are ignored.

@@ -23,12 +23,14 @@ public final class Generator: Sendable {
   ///   - batch: the number of samples per run.
   ///   - size: the size of images, nil for the network's default.
   ///   - compute: the element type that the network computes in.
-  /// - Throws: `PipelineError.notGenerative` for a network that predicts no velocity.
+  /// - Throws: `PipelineError.notGenerative` for a network that predicts no velocity, `takesText` for one
+  ///   that needs a model's text encoder.
   public init(
     _ file: ModelFile, batch: Int, size: ImageSize? = nil, compute: DType = .float32,
     on engine: Engine
   ) throws {
     guard file.model.isGenerative else { throw PipelineError.notGenerative(path: file.path) }
+    guard file.model.text == nil else { throw PipelineError.takesText(path: file.path) }
     self.file = file
     self.batch = batch
     self.size = size

@@ -14,7 +14,7 @@ extension ImagePipeline {
     package let images: [RGBImage]
 
     /// No images.
-    static let none = References(
+    package static let none = References(
       conditions: [], patches: .init(values: HostArray([Float](), shape: [0, 0]), grids: []),
       images: [])
 
@@ -75,11 +75,15 @@ extension ImagePipeline {
   /// weights are loaded for it.
   package func latents(_ references: References) throws -> Named<ShardedArray> {
     Named(
-      try references.images.enumerated().map { number, image in
-        let pixels = image.values.map { Float($0) / 127.5 - 1 }
-        let array = try engine.array(pixels, shape: [1, image.height, image.width, 3])
-        return ("reference.\(number)", try codec.encode(array, tile: options.tiling))
-      })
+      try references.images.enumerated().map { ("reference.\($0)", try latents($1)) })
+  }
+
+  /// The latents `[1, height, width, channels]` of an image, the means of their distributions; the
+  /// autoencoder's weights are loaded for it.
+  package func latents(_ image: RGBImage) throws -> ShardedArray {
+    let pixels = image.values.map { Float($0) / 127.5 - 1 }
+    let array = try engine.array(pixels, shape: [1, image.height, image.width, 3])
+    return try codec.encode(array, tile: options.tiling)
   }
 
   /// The types of the latents of reference images.

@@ -15,7 +15,7 @@ package struct PromptEncoder: Sendable {
   /// The number of token ids.
   let vocabulary: Int
   /// The number of features of a token.
-  let width: Int
+  package let width: Int
   /// The token that stands for an image in a prompt, nil for encoders of text alone.
   let imageToken: Int?
   /// The features `[batch, tokens, width]` from weights and the arrays of prompts: s32 `tokens` and bools

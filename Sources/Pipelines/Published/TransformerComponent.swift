@@ -98,12 +98,14 @@ package struct TransformerComponent: Sendable {
   }
 
   /// The transformers that are known.
-  private static let known: [any PublishedTransformer.Type] = [
+  package static let known: [any PublishedTransformer.Type] = [
     QwenImageConfig.self, ZImageConfig.self,
   ]
 
   /// Reads the `config.json` of a transformer by the class that it names.
-  private static func config(_ path: String) throws -> any PublishedTransformer {
+  ///
+  /// - Throws: `PublishedConfigError`, and `PipelineError.unknownNetwork` for another class.
+  package static func config(_ path: String) throws -> any PublishedTransformer {
     let name = try NetworkKind(path).className ?? "none"
     // The class of a network with target times is called a wrapper of the plain one.
     let plain = name.hasSuffix("Wrapper") ? String(name.dropLast("Wrapper".count)) : name

@@ -1,0 +1,72 @@
+import Pictures
+
+/// A data set of prompts, with pictures or without, that the encoders of a model turn into the arrays
+/// that its transformer takes.
+public protocol PromptDataSet: DataSet {
+  /// The height and width that pictures have in training, in pixels.
+  var size: [Int] { get }
+
+  /// The number of tokens that texts are padded to, nil for that of the longest one.
+  var textTokens: Int? { get }
+
+  /// Whether samples have pictures, not only prompts.
+  var hasPictures: Bool { get }
+
+  /// The number of reference images of a sample.
+  var references: Int { get }
+
+  /// The height and width of reference images, in pixels.
+  var referenceSize: [Int] { get }
+
+  /// Lists the samples and reads their prompts.
+  ///
+  /// - Throws: `DatasetError` and `FileError` where something is missing or cannot be read.
+  func samples() throws -> any PromptSamples
+}
+
+/// The samples of a data set of prompts, which are read one by one.
+public protocol PromptSamples: Sendable {
+  /// The folder or file that they come from, for messages.
+  var path: String { get }
+
+  /// The hash of their content, independent of its location.
+  var content: String { get }
+
+  /// The prompts of each sample, one of which is drawn each time that the sample is used.
+  var prompts: [[String]] { get }
+
+  /// Reads the picture of a sample and its reference images, in the sizes of training.
+  ///
+  /// - Throws: `PictureError` and `FileError`.
+  func images(_ index: Int) throws -> SampleImages
+
+  /// The name of a sample in messages.
+  func name(_ index: Int) -> String
+}
+
+/// The images of one sample.
+public struct SampleImages: Sendable {
+  /// The picture, nil for prompts alone.
+  public let picture: RGBImage?
+  /// The reference images.
+  public let references: [RGBImage]
+
+  /// Makes the images of a sample.
+  public init(picture: RGBImage?, references: [RGBImage]) {
+    (self.picture, self.references) = (picture, references)
+  }
+}
+
+extension PromptDataSet {
+  /// Checks that a data set has enough samples for a batch.
+  ///
+  /// - Throws: `DatasetError.tooFewSamples`.
+  public func samples(forBatch batch: Int) throws -> any PromptSamples {
+    let samples = try samples()
+    guard samples.prompts.count >= batch else {
+      throw DatasetError.tooFewSamples(
+        path: samples.path, count: samples.prompts.count, batch: batch)
+    }
+    return samples
+  }
+}

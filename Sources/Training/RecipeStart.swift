@@ -1,0 +1,85 @@
+import Files
+import Foundation
+import Layers
+import Models
+import Pipelines
+import Recipe
+import Tensors
+import Weights
+
+extension TrainingRecipe {
+  /// The path of the weights to start from, nil where there are none.
+  ///
+  /// The start of a published network may be the folder of a whole model, or its name; then it is the
+  /// folder of its transformer.
+  ///
+  /// - Throws: `FileError.notFound` where they should come with the program and do not.
+  public func startPath() throws(FileError) -> String? {
+    guard let start else { return nil }
+    guard model.isPublished else { return try SharedFiles.standard.path(start) }
+    let place = (try? ModelLibrary().path(of: start)) ?? start
+    let transformer = "\(place)/transformer"
+    return FileManager.default.fileExists(atPath: transformer) ? transformer : place
+  }
+
+  /// The folder of the model whose encoders prepare the data.
+  ///
+  /// - Throws: `TrainingError.noEncoders`, and the errors of finding and reading a model's folder.
+  func encodersFolder() throws -> ModelFolder {
+    let library = ModelLibrary()
+    if let encoders { return try ModelFolder(library.path(of: encoders)) }
+    guard let start, let path = try? library.path(of: start),
+      let folder = try? ModelFolder(path)
+    else { throw TrainingError.noEncoders(start: start) }
+    return folder
+  }
+
+  /// This recipe with the sizes of the network that it starts from, and with the embedder of target times
+  /// that its objective needs; and the weights that it starts from.
+  ///
+  /// - Parameters:
+  ///   - isPlan: whether the weights to start from may be missing.
+  ///   - notice: called with a sentence for each thing that the recipe does not say.
+  /// - Throws: `TrainingError`, the errors of weights, and an error that names a key for settings that do
+  ///   not fit the network.
+  func resolved(
+    isPlan: Bool = false, notice: (String) -> Void = { _ in }
+  ) throws -> (recipe: TrainingRecipe, base: StartWeights?) {
+    var recipe = self
+    let base = try startPath().flatMap { path in
+      isPlan && !WeightFiles.exist(at: path) ? nil : try StartWeights(path, like: model)
+    }
+    if let base, model.hasStandardSizes {
+      if !model.takesWeights(of: base.model) {
+        notice("The network has the sizes of \(base.path).")
+      }
+      recipe.model = model.sized(like: base.model)
+    }
+    let settings = objective.settings
+    if settings.timeConvention == .pair, settings.teachesAnyStep, model.hasTargetTime == false {
+      recipe.model = recipe.model.withTargetTimes
+    }
+    if let base {
+      guard recipe.model.takesWeights(of: base.model) else {
+        throw TrainingError.otherModel(
+          path: base.path, found: base.model, expected: recipe.model)
+      }
+      try recipe.checkTrained(base)
+      if let text = base.notice(for: recipe.model) { notice(text) }
+    }
+    if recipe.model != model { try recipe.validate() }
+    return (recipe, base)
+  }
+
+  /// Checks that parameters which the weights to start from do not have are trained.
+  private func checkTrained(_ base: StartWeights) throws {
+    guard let lora, base.notice(for: model) != nil,
+      let added = model.architecture.added.first,
+      !model.weights.names.contains(where: { added.contains($0) && lora.trains($0) })
+    else { return }
+    throw invalid(
+      \.lora, found: "full: \(lora.full)",
+      "\(base.path) has no \(added.path), and what is added must be trained: set lora.full to "
+        + "[\(added.path)], or objective.time_convention to middle")
+  }
+}

@@ -1,0 +1,43 @@
+import Datasets
+import Runtime
+
+/// The data of a run: they are opened and checked first, and encoded when all else is known to be right.
+struct RunData {
+  /// What a step takes of each sample.
+  let inputs: StepInputs
+  /// The hash of the data's content.
+  let content: String
+  private let make: (_ folder: String) throws -> any BatchSource
+
+  /// Opens the data of a recipe.
+  ///
+  /// - Parameter notice: called with sentences for the user.
+  /// - Throws: the errors of the data, and those of the model that encodes them.
+  init(
+    _ recipe: TrainingRecipe, on engine: Engine, notice: @escaping (String) -> Void
+  ) throws {
+    if let data = recipe.data.promptDataSet {
+      let encoder = try DataEncoder(recipe, data, on: engine, notice: notice)
+      inputs = encoder.inputs
+      content = encoder.samples.content
+      make = { folder in
+        EncodedBatches(
+          try encoder.encoded(in: folder), size: recipe.batch, seed: recipe.seed)
+      }
+      return
+    }
+    guard let data = recipe.data.arrayDataSet else {
+      preconditionFailure("data are arrays or prompts")
+    }
+    let batches = try data.batches(size: recipe.batch, seed: recipe.seed)
+    inputs = try StepInputs(recipe)
+    content = batches.content
+    make = { _ in batches }
+  }
+
+  /// The stream of batches.
+  ///
+  /// - Parameter folder: where scratch files may be made.
+  /// - Throws: the errors of encoding.
+  func batches(in folder: String) throws -> any BatchSource { try make(folder) }
+}

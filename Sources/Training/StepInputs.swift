@@ -1,0 +1,63 @@
+import Datasets
+import Models
+import Pipelines
+import Recipe
+import Tensors
+
+/// What a training step takes of each sample of the data.
+struct StepInputs: Sendable {
+  /// The sample that is noised.
+  let sample: InputSpec
+  /// The conditioner of the network's conditions.
+  let conditioner: any Conditioner
+  /// The arrays of a batch. Without data the sample is not among them.
+  let arrays: [InputSpec]
+
+  /// The number of pixels on a side that become one latent in the published autoencoders of the networks
+  /// that take text.
+  static let publishedReduction = 8
+
+  /// The inputs by a recipe alone.
+  ///
+  /// - Parameters:
+  ///   - reduction: the number of pixels on a side that become one latent.
+  ///   - textTokens: the padded length of texts; nil for the recipe's, or that of the longest text that
+  ///     the network takes.
+  /// - Throws: an error that names the key, for a size that the network does not take.
+  init(
+    _ recipe: TrainingRecipe, reduction: Int = publishedReduction, textTokens: Int? = nil
+  ) throws {
+    if let data = recipe.data.arrayDataSet {
+      conditioner = recipe.model.conditioner
+      let names = conditioner.inputs.map(\.name)
+      sample = data.arrays[0]
+      arrays = [sample] + data.arrays.dropFirst().filter { names.contains($0.name) }
+      return
+    }
+    guard let data = recipe.data.promptDataSet, let text = recipe.model.text else {
+      preconditionFailure("prompts are for networks that take text")
+    }
+    let (channels, multiple) = (recipe.model.sampleShape()[2], reduction * recipe.model.patch)
+    func latent(_ size: [Int]) throws -> Shape {
+      guard size.allSatisfy({ $0 % multiple == 0 }) else {
+        throw recipe.invalid(
+          \.data, found: "\(size)",
+          "heights and widths of this model's pictures are multiples of \(multiple)")
+      }
+      return [size[0] / reduction, size[1] / reduction, channels]
+    }
+    let (pictures, references) = (try latent(data.size), try latent(data.referenceSize))
+    let conditioner = EncodedText(
+      tokens: textTokens ?? data.textTokens ?? text.shape[0], width: text.shape[1],
+      dtype: recipe.precision.dtype,
+      references: [Shape](repeating: references, count: data.references))
+    sample = .sample(pictures)
+    self.conditioner = conditioner
+    arrays = (data.hasPictures ? [sample] : []) + conditioner.inputs
+  }
+
+  /// The types of a batch.
+  func types(batch: Int) -> Named<TensorType> {
+    Named(arrays.map { ($0.name, $0.type(batch: batch)) })
+  }
+}
