@@ -53,10 +53,10 @@ extension ModelConfig {
     published.map { $0.hasSizes(of: other.architecture) } ?? (self == other)
   }
 
-  /// A published network of the sizes of another one, with the target times and the execution that this
-  /// one says.
+  /// A published network of the sizes of another one of its kind, with the target times and the execution
+  /// that this one says.
   public func sized(like other: ModelConfig) -> ModelConfig {
-    guard let published, let other = other.published else { return self }
+    guard let published, kind == other.kind, let other = other.published else { return self }
     return ModelConfig(other.with(published))
   }
 }

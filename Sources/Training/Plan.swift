@@ -47,7 +47,7 @@ public struct Plan: Sendable {
     public let total: Int
   }
 
-  /// Compiles a recipe's step for the virtual devices of a CPU.
+  /// Compiles a recipe's step for the virtual devices of a CPU, or for GPUs. FLOPs are known for CPUs.
   ///
   /// - Parameter client: with at least as many devices as the mesh.
   /// - Throws: `ShardingError.tooFewDevices`, and the plugin's errors.
@@ -62,7 +62,8 @@ public struct Plan: Sendable {
     let function = try step.compiled(
       TrainingStep.Program(updates: step.updates(at: 0), signature: step.batchTypes), on: client,
       cache: nil, mesh: mesh,
-      target: .plan(client, mesh: mesh))
+      // On a GPU the program is the one that would run.
+      target: client.platformName == "cpu" ? .plan(client, mesh: mesh) : nil)
     func bytes(_ specs: Named<ArraySpec>?) -> Int {
       (specs?.values ?? []).reduce(0) { $0 + $1.localBytes(mesh) }
     }

@@ -46,8 +46,13 @@ extension TrainingRecipe {
     isPlan: Bool = false, notice: (String) -> Void = { _ in }
   ) throws -> (recipe: TrainingRecipe, base: StartWeights?) {
     var recipe = self
-    let base = try startPath().flatMap { path in
-      isPlan && !WeightFiles.exist(at: path) ? nil : try StartWeights(path, like: model)
+    let base = try startPath().flatMap { path -> StartWeights? in
+      if !WeightFiles.exist(at: path) {
+        guard !isPlan else { return nil }
+        // Says where published models are looked for.
+        if model.isPublished, let start { _ = try ModelLibrary().path(of: start) }
+      }
+      return try StartWeights(path, like: model)
     }
     if let base, model.hasStandardSizes {
       if !model.takesWeights(of: base.model) {
@@ -69,6 +74,25 @@ extension TrainingRecipe {
     }
     if recipe.model != model { try recipe.validate() }
     return (recipe, base)
+  }
+
+  /// The hash of the content of the weights to start from, nil where there are none.
+  func startHash() throws -> String? {
+    try startPath().map { path in
+      let (hash, cache) = (ContentHash(), HashCache())
+      for file in try WeightFiles(path: path).paths { hash.add(try cache.hash(of: file)) }
+      return hash.text
+    }
+  }
+
+  /// This recipe, if its network has only a kind, with the network of the checkpoint in a folder: a run
+  /// that goes on does not need the weights that it started from.
+  func resized(like output: String) throws -> TrainingRecipe {
+    let path = "\(output)/checkpoint.safetensors"
+    guard model.hasStandardSizes, WeightFiles.exist(at: path) else { return self }
+    var recipe = self
+    recipe.model = model.sized(like: try Checkpoint(path).recipe.model)
+    return recipe
   }
 
   /// Checks that parameters which the weights to start from do not have are trained.

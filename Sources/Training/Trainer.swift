@@ -102,7 +102,10 @@ public final class Trainer {
     // A run that goes on needs the weights that it started from only where some of them are frozen.
     let needsBase = given.lora != nil || start != .resumed
     let isFirst = (engine.group?.rank ?? 0) == 0
-    let (recipe, base) = try given.resolved(isPlan: !needsBase) { if isFirst { notice($0) } }
+    var (recipe, base) = try given.resolved(isPlan: !needsBase) {
+      if isFirst, start != .resumed { notice($0) }
+    }
+    if base == nil, start == .resumed { recipe = try recipe.resized(like: given.output) }
     self.recipe = recipe
     let stored = try recipe.frozenTypes(base)
     try engine.checkFits(recipe, stored: stored)
@@ -128,13 +131,13 @@ public final class Trainer {
       }
       checkpoint = found
     case .continued:
-      origin.start = try recipe.startPath().map { try WeightFiles.contentHash($0) }
+      origin.start = try recipe.startHash()
       checkpoint = try Self.same(folder, recipe, origin, notice)
       if checkpoint == nil { try folder.checkReplaceable(by: command) }
     }
     if let checkpoint {
       step = checkpoint.step
-      if recipe.lora != nil, let base, try WeightFiles.contentHash(base.path) != checkpoint.origin?.start {
+      if recipe.lora != nil, let base, try recipe.startHash() != checkpoint.origin?.start {
         throw TrainingError.otherRun(
           path: folder.checkpoint,
           difference: "its LoRA was trained with other weights than \(base.path)")
@@ -142,7 +145,7 @@ public final class Trainer {
       origin.start = checkpoint.origin?.start
       Self.reportLearningRate(checkpoint, recipe, notice)
     } else {
-      origin.start = try origin.start ?? recipe.startPath().map { try WeightFiles.contentHash($0) }
+      origin.start = try origin.start ?? recipe.startHash()
     }
     self.origin = origin
     var batches = try data.batches(in: folder.path)

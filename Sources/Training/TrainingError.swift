@@ -30,8 +30,6 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case otherModel(path: String, found: ModelConfig, expected: ModelConfig)
   /// The weights to start from are only LoRA.
   case startsFromLoRA(path: String)
-  /// The start of a run is not found.
-  case noStart(name: String, reason: String)
   /// A published model's encoders are not named.
   case noEncoders(start: String?)
   /// The encoders' model does not fit the data or the network.
@@ -92,8 +90,6 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .startsFromLoRA(let path):
       return "\(path) holds LoRA, and a run starts from a whole network. "
         + "Merge it first: twinflow convert \(path) whole.safetensors, and start from that."
-    case .noStart(let name, let reason):
-      return "The weights to start from, \(name), are not found: \(reason)"
     case .noEncoders(let start):
       return "The prompts need the text encoder and the autoencoder of a whole model, and "
         + (start.map { "\($0) is no folder of one. " } ?? "the recipe starts from none. ")

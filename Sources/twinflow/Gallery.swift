@@ -62,6 +62,7 @@ struct Gallery {
   ) throws -> [Picture] {
     let (image, classes) = (file.model.sampleShape(), file.model.classes)
     guard file.model.codec != nil, classes > 0 else {
+      guard file.model.text == nil else { throw PipelineError.takesText(path: file.path) }
       throw PipelineError.notPictures(path: file.path, shape: image)
     }
     // Each run makes the same number of pictures, from noise that depends on the run's number.

@@ -34,15 +34,8 @@ struct PlanCommand: ParsableCommand {
   @Option(
     name: .customLong("device-memory"),
     help: ArgumentHelp("The memory of a device, as in 141GB or 80GiB.", valueName: "bytes"),
-    transform: { text in
-      guard let bytes = Bytes(argument: text) else {
-        throw NumberError(
-          description:
-            "it must be a number above 0 with a unit, kB to TB or KiB to TiB, as in 141GB")
-      }
-      return bytes
-    })
-  var deviceMemory: Bytes = Bytes(141_000_000_000)
+    transform: Bytes.option)
+  var deviceMemory = Bytes.usual
 
   @Option(
     help: "Samples in a step for each shard of the batch; by default the recipe's.",
@@ -127,6 +120,20 @@ struct Bytes: ExpressibleByArgument {
   let count: Int
 
   init(_ count: Int) { self.count = count }
+
+  /// The memory of an H200.
+  static let usual = Bytes(141_000_000_000)
+
+  /// Reads an option.
+  ///
+  /// - Throws: `NumberError`.
+  static func option(_ text: String) throws -> Bytes {
+    guard let bytes = Bytes(argument: text) else {
+      throw NumberError(
+        description: "it must be a number above 0 with a unit, kB to TB or KiB to TiB, as in 141GB")
+    }
+    return bytes
+  }
 
   init?(argument: String) {
     let units = [

@@ -12,7 +12,8 @@ struct Train: ParsableCommand {
     discussion: """
       The run's folder, "output" in the recipe, gets checkpoint.safetensors (the training state),
       weights.safetensors (the weights for generation; with LoRA adapter.safetensors, which holds
-      LoRA only) and log.jsonl (metrics). Ctrl-C saves and stops; --resume continues. A mesh in the
+      LoRA only; for published networks the folder transformer, which twinflow generate and diffusers
+      read) and log.jsonl (metrics). Ctrl-C saves and stops; --resume continues. A mesh in the
       recipe shards the run over devices: with twinflow launch, srun or torchrun's variables over
       those of several processes.
 
@@ -20,6 +21,8 @@ struct Train: ParsableCommand {
         twinflow train Recipes/fashion-mnist-twinflow.yaml
         twinflow train Recipes/fashion-mnist-base.yaml --set steps=200 --set output=out/short
         twinflow train Recipes/fashion-mnist-base.yaml --resume
+        twinflow train Recipes/qwen-image/twinflow-lora.yaml --set data.folder=pictures
+        twinflow train Recipes/qwen-image/twinflow-lora.yaml --dry-run
       """)
 
   @OptionGroup var recipe: RecipeOptions
@@ -27,11 +30,33 @@ struct Train: ParsableCommand {
   @Flag(help: "Resume from the run's checkpoint.")
   var resume = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Prints what the run needs on each device of its mesh, and stops.",
+      discussion: """
+        The step is compiled and not run; neither weights nor data are read or need to be there. On a \
+        CPU virtual devices stand for those of the mesh, and activations are those of the CPU's \
+        schedule, in f32: a GPU needs about half of them. With --device cuda the figures are the GPU's.
+        """))
+  var dryRun = false
+
+  @Option(
+    name: .customLong("device-memory"),
+    help: ArgumentHelp(
+      "The memory of a device for --dry-run, as in 80GB; by default that of the GPU with --device "
+        + "cuda, otherwise an H200's.", valueName: "bytes"),
+    transform: Bytes.option)
+  var deviceMemory: Bytes?
+
   @OptionGroup var patience: PatienceOptions
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
     let recipe = try recipe.decoded()
+    if dryRun {
+      try DryRun(recipe, engine, capacity: deviceMemory).show()
+      return
+    }
     let group = try ProcessPlace().map {
       try Membership.join($0, folder: recipe.output, patience: patience)
     }

@@ -75,8 +75,9 @@ struct DataEncoder {
       }
     } else if let counts = kind?.references?.counts {
       throw unfit(
-        "\(folder.className) edits \(counts.lowerBound) to \(counts.upperBound) reference images: set "
-          + "data.references, and put them beside the pictures")
+        "\(folder.className) edits images: set data.references to "
+          + (counts.count == 1 ? "1" : "\(counts.lowerBound) to \(counts.upperBound)")
+          + ", and put them beside the pictures")
     }
     var options = ImagePipeline.Options()
     options.compute = recipe.precision
@@ -117,10 +118,12 @@ struct DataEncoder {
     notice(
       "Encoding \(count) samples with \(texts) prompts by \(pipeline.folder.path), "
         + "to \(inputs.sample.shape) latents and \(textTokens) text tokens.")
-    let images = try encodedImages(into: file)
+    var report = EncodingReport(count: count, notice)
+    let images = try encodedImages(into: file, &report)
     pipeline.codec.component.release()
     var encoder = TextEncoding(pipeline, file)
     let samples = try images.enumerated().map { number, images in
+      report.tell("prompts", number)
       var sample = images
       let references =
         images.references.isEmpty ? [] : try self.samples.images(number).references
@@ -140,9 +143,12 @@ struct DataEncoder {
   }
 
   /// The latents of all pictures and reference images; texts are missing.
-  private func encodedImages(into file: ScratchFile) throws -> [EncodedSet.Sample] {
+  private func encodedImages(
+    into file: ScratchFile, _ report: inout EncodingReport
+  ) throws -> [EncodedSet.Sample] {
     let empty = EncodedSet.Text(place: 0..<0, tokens: 0)
     return try samples.prompts.indices.map { number in
+      report.tell("pictures", number)
       let images = try samples.images(number)
       func latents(_ image: RGBImage) throws -> Range<Int> {
         try file.append(try pipeline.latents(image).bytes())
@@ -151,6 +157,23 @@ struct DataEncoder {
         latents: try images.picture.map(latents), references: try images.references.map(latents),
         texts: [], unconditional: empty)
     }
+  }
+}
+
+/// Tells the user twice a minute how far the encoding is.
+private struct EncodingReport {
+  private let count: Int
+  private let notice: (String) -> Void
+  private var last = ContinuousClock.now
+
+  init(count: Int, _ notice: @escaping (String) -> Void) {
+    (self.count, self.notice) = (count, notice)
+  }
+
+  mutating func tell(_ what: String, _ number: Int) {
+    guard ContinuousClock.now - last > .seconds(30) else { return }
+    last = .now
+    notice("Encoded the \(what) of \(number) of \(count) samples.")
   }
 }
 
