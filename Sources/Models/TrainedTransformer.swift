@@ -42,6 +42,11 @@ extension ModelConfig {
   /// network.
   public var patch: Int { published?.patch ?? 1 }
 
+  /// Whether a parameter of a published network belongs to its embedder of target times.
+  public func isTargetEmbedder(_ name: String) -> Bool {
+    published.map { name.hasPrefix(type(of: $0).targetEmbedder + ".") } ?? false
+  }
+
   /// This network with an embedder of target times for training, which its published weights may lack.
   public var withTargetTimes: ModelConfig {
     published.map { ModelConfig($0.withTargetTimes) } ?? self

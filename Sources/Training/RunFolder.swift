@@ -58,6 +58,8 @@ final class RunFolder {
   var checkpoint: String { path + "/checkpoint.safetensors" }
   var weights: String { path + "/weights.safetensors" }
   var adapter: String { path + "/adapter.safetensors" }
+  /// The embedder of target times of a published network that has LoRA otherwise.
+  var targetEmbedder: String { path + "/target_embedder.safetensors" }
   /// The folder of a published network's weights.
   var transformer: String { path + "/transformer" }
   private var logPath: String { path + "/log.jsonl" }
@@ -91,7 +93,7 @@ final class RunFolder {
 
   /// A file of a run without its checkpoint, if there is one.
   private var otherFile: String? {
-    if let found = [weights, adapter, transformer].first(where: WeightFiles.exist) { return found }
+    if let found = [weights, adapter, targetEmbedder, transformer].first(where: WeightFiles.exist) { return found }
     return FileManager.default.fileExists(atPath: logPath) ? logPath : nil
   }
 

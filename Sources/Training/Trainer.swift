@@ -113,7 +113,10 @@ public final class Trainer {
     trainingStep = try TrainingStep(recipe, stored: stored, inputs: data.inputs)
     folder = try RunFolder(recipe.output, isFirst: isFirst)
     if isFirst, let start = try recipe.startPath(), WeightFiles.exist(at: start) {
-      let outputs = [folder.weights, folder.adapter, folder.checkpoint, folder.transformer]
+      let outputs = [
+        folder.weights, folder.adapter, folder.checkpoint, folder.targetEmbedder,
+        TransformerFolder(folder.transformer).weights,
+      ]
       let inputs = try WeightFiles(path: start).paths
       for output in outputs { try checkOutput(output, replacesNoneOf: inputs) }
     }
@@ -373,8 +376,15 @@ public final class Trainer {
       card.lora = LoRACard(
         lora: lora, base: base, content: content,
         baseDType: recipe.baseDType == .stored ? nil : recipe.baseDType)
+      let trained = state.generating
+      let embedder = trained.filter(recipe.model.isTargetEmbedder)
+      if !embedder.isEmpty {
+        try ModelFile.write(
+          embedder, card: recipe.card, to: folder.targetEmbedder, stamp: "step-\(step)", on: engine)
+      }
       return try ModelFile.write(
-        state.generating, card: card, to: folder.adapter, stamp: "step-\(step)", on: engine)
+        trained.filter { embedder[$0] == nil }, card: card, to: folder.adapter,
+        stamp: "step-\(step)", sampling: recipe.sampling.text(), on: engine)
     }
     guard recipe.model.isPublished else {
       return try ModelFile.write(

@@ -166,6 +166,14 @@ extension TrainingRecipe: RecipeGroup {
         )
       }
     }
+    if let lora, model.isPublished {
+      let other = model.weights.names.first { lora.trains($0) && !model.isTargetEmbedder($0) }
+      guard other == nil else {
+        throw invalid(
+          \.lora, found: "full: \(lora.full)",
+          "beside LoRA of a published network only the embedder of target times can be trained in full")
+      }
+    }
     let classifies = objective.settings is ClassificationSettings
     guard classifies != model.isGenerative else {
       throw invalid(
@@ -259,6 +267,27 @@ extension TrainingRecipe {
   public var result: String {
     if lora != nil { return output + "/adapter.safetensors" }
     return output + (model.isPublished ? "/transformer" : "/weights.safetensors")
+  }
+
+  /// The file of the embedder of target times that was trained in full beside LoRA of a published network,
+  /// which its files of LoRA cannot hold; nil without one.
+  public var embedderResult: String? {
+    guard let lora, model.weights.names.contains(where: { isFullEmbedder($0, lora) }) else {
+      return nil
+    }
+    return output + "/target_embedder.safetensors"
+  }
+
+  private func isFullEmbedder(_ name: String, _ lora: LoRA) -> Bool {
+    model.isTargetEmbedder(name) && lora.trains(name)
+  }
+
+  /// How the trained network is sampled, for files of LoRA.
+  var sampling: SamplingCard {
+    let settings = objective.settings
+    return SamplingCard(
+      anyStep: settings.teachesAnyStep, timeConvention: settings.timeConvention,
+      guidance: guidance)
   }
 
   /// The card of weight files.

@@ -5,6 +5,19 @@ import Pipelines
 import Runtime
 import Training
 
+extension TrainingRecipe {
+  /// How pictures are made with the weights of a published network, nil for other networks.
+  fileprivate var advice: String? {
+    guard model.isPublished else { return nil }
+    let name = encoders ?? start ?? "FOLDER"
+    let options =
+      lora == nil
+      ? "--transformer \(result)"
+      : (embedderResult.map { "--transformer \($0) " } ?? "") + "--lora \(result)"
+    return "Make pictures with: twinflow generate PROMPT --model \(name) \(options)"
+  }
+}
+
 /// `twinflow train`
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -88,5 +101,6 @@ struct Train: ParsableCommand {
       print("Stopped after step \(trainer.step) of \(recipe.steps); --resume continues.")
     }
     print("The weights are in \(recipe.result)")
+    if let advice = trainer.recipe.advice { print(advice) }
   }
 }

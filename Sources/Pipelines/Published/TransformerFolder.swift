@@ -13,6 +13,9 @@ package struct TransformerFolder {
   /// Names a folder.
   package init(_ path: String) { self.path = path }
 
+  /// The file of the weights, or the whole that their index describes.
+  package var weights: String { "\(path)/diffusion_pytorch_model.safetensors" }
+
   /// Writes a published network's weights, each file atomically, the config last.
   ///
   /// - Parameters: see `ModelFile.write`.
@@ -30,8 +33,7 @@ package struct TransformerFolder {
       throw FileError.unwritable(path: path, reason: error.localizedDescription)
     }
     try ModelFile.write(
-      weights, card: card, to: "\(path)/diffusion_pytorch_model.safetensors", as: dtype,
-      stamp: stamp, on: engine)
+      weights, card: card, to: self.weights, as: dtype, stamp: stamp, on: engine)
     guard (engine.group?.rank ?? 0) == 0 else { return }
     try JSONFile.write(config, to: "\(path)/config.json")
   }
