@@ -74,7 +74,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Files", "Tensors", "Runtime", "Recipe", "Layers", "Optimizers", "Weights", "Flow",
-        "Models", "Pipelines", "Datasets",
+        "Models", "Pictures", "Pipelines", "Datasets",
       ]),
     .target(
       name: "Evaluation",
@@ -115,7 +115,8 @@ let package = Package(
     .testTarget(
       name: "WeightsTests",
       dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers", "Weights", "TestSupport"]),
-    .testTarget(name: "DatasetsTests", dependencies: ["CZlib", "Files", "Datasets"]),
+    .testTarget(
+      name: "DatasetsTests", dependencies: ["CZlib", "Files", "Pictures", "Datasets"]),
     .testTarget(name: "PicturesTests", dependencies: ["Files", "Pictures"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "LayersTests", dependencies: ["Tensors", "Layers", "TestSupport"]),
@@ -130,8 +131,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Files", "PJRT", "Tensors", "Runtime", "Recipe", "Weights", "Flow", "Pipelines", "Datasets",
-        "Training", "TestSupport",
+        "Files", "PJRT", "Tensors", "Runtime", "Recipe", "Weights", "Flow", "Models", "Pictures",
+        "Pipelines", "Datasets", "Training", "TestSupport",
       ]),
     .testTarget(
       name: "EvaluationTests",

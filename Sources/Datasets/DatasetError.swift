@@ -36,7 +36,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .noSamples(let path, let expected):
       return "\(path) has no \(expected). Name the folder or file of the training data."
     case .missingBeside(let path, let missing):
-      return "\(path) has no \(missing) beside it, which training needs. Add it, or move the picture away."
+      return "\(path) has no \(missing) beside it, which training needs. "
+        + "Add it, or move the picture away."
     case .noPrompt(let path):
       return "\(path) has no prompt: it is empty or not text in UTF-8. Write one prompt a line."
     case .tooFewSamples(let path, let count, let batch):

@@ -60,7 +60,8 @@ public final class ScratchFile: Sendable {
     var done = 0
     while done < place.count {
       let count = result.withUnsafeMutableBytes {
-        pread(descriptor, $0.baseAddress! + done, place.count - done, off_t(place.lowerBound + done))
+        pread(
+          descriptor, $0.baseAddress! + done, place.count - done, off_t(place.lowerBound + done))
       }
       guard count > 0 else {
         if count < 0, errno == EINTR { continue }

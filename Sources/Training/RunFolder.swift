@@ -93,7 +93,9 @@ final class RunFolder {
 
   /// A file of a run without its checkpoint, if there is one.
   private var otherFile: String? {
-    if let found = [weights, adapter, targetEmbedder, transformer].first(where: WeightFiles.exist) { return found }
+    if let found = [weights, adapter, targetEmbedder, transformer].first(where: WeightFiles.exist) {
+      return found
+    }
     return FileManager.default.fileExists(atPath: logPath) ? logPath : nil
   }
 

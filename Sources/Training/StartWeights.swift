@@ -44,11 +44,13 @@ struct StartWeights {
       (model, names) = (found, found.names(in: files.types.names))
       return
     }
-    guard case .network(let found, let names)? =
-      try RecognizedWeights(files.types, like: expected, path: path)
+    guard
+      case .network(let found, let names)? =
+        try RecognizedWeights(files.types, like: expected, path: path)
     else {
       throw PipelineError.unknownNetwork(
-        path: path, found: "with arrays like \(files.types.names.prefix(2).joined(separator: ", "))",
+        path: path,
+        found: "with arrays like \(files.types.names.prefix(2).joined(separator: ", "))",
         known: TransformerComponent.known.map { $0.className })
     }
     (model, self.names) = (found, names)

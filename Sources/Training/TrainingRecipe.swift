@@ -171,7 +171,8 @@ extension TrainingRecipe: RecipeGroup {
       guard other == nil else {
         throw invalid(
           \.lora, found: "full: \(lora.full)",
-          "beside LoRA of a published network only the embedder of target times can be trained in full")
+          "beside LoRA of a published network only the embedder of target times can be trained in full"
+        )
       }
     }
     let classifies = objective.settings is ClassificationSettings

@@ -79,7 +79,8 @@ struct DryRun {
     if recipe.model.execution != .recomputed {
       return "Set model.execution to recomputed, which keeps fewer activations."
     }
-    return "Raise gradient_accumulation_steps, lower batch or data.size, or add devices to the mesh."
+    return "Raise gradient_accumulation_steps, lower batch or data.size, or add devices to the "
+      + "mesh."
   }
 }
 
@@ -97,7 +98,8 @@ struct DryRunError: Error, Equatable, CustomStringConvertible {
 
 private func gigabytes(_ bytes: Int) -> String {
   bytes < 100_000_000
-    ? String(format: "%.2f MB", Double(bytes) / 1e6) : String(format: "%.2f GB", Double(bytes) / 1e9)
+    ? String(format: "%.2f MB", Double(bytes) / 1e6)
+    : String(format: "%.2f GB", Double(bytes) / 1e9)
 }
 
 private func number(_ value: Double) -> String {

@@ -62,7 +62,8 @@ import Weights
     #expect(plans[0].memory.weights - plans[1].memory.weights == saved)
     #expect(plans[0].frozenBytes - plans[1].frozenBytes == saved)
     let least = try [wide, narrow].map {
-      try $0.recipe.leastBytes(stored: $0.recipe.frozenTypes(ModelHeader(start)))
+      let base = try StartWeights(start, like: $0.recipe.model)
+      return try $0.recipe.leastBytes(stored: $0.recipe.frozenTypes(base))
     }
     #expect(Int(least[0] - least[1]) == saved)
   }

@@ -42,7 +42,9 @@ public protocol Conditioner: Sendable {
 extension ModelConfig {
   /// The conditioner for the inputs that the network takes besides samples.
   public var conditioner: any Conditioner {
-    if let text { return EncodedText(tokens: text.shape[0], width: text.shape[1], dtype: text.dtype) }
+    if let text {
+      return EncodedText(tokens: text.shape[0], width: text.shape[1], dtype: text.dtype)
+    }
     return classes > 0 ? ClassLabels(classes) : NoCondition()
   }
 }

@@ -36,27 +36,31 @@ public struct PipelineKind: Hashable, Sendable {
   /// Qwen-Image.
   public static let qwenImage = PipelineKind(
     className: "QwenImagePipeline", template: .qwenImage, negative: " ",
-    unconditional: "Generate an image.", guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 50, defaultGuidance: 4,
+    unconditional: "Generate an image.", guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 50,
+    defaultGuidance: 4,
     references: nil)
 
   /// Qwen-Image-Edit.
   public static let qwenImageEdit = PipelineKind(
     className: "QwenImageEditPipeline", template: .qwenImageEdit(.plain), negative: " ",
-    unconditional: "Edit this image.", guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 50, defaultGuidance: 4,
+    unconditional: "Edit this image.", guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 50,
+    defaultGuidance: 4,
     references: References(
       counts: 1...1, conditionArea: 1024 * 1024, latentArea: 1024 * 1024, sharesImage: true))
 
   /// Qwen-Image-Edit-2509 and later.
   public static let qwenImageEditPlus = PipelineKind(
     className: "QwenImageEditPlusPipeline", template: .qwenImageEdit(.numbered), negative: " ",
-    unconditional: "Edit this image.", guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 40, defaultGuidance: 4,
+    unconditional: "Edit this image.", guidance: .rescaled(patch: 2), guidanceStart: 1, steps: 40,
+    defaultGuidance: 4,
     references: References(
       counts: 1...8, conditionArea: 384 * 384, latentArea: 1024 * 1024, sharesImage: false))
 
   /// Z-Image and Z-Image-Turbo, which is distilled and has no guidance.
   public static let zImage = PipelineKind(
     className: "ZImagePipeline", template: .zImage, negative: "",
-    unconditional: "", guidance: .extrapolated(limit: nil), guidanceStart: 0, steps: 8, defaultGuidance: 0,
+    unconditional: "", guidance: .extrapolated(limit: nil), guidanceStart: 0, steps: 8,
+    defaultGuidance: 0,
     references: nil)
 
   /// All pipelines.

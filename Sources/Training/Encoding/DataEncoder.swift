@@ -61,8 +61,9 @@ struct DataEncoder {
     if kind != nil, data.references > 0 {
       let size = data.referenceSize
       guard let use = kind?.references else {
-        throw unfit("\(folder.className) takes no reference images, and data.references is "
-          + "\(data.references)")
+        throw unfit(
+          "\(folder.className) takes no reference images, and data.references is "
+            + "\(data.references)")
       }
       guard size.allSatisfy({ $0 % 32 == 0 }) else {
         throw recipe.invalid(
@@ -82,6 +83,10 @@ struct DataEncoder {
     var options = ImagePipeline.Options()
     options.compute = recipe.precision
     let pipeline = try ImagePipeline(folder, kind: kind, options, on: engine)
+    let found = ModelConfig(pipeline.transformer.config).kind
+    guard found == recipe.model.kind else {
+      throw unfit("it is a \(found), and the network a \(recipe.model.kind)")
+    }
     guard let text = recipe.model.text, text.shape[1] == pipeline.encoder.width else {
       throw unfit(
         "its text encoder makes \(pipeline.encoder.width) features, and the network takes "

@@ -1,0 +1,329 @@
+import Datasets
+import Flow
+import Foundation
+import Models
+import Pictures
+import Pipelines
+import Recipe
+import Runtime
+import Tensors
+import TestSupport
+import Testing
+import Weights
+
+@testable import Training
+
+/// Training of published text-to-image models, on small ones with random weights.
+@Suite(.serialized) struct TextToImageTests {
+  static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../Fixtures/golden").standardized.path
+  static let qwen = "\(fixtures)/pipe_qwenimage_a/model"
+  static let edit = "\(fixtures)/pipe_qwenimage_edit_a/model"
+  static let zImage = "\(fixtures)/pipe_zimage_a/model"
+
+  let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    let data = "\(folder.path)/data"
+    try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+    for number in 0..<5 {
+      for (name, size) in [("p\(number).png", 40 + number), ("p\(number).ref1.png", 50)] {
+        try Picture(
+          width: size, height: 36, channels: 3,
+          values: (0..<size * 36 * 3).map { UInt8(truncatingIfNeeded: $0 * (number + 3)) }
+        ).write(to: "\(data)/\(name)")
+      }
+      try Data("a fox number \(number)\na picture of a fox in the snow at dawn\n".utf8)
+        .write(to: URL(filePath: "\(data)/p\(number).txt"))
+    }
+    try Data("a fox\na cat on a hill\na dog\na house by the sea\n".utf8)
+      .write(to: URL(filePath: "\(folder.path)/prompts.txt"))
+  }
+
+  /// A recipe of a few steps.
+  private func recipe(
+    _ output: String, _ start: String = qwen, kind: String = "qwen_image",
+    set settings: [String] = []
+  ) throws -> TrainingRecipe {
+    let yaml = """
+      model: {kind: \(kind)}
+      objective: {preset: twinflow}
+      data: {kind: images, folder: \(folder.path)/data, size: [32, 48]}
+      optimizer: {kind: adamw, learning_rate: 1e-3, betas: [0.9, 0.99], max_grad_norm: 1}
+      start: \(start)
+      condition_dropout: 0.2
+      batch: 4
+      steps: 4
+      seed: 3
+      output: \(folder.path)/\(output)
+      log_every: 1
+      checkpoint_every: 2
+      """
+    return try RecipeDecoder.decode(
+      yaml: yaml, file: "small.yaml", settings: settings.map { try RecipeSetting($0) })
+  }
+
+  /// Trains, and checks that the losses are finite and differ from step to step.
+  @discardableResult private func trained(_ recipe: TrainingRecipe) throws -> Trainer {
+    let trainer = try Trainer(recipe, on: SharedEngine.get())
+    try trainer.run()
+    let log = try String(contentsOfFile: recipe.output + "/log.jsonl", encoding: .utf8)
+    let losses = log.matches(of: /"loss": ([-0-9.e]+)/).compactMap { Double($0.1) }
+    #expect(losses.count == recipe.steps && losses.allSatisfy { $0.isFinite })
+    #expect(Set(losses).count == losses.count)
+    return trainer
+  }
+
+  /// A picture that a whole pipeline makes.
+  private func picture(
+    _ model: String, transformer: String? = nil, lora: String? = nil, editing: [RGBImage] = []
+  ) throws -> [Float] {
+    var replacing = ImagePipeline.Replacements()
+    replacing.transformer = transformer
+    replacing.loras = lora.map { [LoRAUse($0)] } ?? []
+    let pipeline = try ImagePipeline(
+      ModelFolder(model), replacing: replacing, on: SharedEngine.get())
+    var request = ImageRequest(prompt: "a fox", seed: 1)
+    request.size = ImageSize(height: 32, width: 48)
+    request.steps = 2
+    let resolved = try pipeline.resolve(request, editing: editing)
+    guard case .anyStep = resolved.schedule else {
+      Issue.record("the weights are sampled by Euler steps")
+      return []
+    }
+    return try pipeline([[resolved]], editing: editing)[0].array(of: Float.self)
+  }
+
+  @Test(arguments: [
+    (qwen, "qwen_image", "time_text_embed_2.timestep_embedder.linear_1.weight"),
+    (zImage, "z_image", "t_embedder_2.mlp.0.weight"),
+  ])
+  func allWeightsAreTrainedFromAPublishedModel(
+    start: String, kind: String, second: String
+  ) throws {
+    let recipe = try recipe("full", start, kind: kind)
+    var notices: [String] = []
+    let trainer = try Trainer(recipe, on: SharedEngine.get()) { notices.append($0) }
+    #expect(notices.contains { $0.contains("no second time embedder") })
+    // The second embedder is a copy of the first one, or random; all else is what was published.
+    let stored = try WeightFiles(path: start + "/transformer")
+    // A step takes the memory of the weights before it.
+    let before = try trainer.weights().mapValues { try $0.bytes() }
+    for (name, array) in try trainer.weights().pairs where !name.contains("*") {
+      let source = name.replacing("time_text_embed_2", with: "time_text_embed")
+      guard let type = stored.types[source] else {
+        #expect(name.hasPrefix("t_embedder_2."))
+        continue
+      }
+      let bytes = stored.bytes(source, Region(whole: type.shape))
+      let expected = bytes.withUnsafeBytes { bytes in
+        bytes.bindMemory(to: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+      }
+      #expect(try array.array(of: Float.self) == expected, "\(name)")
+    }
+    try trainer.run()
+    let after = try trainer.weights()
+    #expect(try after[second]!.bytes() != before[second])
+
+    let folder = recipe.output + "/transformer"
+    #expect(trainer.recipe.result == folder)
+    let config = try TransformerComponent.config(folder + "/config.json")
+    #expect(config.hasTargetTime)
+    if let config = config as? ZImageConfig { #expect(config.times == .signed) }
+    let made = try picture(start, transformer: folder)
+    #expect(made.count == 32 * 48 * 3 && made.allSatisfy { $0.isFinite })
+    // The run's own weights are a start too, whose second embedder is read and not replaced.
+    let base = try StartWeights(folder, like: trainer.recipe.model)
+    #expect(base.model == trainer.recipe.model && base.notice(for: base.model) == nil)
+    let read = try base.weights(of: base.model, on: SharedEngine.get()) { _ in nil }
+    #expect(try read[second]!.bytes() == after[second]!.bytes())
+    // A file of these weights is no class-conditional network.
+    let file = try ModelFile(
+      folder + "/diffusion_pytorch_model.safetensors", on: SharedEngine.get())
+    #expect(throws: PipelineError.takesText(path: file.path)) {
+      try Generator(file, batch: 1, on: SharedEngine.get())
+    }
+  }
+
+  @Test func aRunThatGoesOnEqualsAnUnbrokenOne() throws {
+    let engine = try SharedEngine.get()
+    try trained(recipe("whole"))
+    let first = try Trainer(recipe("halves"), on: engine)
+    try first.run(stopping: { first.step == 2 })
+    // The weights that it started from are not needed any more.
+    let encoders = "encoders=\(Self.qwen)"
+    try Trainer(recipe("halves", "nowhere", set: [encoders]), on: engine, start: .resumed).run()
+    for file in ["checkpoint.safetensors", "transformer/diffusion_pytorch_model.safetensors"] {
+      let files = try ["whole", "halves"].map {
+        try SafeTensors(path: folder.path + "/\($0)/\(file)")
+      }
+      for name in files[0].types.names {
+        #expect(Array(files[0].bytes(name)!) == Array(files[1].bytes(name)!), "\(file): \(name)")
+      }
+    }
+    let log = try String(contentsOfFile: folder.path + "/halves/log.jsonl", encoding: .utf8)
+    #expect(log == (try String(contentsOfFile: folder.path + "/whole/log.jsonl", encoding: .utf8)))
+    // Other pictures are other data.
+    try Data("a cat".utf8).write(to: URL(filePath: "\(folder.path)/data/p0.txt"))
+    #expect(throws: TrainingError.self) {
+      try Trainer(recipe("halves", set: ["steps=5"]), on: engine, start: .resumed)
+    }
+  }
+
+  @Test(arguments: [
+    ("twinflow-lora-2", "qwen_image", qwen), ("twinflow-lora-1", "z_image", zImage),
+  ])
+  func loRAIsTrainedWithOneTime(preset: String, kind: String, start: String) throws {
+    let recipe = try recipe(
+      "lora", start, kind: kind,
+      set: [
+        "objective={preset: \(preset)}", "lora={rank: 2, layers: [to_q]}", "base_dtype=bf16",
+        "precision=bf16",
+      ])
+    let trainer = try trained(recipe)
+    #expect(trainer.recipe.embedderResult == nil)
+    let file = try LoRAFile(path: trainer.recipe.result)
+    #expect(file.rank == 2 && file.style == .diffusers)
+    #expect(file.sampling?.contains("middle") == true)
+    let made = try picture(start, lora: trainer.recipe.result)
+    #expect(made.count == 32 * 48 * 3 && made.allSatisfy { $0.isFinite })
+  }
+
+  @Test func loRAIsTrainedBesideASecondEmbedder() throws {
+    let recipe = try recipe(
+      "lora", set: ["lora={rank: 2, layers: [to_q], full: [time_text_embed_2]}"])
+    let trainer = try trained(recipe)
+    let embedder = try #require(trainer.recipe.embedderResult)
+    #expect(try WeightFiles(path: embedder).types.count == 4)
+    #expect(try LoRAFile(path: trainer.recipe.result).modules.count == 2)
+    let made = try picture(Self.qwen, transformer: embedder, lora: trainer.recipe.result)
+    #expect(made.allSatisfy { $0.isFinite })
+    #expect(made != (try picture(Self.qwen, transformer: embedder)))
+    // What is added must be trained.
+    let error = #expect(throws: (any Error).self) {
+      try Trainer(
+        self.recipe("other", set: ["lora={rank: 2, layers: [to_q]}"]), on: SharedEngine.get())
+    }
+    #expect("\(error!)".contains("set lora.full to [time_text_embed_2]"))
+  }
+
+  @Test func editingIsTrainedWithReferences() throws {
+    let recipe = try recipe(
+      "edit", Self.edit,
+      set: [
+        "data.references=1", "data.reference_size=[64, 96]", "objective={preset: twinflow-lora-2}",
+        "lora={rank: 2, layers: [to_q]}", "steps=2",
+      ])
+    let trainer = try trained(recipe)
+    let image = try RGBImage(contentsOf: "\(folder.path)/data/p0.ref1.png")
+    let made = try picture(Self.edit, lora: trainer.recipe.result, editing: [image])
+    #expect(made.allSatisfy { $0.isFinite })
+  }
+
+  @Test func promptsAloneTrainOnTheNetworksOwnSamples() throws {
+    let recipe = try recipe(
+      "free",
+      set: [
+        "data={kind: prompts, file: \(folder.path)/prompts.txt, size: [32, 48]}",
+        "objective={preset: twinflow-data-free}", "steps=2",
+      ])
+    #expect(try trained(recipe).function.program.arguments["batch.sample"] == nil)
+  }
+
+  /// What a batch holds is what the encoders of the pipeline make.
+  @Test func batchesHoldWhatTheEncodersMake() throws {
+    let engine = try SharedEngine.get()
+    let recipe = try recipe("data", set: ["data.text_tokens=48"])
+    let resolved = try recipe.resolved().recipe
+    let data = try RunData(resolved, on: engine) { _ in }
+    var batches = try data.batches(in: folder.path)
+    let batch = try batches.next(rows: 0..<4)
+    #expect(batch.mapValues(\.type) == data.inputs.types(batch: 4))
+    var sampler = BatchSampler(count: 5, seed: recipe.seed)
+    let pipeline = try ImagePipeline(ModelFolder(Self.qwen), on: engine)
+    for (row, pick) in sampler.next(4).enumerated() {
+      let image = try RGBImage(contentsOf: "\(folder.path)/data/p\(pick.index).png")
+        .covering(width: 48, height: 32)
+      let latents = try pipeline.latents(image).array(of: Float.self)
+      #expect(values(batch["sample"]!, row) == latents)
+      let prompts = ["a fox number \(pick.index)", "a picture of a fox in the snow at dawn"]
+      for (prefix, prompt) in [
+        ("", prompts[Int(pick.draw % 2)]), ("unconditional.", "Generate an image."),
+      ] {
+        let tokens = try pipeline.tokens([prompt])
+        let features = try pipeline.features(tokens)
+        let count = features.counts[0]
+        #expect(batch[prefix + "text_mask"]!.array(of: Int32.self)[row] == Int32(count))
+        let text = values(batch[prefix + "text"]!, row)
+        let expected = try features.condition["text"]!.array(of: Float.self)
+        let width = text.count / 48
+        #expect(Array(text[..<(count * width)]) == Array(expected[..<(count * width)]))
+        #expect(text[(count * width)...].allSatisfy { $0 == 0 })
+      }
+    }
+    // Some rows are those of the whole batch.
+    var others = try RunData(resolved, on: engine) { _ in }.batches(in: folder.path)
+    let part = try others.next(rows: 2..<3)
+    #expect(values(part["sample"]!, 0) == values(batch["sample"]!, 2))
+    #expect(values(part["text"]!, 0) == values(batch["text"]!, 2))
+  }
+
+  /// The elements of a row.
+  private func values(_ array: HostArray, _ row: Int) -> [Float] {
+    let values: [Float] = array.array()
+    let count = values.count / array.type.shape[0]
+    return Array(values[row * count..<(row + 1) * count])
+  }
+
+  @Test(arguments: [
+    (["data.folder=nowhere"], "nowhere"),
+    (["batch=8", "steps=1"], "has 5 samples, and a batch takes 8"),
+    (["data.size=[40, 48]"], "multiples of 16"),
+    (["data.references=1"], "takes no reference images"),
+    (["data.text_tokens=2"], "data.text_tokens is 2"),
+    (["start=\(edit)"], "set data.references"),
+    (["start=\(qwen)/transformer"], "Name its folder under encoders"),
+    (["start=\(zImage)"], "holds the weights of the model {kind: z_image"),
+    (["start=nowhere"], "There is no model nowhere"),
+    (["encoders=\(zImage)"], "it is a z_image"),
+  ])
+  func saysWhatIsWrongBeforeAnythingIsDone(settings: [String], expected: String) throws {
+    let error = #expect(throws: (any Error).self) {
+      try Trainer(recipe("wrong", set: settings), on: SharedEngine.get())
+    }
+    #expect("\(error!)".contains(expected), "\(error!)")
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/wrong"))
+  }
+
+  @Test(arguments: [
+    ("data={kind: prompts, file: a.txt, size: [32, 32]}", "twinflow-data-free"),
+    ("data={kind: fashion-mnist}", "the network takes text"),
+    ("model={kind: z_image, time_convention: released}", "set it to signed"),
+    ("lora={rank: 2, full: [norm_out]}", "only the embedder of target times"),
+    ("data.size=[33, 32]", "multiples of 2"),
+    ("data.size=[32]", "a height and a width"),
+    ("model={kind: dit, size: 48}", "it is for networks such as qwen_image"),
+  ])
+  func refusesSettingsThatDoNotFit(setting: String, expected: String) {
+    let error = #expect(throws: (any Error).self) { try recipe("wrong", set: [setting]) }
+    #expect("\(error!)".contains(expected), "\(error!)")
+  }
+
+  /// A plan needs neither weights nor data, and takes a published network's sizes then.
+  @Test func plansNeedNothing() throws {
+    let path = Self.fixtures + "/../../../Recipes/qwen-image/twinflow-lora.yaml"
+    let recipe = try RecipeDecoder.decode(
+      TrainingRecipe.self, contentsOf: path,
+      settings: [
+        "start=nowhere/at/all", "data.folder=nowhere", "batch=4", "gradient_accumulation_steps=1",
+      ].map { try RecipeSetting($0) })
+    let plan = try Plan(recipe, on: SharedEngine.get().client)
+    #expect((20.8e9...20.9e9).contains(Double(plan.weights)))
+    #expect((0.42e9...0.43e9).contains(Double(plan.weights - plan.frozenWeights)))
+    // bf16 for what is frozen, f32 for what is trained with its moments.
+    #expect((40e9...41.5e9).contains(Double(plan.frozenBytes)))
+    #expect(plan.memory.moments == 2 * plan.memory.gradients)
+    #expect(plan.memory.averages == 0 && plan.flops > 1e14)
+  }
+}
