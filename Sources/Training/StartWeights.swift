@@ -82,7 +82,7 @@ struct StartWeights {
   /// How a network's parameters are stored; those that are not here are absent.
   func storedTypes(of model: ModelConfig) throws -> Named<WeightStorage> {
     let start = warmStart(model)
-    return try WeightLoader.storedTypes(
+    return try WeightLoader.storage(
       start.read, in: files, names: start.names, ignoring: ignores)
   }
 

@@ -162,7 +162,8 @@ public final class Trainer {
     state = try RuntimeError.reportingMemory(of: function) {
       guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
       let adapted = recipe.lora == nil ? nil : base
-      let frozen = try adapted?.weights(of: recipe.model, on: engine, as: { trainingStep.storage[$0] })
+      let frozen = try adapted?.weights(
+        of: recipe.model, on: engine, as: { trainingStep.storage[$0] })
       let specs = trainingStep.specs.flattened(includingFrozen: false)
       return TrainState(
         try checkpoint.state(specs, on: engine), like: trainingStep.specs,

@@ -75,14 +75,12 @@ extension TrainingRecipe: RecipeGroup {
       "micro-batches of a step, run in sequence to save memory"),
     Field("steps", \.steps, in: 1...mostSteps, "steps in the run").required
       .mayDiffer(.whenResumed),
-    Field(
-      "start", path: \.start,
-      "weights to start from, of the same model; for a published one also its folder; fresh if absent"
-    ).mayDiffer(.always),
+    Field("start", path: \.start, "weights to start from, or a published model; fresh if absent")
+      .mayDiffer(.always),
     Field(
       "encoders", path: \.encoders,
       "folder of the published model that encodes prompts and pictures; by default that of start"
-    ).mayDiffer(.always),
+    ).mayDiffer(.whenResumed),
     Field("lora", \.lora, "low-rank matrices that are trained instead of the weights")
       .was("adapters"),
     Field(

@@ -74,7 +74,7 @@ struct DryRun {
     guard memory.activations > state else {
       return recipe.lora == nil
         ? "Shard it over more devices with mesh.fsdp, or train LoRA."
-        : "Shard it over more devices with mesh.fsdp, or set base_dtype to int8."
+        : "Shard it over more devices with mesh.fsdp, or set base_dtype to int8 or int4."
     }
     if recipe.model.execution != .recomputed {
       return "Set model.execution to recomputed, which keeps fewer activations."

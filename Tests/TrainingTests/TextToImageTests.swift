@@ -2,6 +2,7 @@ import Datasets
 import Flow
 import Foundation
 import Models
+import PJRT
 import Pictures
 import Pipelines
 import Recipe
@@ -308,6 +309,20 @@ import Weights
   func refusesSettingsThatDoNotFit(setting: String, expected: String) {
     let error = #expect(throws: (any Error).self) { try recipe("wrong", set: [setting]) }
     #expect("\(error!)".contains(expected), "\(error!)")
+  }
+
+  /// The encoders and the step are spread over the devices of a mesh.
+  @Test func aMeshTrainsTheSame() throws {
+    let client = try Client(Plugin.load(), options: ["cpu_device_count": 2])
+    let cache = ExecutableCache(
+      directory: NSTemporaryDirectory() + "twinflow-test-executables")
+    let losses = try [1, 2].map { count in
+      let trainer = try Trainer(
+        recipe("mesh\(count)", set: ["mesh.fsdp=\(count)"]),
+        on: Engine(client: client, cache: cache))
+      return try (0..<2).map { _ in try trainer.advance()["loss"]! }
+    }
+    for (one, two) in zip(losses[0], losses[1]) { #expect(abs(one - two) < 1e-3 * abs(one)) }
   }
 
   /// A plan needs neither weights nor data, and takes a published network's sizes then.

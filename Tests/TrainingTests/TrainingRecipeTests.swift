@@ -172,6 +172,6 @@ import Testing
       "output", "log_every", "checkpoint_every", "mesh", "start", "data.path",
     ]
     #expect(recipe.paths(free: .always) == always)
-    #expect(recipe.paths(free: .whenResumed) == always.union(["steps"]))
+    #expect(recipe.paths(free: .whenResumed) == always.union(["steps", "encoders"]))
   }
 }
