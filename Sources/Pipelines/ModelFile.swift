@@ -34,7 +34,8 @@ public struct ModelFile: Sendable {
   /// - Parameter allowsOverflow: whether numbers beyond f32's range become infinite.
   /// - Throws: `WeightsError` for a damaged file or weights that do not match,
   ///   `PipelineError.noModel` for a file of another program, `unreadableCard` for an invalid
-  ///   description, `otherBase` for LoRA whose base has changed.
+  ///   description, `otherBase` for LoRA whose base has changed, `publishedLoRA` for that of a published
+  ///   network.
   public init(_ path: String, on engine: Engine, allowsOverflow: Bool = false) throws {
     let header = try ModelHeader(path)
     self.path = path
@@ -50,6 +51,7 @@ public struct ModelFile: Sendable {
       }
       return
     }
+    guard !header.card.model.isPublished else { throw PipelineError.publishedLoRA(path: path) }
     let base = try header.base(lora)
     paths = header.file.paths + base.file.paths
     var card = header.card

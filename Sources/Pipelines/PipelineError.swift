@@ -12,6 +12,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case otherBase(path: String, places: [String])
   /// The network does not generate images.
   case notGenerative(path: String)
+  /// A file holds LoRA of a published network, which pipelines use as it is.
+  case publishedLoRA(path: String)
   /// A network takes text, which a whole model encodes.
   case takesText(path: String?)
   /// The network's samples are not pictures that a PNG file can hold.
@@ -80,6 +82,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .notGenerative(let path):
       return "\(path) holds a classifier, which generates no images. "
         + "Give the weights of a trained generator."
+    case .publishedLoRA(let path):
+      return "\(path) holds LoRA of a published model, which is not merged into a file: "
+        + "use twinflow generate, with --model FOLDER --lora \(path)."
     case .takesText(let path):
       return "\(path ?? "The network") takes text, which the encoders of a whole model encode: "
         + "use twinflow generate, with --model FOLDER --transformer \(path ?? "FILE")."

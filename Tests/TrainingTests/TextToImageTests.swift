@@ -187,6 +187,9 @@ import Weights
     let file = try LoRAFile(path: trainer.recipe.result)
     #expect(file.rank == 2 && file.style == .diffusers)
     #expect(file.sampling?.contains("middle") == true)
+    #expect(throws: PipelineError.publishedLoRA(path: trainer.recipe.result)) {
+      try ModelFile(trainer.recipe.result, on: SharedEngine.get())
+    }
     let made = try picture(start, lora: trainer.recipe.result)
     #expect(made.count == 32 * 48 * 3 && made.allSatisfy { $0.isFinite })
   }
