@@ -86,7 +86,6 @@ extension ImagePipeline {
     var phases: [MemoryPlan.Phase] = []
     var kept = 0
     func add(_ phase: Phase, _ component: Component, _ memory: () throws -> ProgramMemory?) throws {
-      let weights = component.byteCount
       var needed: ProgramMemory?
       do {
         needed = try memory()
@@ -94,10 +93,12 @@ extension ImagePipeline {
         // What does not fit is part of the plan too, which says so.
         needed = found
       }
+      // Nearly all of a program's arguments are weights, in the form that it takes them.
+      let weights = needed?.arguments ?? component.byteCount
       phases.append(
         MemoryPlan.Phase(
           name: phase.rawValue, weights: weights,
-          activations: max(0, (needed?.total ?? weights) - weights), kept: kept))
+          activations: (needed?.total ?? weights) - weights, kept: kept))
       if options.keepsComponents { kept += weights }
     }
     if let vision = encoder.vision {
