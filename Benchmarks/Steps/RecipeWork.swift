@@ -18,10 +18,13 @@ extension Bench {
       "parameters": recipe.model.weights.values.reduce(0) { $0 + $1.shape.count },
     ])
     for i in 0..<(warmup + steps) {
-      let start = ContinuousClock.now
+      let (start, used) = (ContinuousClock.now, clock())
       let loss = try trainer.advance()["loss"]!
       let seconds = (ContinuousClock.now - start).seconds
-      if i >= warmup { emit(["step": i - warmup, "seconds": seconds, "loss": loss]) }
+      let cpu = Double(clock() - used) / Double(CLOCKS_PER_SEC)
+      if i >= warmup {
+        emit(["step": i - warmup, "seconds": seconds, "cpu_seconds": cpu, "loss": loss])
+      }
     }
     try emitMemory(engine)
   }

@@ -43,9 +43,8 @@ extension Bench.Work {
       var config = DiTConfig()
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
-    case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .recipe, .waiting,
-      .count, .evaluation,
-      .operations, .load:
+    case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .qwenBlock, .textLayer,
+      .recipe, .waiting, .count, .evaluation, .operations, .load:
       var config = DiTConfig()
       config.patch = 2
       return ModelConfig(config)
@@ -77,8 +76,11 @@ extension Bench.Work {
   ///
   /// - Parameters:
   ///   - image: the height and width of the image of `frameDecoder`.
-  ///   - dtype: the element type of its weights.
-  func prepare(image: Int, _ dtype: DType, on engine: Engine) throws -> PreparedWork {
+  ///   - tokens: the tokens of `textLayer`.
+  ///   - dtype: the element type of the weights of Qwen-Image's networks.
+  func prepare(
+    image: Int, tokens: Int, _ dtype: DType, on engine: Engine
+  ) throws -> PreparedWork {
     switch self {
     case .ditGradient: return try gradient(on: engine, batch: 32)
     case .decoder: return try decoder(on: engine)
@@ -89,6 +91,8 @@ extension Bench.Work {
         Scope.declare { AutoencoderKLQwenImageDecoder($0, config) },
         dtype, latents: [1, side, side, channels], on: engine
       ) { AutoencoderKLQwenImageDecoder($0, config)($1) }
+    case .qwenBlock: return try qwenBlock(dtype, on: engine)
+    case .textLayer: return try textLayer(dtype, tokens: tokens, on: engine)
     case .unetSample, .ditSample: return try sample(on: engine)
     case .unetStep, .ditStep, .deepStep, .product, .linear, .recipe, .waiting, .count, .evaluation,
       .operations, .load:

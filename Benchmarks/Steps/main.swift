@@ -21,6 +21,10 @@ struct Bench: ParsableCommand {
     case decoder
     /// The decoder of Qwen-Image's autoencoder.
     case frameDecoder = "frame-decoder"
+    /// Qwen-Image's transformer with one block.
+    case qwenBlock = "qwen-block"
+    /// The language model of Qwen2.5-VL 7B with one layer.
+    case textLayer = "text-layer"
     /// A large-scale step of a transformer of 60 layers, to measure its compilation.
     case deepStep = "deep-step"
     /// A multiplication of square matrices, for the peak FLOP/s.
@@ -76,8 +80,11 @@ struct Bench: ParsableCommand {
   @Option(help: "The height and width of the image that Qwen-Image's decoder makes.")
   var image = 512
 
+  @Option(help: "The tokens of text of the text encoder's layer.")
+  var tokens = 512
+
   @Flag(
-    help: "Whether the product, linear maps, or the weights of Qwen-Image's decoder, are of bf16.")
+    help: "Whether the product, linear maps, or the weights of Qwen-Image's networks, are of bf16.")
   var half = false
 
   func run() throws {
@@ -106,7 +113,9 @@ struct Bench: ParsableCommand {
       if let recipe = try work.recipe(output: folder) {
         try runRecipe(recipe, on: engine)
       } else {
-        try run(work.prepare(image: image, half ? .bfloat16 : .float32, on: engine))
+        try run(
+          work.prepare(
+            image: image, tokens: tokens, half ? .bfloat16 : .float32, on: engine))
       }
     }
   }
@@ -119,12 +128,15 @@ struct Bench: ParsableCommand {
     ])
     var arguments = work.arguments
     for i in 0..<(warmup + steps) {
-      let start = ContinuousClock.now
+      let (start, used) = (ContinuousClock.now, clock())
       let results = try work.function(arguments)
       let value = try results[work.value]!.array(of: Float.self)[0]
       let seconds = (ContinuousClock.now - start).seconds
+      let cpu = Double(clock() - used) / Double(CLOCKS_PER_SEC)
       for (name, buffer) in results.pairs where arguments[name] != nil { arguments[name] = buffer }
-      if i >= warmup { emit(["step": i - warmup, "seconds": seconds, work.value: value]) }
+      if i >= warmup {
+        emit(["step": i - warmup, "seconds": seconds, "cpu_seconds": cpu, work.value: value])
+      }
     }
   }
 

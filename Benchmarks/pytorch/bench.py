@@ -13,7 +13,7 @@ import networks
 import steps
 
 WORKS = ("unet-step", "dit-step", "dit-gradient", "unet-sample", "dit-sample", "decoder",
-         "frame-decoder")
+         "frame-decoder", "qwen-block", "text-layer")
 
 
 def emit(**facts):
@@ -35,9 +35,10 @@ def batch_of(count):
 def gemm_peak():
     """The peak f32 GFLOP/s of MKL's matrix multiplication and oneDNN's 1 x 1 convolution.
 
-    MKL is slower on processors of other makers, so it alone would not give the peak.
+    MKL is slower on processors of other makers, so it alone would not give the peak. The second
+    results are by the time of all threads together.
     """
-    rates = {}
+    rates, cpu_rates = {}, {}
     for size in (1024, 2048):
         a, b = torch.randn(size, size), torch.randn(size, size)
         out = torch.empty(size, size)
@@ -48,13 +49,15 @@ def gemm_peak():
             f"onednn {size}": lambda: torch.nn.functional.conv2d(image, kernel),
         }
         for name, work in works.items():
-            best = float("inf")
+            best = cpu_best = float("inf")
             for _ in range(8):
-                start = time.perf_counter()
+                start, used = time.perf_counter(), time.process_time()
                 work()
                 best = min(best, time.perf_counter() - start)
+                cpu_best = min(cpu_best, time.process_time() - used)
             rates[name] = round(2 * size**3 / best / 1e9, 1)
-    return rates
+            cpu_rates[name] = round(2 * size**3 / cpu_best / 1e9, 1)
+    return rates, cpu_rates
 
 
 def count_flop(work):
@@ -123,6 +126,11 @@ def prepared(options):
         network = networks.FrameDecoder(taps=options.taps).eval()
         sizes = (64, 64) if options.taps == 1 else (1, 64, 64)
         return decoding(torch.compile(network) if options.compile else network, *sizes), "mean"
+    if options.work in ("qwen-block", "text-layer"):
+        import qwen
+
+        part = qwen.block if options.work == "qwen-block" else qwen.text_layer
+        return part(options), "mean"
     is_unet = options.work.startswith("unet")
     network = networks.TutorialUNet() if is_unet else networks.DiT(heads=options.heads)
     if options.channels_last:
@@ -153,6 +161,11 @@ def main():
     parser.add_argument(
         "--taps", type=int, default=3, choices=[1, 3],
         help="the steps in time of the kernels of Qwen-Image's decoder: 3 as published, or 1")
+    parser.add_argument("--tokens", type=int, default=512, help="tokens of the text encoder's layer")
+    parser.add_argument(
+        "--half", action="store_true", help="keep the matrices of Qwen-Image's networks in bf16")
+    parser.add_argument(
+        "--half-compute", action="store_true", help="keep them in bf16 and compute in bf16 as well")
     parser.add_argument("--gemm", action="store_true", help="measure the f32 GEMM peak")
     parser.add_argument("--flop", action="store_true", help="count the FLOP of one run")
     parser.add_argument("--compile", action="store_true", help="compile the networks of a step")
@@ -172,7 +185,8 @@ def main():
             emit(name=name, shape=list(weight.shape))
         return
     if options.gemm:
-        emit(peer="pytorch", gemm_gflops=gemm_peak())
+        rates, cpu_rates = gemm_peak()
+        emit(peer="pytorch", gemm_gflops=rates, gemm_cpu_gflops=cpu_rates)
     run, name = prepared(options)
     if options.flop:
         # Zeros before the only frame need no operations.
@@ -181,10 +195,11 @@ def main():
     for _ in range(options.warmup):
         run()
     for index in range(options.steps):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         value = run()
-        seconds = time.perf_counter() - start
-        emit(work=options.work, peer="pytorch", step=index, seconds=seconds, **{name: value})
+        seconds, cpu = time.perf_counter() - start, time.process_time() - used
+        emit(work=options.work, peer="pytorch", step=index, seconds=seconds, cpu_seconds=cpu,
+             **{name: value})
 
 
 if __name__ == "__main__":

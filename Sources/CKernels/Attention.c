@@ -1,9 +1,9 @@
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "Call.h"
 #include "Kernels.h"
+#include "Processor.h"
 
 // A tile of queries by a block of keys fits into the cache of a core.
 enum { QUERY_TILE = 48, KEY_BLOCK = 512 };
@@ -98,19 +98,13 @@ typedef struct Kind {
 } Kind;
 
 static Kind kind(void) {
+  switch (Processor_lanes()) {
 #if defined(__x86_64__)
-  // Respects the environment variable that limits oneDNN's instruction set.
-  const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
-  bool basic = limit && strstr(limit, "SSE"), avx2 = limit && !strstr(limit, "AVX512");
-  if (basic) return (Kind){4, forward4, backward4, copyRows4, transpose4};
-  if (!avx2 && __builtin_cpu_supports("avx512f"))
-    return (Kind){16, forward16, backward16, copyRows16, transpose16};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return (Kind){8, forward8, backward8, copyRows8, transpose8};
-  return (Kind){4, forward4, backward4, copyRows4, transpose4};
-#else
-  return (Kind){8, forward8, backward8, copyRows8, transpose8};
+    case 16: return (Kind){16, forward16, backward16, copyRows16, transpose16};
 #endif
+    case 8: return (Kind){8, forward8, backward8, copyRows8, transpose8};
+    default: return (Kind){4, forward4, backward4, copyRows4, transpose4};
+  }
 }
 
 // The tokens of a tensor: element d of token t of sample b and head h is at

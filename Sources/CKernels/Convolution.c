@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "Call.h"
+#include "DirectConvolution.h"
 #include "Kernels.h"
 #include "OneDNN.h"
 
@@ -13,6 +14,11 @@ enum {
   INPUT, OUTPUT = INPUT + 3, KERNEL = OUTPUT + 3, STRIDES = KERNEL + 3, DILATION = STRIDES + 3,
   LOW = DILATION + 3, HIGH = LOW + 3, SIZE = HIGH + 3
 };
+
+// The most convolutions that the gradient with respect to the input is computed by.
+enum { MOST_PLACES = 27 };
+
+static inline int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The layout of `[batch, spatial…, channels]`, whose axes oneDNN orders batch, channels, spatial.
 static Layout dataLayout(const int64_t *key, int64_t channels, int sizes) {
@@ -183,11 +189,116 @@ static bool read(XLA_FFI_Frame *frame, enum Mode mode, Work *work) {
   return true;
 }
 
+// Convolutions that are computed directly: the windows of a row of taps are contiguous in the input,
+// and long enough. The gradient with respect to the input consists of a convolution of the cotangent
+// for each place within the strides.
+static bool isDirect(const int64_t *key) {
+  const int64_t last = key[RANK] - 1;
+  const bool isForward = key[MODE] == FORWARD;
+  if (key[MODE] == KERNEL_GRADIENT || key[GROUPS] != 1 || key[DILATION + last] != 1) return false;
+  int64_t places = 1, strides = isForward ? 1 : key[STRIDES + last];
+  for (int i = 0; i < key[RANK]; i++) {
+    if (key[INPUT + i] < 1 || key[OUTPUT + i] < 1) return false;
+    if (isForward) continue;
+    if (key[STRIDES + i] > 1 && key[DILATION + i] > 1) return false;
+    places *= key[STRIDES + i];
+  }
+  const int64_t channels = key[isForward ? INPUT_CHANNELS : OUTPUT_CHANNELS];
+  return places <= MOST_PLACES && key[BATCH] > 0 &&
+      ceiling(key[KERNEL + last], strides) * channels >= 16;
+}
+
+static DirectConvolution direct(const Work *work) {
+  const int64_t *key = work->key, rank = key[RANK], first = 3 - rank;
+  const bool isForward = key[MODE] == FORWARD;
+  const int64_t in = key[INPUT_CHANNELS], out = key[OUTPUT_CHANNELS];
+  DirectConvolution c = {
+      .batch = key[BATCH], .channels = isForward ? in : out, .outChannels = isForward ? out : in,
+      .input = {1, 1, 1}, .output = {1, 1, 1}, .taps = {1, 1, 1}, .strides = {1, 1, 1},
+      .dilation = {1, 1, 1}, .in = isForward ? work->input : work->output, .kernel = work->kernel,
+      .out = isForward ? work->output : work->input, .kernelIn = isForward ? out : 1,
+      .kernelOut = isForward ? 1 : out};
+  int64_t tap = in * out, element = c.outChannels;
+  for (int64_t i = rank - 1; i >= 0; i--) {
+    const int64_t axis = first + i;
+    c.input[axis] = key[(isForward ? INPUT : OUTPUT) + i];
+    c.output[axis] = key[(isForward ? OUTPUT : INPUT) + i];
+    c.taps[axis] = key[KERNEL + i];
+    c.strides[axis] = key[STRIDES + i];
+    c.dilation[axis] = key[DILATION + i];
+    c.low[axis] = key[LOW + i];
+    c.kernelTap[axis] = tap;
+    c.outSpatial[axis] = element;
+    tap *= c.taps[axis];
+    element *= c.output[axis];
+  }
+  c.outSample = element;
+  return c;
+}
+
+// Turns an axis of a convolution into that of its gradient with respect to the input, for the places of
+// the input that have the remainder `phase` by the stride.
+//
+// Place s·n + φ takes the taps r, r + s, r + 2s … with r = (φ + p) mod s, from the cotangent's places
+// n + ⌊(φ + p)/s⌋ downwards; the last of these taps comes first.
+static void turn(DirectConvolution *c, int axis, int64_t phase) {
+  const int64_t s = c->strides[axis], from = phase + c->low[axis], r = from % s;
+  const int64_t used = c->taps[axis] > r ? ceiling(c->taps[axis] - r, s) : 0;
+  c->kernel += (r + s * (used - 1)) * c->kernelTap[axis];
+  c->kernelTap[axis] *= -s;
+  c->out += phase * c->outSpatial[axis];
+  c->outSpatial[axis] *= s;
+  c->output[axis] = ceiling(c->output[axis] - phase, s);
+  c->taps[axis] = used;
+  c->strides[axis] = 1;
+  c->low[axis] = (used - 1) * c->dilation[axis] - from / s;
+}
+
+typedef struct DirectWork {
+  DirectConvolution convolutions[MOST_PLACES];
+  // The number of parts of a convolution and of those before it.
+  int64_t ends[MOST_PLACES];
+  int64_t count;
+  _Atomic bool failed;
+} DirectWork;
+
+static void directPart(void *context, int64_t index) {
+  DirectWork *work = context;
+  int64_t i = 0;
+  while (index >= work->ends[i]) i++;
+  int64_t start = i > 0 ? work->ends[i - 1] : 0;
+  if (!DirectConvolution_part(&work->convolutions[i], index - start)) work->failed = true;
+}
+
+static XLA_FFI_Error *convolveDirectly(XLA_FFI_Frame *frame, const Work *work) {
+  const DirectConvolution all = direct(work);
+  DirectWork parts = {.count = 0};
+  const int64_t threads = Call_threads(frame);
+  const int64_t *s = all.strides;
+  const int64_t places = work->key[MODE] == FORWARD ? 1 : s[0] * s[1] * s[2];
+  for (int64_t place = 0, end = 0; place < places; place++) {
+    DirectConvolution *c = &parts.convolutions[parts.count];
+    *c = all;
+    if (work->key[MODE] == INPUT_GRADIENT) {
+      turn(c, 0, place / (s[1] * s[2]));
+      turn(c, 1, place / s[2] % s[1]);
+      turn(c, 2, place % s[2]);
+      if (c->output[0] < 1 || c->output[1] < 1 || c->output[2] < 1) continue;
+    }
+    DirectConvolution_divide(c, threads);
+    parts.ends[parts.count++] = end += c->parts;
+  }
+  if (parts.count > 0) Call_parallel(frame, parts.ends[parts.count - 1], directPart, &parts);
+  return parts.failed ? Call_error(frame, "a convolution could not allocate its working memory")
+                      : NULL;
+}
+
 static XLA_FFI_Error *convolve(XLA_FFI_Frame *frame, enum Mode mode) {
   if (Call_isQuestion(frame)) return NULL;
   Work work = {0};
   if (!read(frame, mode, &work))
     return Call_error(frame, "a convolution got unexpected arguments");
+  if (isDirect(work.key)) return convolveDirectly(frame, &work);
   int64_t batch = work.key[BATCH], threads = Call_threads(frame);
   // With few samples each part is one sample.
   int64_t wanted = threads > 1 ? 4 * threads : 1;

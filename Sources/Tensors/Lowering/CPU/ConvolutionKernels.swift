@@ -3,9 +3,10 @@ extension CPULowering {
     let (x, kernel) = (operands[0], operands[1])
     let type = convolution.results(operands.map(\.type))[0]
     if isThin(convolution.window, kernel.shape) { return [convolution.thin(x, kernel)] }
-    // The kernel parallelizes over samples only; XLA also within a sample.
+    // With groups or dilation the kernel parallelizes over samples only; XLA also within a sample.
     let multiplications = type.shape.count * kernel.shape.count / kernel.shape[-1]
-    if type.shape[0] < 8, multiplications > 1 << 26 { return nil }
+    let isDirect = convolution.window.groups == 1 && convolution.window.dilation.last == 1
+    if !isDirect, type.shape[0] < 8, multiplications > 1 << 26 { return nil }
     return call(.convolution, convolution.window, operands, type)
   }
 
