@@ -59,8 +59,10 @@ static int64_t queryTile(int64_t count) {
 #define JOIN(a, b) JOINED(a, b)
 #define NAME(name) JOIN(name, LANES)
 
+#define ROWS 6
+
 #define LANES 8
-#define ROWS 3
+#define VECTORS 2
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "AttentionTiles.h"
@@ -69,22 +71,22 @@ static int64_t queryTile(int64_t count) {
 #include "AttentionTiles.h"
 #endif
 #undef LANES
-#undef ROWS
+#undef VECTORS
 
 #define LANES 4
-#define ROWS 3
+#define VECTORS 2
 #include "AttentionTiles.h"
 #undef LANES
-#undef ROWS
+#undef VECTORS
 
 #if defined(__x86_64__)
 #define LANES 16
-#define ROWS 6
+#define VECTORS 4
 #pragma clang attribute push(__attribute__((target("avx512f,fma"))), apply_to = function)
 #include "AttentionTiles.h"
 #pragma clang attribute pop
 #undef LANES
-#undef ROWS
+#undef VECTORS
 #endif
 
 // The functions that are compiled for one kind of processor.

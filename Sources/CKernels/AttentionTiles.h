@@ -1,7 +1,8 @@
 // Attention of one head, for one kind of processor; included once for each.
 //
-// The including file defines LANES, the number of f32 in a vector, ROWS, the rows of a register
-// tile, and NAME(), which makes names unique. A register tile is ROWS by 4 vectors.
+// The including file defines LANES, the number of f32 in a vector, ROWS and VECTORS, the size of a
+// register tile, and NAME(), which makes names unique. With a vector for each row and the vectors
+// beside each other, a tile must fit into the registers.
 
 typedef float NAME(Vector) __attribute__((ext_vector_type(LANES)));
 typedef float NAME(Loose) __attribute__((ext_vector_type(LANES), aligned(4)));
@@ -43,12 +44,12 @@ static inline __attribute__((always_inline)) NAME(Vector) NAME(exp2)(NAME(Vector
 static inline __attribute__((always_inline)) void NAME(tile)(
     int rows, int vectors, int64_t depth, const float *a, int64_t row, int64_t inner, const float *b,
     int64_t bRow, float *c, int64_t cRow, bool adds) {
-  NAME(Vector) sums[ROWS][4];
+  NAME(Vector) sums[ROWS][VECTORS];
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < vectors; j++)
       sums[i][j] = adds ? NAME(load)(c + i * cRow + j * LANES) : (NAME(Vector))(0.0f);
   for (int64_t k = 0; k < depth; k++) {
-    NAME(Vector) right[4];
+    NAME(Vector) right[VECTORS];
     for (int j = 0; j < vectors; j++) right[j] = NAME(load)(b + k * bRow + j * LANES);
     for (int i = 0; i < rows; i++) {
       float left = a[i * row + k * inner];
@@ -59,15 +60,28 @@ static inline __attribute__((always_inline)) void NAME(tile)(
     for (int j = 0; j < vectors; j++) NAME(store)(c + i * cRow + j * LANES, sums[i][j]);
 }
 
-#define TILE_ROWS(count)                                                                        \
-  case count:                                                                                   \
-    switch (vectors) {                                                                          \
-      case 4: NAME(tile)(count, 4, depth, a, row, inner, b, bRow, c, cRow, adds); break;        \
-      case 3: NAME(tile)(count, 3, depth, a, row, inner, b, bRow, c, cRow, adds); break;        \
-      case 2: NAME(tile)(count, 2, depth, a, row, inner, b, bRow, c, cRow, adds); break;        \
-      default: NAME(tile)(count, 1, depth, a, row, inner, b, bRow, c, cRow, adds); break;       \
-    }                                                                                           \
+#define TILE(count, vectors) \
+  case vectors: NAME(tile)(count, vectors, depth, a, row, inner, b, bRow, c, cRow, adds); break;
+
+#if VECTORS > 2
+#define TILE_ROWS(count) \
+  case count:            \
+    switch (vectors) {   \
+      TILE(count, 1)     \
+      TILE(count, 2)     \
+      TILE(count, 3)     \
+      TILE(count, 4)     \
+    }                    \
     break;
+#else
+#define TILE_ROWS(count) \
+  case count:            \
+    switch (vectors) {   \
+      TILE(count, 1)     \
+      TILE(count, 2)     \
+    }                    \
+    break;
+#endif
 
 static void NAME(tiles)(
     int64_t rows, int vectors, int64_t depth, const float *a, int64_t row, int64_t inner,
@@ -76,26 +90,25 @@ static void NAME(tiles)(
     switch (rows - i < ROWS ? rows - i : ROWS) {
       TILE_ROWS(1)
       TILE_ROWS(2)
-#if ROWS > 3
       TILE_ROWS(3)
       TILE_ROWS(4)
       TILE_ROWS(5)
-#endif
-      TILE_ROWS(ROWS)
+      TILE_ROWS(6)
     }
   }
 }
 
+#undef TILE
 #undef TILE_ROWS
 
 // c (+)= a·b; the columns are a multiple of LANES.
 static void NAME(matmul)(
     int64_t rows, int64_t columns, int64_t depth, const float *a, int64_t row, int64_t inner,
     const float *b, int64_t bRow, float *c, int64_t cRow, bool adds) {
-  for (int64_t j = 0; j < columns; j += 4 * LANES) {
+  for (int64_t j = 0; j < columns; j += VECTORS * LANES) {
     int64_t vectors = (columns - j) / LANES;
     NAME(tiles)(
-        rows, vectors < 4 ? (int)vectors : 4, depth, a, row, inner, b + j, bRow, c + j, cRow, adds);
+        rows, vectors < VECTORS ? (int)vectors : VECTORS, depth, a, row, inner, b + j, bRow, c + j, cRow, adds);
   }
 }
 

@@ -107,6 +107,9 @@ import Testing
       ConvolutionWindow(strides: [1], padding: [.causal(3, dilation: 2)], dilation: [2], groups: 2)
     ),
     ([128, 14, 14, 64], [3, 3, 64, 32], ConvolutionWindow(padding: 1)),
+    ([1, 61, 47, 40], [3, 3, 40, 80], ConvolutionWindow(padding: 1)),
+    ([1, 15, 16, 200], [4, 4, 200, 72], ConvolutionWindow(stride: 2, padding: 1)),
+    ([2, 9, 8, 24], [2, 1, 24, 16], ConvolutionWindow(stride: 3, padding: 2)),
   ]
 
   @Test(.enabled(if: Self.hasMatmul), arguments: convolutions.indices)
