@@ -1,8 +1,8 @@
 // Attention of one head, for one kind of processor; included once for each.
 //
 // The including file defines LANES, the number of f32 in a vector, ROWS and VECTORS, the size of a
-// register tile, and NAME(), which makes names unique. With a vector for each row and the vectors
-// beside each other, a tile must fit into the registers.
+// register tile, and NAME(), which makes names unique. The registers hold the tile, a row's element
+// in all lanes, and VECTORS vectors of the other operand.
 
 typedef float NAME(Vector) __attribute__((ext_vector_type(LANES)));
 typedef float NAME(Loose) __attribute__((ext_vector_type(LANES), aligned(4)));
@@ -108,7 +108,8 @@ static void NAME(matmul)(
   for (int64_t j = 0; j < columns; j += VECTORS * LANES) {
     int64_t vectors = (columns - j) / LANES;
     NAME(tiles)(
-        rows, vectors < VECTORS ? (int)vectors : VECTORS, depth, a, row, inner, b + j, bRow, c + j, cRow, adds);
+        rows, vectors < VECTORS ? (int)vectors : VECTORS, depth, a, row, inner, b + j, bRow, c + j,
+        cRow, adds);
   }
 }
 

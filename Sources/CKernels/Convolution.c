@@ -236,8 +236,8 @@ static DirectConvolution direct(const Work *work) {
   return c;
 }
 
-// Turns an axis of a convolution into that of its gradient with respect to the input, for the places of
-// the input that have the remainder `phase` by the stride.
+// Turns an axis of a convolution into that of its gradient with respect to the input, for the places
+// of the input that have the remainder `phase` by the stride.
 //
 // Place s·n + φ takes the taps r, r + s, r + 2s … with r = (φ + p) mod s, from the cotangent's places
 // n + ⌊(φ + p)/s⌋ downwards; the last of these taps comes first.

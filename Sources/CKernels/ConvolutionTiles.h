@@ -1,7 +1,7 @@
 // The inner part of convolutions, for one kind of processor; included once for each.
 //
-// The including file defines LANES, the number of f32 in a vector, VECTORS, those of a register tile
-// beside each other, and NAME(), which makes names unique.
+// The including file defines LANES, the number of f32 in a vector, VECTORS, those of a register
+// tile beside each other, and NAME(), which makes names unique.
 
 typedef float NAME(Vector) __attribute__((ext_vector_type(LANES)));
 
@@ -34,17 +34,17 @@ static inline __attribute__((always_inline)) void NAME(tile)(
 #define TILE(rows, vectors) \
   case rows: NAME(tile)(rows, vectors, depth, windows, start, kernel, sums); break;
 
-#define TILE_ROWS(vectors)                              \
-  case vectors:                                         \
-    for (int64_t i = 0; i < count; i += MOST_ROWS, windows += MOST_ROWS) \
-      switch (count - i < MOST_ROWS ? count - i : MOST_ROWS) {           \
-        TILE(1, vectors)                                \
-        TILE(2, vectors)                                \
-        TILE(3, vectors)                                \
-        TILE(4, vectors)                                \
-        TILE(5, vectors)                                \
-        TILE(6, vectors)                                \
-      }                                                 \
+#define TILE_ROWS(vectors)                                                 \
+  case vectors:                                                            \
+    for (int64_t i = 0; i < count; i += MOST_ROWS, windows += MOST_ROWS)   \
+      switch (count - i < MOST_ROWS ? count - i : MOST_ROWS) {             \
+        TILE(1, vectors)                                                   \
+        TILE(2, vectors)                                                   \
+        TILE(3, vectors)                                                   \
+        TILE(4, vectors)                                                   \
+        TILE(5, vectors)                                                   \
+        TILE(6, vectors)                                                   \
+      }                                                                    \
     break;
 
 static void NAME(multiply)(

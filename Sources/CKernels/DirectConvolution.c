@@ -5,8 +5,8 @@
 #include "Call.h"
 #include "Processor.h"
 
-// The output elements of a part should be enough to pack a part of the kernel for. A register tile has
-// up to six of them.
+// The output elements of a part should be enough to pack a part of the kernel for. A register tile
+// has up to six of them.
 enum { PART_SIZE = 512, LEAST_PART = 96, MOST_ROWS = 6 };
 
 // What an output element reads of a row of the input, and its place in the part.
@@ -47,8 +47,8 @@ typedef struct Window {
 #undef VECTORS
 #endif
 
-// What is compiled for one kind of processor, and the inputs that the kernel is packed for at a time,
-// so that it stays in the cache.
+// What is compiled for one kind of processor, and the inputs that the kernel is packed for at a
+// time, so that it stays in the cache.
 typedef struct Kind {
   int64_t lanes, vectors, depth;
   void (*multiply)(
@@ -76,8 +76,8 @@ static int64_t rowCount(const DirectConvolution *c) {
 void DirectConvolution_divide(DirectConvolution *c, int64_t threads) {
   const Kind own = kind();
   const int64_t rows = rowCount(c), columns = own.lanes * own.vectors;
-  // Several parts for each thread, so that all of them finish at about the same time: by output rows,
-  // then by output channels, then by fewer rows than the kernel should be packed for.
+  // Several parts for each thread, so that all finish at about the same time: by output rows, then
+  // by output channels, then by fewer rows than the kernel should be packed for.
   const int64_t wanted = threads > 1 ? 4 * threads : 1;
   int64_t parts = ceiling(rows, ceiling(PART_SIZE, c->output[2]));
   int64_t across = least(ceiling(c->outChannels, columns), ceiling(wanted, parts));
@@ -168,8 +168,8 @@ static void findWindows(const Part *part) {
   }
 }
 
-// Packs the kernel of `width` output channels for `depth` inputs of a row of taps; channels beyond the
-// last are zeros.
+// Packs the kernel of `width` output channels for `depth` inputs of a row of taps; channels beyond
+// the last are zeros.
 static void pack(
     const Part *part, int64_t tap, int64_t start, int64_t depth, int64_t column, int64_t width) {
   const DirectConvolution *c = part->c;
