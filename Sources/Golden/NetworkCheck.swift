@@ -95,6 +95,8 @@ extension GoldenCase {
   func naming<T>(_ body: () throws -> T) throws -> T {
     do {
       return try body()
+    } catch let error as GoldenError {
+      throw error
     } catch {
       let reason = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
       throw fail(reason.hasSuffix(".") ? String(reason.dropLast()) : reason)
