@@ -124,11 +124,17 @@ import Testing
 
   /// A store that an earlier run has left with a failure, a wish to stop and old names.
   @Test func whatEarlierRunsLeftIsNotSeen() throws {
+    let ready = Atomic<Int>(0)
     let first = try asProcesses(2) { rank, store in
       let group = try Self.join(rank, 2, store)
       try group.meet("a point", seconds: 5)
       try group.requestStop()
       if rank == 0 { _ = try group.stop(after: 1) }
+      // None may see the failure of the other while it still asks the store for something.
+      ready.add(1, ordering: .sequentiallyConsistent)
+      while ready.load(ordering: .sequentiallyConsistent) < 2 {
+        Thread.sleep(forTimeInterval: 0.001)
+      }
       group.fail(ProcessesError.unknownStore("old"))
     }
     #expect(first == [nil, nil])
