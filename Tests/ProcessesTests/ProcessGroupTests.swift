@@ -132,7 +132,7 @@ import Testing
       if rank == 0 { _ = try group.stop(after: 1) }
       // None may see the failure of the other while it still asks the store for something.
       ready.add(1, ordering: .sequentiallyConsistent)
-      while ready.load(ordering: .sequentiallyConsistent) < 2 {
+      for _ in 0..<5000 where ready.load(ordering: .sequentiallyConsistent) < 2 {
         Thread.sleep(forTimeInterval: 0.001)
       }
       group.fail(ProcessesError.unknownStore("old"))
