@@ -13,7 +13,7 @@ public enum Models: Catalogue {
   ]
 
   /// Those whose weights are published.
-  static let published = all.compactMap { $0 as? any PublishedTransformer.Type }
+  public static let published = all.compactMap { $0 as? any PublishedTransformer.Type }
 
   /// The architectures by their kinds.
   public static var entries: [(name: String, entry: any Architecture.Type)] {

@@ -45,10 +45,8 @@ public struct PublishedNetwork: Sendable {
 /// The networks of published pipelines by the classes that their `config.json` names: one line each.
 public enum PublishedNetworks {
   private static let all: [Entry] = [
-    .transformer(
-      ["QwenImageTransformer2DModel", "QwenImageTransformer2DModelWrapper"], QwenImageConfig.self),
-    .transformer(
-      ["ZImageTransformer2DModel", "ZImageTransformer2DModelWrapper"], ZImageConfig.self),
+    .transformer(QwenImageConfig.self),
+    .transformer(ZImageConfig.self),
     Entry(["DiTTransformer2DModel"]) { path, _ in
       let config: ClassDiTConfig = try PublishedConfig.read(from: path)
       return PublishedNetwork(
@@ -78,10 +76,8 @@ public enum PublishedNetworks {
       (self.classes, self.read) = (classes, read)
     }
 
-    static func transformer<Config: PublishedTransformer>(
-      _ classes: [String], _: Config.Type
-    ) -> Entry {
-      Entry(classes) { path, arrays in
+    static func transformer<Config: PublishedTransformer>(_: Config.Type) -> Entry {
+      Entry([Config.className, Config.className + "Wrapper"]) { path, arrays in
         let config: Config = try PublishedConfig.read(from: path)
         return PublishedNetwork(ModelConfig(config.matching(arrays)))
       }

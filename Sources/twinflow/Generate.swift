@@ -54,9 +54,10 @@ struct Generate: ParsableCommand {
     name: .shortAndLong,
     help: ArgumentHelp(
       "The PNG file to write; several pictures have their seeds in their names.",
+      discussion: "By default the first of picture.png, picture-2.png … that does not exist.",
       valueName: "file"),
     transform: pathOption)
-  var output = "picture.png"
+  var output: String?
 
   @Flag(help: "Prints what the run needs in memory, and stops.")
   var dryRun = false
@@ -64,8 +65,8 @@ struct Generate: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func validate() throws {
-    let kind = URL(fileURLWithPath: output).pathExtension.lowercased()
-    if ["jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"].contains(kind) {
+    let kind = output.map { URL(fileURLWithPath: $0).pathExtension.lowercased() }
+    if let kind, ["jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"].contains(kind) {
       throw ValidationError("Pictures are PNG files: give --output a name that ends in .png.")
     }
     if prompt == nil, like == nil {
@@ -88,15 +89,16 @@ struct Generate: ParsableCommand {
     }
     let inputs = try inputs(source?.record, cache)
     let images = try inputs.map { try RGBImage(contentsOf: $0.path) }
-    let request = try request(like: source?.record)
+    let requested = try picture.request(prompt: prompt, like: source?.record)
     let resolved = try (0..<count).map { number in
-      var request = request
+      var request = requested
       request.seed &+= UInt64(number)
       return try pipeline.resolve(request, editing: images)
     }
-    let outputs = resolved.map { path($0.seed) }
+    let outputs = paths(resolved.map(\.seed))
     for output in outputs {
-      try checkOutput(output, replacesNoneOf: pipeline.inputFiles)
+      try checkOutput(
+        output, replacesNoneOf: pipeline.inputFiles + inputs.map(\.path) + [like].compactMap { $0 })
       try FileKind.png.checkReplaceable(output)
     }
     let plan = try pipeline.plan([resolved[0]], editing: images)
@@ -111,8 +113,7 @@ struct Generate: ParsableCommand {
     progress.finish()
     for ((request, pixels), output) in zip(zip(resolved, pixels), outputs) {
       let record = try pipeline.record(
-        of: request, requested: self.request(like: source?.record), model: setup.model!,
-        images: inputs, cache)
+        of: request, requested: requested, model: setup.model!, images: inputs, cache)
       let size = request.size
       try Picture(
         width: size.width, height: size.height, channels: 3,
@@ -122,10 +123,6 @@ struct Generate: ParsableCommand {
     let seconds = (ContinuousClock.now - start).seconds
     let names = outputs.count == 1 ? outputs[0] : "\(outputs[0]) to \(outputs.last!)"
     print("Made \(count) picture\(count == 1 ? "" : "s") in \(seconds.secondsText): \(names)")
-  }
-
-  private func request(like record: PictureRecord?) throws -> ImageRequest {
-    try picture.request(prompt: prompt, like: record)
   }
 
   /// The reference images: those that are given, or those of a picture, which must not have changed.
@@ -139,11 +136,21 @@ struct Generate: ParsableCommand {
     return record.images
   }
 
-  /// The file of a picture.
-  private func path(_ seed: UInt64) -> String {
-    guard count > 1 else { return output }
-    let stem = output.hasSuffix(".png") ? String(output.dropLast(4)) : output
-    return "\(stem)-\(seed).png"
+  /// The files of the pictures with these seeds.
+  private func paths(_ seeds: [UInt64]) -> [String] {
+    func named(_ stem: String) -> [String] {
+      seeds.map { seeds.count > 1 ? "\(stem)-\($0).png" : "\(stem).png" }
+    }
+    if let output {
+      guard seeds.count > 1 else { return [output] }
+      return named(output.hasSuffix(".png") ? String(output.dropLast(4)) : output)
+    }
+    var number = 1
+    while true {
+      let paths = named(number == 1 ? "picture" : "picture-\(number)")
+      if !paths.contains(where: FileManager.default.fileExists) { return paths }
+      number += 1
+    }
   }
 }
 

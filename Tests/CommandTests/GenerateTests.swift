@@ -99,6 +99,22 @@ import Testing
     #expect(result.errors.split(separator: "\n").count == 1)
   }
 
+  @Test func earlierPicturesAreNotReplaced() throws {
+    let model = Command.root + "/" + plain
+    func run(_ arguments: String...) throws -> Command.Result {
+      try Command.start(["generate"] + arguments, in: folder.path).finish()
+    }
+    let first = folder.path + "/picture.png"
+    let made = try run("a fox", "--model", model, "--steps", "1", "--size", "32x32")
+    #expect(made.status == 0, "\(made.errors)")
+    let before = try data(first)
+    #expect(try run("--like", "picture.png").status == 0)
+    #expect(try data(folder.path + "/picture-2.png") == before)
+    let other = try run("--like", "picture.png", "--seed", "9", "--output", "picture.png")
+    #expect(other.status != 0 && other.errors.contains("picture.png"))
+    #expect(try data(first) == before)
+  }
+
   @Test func theOutputIsNoInput() throws {
     let source = "\(plain)/transformer/diffusion_pytorch_model.safetensors"
     let before = try data(Command.root + "/" + source)

@@ -21,7 +21,7 @@ public struct ModelLibrary: Sendable {
   }
 
   /// The path of a model: the name itself where it is a path, a subfolder of one of the folders, or
-  /// the newest snapshot of the hub's cache.
+  /// the snapshot of its main branch in the hub's cache, or where none is marked so the last by name.
   ///
   /// - Throws: `PipelineError.unknownModel` with the places that were searched, and the nearest name
   ///   there.

@@ -41,7 +41,8 @@ package struct TransformerComponent: Sendable {
     guard let found = try RecognizedWeights(files.types, like: like, path: path) else {
       let names = files.types.names.prefix(2).joined(separator: ", ")
       throw PipelineError.unknownNetwork(
-        path: path, found: "with arrays like \(names)", known: known.map { $0.className })
+        path: path, found: "with arrays like \(names)", known: Models.published.map { $0.className }
+      )
     }
     switch found {
     case .network(let network, let names):
@@ -55,7 +56,7 @@ package struct TransformerComponent: Sendable {
       return try whole(config, files, names, storage, engine)
     case .targetEmbedder(let kind, let names):
       let name = kind.className
-      guard name == like.publishedClass else {
+      guard name == type(of: model).className else {
         throw PipelineError.unfitComponents(
           path: base, reason: "\(path) holds the second time embedder of \(name)")
       }
@@ -97,11 +98,6 @@ package struct TransformerComponent: Sendable {
     return TransformerComponent(config: config, component: .joined(first, second))
   }
 
-  /// The transformers that are known.
-  package static let known: [any PublishedTransformer.Type] = [
-    QwenImageConfig.self, ZImageConfig.self,
-  ]
-
   /// Reads the `config.json` of a transformer by the class that it names.
   ///
   /// - Throws: `PublishedConfigError`, and `PipelineError.unknownNetwork` for another class.
@@ -109,8 +105,9 @@ package struct TransformerComponent: Sendable {
     let name = try NetworkKind(path).className ?? "none"
     // The class of a network with target times is called a wrapper of the plain one.
     let plain = name.hasSuffix("Wrapper") ? String(name.dropLast("Wrapper".count)) : name
-    guard let type = known.first(where: { $0.className == plain }) else {
-      throw PipelineError.unknownNetwork(path: path, found: name, known: known.map { $0.className })
+    guard let type = Models.published.first(where: { $0.className == plain }) else {
+      throw PipelineError.unknownNetwork(
+        path: path, found: name, known: Models.published.map { $0.className })
     }
     return try PublishedConfig.read(type, from: path)
   }
@@ -132,12 +129,5 @@ package struct TransformerComponent: Sendable {
   package func bound(_ weights: Named<Tensor>) -> any VelocityModel {
     let network = ModelConfig(config).velocityModel(weights)!
     return sampling?.timeConvention.applied(to: network) ?? network
-  }
-}
-
-extension ModelConfig {
-  /// diffusers' class of the network, nil for one that is not published.
-  fileprivate var publishedClass: String? {
-    (architecture as? any PublishedTransformer).map { type(of: $0).className }
   }
 }
