@@ -51,7 +51,7 @@ struct StartWeights {
       throw PipelineError.unknownNetwork(
         path: path,
         found: "with arrays like \(files.types.names.prefix(2).joined(separator: ", "))",
-        known: TransformerComponent.known.map { $0.className })
+        known: Models.published.map { $0.className })
     }
     (model, self.names) = (found, names)
   }
