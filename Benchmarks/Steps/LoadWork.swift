@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import Models
-import Recipe
+import Pipelines
 import Runtime
 import Tensors
 import Weights
@@ -17,16 +17,14 @@ extension Bench {
   /// Loads the weights of a folder once, and tells the time and the memory that it took.
   func runLoad(on engine: Engine) throws {
     guard let folder else { throw ValidationError("--folder names the weights.") }
-    let config = try String(contentsOfFile: folder + "/config.json", encoding: .utf8)
-    // JSON is YAML.
-    let model: ModelConfig = try RecipeDecoder.decode(yaml: config, file: "config.json")
-    let specs = model.weights
+    let config = try TransformerComponent.config(folder + "/config.json")
+    let specs = ModelConfig(config).weights
     let before = ProcessMemory()
     ProcessMemory.resetPeak()
     let start = ContinuousClock.now
     let files = try WeightFiles(path: folder)
     let weights = try WeightLoader(engine.client, mesh: engine.mesh).load(
-      specs, from: files, names: model.names
+      specs, from: files, names: config.names
     ) { name in
       switch storage {
       case .stored, .f8: nil

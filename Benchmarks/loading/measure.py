@@ -15,10 +15,9 @@ here = os.path.dirname(os.path.abspath(__file__))
 
 
 def make(name, gigabytes, files):
-    """A folder of about so many bytes: blocks of 18 · 2560² weights of two bytes."""
-    depth = max(1, round(gigabytes * 1e9 / (36 * 2560**2)))
+    """A folder of about so many bytes."""
     subprocess.run(
-        [sys.executable, f"{here}/folder.py", f"{place}/{name}", str(depth), "2560", str(files)],
+        [sys.executable, f"{here}/folder.py", f"{place}/{name}", str(gigabytes), str(files)],
         check=True)
     return f"{place}/{name}"
 
@@ -53,38 +52,46 @@ def copy(folder):
     return seconds
 
 
-def load(folder, storage):
-    line = subprocess.run(
-        [bench, "load", "--folder", folder, "--storage", storage], check=True,
-        stdout=subprocess.PIPE).stdout
+def facts(command):
+    line = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     return json.loads(line)
+
+
+def load(folder, storage):
+    return facts([bench, "load", "--folder", folder, "--storage", storage])
+
+
+def load_by_diffusers(folder, dtype):
+    return facts([sys.executable, f"{here}/peer.py", folder, dtype])
 
 
 def row(what, cache, facts):
     gb = [facts[key] / 1e9 for key in (
         "weight_bytes", "before_bytes", "peak_bytes", "anonymous_bytes", "mapped_bytes")]
     print(
-        f"| {what} | {facts['files']} | {cache} | {facts['seconds']:.1f} | "
-        + " | ".join(f"{value:.2f}" for value in gb) + f" | {facts['peak_ratio']:.3f} |", flush=True)
+        f"| {what} | {cache} | {facts['seconds']:.2f} | "
+        + " | ".join(f"{value:.2f}" for value in gb) + f" | {facts['peak_ratio']:.2f} |", flush=True)
 
 
 print(
-    "| work | files | read from | s | weights, GB | resident before | peak | anonymous | mapped "
-    "| peak / weights |\n|---|--:|---|--:|--:|--:|--:|--:|--:|--:|")
+    "| work | read from | s | weights, GB | resident before | peak | anonymous | mapped "
+    "| peak / weights |\n|---|---|--:|--:|--:|--:|--:|--:|--:|")
 big, small = make("big", gigabytes, 6), make("small", gigabytes / 3, 2)
 
 for cache in ["disk", "page cache"]:
-    def loaded(folder, storage, cache=cache):
+    def measured(work, folder, storage, cache=cache):
         """From the page cache the faster of two: a virtual machine may have to ask for memory first."""
         runs = []
         for _ in range(1 if cache == "disk" else 2):
             forget() if cache == "disk" else read(folder)
-            runs.append(load(folder, storage))
+            runs.append(work(folder, storage))
         return min(runs, key=lambda facts: facts["seconds"])
 
     forget() if cache == "disk" else read(big)
-    print(f"| cp of the bf16 files | | {cache} | {copy(big):.1f} | | | | | | |", flush=True)
-    row("bf16 as stored", cache, loaded(big, "stored"))
-    row("bf16 to int8", cache, loaded(big, "int8"))
-    row("bf16 to int4", cache, loaded(big, "int4"))
-    row("bf16 to f32", cache, loaded(small, "f32"))
+    print(f"| `cp` | {cache} | {copy(big):.2f} | | | | | | |", flush=True)
+    row("bf16 as stored", cache, measured(load, big, "stored"))
+    row("bf16 as stored, diffusers", cache, measured(load_by_diffusers, big, "bfloat16"))
+    row("bf16 to int8", cache, measured(load, big, "int8"))
+    row("bf16 to int4", cache, measured(load, big, "int4"))
+    row("a third, bf16 to f32", cache, measured(load, small, "f32"))
+    row("a third, bf16 to f32, diffusers", cache, measured(load_by_diffusers, small, "float32"))

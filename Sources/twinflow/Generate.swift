@@ -106,19 +106,23 @@ struct Generate: ParsableCommand {
     try plan.check()
     if dryRun { return }
     let start = ContinuousClock.now
-    let progress = PhaseBar()
-    let pixels = try pipeline(resolved.map { [$0] }, editing: images, log: log) {
-      progress.show($0)
-    }
-    progress.finish()
-    for ((request, pixels), output) in zip(zip(resolved, pixels), outputs) {
-      let record = try pipeline.record(
-        of: request, requested: requested, model: setup.model!, images: inputs, cache)
-      let size = request.size
-      try Picture(
-        width: size.width, height: size.height, channels: 3,
-        numbers: pixels.array(of: Float.self)
-      ).write(to: output, texts: record.texts())
+    var bar: ProgressBar?
+    _ = try pipeline(resolved.map { [$0] }, editing: images, log: log) { progress in
+      switch progress {
+      case .phase(.decoding): bar?.finish()
+      case .phase: break
+      case .step(let done, let total):
+        if bar == nil { bar = ProgressBar("Steps", of: total) }
+        bar?.show(done)
+      case .decoded(let number, let pixels):
+        let request = resolved[number]
+        let record = try pipeline.record(
+          of: request, requested: requested, model: setup.model!, images: inputs, cache)
+        try Picture(
+          width: request.size.width, height: request.size.height, channels: 3,
+          numbers: pixels.array(of: Float.self)
+        ).write(to: outputs[number], texts: record.texts())
+      }
     }
     let seconds = (ContinuousClock.now - start).seconds
     let names = outputs.count == 1 ? outputs[0] : "\(outputs[0]) to \(outputs.last!)"
@@ -167,20 +171,4 @@ private struct ReadRecord {
     }
     record = try PictureRecord(text, path: path)
   }
-}
-
-/// The progress of a run on standard error.
-private final class PhaseBar {
-  private var bar: ProgressBar?
-
-  func show(_ progress: ImagePipeline.Progress) {
-    switch progress {
-    case .phase: break
-    case .step(let done, let total):
-      if bar == nil { bar = ProgressBar("Steps", of: total) }
-      bar?.show(done)
-    }
-  }
-
-  func finish() { bar?.finish() }
 }

@@ -23,6 +23,8 @@ extension ImagePipeline {
     case phase(Phase)
     /// A step is made: its number from 1, and the number of steps.
     case step(Int, of: Int)
+    /// A batch is decoded: its number from 0, and its pixels, as they are returned in the end.
+    case decoded(Int, ShardedArray)
   }
 
   /// Makes pictures in batches. Each component is loaded once, for all of them in turn.
@@ -83,7 +85,11 @@ extension ImagePipeline {
     }
     releaseIfAllowed(transformer.component)
     try observer?(.phase(.decoding))
-    let pixels = try latents.map { try codec.decode($0, tile: options.tiling) }
+    let pixels = try latents.enumerated().map { number, latents in
+      let pixels = try codec.decode(latents, tile: options.tiling)
+      try observer?(.decoded(number, pixels))
+      return pixels
+    }
     if !options.keepsComponents { codec.release() }
     return pixels
   }
