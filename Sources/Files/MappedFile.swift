@@ -48,6 +48,15 @@ public final class MappedFile: @unchecked Sendable {
     }
   }
 
+  /// Begins to read some bytes from disk, without waiting for them.
+  public func prefetch(_ range: UnsafeRawBufferPointer) {
+    let page = Int(getpagesize())
+    guard let start = range.baseAddress.map({ Int(bitPattern: $0) }), range.count > 0 else { return }
+    let first = start / page * page
+    guard let address = UnsafeMutableRawPointer(bitPattern: first) else { return }
+    madvise(address, start + range.count - first, MADV_WILLNEED)
+  }
+
   /// Releases the memory of some bytes; they are read from disk again on the next access.
   public func release(_ range: UnsafeRawBufferPointer) {
     let page = Int(getpagesize())

@@ -23,8 +23,7 @@ struct RegionReader {
   /// A region in an element type, with scales applied.
   mutating func read(_ region: Region, as dtype: DType) -> AlignedMemory {
     let memory = AlignedMemory(byteCount: region.sizes.reduce(dtype.byteCount, *))
-    for array in arrays {
-      guard let part = region.intersection(array.piece.box) else { continue }
+    for (array, part) in PartReader(arrays, region) {
       if array.form == .elements(dtype) {
         array.copy(part, to: region, memory.bytes, width: dtype.byteCount)
       } else {
@@ -32,7 +31,6 @@ struct RegionReader {
           Self.convert(array, block, as: dtype, to: region, memory)
         }
       }
-      array.release()
     }
     return memory
   }
@@ -67,8 +65,7 @@ struct RegionReader {
     _ region: Region, as quantization: Quantization
   ) -> (values: AlignedMemory, scales: AlignedMemory) {
     let target = QuantizedRegion(region, quantization)
-    for array in arrays {
-      guard let part = region.intersection(array.piece.box) else { continue }
+    for (array, part) in PartReader(arrays, region) {
       switch array.form {
       case .scaled(quantization, let scales):
         array.copy(
@@ -87,7 +84,6 @@ struct RegionReader {
         }
         if notFinite > 0 { hasNotFinite = true }
       }
-      array.release()
     }
     return (target.values, target.scales)
   }
@@ -102,6 +98,40 @@ struct RegionReader {
       total.withLock { $0 += count }
     }
     return total.withLock { $0 }
+  }
+}
+
+/// The arrays on disk that hold parts of a region, with these parts.
+///
+/// While one is used, the disk reads further ones. The memory of an array is released when the next one
+/// is asked for.
+private struct PartReader: Sequence, IteratorProtocol {
+  /// The bytes that are read from disk before they are used.
+  private static let ahead = 256 << 20
+
+  private let parts: [(array: StoredArray, part: Region)]
+  /// The number of arrays that were used, and of those whose reading has begun.
+  private var (used, begun) = (0, 0)
+  /// The bytes of arrays that are not yet used and whose reading has begun.
+  private var bytes = 0
+
+  init(_ arrays: [StoredArray], _ region: Region) {
+    parts = arrays.compactMap { array in
+      region.intersection(array.piece.box).map { (array, $0) }
+    }
+  }
+
+  mutating func next() -> (array: StoredArray, part: Region)? {
+    if used > 0 { parts[used - 1].array.release() }
+    guard used < parts.count else { return nil }
+    while begun < parts.count, begun == used || bytes < Self.ahead {
+      parts[begun].array.prefetch()
+      bytes += parts[begun].array.byteCount
+      begun += 1
+    }
+    defer { used += 1 }
+    bytes -= parts[used].array.byteCount
+    return parts[used]
   }
 }
 

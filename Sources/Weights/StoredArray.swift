@@ -247,6 +247,15 @@ struct StoredArray: Sendable {
     }
   }
 
+  /// The bytes of the array on disk.
+  var byteCount: Int { files.storedBytes(piece.disk) }
+
+  /// Begins to read the array from disk, without waiting for it.
+  func prefetch() {
+    if let mapped = files.mapped(piece.disk) { mapped.owner.prefetch(mapped.bytes) }
+    if let blocks = files.blocks(piece.disk) { blocks.owner.prefetch(blocks.bytes) }
+  }
+
   /// Releases the memory of a mapped file that has been read.
   func release() {
     if let mapped = files.mapped(piece.disk) { mapped.owner.release(mapped.bytes) }
