@@ -51,10 +51,12 @@ public final class MappedFile: @unchecked Sendable {
   /// Begins to read some bytes from disk, without waiting for them.
   public func prefetch(_ range: UnsafeRawBufferPointer) {
     let page = Int(getpagesize())
-    guard let start = range.baseAddress.map({ Int(bitPattern: $0) }), range.count > 0 else { return }
-    let first = start / page * page
-    guard let address = UnsafeMutableRawPointer(bitPattern: first) else { return }
-    madvise(address, start + range.count - first, MADV_WILLNEED)
+    guard let start = range.baseAddress.map({ Int(bitPattern: $0) }) else { return }
+    // Linux may read no more than its read-ahead of each request, which is at least 128 KiB.
+    for place in stride(from: start / page * page, to: start + range.count, by: 128 << 10) {
+      guard let address = UnsafeMutableRawPointer(bitPattern: place) else { return }
+      madvise(address, min(128 << 10, start + range.count - place), MADV_WILLNEED)
+    }
   }
 
   /// Releases the memory of some bytes; they are read from disk again on the next access.
