@@ -59,17 +59,18 @@ public struct ImageData: PromptDataSet {
 /// The pictures of a folder with their captions, in the order of their names.
 struct ImageFolder: PromptSamples {
   let content: String
-  let prompts: [[String]]
   private let data: ImageData
   private let pictures: [Entry]
 
   /// The files of one sample.
   private struct Entry {
     let picture: String
+    let caption: String
     let references: [String]
   }
 
   var path: String { data.folder }
+  var count: Int { pictures.count }
 
   init(_ data: ImageData) throws {
     self.data = data
@@ -79,7 +80,7 @@ struct ImageFolder: PromptSamples {
       by: { Self.parts(of: $0).stem })
     let place = { (name: String) in "\(data.folder)/\(name)" }
     var pictures: [Entry] = []
-    var prompts: [[String]] = []
+    let hash = ContentHash()
     for (stem, files) in images.sorted(by: { $0.key < $1.key }) where !Self.isReference(stem) {
       guard files.count == 1 else {
         throw DatasetError.inconsistent(
@@ -90,7 +91,7 @@ struct ImageFolder: PromptSamples {
       guard names.contains(caption) else {
         throw DatasetError.missingBeside(path: picture, missing: caption)
       }
-      prompts.append(try PromptFile.lines(of: place(caption)))
+      let prompts = try PromptFile.lines(of: place(caption))
       let references = try (0..<data.references).map { number in
         let name = "\(stem).ref\(number + 1)"
         guard let found = images[name]?.first else {
@@ -98,19 +99,17 @@ struct ImageFolder: PromptSamples {
         }
         return place(found)
       }
-      pictures.append(Entry(picture: picture, references: references))
+      for file in [picture] + references { hash.add(try ContentHash.ofFile(file)) }
+      for prompt in prompts { hash.add(prompt) }
+      pictures.append(
+        Entry(picture: picture, caption: place(caption), references: references))
     }
     guard !pictures.isEmpty else {
       throw DatasetError.noSamples(
         path: data.folder, expected: "PNG, JPEG or WebP picture with a caption")
     }
-    let hash = ContentHash()
-    for (files, prompts) in zip(pictures, prompts) {
-      for file in [files.picture] + files.references { hash.add(try ContentHash.ofFile(file)) }
-      for prompt in prompts { hash.add(prompt) }
-    }
     content = hash.text
-    (self.pictures, self.prompts) = (pictures, prompts)
+    self.pictures = pictures
   }
 
   private static let endings: Set = ["png", "jpg", "jpeg", "webp"]
@@ -125,6 +124,10 @@ struct ImageFolder: PromptSamples {
   private static func isReference(_ stem: String) -> Bool {
     let ending = parts(of: stem).ending
     return ending.hasPrefix("ref") && Int(ending.dropFirst(3)) != nil
+  }
+
+  func prompts(_ index: Int) throws -> [String] {
+    try PromptFile.lines(of: pictures[index].caption)
   }
 
   func images(_ index: Int) throws -> SampleImages {

@@ -53,16 +53,18 @@ public struct PromptData: PromptDataSet {
 struct PromptFile: PromptSamples {
   let path: String
   let content: String
-  let prompts: [[String]]
+  private let lines: [String]
+
+  var count: Int { lines.count }
 
   init(_ path: String) throws {
     self.path = path
     guard FileManager.default.fileExists(atPath: path) else {
       throw DatasetError.missing(path: path, package: nil)
     }
-    prompts = try Self.lines(of: path).map { [$0] }
+    lines = try Self.lines(of: path)
     let hash = ContentHash()
-    for prompt in prompts { hash.add(prompt[0]) }
+    for line in lines { hash.add(line) }
     content = hash.text
   }
 
@@ -78,6 +80,8 @@ struct PromptFile: PromptSamples {
     guard !lines.isEmpty else { throw DatasetError.noPrompt(path: path) }
     return lines
   }
+
+  func prompts(_ index: Int) -> [String] { [lines[index]] }
 
   func images(_ index: Int) -> SampleImages { SampleImages(picture: nil, references: []) }
 

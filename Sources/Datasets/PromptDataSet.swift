@@ -6,6 +6,9 @@ public protocol PromptDataSet: DataSet {
   /// The height and width that pictures have in training, in pixels.
   var size: [Int] { get }
 
+  /// The heights and widths of all buckets, `size` first; the samples of a batch are of one bucket.
+  var sizes: [[Int]] { get }
+
   /// The number of tokens that texts are padded to, nil for that of the longest one.
   var textTokens: Int? { get }
 
@@ -24,7 +27,8 @@ public protocol PromptDataSet: DataSet {
   func samples() throws -> any PromptSamples
 }
 
-/// The samples of a data set of prompts, which are read one by one.
+/// The samples of a data set of prompts, which are read one by one, so that any number of them fits into
+/// memory.
 public protocol PromptSamples: Sendable {
   /// The folder or file that they come from, for messages.
   var path: String { get }
@@ -32,16 +36,29 @@ public protocol PromptSamples: Sendable {
   /// The hash of their content, independent of its location.
   var content: String { get }
 
-  /// The prompts of each sample, one of which is drawn each time that the sample is used.
-  var prompts: [[String]] { get }
+  /// The number of samples.
+  var count: Int { get }
+
+  /// The prompts of a sample, one of which is drawn each time that the sample is used.
+  ///
+  /// - Throws: `DatasetError` and `FileError` where they cannot be read.
+  func prompts(_ index: Int) throws -> [String]
+
+  /// The bucket of a sample: the index of its size among those of the data set.
+  func bucket(_ index: Int) -> Int
 
   /// Reads the picture of a sample and its reference images, in the sizes of training.
   ///
-  /// - Throws: `PictureError` and `FileError`.
+  /// - Throws: `PictureError` where a picture is damaged, and `FileError`.
   func images(_ index: Int) throws -> SampleImages
 
   /// The name of a sample in messages.
   func name(_ index: Int) -> String
+}
+
+extension PromptSamples {
+  /// Without buckets all samples have one size.
+  public func bucket(_ index: Int) -> Int { 0 }
 }
 
 /// The images of one sample.
@@ -58,14 +75,16 @@ public struct SampleImages: Sendable {
 }
 
 extension PromptDataSet {
+  /// Without buckets only `size`.
+  public var sizes: [[Int]] { [size] }
+
   /// Checks that a data set has enough samples for a batch.
   ///
   /// - Throws: `DatasetError.tooFewSamples`.
   public func samples(forBatch batch: Int) throws -> any PromptSamples {
     let samples = try samples()
-    guard samples.prompts.count >= batch else {
-      throw DatasetError.tooFewSamples(
-        path: samples.path, count: samples.prompts.count, batch: batch)
+    guard samples.count >= batch else {
+      throw DatasetError.tooFewSamples(path: samples.path, count: samples.count, batch: batch)
     }
     return samples
   }

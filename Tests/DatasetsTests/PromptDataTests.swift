@@ -42,7 +42,7 @@ import Testing
     try write("b.txt", "\u{FEFF}three")
     try write("notes.txt", "")
     let samples = try data().samples()
-    #expect(samples.prompts == [["one", "two"], ["three"]])
+    #expect(try samples.all == [["one", "two"], ["three"]])
     #expect(samples.name(1) == "\(folder)/b.png")
     let images = try samples.images(0)
     #expect(images.references.isEmpty)
@@ -65,7 +65,7 @@ import Testing
     try picture("a.ref1.png", gray: 20)
     try write("a.txt", "make it dark")
     let samples = try data { $0.references = 2 }.samples()
-    #expect(samples.prompts.count == 1)
+    #expect(samples.count == 1)
     let images = try samples.images(0).references
     #expect(images.map { $0.values[0] } == [20, 30])
     #expect(images.allSatisfy { ($0.width, $0.height) == (4, 2) })
@@ -90,7 +90,7 @@ import Testing
     #expect(throws: DatasetError.tooFewSamples(path: folder, count: 1, batch: 2)) {
       try data().samples(forBatch: 2)
     }
-    #expect(try data().samples(forBatch: 1).prompts == [["a"]])
+    #expect(try data().samples(forBatch: 1).all == [["a"]])
     try write("a.jpg", "no picture")
     #expect(
       throws: DatasetError.inconsistent(
@@ -110,9 +110,14 @@ import Testing
     }
     try write("prompts.txt", "a fox\n\n 一只橘猫\n")
     let samples = try prompts.samples()
-    #expect(samples.prompts == [["a fox"], ["一只橘猫"]])
+    #expect(try samples.all == [["a fox"], ["一只橘猫"]])
     #expect(try samples.images(0).picture == nil)
     try Data([0xFF, 0xFE, 0x41]).write(to: URL(fileURLWithPath: prompts.file))
     #expect(throws: DatasetError.noPrompt(path: prompts.file)) { try prompts.samples() }
   }
+}
+
+extension PromptSamples {
+  /// The prompts of all samples.
+  var all: [[String]] { get throws { try (0..<count).map(prompts) } }
 }

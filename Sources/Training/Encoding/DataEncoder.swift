@@ -15,6 +15,8 @@ struct DataEncoder {
   private let recipe: TrainingRecipe
   private let pipeline: ImagePipeline
   private let notice: (String) -> Void
+  /// The number of prompts of all samples.
+  private let textCount: Int
 
   /// Opens the data set and the encoders, and counts the tokens of all texts; no weights are read.
   ///
@@ -31,8 +33,10 @@ struct DataEncoder {
     pipeline = try Self.open(folder, recipe, data, on: engine)
     var counter = TokenCounter(pipeline, try Self.grids(pipeline, data))
     var longest = try counter.count(pipeline.kind.unconditional)
-    for (number, prompts) in samples.prompts.enumerated() {
-      for prompt in prompts {
+    var texts = 0
+    for number in 0..<samples.count {
+      for prompt in try samples.prompts(number) {
+        texts += 1
         let count = try counter.count(prompt)
         if let limit = data.textTokens, count > limit {
           throw TrainingError.longText(
@@ -41,6 +45,7 @@ struct DataEncoder {
         longest = max(longest, count)
       }
     }
+    textCount = texts
     if let example = counter.firstCut {
       notice("\(counter.cuts) prompts are too long for the model and are cut. \(example)")
     }
@@ -118,10 +123,9 @@ struct DataEncoder {
     let clock = ContinuousClock()
     let start = clock.now
     let file = try ScratchFile(in: folder)
-    let count = samples.prompts.count
-    let texts = samples.prompts.reduce(0) { $0 + $1.count }
+    let count = samples.count
     notice(
-      "Encoding \(count) samples with \(texts) prompts by \(pipeline.folder.path), "
+      "Encoding \(count) samples with \(textCount) prompts by \(pipeline.folder.path), "
         + "to \(inputs.sample.shape) latents and \(textTokens) text tokens.")
     var report = EncodingReport(count: count, notice)
     let images = try encodedImages(into: file, &report)
@@ -132,7 +136,7 @@ struct DataEncoder {
       var sample = images
       let references =
         images.references.isEmpty ? [] : try self.samples.images(number).references
-      let all = [pipeline.kind.unconditional] + self.samples.prompts[number]
+      let all = [pipeline.kind.unconditional] + (try self.samples.prompts(number))
       let texts = try encoder.encoded(all, editing: references)
       (sample.unconditional, sample.texts) = (texts[0], Array(texts.dropFirst()))
       return sample
@@ -152,7 +156,7 @@ struct DataEncoder {
     into file: ScratchFile, _ report: inout EncodingReport
   ) throws -> [EncodedSet.Sample] {
     let empty = EncodedSet.Text(place: 0..<0, tokens: 0)
-    return try samples.prompts.indices.map { number in
+    return try (0..<samples.count).map { number in
       report.tell("pictures", number)
       let images = try samples.images(number)
       func latents(_ image: RGBImage) throws -> Range<Int> {
