@@ -73,8 +73,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Files", "Tensors", "Runtime", "Recipe", "Layers", "Optimizers", "Weights", "Flow",
-        "Models", "Pictures", "Pipelines", "Datasets",
+        "Files", "Tensors", "Processes", "Runtime", "Recipe", "Layers", "Optimizers", "Weights",
+        "Flow", "Models", "Pictures", "Pipelines", "Datasets",
       ]),
     .target(
       name: "Evaluation",

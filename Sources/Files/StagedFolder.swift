@@ -9,6 +9,7 @@ public final class StagedFolder {
   /// The temporary folder, in which files are written.
   public let path: String
   private let target: String
+  private let replaces: Bool
   private var lock: FolderLock?
   private var isCommitted = false
 
@@ -16,18 +17,21 @@ public final class StagedFolder {
 
   /// Creates the temporary folder.
   ///
+  /// - Parameter replaces: whether a folder that is at the target may be replaced; it is then deleted
+  ///   just before the new one takes its place.
   /// - Throws: `FileError.exists` where the target is there already, and `unwritable`.
-  public init(_ target: String) throws(FileError) {
+  public init(_ target: String, replacing replaces: Bool = false) throws(FileError) {
     var place = target
     while place.count > 1, place.hasSuffix("/") { place.removeLast() }
     guard !place.isEmpty else {
       throw .unwritable(path: target, reason: "it does not name a folder")
     }
     self.target = place
-    try Self.checkAbsent(place)
+    self.replaces = replaces
+    if !replaces { try Self.checkAbsent(place) }
     let parent = FilePath.folder(place)
     Self.removeAbandoned(in: parent)
-    path = "\(parent)/\(Self.prefix)\(UUID().uuidString.lowercased())\(Self.suffix)"
+    path = Self.newPath(in: parent)
     guard mkdir(path, 0o777) == 0 else {
       throw .unwritable(path: target, reason: String(cString: strerror(errno)))
     }
@@ -43,13 +47,29 @@ public final class StagedFolder {
   ///
   /// - Throws: `FileError.exists` where the target has come to be there meanwhile, and `unwritable`.
   public func commit() throws(FileError) {
+    let parent = FilePath.folder(target)
+    var old: String?
+    if replaces {
+      // Under a temporary name it is deleted later if this process ends before it has done so.
+      let place = Self.newPath(in: parent)
+      if rename(target, place) == 0 {
+        old = place
+      } else if errno != ENOENT {
+        throw .unwritable(path: target, reason: String(cString: strerror(errno)))
+      }
+    }
     try Self.checkAbsent(target)
     lock = nil
     guard rename(path, target) == 0 else {
       throw .unwritable(path: target, reason: String(cString: strerror(errno)))
     }
     isCommitted = true
-    try StagedFile.settle(FilePath.folder(target), for: target)
+    try StagedFile.settle(parent, for: target)
+    if let old { try? FileManager.default.removeItem(atPath: old) }
+  }
+
+  private static func newPath(in folder: String) -> String {
+    "\(folder)/\(prefix)\(UUID().uuidString.lowercased())\(suffix)"
   }
 
   private static func checkAbsent(_ path: String) throws(FileError) {
@@ -58,7 +78,7 @@ public final class StagedFolder {
   }
 
   /// Deletes the temporary folders whose writers no longer run.
-  private static func removeAbandoned(in folder: String) {
+  public static func removeAbandoned(in folder: String) {
     for name in (try? namesInFolder(folder)) ?? []
     where name.hasPrefix(prefix) && name.hasSuffix(suffix) {
       let uuid = name.dropFirst(prefix.count).dropLast(suffix.count)

@@ -18,6 +18,8 @@ struct Checkpoint {
   let recipe: TrainingRecipe
   /// What the run depends on beside its recipe; nil in files of earlier versions.
   let origin: RunOrigin?
+  /// Where it is.
+  let place: CheckpointPlace
   private let file: WeightFiles
 
   private static let (stepKey, batchesKey, recipeKey, originKey) = (
@@ -26,13 +28,16 @@ struct Checkpoint {
 
   /// Opens a checkpoint.
   ///
-  /// - Throws: `TrainingError.nothingToResume`, `notACheckpoint` and `unreadableCheckpoint`, or
+  /// - Throws: `TrainingError.damagedCheckpoint`, `notACheckpoint` and `unreadableCheckpoint`, or
   ///   `WeightsError` for a damaged file.
-  init(_ path: String) throws {
-    guard WeightFiles.exist(at: path) else {
-      throw TrainingError.nothingToResume(path: path)
+  init(_ place: CheckpointPlace) throws {
+    let path = place.path
+    self.place = place
+    guard WeightFiles.exist(at: place.state) else {
+      throw TrainingError.damagedCheckpoint(
+        path: path, reason: "it has no \((place.state as NSString).lastPathComponent)")
     }
-    file = try WeightFiles(path: path)
+    file = try WeightFiles(path: place.state)
     guard let step = file.metadata[Self.stepKey].flatMap(Int.init),
       (0...TrainingRecipe.mostSteps).contains(step), let batches = file.metadata[Self.batchesKey],
       let json = file.metadata[Self.recipeKey]
@@ -60,7 +65,7 @@ struct Checkpoint {
       from: other, ignoring: .whenResumed, except: compared)
     if let origin, origin.data != data { difference = difference ?? "its data are other data" }
     guard let difference else { return }
-    throw TrainingError.otherRun(path: file.path, difference: difference)
+    throw TrainingError.otherRun(path: place.path, difference: difference)
   }
 
   /// The reason why a run would have another result than this one, nil where it would be the same.
@@ -82,7 +87,7 @@ struct Checkpoint {
     _ specs: Named<ArraySpec>, on engine: Engine
   ) throws -> Named<ShardedArray> {
     if ModelConfig.areOld(TrainState.weights(in: file.types)) {
-      throw TrainingError.oldCheckpoint(path: file.path)
+      throw TrainingError.oldCheckpoint(path: place.path)
     }
     return try file.arrays(specs.types, shardings: specs.shardings, on: engine)
   }

@@ -88,10 +88,11 @@ extension TrainingRecipe {
   /// This recipe, if its network has only a kind, with the network of the checkpoint in a folder: a run
   /// that goes on does not need the weights that it started from.
   func resized(like output: String) throws -> TrainingRecipe {
-    let path = "\(output)/checkpoint.safetensors"
-    guard model.hasStandardSizes, WeightFiles.exist(at: path) else { return self }
+    guard model.hasStandardSizes,
+      let checkpoint = try RunCheckpoints(run: output).newestReadable()
+    else { return self }
     var recipe = self
-    recipe.model = model.sized(like: try Checkpoint(path).recipe.model)
+    recipe.model = model.sized(like: checkpoint.recipe.model)
     return recipe
   }
 

@@ -7,7 +7,8 @@ struct RunData {
   let inputs: StepInputs
   /// The hash of the data's content.
   let content: String
-  private let make: (_ folder: String) throws -> any BatchSource
+  private let make:
+    (_ folder: String, _ checking: @escaping (String) throws -> Void) throws -> any BatchSource
 
   /// Opens the data of a recipe.
   ///
@@ -20,9 +21,9 @@ struct RunData {
       let encoder = try DataEncoder(recipe, data, on: engine, notice: notice)
       inputs = encoder.inputs
       content = encoder.samples.content
-      make = { folder in
+      make = { folder, check in
         EncodedBatches(
-          try encoder.encoded(in: folder), size: recipe.batch, seed: recipe.seed)
+          try encoder.encoded(in: folder, checking: check), size: recipe.batch, seed: recipe.seed)
       }
       return
     }
@@ -32,12 +33,17 @@ struct RunData {
     let batches = try data.batches(size: recipe.batch, seed: recipe.seed)
     inputs = try StepInputs(recipe)
     content = batches.content
-    make = { _ in batches }
+    make = { _, _ in batches }
   }
 
   /// The stream of batches.
   ///
-  /// - Parameter folder: where scratch files may be made.
+  /// - Parameters:
+  ///   - folder: where scratch files may be made.
+  ///   - check: called before each sample is encoded; an error that it throws ends the encoding.
   /// - Throws: the errors of encoding.
-  func batches(in folder: String) throws -> any BatchSource { try make(folder) }
+  func batches(
+    in folder: String,
+    checking check: @escaping (_ before: String) throws -> Void = { _ in }
+  ) throws -> any BatchSource { try make(folder, check) }
 }

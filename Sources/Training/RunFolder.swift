@@ -28,8 +28,15 @@ final class RunFolder {
     do {
       lock = try FolderLock(path)
       StagedFile.removeAbandoned(in: path)
+      StagedFolder.removeAbandoned(in: checkpoints.path)
       // Checks that files can be written before hours of work.
-      _ = try StagedFile(checkpoint, as: .safetensors)
+      _ = try StagedFile(checkpoints.oldPath, as: .safetensors)
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: checkpoints.path, isDirectory: &isFolder),
+        !isFolder.boolValue
+      {
+        throw FileError.unwritable(path: checkpoints.path, reason: "it is a file")
+      }
     } catch {
       release()
       throw error
@@ -55,18 +62,14 @@ final class RunFolder {
     return missing
   }
 
-  var checkpoint: String { path + "/checkpoint.safetensors" }
-  var weights: String { path + "/weights.safetensors" }
-  var adapter: String { path + "/adapter.safetensors" }
-  /// The embedder of target times of a published network that has LoRA otherwise.
-  var targetEmbedder: String { path + "/target_embedder.safetensors" }
-  /// The folder of a published network's weights.
-  var transformer: String { path + "/transformer" }
+  /// The checkpoints of the run.
+  var checkpoints: RunCheckpoints { RunCheckpoints(run: path) }
+  /// The newest weights for generation.
+  var results: ResultFiles { ResultFiles(folder: path) }
   private var logPath: String { path + "/log.jsonl" }
 
-  var existingCheckpoint: String? {
-    WeightFiles.exist(at: checkpoint) ? checkpoint : nil
-  }
+  /// The path of the newest checkpoint, nil without one.
+  var existingCheckpoint: String? { checkpoints.all.first?.path }
 
   /// Checks that a new run overwrites nothing.
   ///
@@ -85,17 +88,31 @@ final class RunFolder {
       if let other = otherFile { throw TrainingError.otherFiles(path: other) }
       return
     }
-    let maker = try Checkpoint(checkpoint).origin?.command
+    let maker = try checkpoints.newestReadable()?.origin?.command
     guard maker == command else {
       throw TrainingError.otherCommand(path: path, found: maker, expected: command)
     }
   }
 
+  /// Checks that a run in this folder replaces none of the files that it reads.
+  ///
+  /// - Throws: `FileError.replacesInput`.
+  func checkKeeps(_ inputs: [String]) throws(FileError) {
+    for output in results.outputs + [checkpoints.oldPath] {
+      try checkOutput(output, replacesNoneOf: inputs)
+    }
+    let own = URL(fileURLWithPath: checkpoints.path).resolvingSymlinksInPath().path + "/"
+    for input in inputs {
+      guard URL(fileURLWithPath: input).resolvingSymlinksInPath().path.hasPrefix(own) else {
+        continue
+      }
+      throw .replacesInput(output: checkpoints.path, input: input)
+    }
+  }
+
   /// A file of a run without its checkpoint, if there is one.
   private var otherFile: String? {
-    if let found = [weights, adapter, targetEmbedder, transformer].first(where: WeightFiles.exist) {
-      return found
-    }
+    if let found = results.all.first(where: WeightFiles.exist) { return found }
     return FileManager.default.fileExists(atPath: logPath) ? logPath : nil
   }
 

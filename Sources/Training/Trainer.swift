@@ -4,13 +4,15 @@ import Foundation
 import Layers
 import Models
 import Pipelines
+import Processes
 import Runtime
 import Tensors
 import Weights
 
 /// One training run: compiles the step once and repeats it on batches.
 ///
-/// The folder of the run holds `checkpoint.safetensors` (the whole state), `weights.safetensors`
+/// The folder of the run holds `checkpoints/step-000500` and so on (the whole state in
+/// `state.safetensors`, and the weights for generation), the newest `weights.safetensors`
 /// (the weights for generation; with LoRA `adapter.safetensors`, which holds only the low-rank
 /// matrices; for published networks the folder `transformer`) and `log.jsonl` (a line of metrics every
 /// `log_every` steps).
@@ -36,6 +38,12 @@ public final class Trainer {
   private var waiting = DeviceWaiting()
   private let folder: RunFolder
   private let origin: RunOrigin
+  /// Whether the checkpoints in the folder are of another run, which the first one of this run replaces.
+  private var replacesCheckpoints: Bool
+  /// The step of the newest checkpoint of this run, nil without one.
+  private var savedStep: Int?
+  /// The means of the metrics since that checkpoint.
+  private var means = MetricMeans()
   private let notice: (String) -> Void
   /// Whether data and steps are prepared while a step runs; off only to measure the gain.
   private let overlaps: Bool
@@ -53,7 +61,8 @@ public final class Trainer {
     case fresh
     /// From the recipe's weights or fresh ones; a run of the same command in the folder is replaced.
     case replacing
-    /// From the folder's checkpoint, which must be of the same recipe; the number of steps may differ.
+    /// From the folder's newest checkpoint that is whole, which must be of the same recipe; the number of
+    /// steps may differ.
     case resumed
     /// From the folder's checkpoint where the run would end with the same result: where recipe, start
     /// weights, data and program are equal; otherwise as `replacing`.
@@ -79,13 +88,17 @@ public final class Trainer {
   /// - Parameters:
   ///   - command: the command that makes the run; the run of another command is not replaced.
   ///   - notice: called with messages for the user, in sentences.
+  ///   - stopping: called while data are encoded and before weights are loaded; true ends with
+  ///     `TrainingError.stopped`.
   /// - Throws: `TrainingError`, and the errors of the plugin, the data and the files.
   public convenience init(
     _ recipe: TrainingRecipe, on engine: Engine, start: Start = .fresh,
-    by command: String = "train",
-    notice: @escaping (String) -> Void = { _ in }
+    by command: String = "train", notice: @escaping (String) -> Void = { _ in },
+    stopping: @escaping () -> Bool = { false }
   ) throws {
-    try self.init(recipe, on: engine, start: start, by: command, overlapping: true, notice: notice)
+    try self.init(
+      recipe, on: engine, start: start, by: command, overlapping: true, notice: notice,
+      stopping: stopping)
   }
 
   /// Prepares a run, see above.
@@ -93,8 +106,12 @@ public final class Trainer {
   /// - Parameter overlaps: whether data and steps are prepared while a step runs.
   package init(
     _ given: TrainingRecipe, on engine: Engine, start: Start, by command: String,
-    overlapping overlaps: Bool, notice: @escaping (String) -> Void
+    overlapping overlaps: Bool, notice: @escaping (String) -> Void,
+    stopping: @escaping () -> Bool = { false }
   ) throws {
+    let goOn = { (work: String) in
+      if stopping() { throw TrainingError.stopped(before: work) }
+    }
     self.overlaps = overlaps
     self.notice = notice
     let engine = try engine.spread(over: given.mesh)
@@ -113,12 +130,7 @@ public final class Trainer {
     trainingStep = try TrainingStep(recipe, stored: stored, inputs: data.inputs)
     folder = try RunFolder(recipe.output, isFirst: isFirst)
     if isFirst, let start = try recipe.startPath(), WeightFiles.exist(at: start) {
-      let outputs = [
-        folder.weights, folder.adapter, folder.checkpoint, folder.targetEmbedder,
-        TransformerFolder(folder.transformer).weights,
-      ]
-      let inputs = try WeightFiles(path: start).paths
-      for output in outputs { try checkOutput(output, replacesNoneOf: inputs) }
+      try folder.checkKeeps(WeightFiles(path: start).paths)
     }
     var origin = RunOrigin(data: data.content, command: command)
     var checkpoint: Checkpoint?
@@ -126,23 +138,23 @@ public final class Trainer {
     case .fresh: try folder.checkFresh()
     case .replacing: try folder.checkReplaceable(by: command)
     case .resumed:
-      let found = try Checkpoint(folder.checkpoint)
+      let found = try folder.checkpoints.newest(of: engine.group, notice: notice)
       try found.check(recipe, data: origin.data)
       guard found.step <= recipe.steps else {
         throw TrainingError.beyondTheEnd(
-          path: folder.checkpoint, step: found.step, steps: recipe.steps)
+          path: found.place.path, step: found.step, steps: recipe.steps)
       }
       checkpoint = found
     case .continued:
       origin.start = try recipe.startHash()
-      checkpoint = try Self.same(folder, recipe, origin, notice)
+      checkpoint = try Self.same(folder, recipe, origin, engine.group, notice)
       if checkpoint == nil { try folder.checkReplaceable(by: command) }
     }
     if let checkpoint {
       step = checkpoint.step
       if recipe.lora != nil, let base, try recipe.startHash() != checkpoint.origin?.start {
         throw TrainingError.otherRun(
-          path: folder.checkpoint,
+          path: checkpoint.place.path,
           difference: "its LoRA was trained with other weights than \(base.path)")
       }
       origin.start = checkpoint.origin?.start
@@ -151,7 +163,10 @@ public final class Trainer {
       origin.start = try origin.start ?? recipe.startHash()
     }
     self.origin = origin
-    var batches = try data.batches(in: folder.path)
+    replacesCheckpoints = checkpoint == nil
+    savedStep = checkpoint.flatMap { $0.place.isOld ? nil : $0.step }
+    var batches = try data.batches(in: folder.path, checking: goOn)
+    try goOn("the first step")
     if let checkpoint { try batches.restore(checkpoint.batches) }
     position = try batches.saved()
     let (step, trainingStep) = (step, trainingStep)
@@ -182,12 +197,13 @@ public final class Trainer {
 
   /// The checkpoint in the folder, nil where it is that of another run.
   private static func same(
-    _ folder: RunFolder, _ recipe: TrainingRecipe, _ origin: RunOrigin, _ notice: (String) -> Void
+    _ folder: RunFolder, _ recipe: TrainingRecipe, _ origin: RunOrigin, _ group: ProcessGroup?,
+    _ notice: (String) -> Void
   ) throws -> Checkpoint? {
     guard folder.existingCheckpoint != nil else { return nil }
-    let found = try Checkpoint(folder.checkpoint)
+    let found = try folder.checkpoints.newest(of: group, notice: notice)
     guard let difference = try found.difference(from: recipe, origin) else { return found }
-    notice("\(folder.checkpoint) is of another run (\(difference)): this run starts from step 0.")
+    notice("\(found.place.path) is of another run (\(difference)): this run starts from step 0.")
     return nil
   }
 
@@ -251,6 +267,7 @@ public final class Trainer {
     let clock = ContinuousClock()
     var recent: [ContinuousClock.Instant] = [clock.now]
     func tell(_ read: (step: Int, metrics: Named<Float>)) {
+      means.add(read.metrics)
       recent.append(clock.now)
       if recent.count > 20 { recent.removeFirst() }
       let span = (recent.last! - recent.first!).seconds
@@ -366,32 +383,71 @@ public final class Trainer {
   /// Unlocks the folder for other runs; it stays locked until then or until `run` has ended.
   public func close() { folder.release() }
 
-  /// Writes the checkpoint and the weights, each atomically.
+  /// Records a metric that is not one of the steps, such as that of an evaluation, by which checkpoints
+  /// may be kept (`keep_best`).
+  package func record(_ name: String, _ value: Double) { means.set(name, to: value) }
+
+  /// Writes a checkpoint of this step, unless it is there, and the newest weights, each atomically;
+  /// checkpoints that the recipe does not keep are deleted.
+  ///
+  /// - Throws: `TrainingError.notSaved` where a file cannot be written, as on a full disk: earlier
+  ///   checkpoints stay. `RecipeError` where the metric of `keep_best` is not one of the run's.
   public func save() throws {
-    try Checkpoint.write(
-      state.flattened(includingFrozen: false), step: step, recipe: recipe, origin: origin,
-      batches: position,
-      to: folder.checkpoint, on: engine)
+    do {
+      try saveAll()
+    } catch let error as FileError {
+      throw TrainingError.notSaved(
+        step: step, reason: error.description, checkpoint: folder.existingCheckpoint)
+    }
+  }
+
+  private func saveAll() throws {
+    let isFirst = (engine.group?.rank ?? 0) == 0
+    let trained = recipe.lora == nil ? try weights() : state.generating
+    if savedStep != step {
+      let metrics = means.values(ofAtLeast: (recipe.checkpointEvery + 1) / 2)
+      try folder.checkpoints.write(
+        step: step, metrics: metrics, replacingAll: replacesCheckpoints, by: engine.group
+      ) { folder in
+        try Checkpoint.write(
+          state.flattened(includingFrozen: false), step: step, recipe: recipe, origin: origin,
+          batches: position, to: CheckpointPlace(path: folder, step: step, isOld: false).state,
+          on: engine)
+        try write(trained, to: ResultFiles(folder: folder))
+      }
+      (savedStep, replacesCheckpoints) = (step, false)
+      let known = means.names
+      means = MetricMeans()
+      if isFirst { try folder.checkpoints.prune(recipe.retention, at: step) }
+      if let best = recipe.keepBest, !known.isEmpty, !known.contains(best) {
+        throw recipe.invalid(
+          \.keepBest, "the run has no such metric: \(known.sorted().joined(separator: ", "))")
+      }
+    }
+    try write(trained, to: folder.results)
+  }
+
+  /// Writes the weights for generation.
+  private func write(_ trained: Named<ShardedArray>, to files: ResultFiles) throws {
+    let stamp = "step-\(step)"
     var card = recipe.card
     if let lora = recipe.lora, let base = recipe.start, let content = origin.start {
       card.lora = LoRACard(
         lora: lora, base: base, content: content,
         baseDType: recipe.baseDType == .stored ? nil : recipe.baseDType)
-      let trained = state.generating
       let embedder = trained.filter(recipe.model.isTargetEmbedder)
       if !embedder.isEmpty {
         try ModelFile.write(
-          embedder, card: recipe.card, to: folder.targetEmbedder, stamp: "step-\(step)", on: engine)
+          embedder, card: recipe.card, to: files.targetEmbedder, stamp: stamp, on: engine)
       }
       return try ModelFile.write(
-        trained.filter { embedder[$0] == nil }, card: card, to: folder.adapter,
-        stamp: "step-\(step)", sampling: recipe.sampling.text(), on: engine)
+        trained.filter { embedder[$0] == nil }, card: card, to: files.adapter,
+        stamp: stamp, sampling: recipe.sampling.text(), on: engine)
     }
     guard recipe.model.isPublished else {
-      return try ModelFile.write(
-        weights(), card: card, to: folder.weights, stamp: "step-\(step)", on: engine)
+      return try ModelFile.write(trained, card: card, to: files.weights, stamp: stamp, on: engine)
     }
-    try TransformerFolder(folder.transformer).write(
-      weights(), card: card, as: recipe.precision.dtype, stamp: "step-\(step)", on: engine)
+    try TransformerFolder(files.transformer).write(
+      trained, card: card, as: recipe.precision.dtype, stamp: stamp, on: engine)
   }
 }

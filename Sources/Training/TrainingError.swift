@@ -14,6 +14,12 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case wouldOverwrite(path: String)
   /// There is no checkpoint to resume from.
   case nothingToResume(path: String)
+  /// Files of a checkpoint are missing or not as they were written, and no other checkpoint is whole.
+  case damagedCheckpoint(path: String, reason: String)
+  /// The state of a run could not be saved.
+  case notSaved(step: Int, reason: String, checkpoint: String?)
+  /// A run was stopped before its first step.
+  case stopped(before: String)
   /// A file of weights is not a checkpoint of a run.
   case notACheckpoint(path: String)
   /// The recipe in a checkpoint cannot be read.
@@ -61,7 +67,17 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       return "\(path) holds a checkpoint already. Resume it with --resume, or choose another "
         + "output folder with --set output=FOLDER."
     case .nothingToResume(let path):
-      return "There is no checkpoint at \(path). Start the run without --resume."
+      return "There is no checkpoint in \(path). Start the run without --resume."
+    case .damagedCheckpoint(let path, let reason):
+      return "\(path) is damaged: \(reason). No other checkpoint of the run is whole, so it cannot "
+        + "be resumed: start it again in another folder."
+    case .notSaved(let step, let reason, let checkpoint):
+      let kept =
+        checkpoint.map { "The last good checkpoint is \($0): resume from it with --resume." }
+        ?? "No checkpoint had been written yet."
+      return "The state of step \(step) was not saved. \(reason) \(kept)"
+    case .stopped(let work):
+      return "Stopped before \(work). The same command starts again."
     case .notACheckpoint(let path):
       return "\(path) is not a checkpoint of a run. "
         + "Start the run without --resume, into another folder."

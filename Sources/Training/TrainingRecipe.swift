@@ -52,6 +52,12 @@ public struct TrainingRecipe: Hashable, Sendable {
   public var logEvery = 50
   /// Steps from one checkpoint to the next.
   public var checkpointEvery = 500
+  /// The number of the newest checkpoints that are kept.
+  public var keepLast = 2
+  /// The checkpoints of every so many steps are kept in addition; nil keeps none.
+  public var keepEvery: Int?
+  /// The metric, lower is better, whose best checkpoint is kept in addition; nil keeps none.
+  public var keepBest: String?
 
   /// The maximum number of steps; they are counted in 32 bits.
   public static let mostSteps = Int(Int32.max)
@@ -103,6 +109,16 @@ extension TrainingRecipe: RecipeGroup {
       .mayDiffer(.always),
     Field("checkpoint_every", \.checkpointEvery, in: 1..., "steps between checkpoints")
       .mayDiffer(.always),
+    Field("keep_last", \.keepLast, in: 1..., "how many of the newest checkpoints are kept")
+      .mayDiffer(.always),
+    Field(
+      "keep_every", \.keepEvery, in: 1...,
+      "checkpoints of every so many steps are kept in addition"
+    ).mayDiffer(.always),
+    Field(
+      "keep_best", \.keepBest,
+      "metric of the log, such as loss, whose lowest mean since the checkpoint before keeps a checkpoint"
+    ).mayDiffer(.always),
   ]
 
   /// Checks that the settings fit each other.
@@ -263,10 +279,7 @@ extension TrainingRecipe {
 
   /// The file of the run for generation: the weights, or only the LoRA matrices; for published networks
   /// the folder of the weights.
-  public var result: String {
-    if lora != nil { return output + "/adapter.safetensors" }
-    return output + (model.isPublished ? "/transformer" : "/weights.safetensors")
-  }
+  public var result: String { ResultFiles(folder: output).result(of: self) }
 
   /// The file of the embedder of target times that was trained in full beside LoRA of a published network,
   /// which its files of LoRA cannot hold; nil without one.
@@ -274,7 +287,7 @@ extension TrainingRecipe {
     guard let lora, model.weights.names.contains(where: { isFullEmbedder($0, lora) }) else {
       return nil
     }
-    return output + "/target_embedder.safetensors"
+    return ResultFiles(folder: output).targetEmbedder
   }
 
   private func isFullEmbedder(_ name: String, _ lora: LoRA) -> Bool {
@@ -287,6 +300,11 @@ extension TrainingRecipe {
     return SamplingCard(
       anyStep: settings.teachesAnyStep, timeConvention: settings.timeConvention,
       guidance: guidance)
+  }
+
+  /// Which checkpoints are kept.
+  var retention: CheckpointRetention {
+    CheckpointRetention(last: keepLast, every: keepEvery, best: keepBest)
   }
 
   /// The card of weight files.

@@ -59,7 +59,7 @@ struct Compare: ParsableCommand {
     for comparison in comparisons {
       guard let report = try run(comparison, interrupt, engine) else {
         print("Stopped; the same command continues.")
-        return
+        throw ExitCode(interrupt.exitCode)
       }
       reports.append(report.markdown)
       print(report.markdown)

@@ -54,6 +54,7 @@ struct Demo: ParsableCommand {
       try demonstrate()
     } catch is Stopped {
       print("Stopped. The same command starts again.")
+      throw ExitCode(Interrupt().exitCode)
     }
   }
 

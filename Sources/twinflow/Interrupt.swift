@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Signals that stop a run: it saves its state and ends. A second Ctrl-C ends the program
-/// immediately.
+/// Signals that stop a run: it saves its state and ends, with 128 and the signal's number as its exit
+/// code. A second Ctrl-C ends the program immediately.
 ///
 /// Besides Ctrl-C and SIGTERM these are the signals of a closing terminal (SIGHUP), of Slurm and
 /// others before a job's time limit (SIGUSR1, SIGUSR2), and of a CPU time limit (SIGXCPU).
@@ -10,6 +10,7 @@ final class Interrupt: Sendable {
   static let signals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU]
 
   private static let noted = Atomic<Bool>(false)
+  private static let first = Atomic<Int32>(0)
   private static let arrived = Atomic<UInt64>(0)
   private static let keyboardInterrupts = Atomic<Int>(0)
   private static let endsAtOnce = Atomic<Bool>(true)
@@ -20,6 +21,13 @@ final class Interrupt: Sendable {
 
   /// Whether a signal to stop has arrived.
   var isNoted: Bool { Self.noted.load(ordering: .relaxed) }
+
+  /// The exit code of a program that a signal has stopped, 128 and the number of the first signal; 0
+  /// without one.
+  var exitCode: Int32 {
+    let number = Self.first.load(ordering: .relaxed)
+    return number == 0 ? 0 : 128 + number
+  }
 
   /// Disables the immediate end on a second Ctrl-C, for a launcher that forwards all signals.
   func passOn() { Self.endsAtOnce.store(false, ordering: .relaxed) }
@@ -36,6 +44,7 @@ final class Interrupt: Sendable {
   private static func install() {
     // The handler must not initialize these.
     _ = (noted.load(ordering: .relaxed), arrived.load(ordering: .relaxed))
+    _ = first.load(ordering: .relaxed)
     _ = (keyboardInterrupts.load(ordering: .relaxed), endsAtOnce.load(ordering: .relaxed))
     // The parent process may have blocked the signals.
     var all = sigset_t()
@@ -59,6 +68,7 @@ final class Interrupt: Sendable {
   private static let note: @convention(c) (Int32) -> Void = { number in
     let code = errno
     defer { errno = code }
+    _ = Interrupt.first.compareExchange(expected: 0, desired: number, ordering: .relaxed)
     let isFirst = !Interrupt.noted.exchange(true, ordering: .relaxed)
     Interrupt.arrived.bitwiseOr(1 << UInt64(number), ordering: .relaxed)
     var isSecondFromKeyboard = false

@@ -80,7 +80,7 @@ final class LaunchedGroup {
     let status = child.terminationStatus
     return Failure(
       rank: rank, status: isSignal ? 128 + status : status,
-      isStopped: interrupt.isNoted && (isSignal || status == 130))
+      isStopped: interrupt.isNoted && (isSignal || (129...192).contains(status)))
   }
 
   private func waitForOthers(seconds: Double) {

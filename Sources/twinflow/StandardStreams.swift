@@ -3,7 +3,8 @@ import Foundation
 
 /// Standard input, output and error, and the check that output was written.
 enum StandardStreams {
-  /// Ensures that all three are open, and that a closed pipe does not end the program.
+  /// Ensures that all three are open, and that neither a closed pipe nor a limit on the size of files ends
+  /// the program.
   ///
   /// Otherwise a file that is opened while one of them is closed would get its descriptor and thus
   /// the printed output.
@@ -18,6 +19,8 @@ enum StandardStreams {
       }
     }
     signal(SIGPIPE, SIG_IGN)
+    // A file that reaches the limit of its size is an error of writing, as on a full disk.
+    signal(SIGXFSZ, SIG_IGN)
   }
 
   /// Flushes standard output.

@@ -23,12 +23,13 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains a network with a recipe.",
     discussion: """
-      The run's folder, "output" in the recipe, gets checkpoint.safetensors (the training state),
-      weights.safetensors (the weights for generation; with LoRA adapter.safetensors, which holds
-      LoRA only; for published networks the folder transformer, which twinflow generate and diffusers
-      read) and log.jsonl (metrics). Ctrl-C saves and stops; --resume continues. A mesh in the
-      recipe shards the run over devices: with twinflow launch, srun or torchrun's variables over
-      those of several processes.
+      The run's folder, "output" in the recipe, gets checkpoints/step-000500 and so on (the training
+      state, and weights), the newest weights.safetensors (the weights for generation; with LoRA
+      adapter.safetensors, which holds LoRA only; for published networks the folder transformer, which
+      twinflow generate and diffusers read) and log.jsonl (metrics). Ctrl-C saves and stops, and so do
+      SIGTERM and SIGHUP, with 128 and the signal's number as the exit code; --resume continues. A mesh
+      in the recipe shards the run over devices: with twinflow launch, srun or torchrun's variables
+      over those of several processes.
 
       EXAMPLES
         twinflow train Recipes/fashion-mnist-twinflow.yaml
@@ -40,7 +41,7 @@ struct Train: ParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
 
-  @Flag(help: "Resume from the run's checkpoint.")
+  @Flag(help: "Resume from the run's newest checkpoint that is whole.")
   var resume = false
 
   @Flag(
@@ -75,19 +76,30 @@ struct Train: ParsableCommand {
     }
     // From here on signals stop the run, also while weights are loaded and programs compiled.
     let interrupt = Interrupt()
-    try Membership.reporting(group) { try run(recipe, on: engine.open(group), interrupt) }
+    var isFinished = false
+    try Membership.reporting(group) {
+      do {
+        isFinished = try run(recipe, on: engine.open(group), interrupt)
+      } catch let error as TrainingError {
+        guard case .stopped = error, group == nil else { throw error }
+        print(error)
+      }
+    }
+    if !isFinished { throw ExitCode(interrupt.exitCode) }
   }
 
+  /// Makes or resumes a run.
+  ///
+  /// - Returns: whether its last step was reached.
   private func run(
     _ recipe: TrainingRecipe, on engine: Engine, _ interrupt: Interrupt
-  ) throws {
-    let trainer = try Trainer(recipe, on: engine, start: resume ? .resumed : .fresh) {
-      FileHandle.standardError.write($0 + "\n")
-    }
+  ) throws -> Bool {
+    let trainer = try Trainer(
+      recipe, on: engine, start: resume ? .resumed : .fresh,
+      notice: { FileHandle.standardError.write($0 + "\n") }, stopping: { interrupt.isNoted })
     guard (engine.group?.rank ?? 0) == 0 else {
       // Only the first process reports progress.
-      try trainer.run(stopping: { interrupt.isNoted })
-      return
+      return try trainer.run(stopping: { interrupt.isNoted })
     }
     let compilation = trainer.function.compilation
     FileHandle.standardError.write(
@@ -102,5 +114,6 @@ struct Train: ParsableCommand {
     }
     print("The weights are in \(recipe.result)")
     if let advice = trainer.recipe.advice { print(advice) }
+    return finished
   }
 }

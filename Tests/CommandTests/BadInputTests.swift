@@ -202,21 +202,28 @@ import Testing
     let whole = try Command.run("train", path)
     #expect(whole.status == 0, "\(whole.errors)")
     let run = folder.path + "/run"
-    let files = ["checkpoint.safetensors", "weights.safetensors"].map { "\(run)/\($0)" }
+    let files = ["checkpoints/step-000003/state.safetensors", "weights.safetensors"].map {
+      "\(run)/\($0)"
+    }
     let before = try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
 
     let script = """
-      trap '' XFSZ
       ulimit -f 8
       exec "$@"
       """
     let (_, finish) = try Command.start(
       ["-c", script, "sh", Command.program, "train", path, "--resume", "--set", "steps=5"],
       program: "/bin/sh")
-    expectFailure(finish(), saying: "checkpoint.safetensors", "cannot be written")
+    expectFailure(
+      finish(), saying: "The state of step 5 was not saved.", "state.safetensors cannot be written",
+      "The last good checkpoint is \(run)/checkpoints/step-000003: resume from it")
     #expect(try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } == before)
     let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
-    #expect(names == ["checkpoint.safetensors", "log.jsonl", "weights.safetensors"])
+    #expect(names == ["checkpoints", "log.jsonl", "weights.safetensors"])
+    // What was written of the checkpoint is gone, and with room the run goes on.
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: run + "/checkpoints") == ["step-000003"])
+    #expect(try Command.run("train", path, "--resume", "--set", "steps=5").status == 0)
   }
 
   @Test func unwritableOutput() throws {

@@ -65,7 +65,8 @@ import Weights
     let names = ["weights", "auxiliary.fake.weights", "auxiliary.teacher.weights"]
     func state() throws -> [[UInt8]] {
       try trainer.save()
-      let file = try SafeTensors(path: folder + "/run/checkpoint.safetensors")
+      let name = String(format: "step-%06d", trainer.step)
+      let file = try SafeTensors(path: "\(folder)/run/checkpoints/\(name)/state.safetensors")
       return withExtendedLifetime(file.owner) {
         names.map { Array(file.bytes($0 + ".output.weight")!) }
       }

@@ -53,7 +53,7 @@ import Weights
     }
     #expect(Set(changed) == Set(expected))
 
-    let state = try SafeTensors(path: folder.path + "/run/checkpoint.safetensors").types
+    let state = try SafeTensors(path: newestState(folder.path + "/run")).types
     #expect(state["optimizer.first.blocks.*.attention.to_q.lora_A.weight"]?.shape == [1, 2, 16])
     #expect(state["optimizer.first.blocks.*.attention.to_q.weight"] == nil)
     #expect(!state.names.contains { $0.hasPrefix("frozen.") })
@@ -108,7 +108,7 @@ import Weights
     let first = try Trainer(recipe("halves"), on: engine)
     try first.run(stopping: { first.step == 2 })
     try Trainer(recipe("halves"), on: engine, start: .resumed).run()
-    for file in ["checkpoint.safetensors", "adapter.safetensors"] {
+    for file in ["checkpoints/step-000004/state.safetensors", "adapter.safetensors"] {
       let files = try ["whole", "halves"].map {
         try SafeTensors(path: folder.path + "/\($0)/\(file)")
       }

@@ -88,16 +88,26 @@ import Testing
       try trainer.save()
     }
     for (a, b) in zip(whole.losses, losses) { #expect(abs(a - b) <= 1e-5 * abs(a)) }
-    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/run")
+    let newest = folder.path + "/run/checkpoints/step-000004"
+    let files = try FileManager.default.contentsOfDirectory(atPath: newest)
     #expect(files.filter { $0.contains("-part-") }.count == 4, "\(files)")
-    #expect(files.contains("checkpoint.safetensors.index.json"))
+    #expect(files.contains("state.safetensors.index.json"))
     // Back to one device and one file.
     let last = try Trainer(recipe("run", "{}"), on: engine, start: .resumed)
     #expect(try distance(whole.all, last.weights().values.flatMap { try $0.array() }) <= 1e-5)
     try last.save()
     last.close()
     let left = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/run")
-    #expect(left.sorted() == ["checkpoint.safetensors", "weights.safetensors"])
+    #expect(left.sorted() == ["checkpoints", "weights.safetensors"])
+    // A checkpoint that lacks the file of one device is damaged: the one before it is taken.
+    try FileManager.default.removeItem(
+      atPath: newest + "/" + files.first { $0.contains("-part-") }!)
+    var notices: [String] = []
+    let resumed = try Trainer(recipe("run", "{}"), on: engine, start: .resumed) {
+      notices.append($0)
+    }
+    #expect(resumed.step == 3)
+    #expect(notices.contains { $0.contains("step-000004 is damaged") && $0.contains("missing") })
   }
 
   @Test(arguments: [

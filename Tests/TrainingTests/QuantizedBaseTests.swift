@@ -90,7 +90,7 @@ import Weights
     try wide.run()
     let factors = try [trainer, wide].map { try SafeTensors(path: $0.recipe.result).types }
     #expect(factors[0] == factors[1])
-    let state = try SafeTensors(path: folder.path + "/run/checkpoint.safetensors").types
+    let state = try SafeTensors(path: newestState(folder.path + "/run")).types
     #expect(!state.names.contains { $0.hasPrefix("frozen.") || $0.hasSuffix("_scale") })
   }
 
@@ -115,7 +115,7 @@ import Weights
     let first = try Trainer(recipe("halves", start: start, setting), on: engine)
     try first.run(stopping: { first.step == 2 })
     try Trainer(recipe("halves", start: start, setting), on: engine, start: .resumed).run()
-    for file in ["checkpoint.safetensors", "adapter.safetensors"] {
+    for file in ["checkpoints/step-000004/state.safetensors", "adapter.safetensors"] {
       let files = try ["whole", "halves"].map {
         try SafeTensors(path: folder.path + "/\($0)/\(file)")
       }

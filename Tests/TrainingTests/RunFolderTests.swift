@@ -37,7 +37,7 @@ import Testing
   func aFreshRunReplacesNothing(file: String) throws {
     let engine = try SharedEngine.get()
     try Trainer(tinyRecipe(run("b")), on: engine).run()
-    try FileManager.default.removeItem(atPath: run("b/checkpoint.safetensors"))
+    try FileManager.default.removeItem(atPath: run("b/checkpoints"))
     if file == "log.jsonl" {
       try FileManager.default.removeItem(atPath: run("b/weights.safetensors"))
     }
@@ -52,7 +52,7 @@ import Testing
     let engine = try SharedEngine.get()
     try Trainer(tinyRecipe(run("base")), on: engine).run()
     let start = run("base/weights.safetensors")
-    for file in ["checkpoint.safetensors", "log.jsonl"] {
+    for file in ["checkpoints", "log.jsonl"] {
       try FileManager.default.removeItem(atPath: run("base/\(file)"))
     }
     let before = try Data(contentsOf: URL(fileURLWithPath: start))
@@ -87,7 +87,8 @@ import Testing
   @Test func aDamagedOrForeignCheckpointIsNotReplaced() throws {
     let engine = try SharedEngine.get()
     try Trainer(tinyRecipe(run("c")), on: engine, by: "demo").run()
-    let checkpoint = run("c/checkpoint.safetensors")
+    try FileManager.default.removeItem(atPath: RunCheckpoints(run: run("c")).all[1].path)
+    let checkpoint = try newestState(run("c"))
     let whole = try Data(contentsOf: URL(fileURLWithPath: checkpoint))
     for damaged in [
       whole.dropLast(), try Data(contentsOf: URL(fileURLWithPath: run("c/weights.safetensors"))),
@@ -119,7 +120,7 @@ import Testing
     try Trainer(tinyRecipe(run("c")), on: engine).run()
     #expect(
       throws: TrainingError.beyondTheEnd(
-        path: run("c/checkpoint.safetensors"), step: 4, steps: 3)
+        path: run("c/checkpoints/step-000004"), step: 4, steps: 3)
     ) { try Trainer(tinyRecipe(run("c"), "steps=3"), on: engine, start: .resumed) }
   }
 
@@ -187,11 +188,13 @@ import Testing
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try write("half", path + "/.twinflow-0123456789abcdef.partial")
     try write("mine", path + "/notes.partial")
+    let half = "\(path)/checkpoints/.twinflow-\(UUID().uuidString.lowercased()).partial"
+    try FileManager.default.createDirectory(atPath: half, withIntermediateDirectories: true)
+    try write("half", half + "/state.safetensors")
     try Trainer(tinyRecipe(path), on: SharedEngine.get()).run()
+    #expect(!FileManager.default.fileExists(atPath: half))
     let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
     #expect(
-      names == [
-        "checkpoint.safetensors", "log.jsonl", "notes.partial", "weights.safetensors",
-      ])
+      names == ["checkpoints", "log.jsonl", "notes.partial", "weights.safetensors"])
   }
 }

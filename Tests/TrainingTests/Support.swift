@@ -2,6 +2,19 @@ import Recipe
 
 @testable import Training
 
+/// The file of the newest training state in the folder of a run.
+func newestState(_ run: String) throws -> String {
+  guard let newest = RunCheckpoints(run: run).all.first else {
+    throw TrainingError.nothingToResume(path: run)
+  }
+  return newest.state
+}
+
+/// The file of a checkpoint's training state in the folder of a run.
+func stateFile(_ run: String, step: Int) -> String {
+  "\(RunCheckpoints(run: run).path)/\(RunCheckpoints.name(of: step))/state.safetensors"
+}
+
 /// A recipe that trains a tiny network for a few steps on real pictures.
 func tinyRecipe(_ output: String, _ settings: String...) throws -> TrainingRecipe {
   try tinyRecipe(output, settings)

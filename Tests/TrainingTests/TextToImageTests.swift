@@ -155,7 +155,8 @@ import Weights
     // The weights that it started from are not needed any more.
     let encoders = "encoders=\(Self.qwen)"
     try Trainer(recipe("halves", "nowhere", set: [encoders]), on: engine, start: .resumed).run()
-    for file in ["checkpoint.safetensors", "transformer/diffusion_pytorch_model.safetensors"] {
+    let weights = "transformer/diffusion_pytorch_model.safetensors"
+    for file in ["checkpoints/step-000004/state.safetensors", weights] {
       let files = try ["whole", "halves"].map {
         try SafeTensors(path: folder.path + "/\($0)/\(file)")
       }

@@ -26,7 +26,7 @@ import Weights
     #expect(second.step == 2)
     #expect(try second.run())
 
-    for file in ["checkpoint.safetensors", "weights.safetensors"] {
+    for file in ["checkpoints/step-000004/state.safetensors", "weights.safetensors"] {
       let expected = try SafeTensors(path: run("whole/\(file)"))
       let found = try SafeTensors(path: run("halves/\(file)"))
       #expect(expected.types == found.types)
@@ -139,7 +139,7 @@ import Weights
     let path = run("diverges")
     let good = try Trainer(tinyRecipe(path), on: engine)
     try good.run(stopping: { good.step == 2 })
-    let before = try Data(contentsOf: URL(fileURLWithPath: path + "/checkpoint.safetensors"))
+    let before = try Data(contentsOf: URL(fileURLWithPath: newestState(path)))
 
     let recipe = try tinyRecipe(
       path, "optimizer={kind: sgd, learning_rate: 1e38}", "steps=8", "checkpoint_every=100")
@@ -149,21 +149,20 @@ import Weights
       Issue.record("the run went on with losses that are not finite")
     } catch TrainingError.notFinite(let losses, let step, let checkpoint) {
       #expect(step > 1 && losses.contains { $0.hasPrefix("loss") })
-      #expect(checkpoint == path + "/checkpoint.safetensors")
+      #expect(checkpoint == path + "/checkpoints/step-000002")
     }
-    #expect(
-      try Data(contentsOf: URL(fileURLWithPath: path + "/checkpoint.safetensors")) == before)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: newestState(path))) == before)
   }
 
   @Test func rejectsOtherFoldersAndCheckpoints() throws {
     let engine = try SharedEngine.get()
     let path = run("run")
-    #expect(throws: TrainingError.nothingToResume(path: path + "/checkpoint.safetensors")) {
+    #expect(throws: TrainingError.nothingToResume(path: path + "/checkpoints")) {
       try Trainer(tinyRecipe(path), on: engine, start: .resumed)
     }
     let trainer = try Trainer(tinyRecipe(path), on: engine)
     try trainer.run(stopping: { true })
-    #expect(throws: TrainingError.wouldOverwrite(path: path + "/checkpoint.safetensors")) {
+    #expect(throws: TrainingError.wouldOverwrite(path: path + "/checkpoints/step-000001")) {
       try Trainer(tinyRecipe(path), on: engine)
     }
     #expect {

@@ -136,7 +136,7 @@ import Testing
       default: false
       }
     }
-    #expect(!FileManager.default.fileExists(atPath: output + "/checkpoint.safetensors"))
+    #expect(!FileManager.default.fileExists(atPath: output))
   }
 
   @Test func theMinimumBytesAreThoseOfTheStateAndABatch() throws {
@@ -169,7 +169,8 @@ import Testing
   @Test func keysThatMayDiffer() throws {
     let recipe = try Preset.twinFlow.recipe()
     let always: Set = [
-      "output", "log_every", "checkpoint_every", "mesh", "start", "data.path",
+      "output", "log_every", "checkpoint_every", "keep_last", "keep_every", "keep_best", "mesh",
+      "start", "data.path",
     ]
     #expect(recipe.paths(free: .always) == always)
     #expect(recipe.paths(free: .whenResumed) == always.union(["steps", "encoders"]))

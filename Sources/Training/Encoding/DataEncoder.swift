@@ -117,9 +117,13 @@ struct DataEncoder {
 
   /// Encodes all samples. The weights of the encoders are loaded for it, and released.
   ///
-  /// - Parameter folder: where the scratch file is made.
+  /// - Parameters:
+  ///   - folder: where the scratch file is made.
+  ///   - check: called before each sample is encoded; an error that it throws ends the encoding.
   /// - Throws: the errors of pictures, weights, files and the plugin.
-  func encoded(in folder: String) throws -> EncodedSet {
+  func encoded(
+    in folder: String, checking check: @escaping (_ before: String) throws -> Void = { _ in }
+  ) throws -> EncodedSet {
     let clock = ContinuousClock()
     let start = clock.now
     let file = try ScratchFile(in: folder)
@@ -127,12 +131,12 @@ struct DataEncoder {
     notice(
       "Encoding \(count) samples with \(textCount) prompts by \(pipeline.folder.path), "
         + "to \(inputs.sample.shape) latents and \(textTokens) text tokens.")
-    var report = EncodingReport(count: count, notice)
+    var report = EncodingReport(count: count, check, notice)
     let images = try encodedImages(into: file, &report)
     pipeline.codec.component.release()
     var encoder = TextEncoding(pipeline, file)
     let samples = try images.enumerated().map { number, images in
-      report.tell("prompts", number)
+      try report.tell("prompts", number)
       var sample = images
       let references =
         images.references.isEmpty ? [] : try self.samples.images(number).references
@@ -157,7 +161,7 @@ struct DataEncoder {
   ) throws -> [EncodedSet.Sample] {
     let empty = EncodedSet.Text(place: 0..<0, tokens: 0)
     return try (0..<samples.count).map { number in
-      report.tell("pictures", number)
+      try report.tell("pictures", number)
       let images = try samples.images(number)
       func latents(_ image: RGBImage) throws -> Range<Int> {
         try file.append(try pipeline.latents(image).bytes())
@@ -172,14 +176,18 @@ struct DataEncoder {
 /// Tells the user twice a minute how far the encoding is.
 private struct EncodingReport {
   private let count: Int
+  private let check: (String) throws -> Void
   private let notice: (String) -> Void
   private var last = ContinuousClock.now
 
-  init(count: Int, _ notice: @escaping (String) -> Void) {
-    (self.count, self.notice) = (count, notice)
+  init(
+    count: Int, _ check: @escaping (String) throws -> Void, _ notice: @escaping (String) -> Void
+  ) {
+    (self.count, self.check, self.notice) = (count, check, notice)
   }
 
-  mutating func tell(_ what: String, _ number: Int) {
+  mutating func tell(_ what: String, _ number: Int) throws {
+    try check("all samples were encoded")
     guard ContinuousClock.now - last > .seconds(30) else { return }
     last = .now
     notice("Encoded the \(what) of \(number) of \(count) samples.")
