@@ -19,6 +19,8 @@ let package = Package(
     .systemLibrary(name: "CLAPACKE", providers: [.apt(["liblapacke-dev"])]),
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
+    .systemLibrary(
+      name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(
@@ -69,7 +71,9 @@ let package = Package(
       ]),
 
     // Data in, figures out.
-    .target(name: "Datasets", dependencies: ["CZlib", "Files", "Tensors", "Recipe", "Pictures"]),
+    .target(
+      name: "Datasets",
+      dependencies: ["CArchive", "CZlib", "Files", "Tensors", "Recipe", "Pictures"]),
     .target(
       name: "Training",
       dependencies: [
@@ -116,8 +120,8 @@ let package = Package(
       name: "WeightsTests",
       dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers", "Weights", "TestSupport"]),
     .testTarget(
-      name: "DatasetsTests", dependencies: ["CZlib", "Files", "Pictures", "Datasets"]),
-    .testTarget(name: "PicturesTests", dependencies: ["Files", "Pictures"]),
+      name: "DatasetsTests", dependencies: ["CZlib", "Files", "Tensors", "Pictures", "Datasets"]),
+    .testTarget(name: "PicturesTests", dependencies: ["CZlib", "Files", "Pictures"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "LayersTests", dependencies: ["Tensors", "Layers", "TestSupport"]),
     .testTarget(name: "OptimizersTests", dependencies: ["Tensors", "Optimizers", "TestSupport"]),

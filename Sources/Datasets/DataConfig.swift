@@ -26,6 +26,23 @@ public protocol ArrayDataSet: DataSet {
   ///
   /// - Throws: `DatasetError` where the data are missing or damaged.
   func batches(size: Int, seed: UInt64) throws -> any BatchSource
+
+  /// The stream of training batches.
+  ///
+  /// - Parameter notice: called with sentences for the user, such as what is left out.
+  /// - Throws: `DatasetError` where the data are missing or damaged.
+  func batches(
+    size: Int, seed: UInt64, notice: (String) -> Void
+  ) throws -> any BatchSource
+}
+
+extension ArrayDataSet {
+  /// Most data sets have nothing to say.
+  public func batches(
+    size: Int, seed: UInt64, notice: (String) -> Void
+  ) throws -> any BatchSource {
+    try batches(size: size, seed: seed)
+  }
 }
 
 extension DataSet {
@@ -39,7 +56,11 @@ public enum DataSets: Catalogue {
     FashionMNISTData.self,
     PointData.self,
     NoiseData.self,
+    ClassImageData.self,
     ImageData.self,
+    ManifestData.self,
+    WebDatasetData.self,
+    ParquetData.self,
     PromptData.self,
   ]
 

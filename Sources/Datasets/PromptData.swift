@@ -73,7 +73,12 @@ struct PromptFile: PromptSamples {
   /// - Throws: `DatasetError.noPrompt` where there are none, `FileError.unreadable`.
   static func lines(of path: String) throws -> [String] {
     let file = try MappedFile(path)
-    let text = withExtendedLifetime(file) { String(validating: file.bytes, as: UTF8.self) }
+    return try withExtendedLifetime(file) { try lines(of: file.bytes, path: path) }
+  }
+
+  /// The lines of a text, see above.
+  static func lines(of bytes: UnsafeRawBufferPointer, path: String) throws -> [String] {
+    let text = String(validating: bytes, as: UTF8.self)
     // A mark of the byte order is no part of a prompt.
     let lines = (text ?? "").trimmingPrefix("\u{FEFF}").split(whereSeparator: \.isNewline)
       .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }

@@ -21,6 +21,9 @@ public protocol PromptDataSet: DataSet {
   /// The height and width of reference images, in pixels.
   var referenceSize: [Int] { get }
 
+  /// The most damaged pictures that are left out.
+  var maxDamaged: Int { get }
+
   /// Lists the samples and reads their prompts.
   ///
   /// - Throws: `DatasetError` and `FileError` where something is missing or cannot be read.
@@ -77,6 +80,9 @@ public struct SampleImages: Sendable {
 extension PromptDataSet {
   /// Without buckets only `size`.
   public var sizes: [[Int]] { [size] }
+
+  /// Without pictures none can be damaged.
+  public var maxDamaged: Int { 0 }
 
   /// Checks that a data set has enough samples for a batch.
   ///

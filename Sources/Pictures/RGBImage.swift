@@ -13,11 +13,14 @@ public struct RGBImage: Hashable, Sendable {
   public static let largest = 1 << 30
 
   /// What becomes of transparent pixels.
-  public enum Transparency: Sendable {
-    /// They lie over white.
-    case overWhite
+  public enum Transparency: Hashable, Sendable {
+    /// They lie over a ground of one color.
+    case over(red: UInt8, green: UInt8, blue: UInt8)
     /// They have their color whatever their opacity, as with PIL's `convert("RGB")`.
     case ignored
+
+    /// They lie over white.
+    public static let overWhite = Transparency.over(red: 255, green: 255, blue: 255)
   }
 
   /// Makes an image from its values.
@@ -41,14 +44,19 @@ public struct RGBImage: Hashable, Sendable {
 
   /// The colors of an RGBA picture.
   private static func opaque(_ picture: Picture, _ transparency: Transparency) -> [UInt8] {
+    guard case .over(let red, let green, let blue) = transparency else {
+      return stride(from: 0, to: picture.values.count, by: 4).flatMap {
+        picture.values[$0..<$0 + 3]
+      }
+    }
+    let ground = [Int(red), Int(green), Int(blue)]
     var values: [UInt8] = []
     values.reserveCapacity(picture.width * picture.height * 3)
     for pixel in stride(from: 0, to: picture.values.count, by: 4) {
       let opacity = Int(picture.values[pixel + 3])
-      for color in picture.values[pixel..<pixel + 3] {
-        values.append(
-          transparency == .ignored
-            ? color : UInt8((Int(color) * opacity + 255 * (255 - opacity) + 127) / 255))
+      for channel in 0..<3 {
+        let sum = Int(picture.values[pixel + channel]) * opacity + ground[channel] * (255 - opacity)
+        values.append(UInt8((sum + 127) / 255))
       }
     }
     return values
@@ -67,8 +75,12 @@ public struct RGBImage: Hashable, Sendable {
     }
   }
 
-  private init(
-    _ bytes: UnsafeRawBufferPointer, path: String, transparency: Transparency
+  /// Decodes the bytes of a PNG, JPEG or WebP file, see above.
+  ///
+  /// - Parameter path: the name of the file in messages.
+  /// - Throws: `PictureError`.
+  public init(
+    _ bytes: UnsafeRawBufferPointer, path: String, transparency: Transparency = .overWhite
   ) throws(PictureError) {
     let stored: (image: RGBImage, exif: [UInt8])
     if FileKind.png.matches(bytes) {

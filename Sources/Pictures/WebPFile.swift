@@ -52,7 +52,7 @@ struct WebPFile {
   }
 
   /// The content of the chunk `EXIF`, which follows the pixels.
-  private static func exif(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+  static func exif(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
     var place = 12
     while place + 8 <= bytes.count {
       let number = bytes.loadUnaligned(fromByteOffset: place + 4, as: UInt32.self)

@@ -30,7 +30,7 @@ struct RunData {
     guard let data = recipe.data.arrayDataSet else {
       preconditionFailure("data are arrays or prompts")
     }
-    let batches = try data.batches(size: recipe.batch, seed: recipe.seed)
+    let batches = try data.batches(size: recipe.batch, seed: recipe.seed, notice: notice)
     inputs = try StepInputs(recipe)
     content = batches.content
     make = { _, _ in batches }

@@ -6,12 +6,15 @@ import Tensors
 
 /// What a training step takes of each sample of the data.
 struct StepInputs: Sendable {
-  /// The sample that is noised.
-  let sample: InputSpec
+  /// The sample that is noised, in each bucket of the data.
+  let samples: [InputSpec]
   /// The conditioner of the network's conditions.
   let conditioner: any Conditioner
   /// The arrays of a batch. Without data the sample is not among them.
   let arrays: [InputSpec]
+
+  /// The sample that is noised, in the first bucket.
+  var sample: InputSpec { samples[0] }
 
   /// The number of pixels on a side that become one latent in the published autoencoders of the networks
   /// that take text.
@@ -30,8 +33,8 @@ struct StepInputs: Sendable {
     if let data = recipe.data.arrayDataSet {
       conditioner = recipe.model.conditioner
       let names = conditioner.inputs.map(\.name)
-      sample = data.arrays[0]
-      arrays = [sample] + data.arrays.dropFirst().filter { names.contains($0.name) }
+      samples = [data.arrays[0]]
+      arrays = samples + data.arrays.dropFirst().filter { names.contains($0.name) }
       return
     }
     guard let data = recipe.data.promptDataSet, let text = recipe.model.text else {
@@ -46,14 +49,14 @@ struct StepInputs: Sendable {
       }
       return [size[0] / reduction, size[1] / reduction, channels]
     }
-    let (pictures, references) = (try latent(data.size), try latent(data.referenceSize))
+    let references = try latent(data.referenceSize)
     let conditioner = EncodedText(
       tokens: textTokens ?? data.textTokens ?? text.shape[0], width: text.shape[1],
       dtype: recipe.precision.dtype,
       references: [Shape](repeating: references, count: data.references))
-    sample = .sample(pictures)
+    samples = try data.sizes.map { .sample(try latent($0)) }
     self.conditioner = conditioner
-    arrays = (data.hasPictures ? [sample] : []) + conditioner.inputs
+    arrays = (data.hasPictures ? [samples[0]] : []) + conditioner.inputs
   }
 
   /// The types of a batch.

@@ -27,7 +27,7 @@ struct TwinFlow: ParsableCommand {
     subcommands: [
       Train.self, Generate.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
       RecipeCommand.self, PlanCommand.self, Launch.self, CheckProcesses.self, CheckGolden.self,
-      Devices.self, ModelsCommand.self,
+      DataCommand.self, Devices.self, ModelsCommand.self,
     ])
 }
 

@@ -72,4 +72,58 @@ import Testing
     }
     #expect(sampler.position == before)
   }
+
+  /// 40 samples in three buckets, sorted by bucket.
+  private let buckets = (0..<40).map { UInt8($0 < 20 ? 0 : $0 < 33 ? 1 : 2) }
+
+  @Test func batchesAreOfOneBucketAndDropNothing() {
+    var sampler = BatchSampler(count: 40, seed: 4, buckets: buckets)
+    var counts = [Int](repeating: 0, count: 40)
+    for _ in 0..<500 {
+      let batch = sampler.next(4)
+      #expect(batch.count == 4 && Set(batch.map { buckets[$0.index] }).count == 1)
+      for pick in batch { counts[pick.index] += 1 }
+    }
+    // 2000 picks are 50 epochs; at most 3 samples wait in each bucket.
+    #expect(counts.reduce(0, +) == 2000 && counts.allSatisfy { (49...51).contains($0) })
+  }
+
+  /// How often each sample serves the first half of the rows, which has its own loss, must not depend on its
+  /// place in the data or its bucket.
+  @Test(arguments: [true, false]) func rowsAreLeftToChance(isBucketed: Bool) {
+    var sampler = BatchSampler(count: 40, seed: 11, buckets: isBucketed ? buckets : [])
+    var (first, all) = ([Int](repeating: 0, count: 40), [Int](repeating: 0, count: 40))
+    for _ in 0..<5000 {
+      for (row, pick) in sampler.next(8).enumerated() {
+        all[pick.index] += 1
+        if row < 4 { first[pick.index] += 1 }
+      }
+    }
+    // Each is used about 1000 times; the standard deviation of a share is below 0.016.
+    let shares = zip(first, all).map { Double($0) / Double($1) }
+    #expect(shares.allSatisfy { abs($0 - 0.5) < 0.08 })
+    for range in [0..<20, 20..<33, 33..<40] {
+      let (a, b) = (first[range].reduce(0, +), all[range].reduce(0, +))
+      #expect(abs(Double(a) / Double(b) - 0.5) < 0.02)
+    }
+  }
+
+  @Test(arguments: [0, 1, 7, 60]) func bucketsGoOnWhereTheyWereSaved(batches: Int) throws {
+    var sampler = BatchSampler(count: 40, seed: 9, buckets: buckets)
+    for _ in 0..<batches { _ = sampler.next(6) }
+    let saved = try JSONEncoder().encode(sampler.position)
+    var resumed = BatchSampler(count: 40, seed: 9, buckets: buckets)
+    try resumed.restore(JSONDecoder().decode(BatchSampler.Position.self, from: saved))
+    for _ in 0..<40 { #expect(resumed.next(6) == sampler.next(6)) }
+    #expect(resumed.position == sampler.position)
+  }
+
+  /// Samples that came later, another number of buckets, and other buckets.
+  @Test(arguments: ["[[40],[],[]]", "[[-1],[],[]]", "[[],[]]", "[[0],[0],[0]]"])
+  func refusesOtherBuckets(waiting: String) throws {
+    let json = #"{"seed":9,"count":40,"epoch":1,"taken":0,"waiting":\#(waiting)}"#
+    let position = try JSONDecoder().decode(BatchSampler.Position.self, from: Data(json.utf8))
+    var sampler = BatchSampler(count: 40, seed: 9, buckets: buckets)
+    #expect(throws: DatasetError.self) { try sampler.restore(position) }
+  }
 }

@@ -36,4 +36,15 @@ import Testing
     #expect(abs(Double(image.values[middle]) - Double(width) / 2) <= 1 + 1 / scale)
     #expect(abs(Double(image.values[middle + 1]) - Double(height) / 2) <= 1 + 1 / scale)
   }
+
+  /// Ends and centre of a picture that is twice as wide as the part.
+  @Test(arguments: [(0.0, 0), (0.5, 4), (1.0, 8)]) func cropsAtAnyPlace(x: Double, column: Int) {
+    let image = ramp(16, 8).covering(width: 8, height: 8, x: x, y: 0.3)
+    #expect(image.values[0] == UInt8(column) && image.values[1] == 0)
+  }
+
+  @Test func mirrors() {
+    let image = ramp(3, 2).mirrored()
+    #expect(image.values[..<6] == [2, 0, 7, 1, 0, 7] && image.mirrored() == ramp(3, 2))
+  }
 }

@@ -173,6 +173,41 @@ import Weights
     }
   }
 
+  /// Two of five pictures are tall, a sixth one is damaged; each is also used mirrored.
+  @Test func bucketsAreTrainedAndGoOnWhereTheyWereSaved() throws {
+    let engine = try SharedEngine.get()
+    for number in [1, 3] {
+      try Picture(
+        width: 40, height: 60, channels: 3,
+        values: (0..<60 * 40 * 3).map { UInt8(truncatingIfNeeded: $0 * (number + 3)) }
+      ).write(to: "\(folder.path)/data/p\(number).png")
+    }
+    try Data("no picture".utf8).write(to: URL(filePath: "\(folder.path)/data/p5.jpg"))
+    try Data("a fox".utf8).write(to: URL(filePath: "\(folder.path)/data/p5.txt"))
+    let settings = ["data.buckets=[[48, 32]]", "data.flip=true", "steps=6"]
+    var notices: [String] = []
+    let whole = try Trainer(recipe("whole", set: settings), on: engine) { notices.append($0) }
+    #expect(notices.filter { $0.contains("Left out: \(folder.path)/data/p5.jpg") }.count == 1)
+    try whole.run()
+    let first = try Trainer(recipe("halves", set: settings), on: engine)
+    try first.run(stopping: { first.step == 3 })
+    try Trainer(recipe("halves", set: settings), on: engine, start: .resumed).run()
+    let files = try ["whole", "halves"].map {
+      try SafeTensors(path: folder.path + "/\($0)/checkpoints/step-000006/state.safetensors")
+    }
+    for name in files[0].types.names {
+      #expect(Array(files[0].bytes(name)!) == Array(files[1].bytes(name)!), "\(name)")
+    }
+    let data = try RunData(recipe("x", set: settings).resolved().recipe, on: engine) { _ in }
+    var batches = try data.batches(in: folder.path)
+    let shapes = try (0..<8).map { _ in try batches.next(rows: 0..<4)["sample"]!.type.shape }
+    #expect(Set(shapes.map(\.sizes)).count == 2)
+    let none = #expect(throws: (any Error).self) {
+      try Trainer(recipe("strict", set: settings + ["data.max_damaged=0"]), on: engine)
+    }
+    #expect("\(none!)".contains("1 picture of \(folder.path)/data is damaged"))
+  }
+
   @Test(arguments: [
     ("twinflow-lora-2", "qwen_image", qwen), ("twinflow-lora-1", "z_image", zImage),
   ])
@@ -308,6 +343,9 @@ import Weights
     ("lora={rank: 2, full: [norm_out]}", "only the embedder of target times"),
     ("data.size=[33, 32]", "multiples of 2"),
     ("data.size=[32]", "a height and a width"),
+    ("data.buckets=[[32]]", "a list of heights and widths"),
+    ("data.buckets=[[33, 32]]", "multiples of 2"),
+    ("data.ground=[256, 0, 0]", "red, green and blue"),
     ("model={kind: dit, size: 48}", "it is for networks such as qwen_image"),
   ])
   func refusesSettingsThatDoNotFit(setting: String, expected: String) {

@@ -15,6 +15,8 @@ struct DataEncoder {
   private let recipe: TrainingRecipe
   private let pipeline: ImagePipeline
   private let notice: (String) -> Void
+  /// The most damaged pictures that are left out.
+  private let maxDamaged: Int
   /// The number of prompts of all samples.
   private let textCount: Int
 
@@ -28,6 +30,7 @@ struct DataEncoder {
   ) throws {
     self.recipe = recipe
     self.notice = notice
+    maxDamaged = data.maxDamaged
     samples = try data.samples(forBatch: recipe.batch)
     let folder = try recipe.encodersFolder()
     pipeline = try Self.open(folder, recipe, data, on: engine)
@@ -134,13 +137,17 @@ struct DataEncoder {
     var report = EncodingReport(count: count, check, notice)
     let images = try encodedImages(into: file, &report)
     pipeline.codec.component.release()
+    guard images.count >= recipe.batch else {
+      throw DatasetError.tooFewSamples(
+        path: samples.path, count: images.count, batch: recipe.batch)
+    }
     var encoder = TextEncoding(pipeline, file)
-    let samples = try images.enumerated().map { number, images in
-      try report.tell("prompts", number)
+    let samples = try images.map { images in
+      try report.tell("prompts", images.index)
       var sample = images
       let references =
-        images.references.isEmpty ? [] : try self.samples.images(number).references
-      let all = [pipeline.kind.unconditional] + (try self.samples.prompts(number))
+        images.references.isEmpty ? [] : try self.samples.images(images.index).references
+      let all = [pipeline.kind.unconditional] + (try self.samples.prompts(images.index))
       let texts = try encoder.encoded(all, editing: references)
       (sample.unconditional, sample.texts) = (texts[0], Array(texts.dropFirst()))
       return sample
@@ -155,20 +162,27 @@ struct DataEncoder {
     inputs.conditioner.inputs.first { $0.name == "text" }!.shape[0]
   }
 
-  /// The latents of all pictures and reference images; texts are missing.
+  /// The latents of all pictures and reference images, without damaged ones; texts are missing.
   private func encodedImages(
     into file: ScratchFile, _ report: inout EncodingReport
   ) throws -> [EncodedSet.Sample] {
     let empty = EncodedSet.Text(place: 0..<0, tokens: 0)
-    return try (0..<samples.count).map { number in
+    var damaged = DamagedPictures(of: samples.path, limit: maxDamaged)
+    func latents(_ image: RGBImage) throws -> Range<Int> {
+      try file.append(try pipeline.latents(image).bytes())
+    }
+    return try (0..<samples.count).compactMap { number in
       try report.tell("pictures", number)
-      let images = try samples.images(number)
-      func latents(_ image: RGBImage) throws -> Range<Int> {
-        try file.append(try pipeline.latents(image).bytes())
+      let images: SampleImages
+      do {
+        images = try samples.images(number)
+      } catch let error as PictureError {
+        if let sentence = try damaged.add(error) { notice(sentence) }
+        return nil
       }
       return EncodedSet.Sample(
-        latents: try images.picture.map(latents), references: try images.references.map(latents),
-        texts: [], unconditional: empty)
+        index: number, bucket: samples.bucket(number), latents: try images.picture.map(latents),
+        references: try images.references.map(latents), texts: [], unconditional: empty)
     }
   }
 }

@@ -8,6 +8,10 @@ import Tensors
 struct EncodedSet: Sendable {
   /// What is stored of one sample.
   struct Sample: Sendable {
+    /// The index in the data set.
+    let index: Int
+    /// The bucket.
+    let bucket: Int
     /// The latents of its picture, nil for prompts alone.
     var latents: Range<Int>?
     /// The latents of its reference images.
@@ -39,7 +43,7 @@ struct EncodedSet: Sendable {
 
   /// The arrays of a batch.
   ///
-  /// - Parameter picks: the samples; a draw chooses among the prompts of each.
+  /// - Parameter picks: the samples, all of one bucket; a draw chooses among the prompts of each.
   func batch(_ picks: some Collection<BatchSampler.Pick>) throws -> Named<HostArray> {
     let rows = picks.map { samples[$0.index] }
     let texts = zip(rows, picks).map { row, pick in
@@ -48,7 +52,8 @@ struct EncodedSet: Sendable {
     var arrays = Named<HostArray>()
     let spec = { (name: String) in inputs.conditioner.inputs.first { $0.name == name }! }
     if let first = rows.first, first.latents != nil {
-      arrays[InputSpec.sample] = try array(inputs.sample, rows.map { $0.latents! })
+      arrays[InputSpec.sample] = try array(
+        inputs.samples[first.bucket], rows.map { $0.latents! })
     }
     arrays.merge(
       EncodedText.arrays(
@@ -91,7 +96,8 @@ struct EncodedBatches: BatchSource {
 
   init(_ set: EncodedSet, size: Int, seed: UInt64) {
     (encoded, self.size) = (set, size)
-    sampler = BatchSampler(count: set.samples.count, seed: seed)
+    sampler = BatchSampler(
+      count: set.samples.count, seed: seed, buckets: set.samples.map { UInt8($0.bucket) })
   }
 
   var content: String { encoded.content }

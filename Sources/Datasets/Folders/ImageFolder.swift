@@ -1,0 +1,85 @@
+import Files
+import Foundation
+
+/// The pictures of a folder and its subfolders in the order of their paths, with their captions or with the
+/// names of the subfolders as prompts.
+struct ImageFolder: PictureRows {
+  let path: String
+  let content: String
+  let problems: DataProblems
+  /// The paths of the pictures within the folder.
+  let pictures: [String]
+  /// Whether the prompts are the names of the subfolders.
+  let hasClasses: Bool
+
+  var count: Int { pictures.count }
+
+  /// The endings of pictures.
+  static let endings = ["png", "jpg", "jpeg", "webp"]
+
+  /// Lists a folder, reads the captions and hashes the pictures.
+  ///
+  /// - Parameter references: the number of reference images of each picture.
+  /// - Throws: `FileError.unreadable`.
+  init(_ path: String, _ references: Int) throws {
+    self.path = path
+    let listing = try FolderListing(path)
+    hasClasses = listing.hasClasses
+    var problems = listing.problems
+    var pictures: [String] = []
+    let hash = ContentHash()
+    for picture in listing.pictures {
+      let place = "\(path)/\(picture)"
+      let beside = listing.beside(picture, references: references)
+      for name in beside.missing {
+        problems.add(.missingBeside(path: place, missing: name))
+      }
+      guard beside.missing.isEmpty else { continue }
+      let texts: [String]
+      do {
+        texts = try Self.texts(picture, isClass: hasClasses, in: path)
+      } catch let error as DatasetError {
+        problems.add(error)
+        continue
+      }
+      for file in [place] + beside.references.map({ "\(path)/\($0)" }) {
+        hash.add(try ContentHash.ofFile(file))
+      }
+      for text in texts { hash.add(text) }
+      pictures.append(picture)
+    }
+    content = hash.text
+    self.pictures = pictures
+    self.problems = problems
+  }
+
+  func name(_ row: Int) -> String { "\(path)/\(pictures[row])" }
+
+  func texts(_ row: Int) throws -> [String] {
+    try Self.texts(pictures[row], isClass: hasClasses, in: path)
+  }
+
+  /// The lines of a picture's caption, or the name of its class.
+  private static func texts(_ picture: String, isClass: Bool, in folder: String) throws -> [String]
+  {
+    guard isClass else { return try PromptFile.lines(of: "\(folder)/\(stem(picture)).txt") }
+    return [className(picture).replacing("_", with: " ")]
+  }
+
+  /// The first folder on the path of a picture within the data's folder.
+  static func className(_ picture: String) -> String { String(picture.prefix { $0 != "/" }) }
+
+  func file(_ row: Int, reference: Int?) throws -> PictureFile {
+    guard let reference else { return try PictureFile(name(row)) }
+    let stem = "\(Self.stem(name(row))).ref\(reference + 1)"
+    let found = Self.endings.lazy.flatMap { ["\(stem).\($0)", "\(stem).\($0.uppercased())"] }
+      .first { FileManager.default.fileExists(atPath: $0) }
+    guard let found else {
+      throw DatasetError.missingBeside(path: name(row), missing: "\(stem).png")
+    }
+    return try PictureFile(found)
+  }
+
+  /// A path without its ending.
+  static func stem(_ path: String) -> String { (path as NSString).deletingPathExtension }
+}

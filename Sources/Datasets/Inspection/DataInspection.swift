@@ -1,0 +1,74 @@
+import Pictures
+
+/// What a data set holds, and what is wrong with it, found by reading all of it.
+public struct DataInspection: Sendable {
+  /// The name of the kind in recipes.
+  public let kind: String
+  /// The folder or file.
+  public let path: String
+  /// The number of samples whose texts and pictures are there.
+  public let count: Int
+  /// What is wrong with rows, which would stop a run.
+  public let problems: DataProblems
+  /// The lengths of the prompts.
+  public let prompts: PromptLengths
+  /// How many samples have a prompt, by prompts; the most frequent ones first, at most `most`.
+  public let frequentPrompts: [(prompt: String, count: Int)]
+  /// How many pictures have a size, the most frequent sizes first.
+  public let sizes: [(size: PictureSize, count: Int)]
+  /// How many pictures fall into each bucket, by heights and widths.
+  public let buckets: [(size: [Int], count: Int)]
+  /// How many pictures are smaller than the size that they are brought to.
+  public let smaller: Int
+  /// The names of pictures with equal files.
+  public let duplicates: [[String]]
+  /// The errors of damaged pictures, which name them.
+  public let damaged: [String]
+  /// Small versions of pictures across the data set.
+  public let thumbnails: [Picture]
+
+  /// The most prompts that are listed.
+  public static let most = 20
+  /// The height and width of thumbnails in pixels.
+  public static let thumbnailSize = 128
+
+  /// Reads a data set of pictures or prompts.
+  ///
+  /// - Parameters:
+  ///   - thumbnails: the number of pictures to keep small versions of.
+  ///   - progress: called with the number of samples read and that of all.
+  /// - Throws: `DatasetError` and `FileError` where the data cannot be opened at all.
+  public init(
+    _ data: any PromptDataSet, thumbnails: Int = 0, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws {
+    kind = data.kind
+    guard let pictures = data as? any PictureDataSet else {
+      let samples = try data.samples()
+      (path, count, problems) = (samples.path, samples.count, DataProblems())
+      var tally = PromptTally()
+      for index in 0..<samples.count { tally.add(try samples.prompts(index)) }
+      (prompts, frequentPrompts) = (tally.lengths, tally.frequent(Self.most))
+      (sizes, buckets, smaller, duplicates, damaged) = ([], [], 0, [], [])
+      self.thumbnails = []
+      return
+    }
+    let rows = try pictures.rows()
+    (path, count, problems) = (rows.path, rows.count, rows.problems)
+    var reading = PictureReading(rows, pictures.options)
+    try reading.read(thumbnails: thumbnails, progress)
+    (prompts, frequentPrompts) = (reading.prompts.lengths, reading.prompts.frequent(Self.most))
+    sizes = reading.sizes.map { ($0.key, $0.value) }.sorted { a, b in
+      (b.count, a.size.height, a.size.width) < (a.count, b.size.height, b.size.width)
+    }
+    buckets = zip(pictures.sizes, reading.buckets).map { ($0, $1) }
+    (smaller, duplicates, damaged) = (reading.smaller, reading.duplicates, reading.damaged)
+    self.thumbnails = reading.thumbnails
+  }
+
+  /// Whether a run would stop at the data.
+  ///
+  /// - Parameter maxDamaged: the most damaged pictures that are left out.
+  public func isBroken(maxDamaged: Int) -> Bool {
+    count == 0 || problems.count > 0 || damaged.count > maxDamaged
+  }
+}

@@ -1,0 +1,71 @@
+import Files
+import Foundation
+
+/// The rows of a table of pictures and prompts.
+struct ManifestRows: PictureRows {
+  private(set) var content = ""
+  private(set) var problems = DataProblems()
+  private let table: TextTable
+  private let folder: String
+  private let columns: TextColumns
+
+  var path: String { table.path }
+  var count: Int { table.count }
+
+  /// Reads each row once, and the first and last bytes of its pictures.
+  init(_ path: String, _ columns: TextColumns, _ references: Int) throws {
+    table = try TextTable(path)
+    folder = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
+    self.columns = columns
+    guard table.count > 0 else { throw DatasetError.noSamples(path: path, expected: "row") }
+    let hash = ContentHash()
+    hash.add(table.file.bytes)
+    var last: String?
+    for row in 0..<table.count {
+      do {
+        let texts = try table.row(row)
+        if columns.prompts(texts).isEmpty {
+          throw DatasetError.damagedRow(
+            path: path, line: table.line(row),
+            reason: "it has no text under \(columns.textNames)")
+        }
+        for reference in [nil] + (0..<references).map(Optional.some) {
+          let picture = try place(texts, row, reference)
+          // Rows with several prompts for one picture often follow each other.
+          guard picture != last else { continue }
+          last = picture
+          guard FileManager.default.fileExists(atPath: picture) else {
+            throw DatasetError.damagedRow(
+              path: path, line: table.line(row), reason: "there is no picture \(picture)")
+          }
+          try PictureFile(picture).addExcerpt(to: hash)
+        }
+      } catch let error as DatasetError {
+        problems.add(error)
+      }
+    }
+    content = hash.text
+  }
+
+  /// The path of a picture of a row.
+  private func place(
+    _ texts: [String: [String]], _ row: Int, _ reference: Int?
+  ) throws -> String {
+    let names =
+      reference.map { ["ref\($0 + 1)"] } ?? columns.image.map { [$0] } ?? ["image", "file_name"]
+    guard let name = names.lazy.compactMap({ texts[$0]?.first }).first, !name.isEmpty else {
+      throw DatasetError.damagedRow(
+        path: path, line: table.line(row),
+        reason: "it names no picture under \(names.joined(separator: ", "))")
+    }
+    return name.hasPrefix("/") ? name : "\(folder)/\(name)"
+  }
+
+  func name(_ row: Int) -> String { "\(path), line \(table.line(row))" }
+
+  func texts(_ row: Int) throws -> [String] { columns.prompts(try table.row(row)) }
+
+  func file(_ row: Int, reference: Int?) throws -> PictureFile {
+    try PictureFile(place(try table.row(row), row, reference))
+  }
+}
