@@ -92,6 +92,18 @@ import Testing
     #expect(text.hasPrefix("\(folder)/\(name), line \(line), cannot be used: \(reason)"))
   }
 
+  /// What is wrong with every row of a long table is counted in one pass.
+  @Test func countsManyProblems() throws {
+    let row = #"{"image": "a.png", "title": "no text, and so of no use"}"#
+    let count = 20_000
+    let rows = try data("t.jsonl", String(repeating: row + "\n", count: count)).rows()
+    #expect(rows.problems.count == count && rows.problems.first.count == DataProblems.most)
+    guard case .damagedRow(_, DataProblems.most, _) = rows.problems.first.last else {
+      Issue.record("\(String(describing: rows.problems.first.last))")
+      return
+    }
+  }
+
   @Test func refusesOtherTables() throws {
     #expect(throws: DatasetError.self) { try data("t.xml", "x").samples() }
     #expect(throws: DatasetError.self) { try data("t.csv", "image,text\n").samples() }

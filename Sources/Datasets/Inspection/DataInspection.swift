@@ -20,14 +20,16 @@ public struct DataInspection: Sendable {
   public let buckets: [(size: [Int], count: Int)]
   /// How many pictures are smaller than the size that they are brought to.
   public let smaller: Int
-  /// The names of pictures with equal files.
+  /// The names of pictures with equal files, in at most `most` groups.
   public let duplicates: [[String]]
+  /// The number of such groups.
+  public let duplicateCount: Int
   /// The errors of damaged pictures, which name them.
   public let damaged: [String]
   /// Small versions of pictures across the data set.
   public let thumbnails: [Picture]
 
-  /// The most prompts that are listed.
+  /// The most prompts and groups of equal pictures that are listed.
   public static let most = 20
   /// The height and width of thumbnails in pixels.
   public static let thumbnailSize = 128
@@ -48,7 +50,8 @@ public struct DataInspection: Sendable {
       var tally = PromptTally()
       for index in 0..<samples.count { tally.add(try samples.prompts(index)) }
       (prompts, frequentPrompts) = (tally.lengths, tally.frequent(Self.most))
-      (sizes, buckets, smaller, duplicates, damaged) = ([], [], 0, [], [])
+      (sizes, buckets, smaller, damaged) = ([], [], 0, [])
+      (duplicates, duplicateCount) = ([], 0)
       self.thumbnails = []
       return
     }
@@ -61,7 +64,8 @@ public struct DataInspection: Sendable {
       (b.count, a.size.height, a.size.width) < (a.count, b.size.height, b.size.width)
     }
     buckets = zip(pictures.sizes, reading.buckets).map { ($0, $1) }
-    (smaller, duplicates, damaged) = (reading.smaller, reading.duplicates, reading.damaged)
+    (smaller, damaged) = (reading.smaller, reading.damaged)
+    (duplicates, duplicateCount) = reading.duplicates(Self.most)
     self.thumbnails = reading.thumbnails
   }
 

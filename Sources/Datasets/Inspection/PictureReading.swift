@@ -18,9 +18,11 @@ struct PictureReading {
     buckets = [Int](repeating: 0, count: options.sizes.count)
   }
 
-  /// The names of pictures with equal files.
-  var duplicates: [[String]] {
-    equal.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }.map { $0.map(rows.name) }
+  /// The names of pictures with equal files in the first groups, at most `most` of each, and the number of
+  /// groups.
+  func duplicates(_ most: Int) -> (groups: [[String]], count: Int) {
+    let groups = equal.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
+    return (groups.prefix(most).map { $0.prefix(most).map(rows.name) }, groups.count)
   }
 
   /// What is found of one picture.

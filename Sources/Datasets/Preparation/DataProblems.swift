@@ -8,10 +8,10 @@ public struct DataProblems: Sendable {
   /// The number of problems.
   public private(set) var count = 0
 
-  /// Notes a problem.
-  mutating func add(_ problem: DatasetError) {
+  /// Notes a problem, which is only made where it is kept.
+  mutating func add(_ problem: @autoclosure () -> DatasetError) {
     count += 1
-    if first.count < Self.most { first.append(problem) }
+    if first.count < Self.most { first.append(problem()) }
   }
 
   /// Throws where there is a problem.

@@ -25,23 +25,20 @@ struct ManifestRows: PictureRows {
       do {
         let texts = try table.row(row)
         if columns.prompts(texts).isEmpty {
-          throw DatasetError.damagedRow(
-            path: path, line: table.line(row),
-            reason: "it has no text under \(columns.textNames)")
+          throw RowFault("it has no text under \(columns.textNames)")
         }
         for reference in [nil] + (0..<references).map(Optional.some) {
-          let picture = try place(texts, row, reference)
+          let picture = try place(texts, reference)
           // Rows with several prompts for one picture often follow each other.
           guard picture != last else { continue }
-          last = picture
           guard FileManager.default.fileExists(atPath: picture) else {
-            throw DatasetError.damagedRow(
-              path: path, line: table.line(row), reason: "there is no picture \(picture)")
+            throw RowFault("there is no picture \(picture)")
           }
+          last = picture
           try PictureFile(picture).addExcerpt(to: hash)
         }
-      } catch let error as DatasetError {
-        problems.add(error)
+      } catch let fault as RowFault {
+        problems.add(table.error(fault, row))
       }
     }
     content = hash.text
@@ -49,23 +46,31 @@ struct ManifestRows: PictureRows {
 
   /// The path of a picture of a row.
   private func place(
-    _ texts: [String: [String]], _ row: Int, _ reference: Int?
-  ) throws -> String {
+    _ texts: [String: [String]], _ reference: Int?
+  ) throws(RowFault) -> String {
     let names =
       reference.map { ["ref\($0 + 1)"] } ?? columns.image.map { [$0] } ?? ["image", "file_name"]
     guard let name = names.lazy.compactMap({ texts[$0]?.first }).first, !name.isEmpty else {
-      throw DatasetError.damagedRow(
-        path: path, line: table.line(row),
-        reason: "it names no picture under \(names.joined(separator: ", "))")
+      throw RowFault("it names no picture under \(names.joined(separator: ", "))")
     }
     return name.hasPrefix("/") ? name : "\(folder)/\(name)"
   }
 
   func name(_ row: Int) -> String { "\(path), line \(table.line(row))" }
 
-  func texts(_ row: Int) throws -> [String] { columns.prompts(try table.row(row)) }
+  func texts(_ row: Int) throws -> [String] {
+    do {
+      return columns.prompts(try table.row(row))
+    } catch {
+      throw table.error(error, row)
+    }
+  }
 
   func file(_ row: Int, reference: Int?) throws -> PictureFile {
-    try PictureFile(place(try table.row(row), row, reference))
+    do {
+      return try PictureFile(place(try table.row(row), reference))
+    } catch let fault as RowFault {
+      throw table.error(fault, row)
+    }
   }
 }

@@ -41,7 +41,12 @@ struct TextTable: Sendable {
       guard all.count > 2 else {
         throw DatasetError.noSamples(path: path, expected: "row below the names of its columns")
       }
-      let columns = try SeparatedRow.fields(bytes[all[0]..<all[1]], by: separator)
+      let columns: [String]
+      do {
+        columns = try SeparatedRow.fields(bytes[all[0]..<all[1]], by: separator)
+      } catch {
+        throw DatasetError.damagedRow(path: path, line: 1, reason: error.reason)
+      }
       form = .separated(by: separator, columns: columns)
       starts = Array(all.dropFirst())
     case let other:
@@ -88,20 +93,21 @@ struct TextTable: Sendable {
 
   /// The texts of a row by the names of its columns; one column may have several.
   ///
-  /// - Throws: `DatasetError.damagedRow`.
-  func row(_ row: Int) throws -> [String: [String]] {
-    do {
-      switch form {
-      case .jsonLines: return try JSONRow.texts(bytes(row))
-      case .separated(let separator, let columns):
-        let fields = try SeparatedRow.fields(bytes(row), by: separator)
-        guard fields.count == columns.count else {
-          throw RowFault("it has \(fields.count) columns, and the first row \(columns.count)")
-        }
-        return Dictionary(zip(columns, fields).map { ($0, [$1]) }) { $1 }
+  /// - Throws: `RowFault`.
+  func row(_ row: Int) throws(RowFault) -> [String: [String]] {
+    switch form {
+    case .jsonLines: return try JSONRow.texts(bytes(row))
+    case .separated(let separator, let columns):
+      let fields = try SeparatedRow.fields(bytes(row), by: separator)
+      guard fields.count == columns.count else {
+        throw RowFault("it has \(fields.count) columns, and the first row \(columns.count)")
       }
-    } catch let fault as RowFault {
-      throw DatasetError.damagedRow(path: path, line: line(row), reason: fault.reason)
+      return Dictionary(zip(columns, fields).map { ($0, [$1]) }) { $1 }
     }
+  }
+
+  /// The error for what is wrong with a row, with its line, which takes a pass over the lines before it.
+  func error(_ fault: RowFault, _ row: Int) -> DatasetError {
+    .damagedRow(path: path, line: line(row), reason: fault.reason)
   }
 }

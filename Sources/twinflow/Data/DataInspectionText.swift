@@ -36,7 +36,7 @@ struct DataInspectionText {
     if !inspection.sizes.isEmpty { lines += sizes }
     lines += list(
       "equal", inspection.duplicates.map { $0.joined(separator: " = ") },
-      of: inspection.duplicates.count, most: 10)
+      of: inspection.duplicateCount, most: 10)
     lines += list("damaged", inspection.damaged, of: inspection.damaged.count, most: 20)
     lines += list(
       "wrong", inspection.problems.first.map(\.description), of: inspection.problems.count,
