@@ -76,6 +76,7 @@ struct Checkpoint {
     guard let own = self.origin else { return "it does not record its origin" }
     if own.data != origin.data { return "its data are other data" }
     if own.start != origin.start { return "it started from other weights" }
+    if own.trainingLoRA != origin.trainingLoRA { return "its training_lora was another file" }
     if own.version != origin.version {
       return "it was made by version \(own.version) of the program"
     }

@@ -10,6 +10,12 @@ public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
     fileprivate var usualBetas: [Double] { self == .sgd ? [0] : [0.9, 0.999] }
   }
 
+  /// How the moments are kept.
+  public enum State: String, Codable, Hashable, Sendable, CaseIterable {
+    case float32 = "f32"
+    case int8
+  }
+
   /// The kind of optimizer.
   public var kind: Kind
   /// The peak learning rate.
@@ -26,6 +32,8 @@ public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
   public var betas: [Double]
   /// The largest global norm of gradients, to which they are clipped; 0 does not clip.
   public var maxGradNorm: Double
+  /// How the moments are kept: in 8 bits they take a quarter of the memory, see `BlockwiseMoments`.
+  public var state = State.float32
 
   /// The values of absent keys.
   public static let defaults = OptimizerConfig(
@@ -57,6 +65,8 @@ public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
       "max_grad_norm", \.maxGradNorm, in: 0...,
       "global norm that gradients are clipped to; 0 does not clip"
     ).was("clip"),
+    Field(
+      "state", \.state, "moments in f32, or in int8: 8 bits with a scale for each block of 256"),
   ]
 
   /// Checks the numbers that depend on the kind.
@@ -74,6 +84,11 @@ public struct OptimizerConfig: Hashable, Sendable, RecipeGroup {
 
   /// The optimizer with its settings.
   public var optimizer: any Optimizer {
+    state == .int8 ? BlockwiseMoments(wide) : wide
+  }
+
+  /// The optimizer with its state in f32.
+  private var wide: any Optimizer {
     switch kind {
     case .adam, .adamw: AdamW(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)
     case .radam: RAdam(beta1: betas[0], beta2: betas[1], weightDecay: weightDecay)

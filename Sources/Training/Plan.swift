@@ -58,7 +58,9 @@ public struct Plan: Sendable {
       throw ShardingError.tooFewDevices(
         mesh: recipe.mesh, found: client.devices.count, platform: client.platformName)
     }
-    let step = try TrainingStep(recipe, stored: recipe.frozenTypes(base))
+    let step = try TrainingStep(
+      recipe, stored: recipe.frozenTypes(base),
+      trainingLoRA: TrainingLoRA(recipe, isPlan: true)?.specs ?? Named())
     let function = try step.compiled(
       TrainingStep.Program(updates: step.updates(at: 0), signature: step.batchTypes), on: client,
       cache: nil, mesh: mesh,

@@ -6,6 +6,8 @@ struct RunOrigin: Codable, Equatable {
   var data: String
   /// The hash of the initial weights, nil for fresh ones.
   var start: String?
+  /// The hash of LoRA that was on in training only, nil without.
+  var trainingLoRA: String?
   /// The version of the program.
   var version = programVersion
   /// The command that made the run.

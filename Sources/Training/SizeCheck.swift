@@ -10,18 +10,15 @@ extension TrainingRecipe {
   /// - Parameter stored: how frozen weights are kept; in f32 where they are not named.
   func leastBytes(stored: Named<WeightStorage> = Named()) -> Double {
     let specs = model.weights(with: lora).arrays { stored[$0] ?? .float32 }
-    func bytes(_ types: some Sequence<(name: String, value: TensorType)>) -> Double {
-      types.reduce(0) { sum, pair in
-        let shape = pair.value.shape
-        let local = specs[pair.name].map { $0.sharding.local(shape, mesh) } ?? shape
-        return sum + local.sizes.reduce(Double(pair.value.dtype.byteCount)) { $0 * Double($1) }
+    func bytes(_ specs: Named<ArraySpec>) -> Double {
+      specs.values.reduce(0) { sum, spec in
+        let local = spec.sharding.local(spec.type.shape, mesh)
+        return sum + local.sizes.reduce(Double(spec.type.dtype.byteCount)) { $0 * Double($1) }
       }
     }
-    let types = specs.types
-    let trained = types.filter(trains)
-    let moments = Double(optimizer.kind == .sgd ? (optimizer.betas[0] > 0 ? 1 : 0) : 2)
+    let moments = optimizer.optimizer.state(for: specs.filter(trains))
     let sample = model.sampleShape().sizes.reduce(4) { $0 * Double($1) }
-    return bytes(types.pairs) + moments * bytes(trained.pairs)
+    return bytes(specs) + bytes(moments)
       + Double(batch / mesh.batchShards) * sample
   }
 }

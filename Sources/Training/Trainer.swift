@@ -55,6 +55,16 @@ public final class Trainer {
   /// The types of everything that a checkpoint holds.
   package var stateTypes: Named<TensorType> { trainingStep.specs.flattened().types }
 
+  /// The parameters of the network that generates: all, and those that are trained.
+  public var parameterCounts: (all: Int, trained: Int) {
+    let count = { (name: String) in self.trainingStep.weights[name]!.shape.count }
+    let names = trainingStep.weights.names
+    return (
+      names.reduce(0) { $0 + count($1) },
+      names.filter(recipe.trains).reduce(0) { $0 + count($1) }
+    )
+  }
+
   /// The start of a run.
   public enum Start: Sendable {
     /// From the recipe's weights or fresh ones; the folder must hold no run.
@@ -116,7 +126,7 @@ public final class Trainer {
     self.notice = notice
     let engine = try engine.spread(over: given.mesh)
     self.engine = engine
-    // A run that goes on needs the weights that it started from only where some of them are frozen.
+    // A run that goes on needs the weights that it started from only beside LoRA.
     let needsBase = given.lora != nil || start != .resumed
     let isFirst = (engine.group?.rank ?? 0) == 0
     var (recipe, base) = try given.resolved(isPlan: !needsBase) {
@@ -127,12 +137,18 @@ public final class Trainer {
     let stored = try recipe.frozenTypes(base)
     try engine.checkFits(recipe, stored: stored)
     let data = try RunData(recipe, on: engine) { if isFirst { notice($0) } }
-    trainingStep = try TrainingStep(recipe, stored: stored, inputs: data.inputs)
+    let trainingLoRA = try TrainingLoRA(recipe)
+    if isFirst, let trainingLoRA, let path = recipe.trainingLoRA {
+      notice(trainingLoRA.notice(path))
+    }
+    trainingStep = try TrainingStep(
+      recipe, stored: stored, trainingLoRA: trainingLoRA?.specs ?? Named(), inputs: data.inputs)
     folder = try RunFolder(recipe.output, isFirst: isFirst)
     if isFirst, let start = try recipe.startPath(), WeightFiles.exist(at: start) {
       try folder.checkKeeps(WeightFiles(path: start).paths)
     }
-    var origin = RunOrigin(data: data.content, command: command)
+    var origin = RunOrigin(
+      data: data.content, trainingLoRA: try trainingLoRA?.hash(), command: command)
     var checkpoint: Checkpoint?
     switch start {
     case .fresh: try folder.checkFresh()
@@ -157,6 +173,10 @@ public final class Trainer {
           path: checkpoint.place.path,
           difference: "its LoRA was trained with other weights than \(base.path)")
       }
+      if let own = checkpoint.origin, own.trainingLoRA != origin.trainingLoRA {
+        throw TrainingError.otherRun(
+          path: checkpoint.place.path, difference: "its training_lora was another file")
+      }
       origin.start = checkpoint.origin?.start
       Self.reportLearningRate(checkpoint, recipe, notice)
     } else {
@@ -175,14 +195,16 @@ public final class Trainer {
     let function = try Self.compile(trainingStep, program, engine)
     self.function = function
     state = try RuntimeError.reportingMemory(of: function) {
-      guard let checkpoint else { return try Self.initialState(trainingStep, base, engine) }
+      let added = try trainingLoRA?.load(on: engine) ?? Named()
+      guard let checkpoint else { return try Self.initialState(trainingStep, base, added, engine) }
       let adapted = recipe.lora == nil ? nil : base
+      let saved = try checkpoint.state(trainingStep.saved, on: engine)
       let frozen = try adapted?.weights(
-        of: recipe.model, on: engine, as: { trainingStep.storage[$0] })
-      let specs = trainingStep.specs.flattened(includingFrozen: false)
+        of: recipe.model, on: engine, as: { trainingStep.storage[$0] }
+      ).filter { !recipe.trains($0) }
       return TrainState(
-        try checkpoint.state(specs, on: engine), like: trainingStep.specs,
-        frozen: (frozen ?? Named()).filter { !recipe.trains($0) })
+        saved, like: trainingStep.specs,
+        frozen: (frozen ?? saved.group("frozen")).merging(added))
     }
     functions[program] = function
     let (conditioner, source) = (data.inputs.conditioner, recipe.data.kind)
@@ -232,8 +254,11 @@ public final class Trainer {
     return function
   }
 
+  /// The state at the start.
+  ///
+  /// - Parameter added: frozen tensors that are bound beside the network's.
   private static func initialState(
-    _ step: TrainingStep, _ base: StartWeights?, _ engine: Engine
+    _ step: TrainingStep, _ base: StartWeights?, _ added: Named<ShardedArray>, _ engine: Engine
   ) throws -> TrainState<ShardedArray> {
     let (recipe, key) = (step.recipe, Key(seed: step.recipe.seed))
     // Frozen weights do not pass through a program; they stay in the buffers they were read into.
@@ -246,8 +271,19 @@ public final class Trainer {
       let all = trained.merging(fresh.initialized(key))
       return step.initialState(step.specs.live.trained.map { name, _ in all[name]! }).flattened()
     }(trained)
+    var frozen = given.filter { !recipe.trains($0) }
+    let missing = step.weights.filter { !recipe.trains($0) && frozen[$0] == nil }
+    if !missing.isEmpty {
+      frozen.merge(
+        try engine.compile(Named(), shardings: missing.shardings) { _ in
+          missing.initialized(key)
+        }(Named()))
+    }
     return TrainState(
-      state, like: step.specs, frozen: given.filter { !recipe.trains($0) })
+      state, like: step.specs,
+      frozen: step.specs.frozen.map { name, _ in
+        frozen[name] ?? added[name]!
+      })
   }
 
   /// Trains until the last step or a request to stop, and saves.
@@ -372,8 +408,10 @@ public final class Trainer {
   /// The weights for generation: their average if the recipe sets a decay, with LoRA merged.
   public func weights() throws -> Named<ShardedArray> {
     let trained = state.generating
-    guard let lora = recipe.lora else { return trained }
-    let all = state.frozen.merging(trained)
+    guard let lora = recipe.lora else {
+      return recipe.model.weights.map { name, _ in trained[name] ?? state.frozen[name]! }
+    }
+    let all = state.frozen.filter { trainingStep.trainingLoRA[$0] == nil }.merging(trained)
     let merged = try engine.compile(all.types, shardings: all.shardings) {
       lora.merged($0.dequantized().mapValues { $0.cast(to: .float32) })
     }(all)
@@ -410,7 +448,7 @@ public final class Trainer {
         step: step, metrics: metrics, replacingAll: replacesCheckpoints, by: engine.group
       ) { folder in
         try Checkpoint.write(
-          state.flattened(includingFrozen: false), step: step, recipe: recipe, origin: origin,
+          checkpointed, step: step, recipe: recipe, origin: origin,
           batches: position, to: CheckpointPlace(path: folder, step: step, isOld: false).state,
           on: engine)
         try write(trained, to: ResultFiles(folder: folder))
@@ -425,6 +463,12 @@ public final class Trainer {
       }
     }
     try write(trained, to: folder.results)
+  }
+
+  /// What checkpoints hold of the state.
+  private var checkpointed: Named<ShardedArray> {
+    let all = state.flattened()
+    return trainingStep.saved.map { name, _ in all[name]! }
   }
 
   /// Writes the weights for generation.

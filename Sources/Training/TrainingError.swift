@@ -16,6 +16,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case nothingToResume(path: String)
   /// Files of a checkpoint are missing or not as they were written, and no other checkpoint is whole.
   case damagedCheckpoint(path: String, reason: String)
+  /// A run has no checkpoint of a step.
+  case noSuchCheckpoint(path: String, step: Int, known: [Int])
   /// The state of a run could not be saved.
   case notSaved(step: Int, reason: String, checkpoint: String?)
   /// A run was stopped before its first step.
@@ -71,6 +73,9 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .damagedCheckpoint(let path, let reason):
       return "\(path) is damaged: \(reason). No other checkpoint of the run is whole, so it cannot "
         + "be resumed: start it again in another folder."
+    case .noSuchCheckpoint(let path, let step, let known):
+      return "\(path) has no checkpoint of step \(step): it has those of "
+        + known.sorted().map { "\($0)" }.joined(separator: ", ") + "."
     case .notSaved(let step, let reason, let checkpoint):
       let kept =
         checkpoint.map { "The last good checkpoint is \($0): resume from it with --resume." }

@@ -33,6 +33,10 @@ public struct TrainingRecipe: Hashable, Sendable {
   public var lora: LoRA?
   /// The element type of the frozen weights with LoRA.
   public var baseDType = BaseDType.stored
+  /// The weights that are not trained, by patterns of their names in which `*` stands for any text.
+  public var freeze: [String] = []
+  /// A file of LoRA that is bound to all networks while they are trained, and is no part of what is saved.
+  public var trainingLoRA: String?
   /// The fraction of the samples whose condition is dropped.
   public var conditionDropout = 0.0
   /// The decay of the weights' exponential moving average, which is saved for generation; 0 saves the
@@ -92,6 +96,13 @@ extension TrainingRecipe: RecipeGroup {
     Field(
       "base_dtype", \.baseDType,
       "frozen weights with LoRA: stored (as in their file), bf16, int8 or int4"),
+    Field(
+      "freeze", \.freeze,
+      "weights that are not trained, by patterns such as [patches.*], where * is any text"),
+    Field(
+      "training_lora", path: \.trainingLoRA,
+      "file of LoRA that is on in training and not saved, for models that are distilled already"
+    ).mayDiffer(.always),
     Field(
       "condition_dropout", \.conditionDropout, in: 0...1,
       "fraction of the samples whose class or text is dropped, for guidance"),
@@ -180,6 +191,14 @@ extension TrainingRecipe: RecipeGroup {
         )
       }
     }
+    try checkFrozen()
+    if trainingLoRA != nil {
+      guard start != nil else {
+        throw invalid(
+          \.trainingLoRA, found: trainingLoRA ?? "",
+          "it changes a trained network: name its weights under start")
+      }
+    }
     if let lora, model.isPublished {
       let other = model.weights.names.first { lora.trains($0) && !model.isTargetEmbedder($0) }
       guard other == nil else {
@@ -263,8 +282,34 @@ extension TrainingRecipe {
     return nil
   }
 
-  /// Whether a weight is trained: all are, or with LoRA its matrices and the weights in `full`.
-  func trains(_ name: String) -> Bool { lora?.trains(name) ?? true }
+  /// Checks that every pattern of `freeze` freezes a weight, and that something is left to train.
+  private func checkFrozen() throws {
+    guard !freeze.isEmpty else { return }
+    guard lora == nil else {
+      throw invalid(
+        \.freeze,
+        "with LoRA all weights are frozen: choose what is trained by lora.layers and "
+          + "lora.full")
+    }
+    let names = model.weights.names
+    for pattern in freeze where !names.contains(where: { NamePattern(pattern).matches($0) }) {
+      let nearest = nearestName(to: pattern, among: names)
+      throw invalid(
+        \.freeze, found: pattern,
+        "no weight of the network has such a name"
+          + (nearest.map { "; did you mean \($0)?" }
+            ?? ": they are \(names.joined(separator: ", "))"))
+    }
+    guard names.contains(where: trains) else {
+      throw invalid(\.freeze, "nothing is left to train")
+    }
+  }
+
+  /// Whether a weight is trained: all are that `freeze` does not name, or with LoRA its matrices and the
+  /// weights in `full`.
+  func trains(_ name: String) -> Bool {
+    lora?.trains(name) ?? !freeze.contains { NamePattern($0).matches(name) }
+  }
 
   /// How the frozen weights are kept.
   ///

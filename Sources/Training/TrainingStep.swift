@@ -13,6 +13,8 @@ struct TrainingStep: Sendable {
   let weights: Named<ParameterSpec>
   /// How the parameters are kept.
   let storage: Named<WeightStorage>
+  /// The tensors of LoRA that is on in training only; they are among the frozen ones.
+  let trainingLoRA: Named<ArraySpec>
   /// The types and shardings of the state: what is kept for a weight is sharded like the weight.
   let specs: TrainState<ArraySpec>
   /// What the step takes of each sample.
@@ -24,23 +26,27 @@ struct TrainingStep: Sendable {
   ///
   /// - Parameters:
   ///   - stored: how frozen weights are kept; in f32 where they are not named.
+  ///   - trainingLoRA: the tensors of LoRA that is on in training only.
   ///   - inputs: what the step takes of each sample; nil for what the recipe says alone.
   init(
-    _ recipe: TrainingRecipe, stored: Named<WeightStorage> = Named(), inputs: StepInputs? = nil
+    _ recipe: TrainingRecipe, stored: Named<WeightStorage> = Named(),
+    trainingLoRA: Named<ArraySpec> = Named(), inputs: StepInputs? = nil
   ) throws {
     self.recipe = recipe
+    self.trainingLoRA = trainingLoRA
     weights = recipe.model.weights(with: recipe.lora)
     objective = try recipe.objective.settings.objective(batch: recipe.batch)
     self.inputs = try inputs ?? StepInputs(recipe)
     let frozen = stored.filter { !recipe.trains($0) }
     let all = weights.arrays { frozen[$0] ?? .float32 }
     storage = weights.map { name, _ in frozen[name] ?? .float32 }
-    specs = Self.state(all, recipe, objective)
+    specs = Self.state(all, trainingLoRA, recipe, objective)
   }
 
   /// The state that a recipe keeps for weights.
   private static func state(
-    _ all: Named<ArraySpec>, _ recipe: TrainingRecipe, _ objective: (any Objective)?
+    _ all: Named<ArraySpec>, _ trainingLoRA: Named<ArraySpec>, _ recipe: TrainingRecipe,
+    _ objective: (any Objective)?
   ) -> TrainState<ArraySpec> {
     let trained = all.filter(recipe.trains)
     let moments = recipe.optimizer.optimizer.state(for: trained)
@@ -52,7 +58,7 @@ struct TrainingStep: Sendable {
     return TrainState(
       step: ArraySpec(TensorType([], .int32)),
       live: NetworkState(trained: trained, moments: moments),
-      frozen: all.filter { !recipe.trains($0) },
+      frozen: all.filter { !recipe.trains($0) }.merging(trainingLoRA),
       target: target.decay.map { _ in
         RampedAverage(weights: trained, decay: ArraySpec(TensorType([], .float32)))
       },
@@ -76,6 +82,15 @@ struct TrainingStep: Sendable {
       auxiliaries: specs.auxiliaries.mapValues {
         NetworkState(trained: trained, moments: zeros($0.moments))
       })
+  }
+
+  /// What checkpoints hold: all but the weights that LoRA is trained beside, which are in the file that the
+  /// run started from, and LoRA that is on in training only.
+  var saved: Named<ArraySpec> {
+    guard recipe.lora == nil else { return specs.flattened(includingFrozen: false) }
+    var specs = specs
+    specs.frozen = specs.frozen.filter { trainingLoRA[$0] == nil }
+    return specs.flattened()
   }
 
   private var auxiliaries: [Auxiliary] { objective?.auxiliaries ?? [] }

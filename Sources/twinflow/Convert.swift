@@ -50,7 +50,7 @@ struct Convert: ParsableCommand {
   func run() throws {
     let engine = try engine.open()
     let file = try ModelFile(
-      SharedFiles.standard.path(input), on: engine, allowsOverflow: allowOverflow)
+      weightsPath(input), on: engine, allowsOverflow: allowOverflow)
     try ModelFile.write(
       file.weights, card: file.card, to: output, as: dtype, protecting: file.paths,
       allowsOverflow: allowOverflow, on: engine)

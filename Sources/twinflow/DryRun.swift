@@ -9,6 +9,8 @@ struct DryRun {
   let plan: Plan
   /// The memory of a device in bytes.
   let capacity: Int
+  /// A few steps on this machine; nil where it has too little memory, or fewer devices than the mesh.
+  let trial: StepTrial?
 
   /// Compiles the step of a recipe for the devices of its mesh, which need not be present.
   ///
@@ -19,11 +21,26 @@ struct DryRun {
       let engine = try options.open().spread(over: recipe.mesh)
       plan = try Plan(recipe, on: engine.client)
       self.capacity = capacity?.count ?? engine.client.capacity() ?? Bytes.usual.count
+      trial = try Self.trial(recipe, plan, on: engine)
       return
     }
     let engine = try Engine(plugin: options.plugin, devices: recipe.mesh.count)
     plan = try Plan(recipe, on: engine.client)
     self.capacity = capacity?.count ?? Bytes.usual.count
+    // Virtual devices share the cores: their time says nothing of real ones.
+    trial = recipe.mesh.count > 1 ? nil : try Self.trial(recipe, plan, on: options.open())
+  }
+
+  /// Runs a few steps, where the memory that is free is enough.
+  private static func trial(
+    _ recipe: TrainingRecipe, _ plan: Plan, on engine: Engine
+  ) throws -> StepTrial? {
+    guard let free = engine.client.availableMemory, plan.memory.total < free else { return nil }
+    do {
+      return try StepTrial(recipe, on: engine)
+    } catch RuntimeError.outOfMemory {
+      return nil
+    }
   }
 
   /// Prints the plan.
@@ -58,6 +75,15 @@ struct DryRun {
     if plan.communication > 0 {
       lines.append(
         "  " + "sent in a step".padded(to: 18) + "\(number(plan.communication / 1e9)) GB")
+    }
+    if let trial {
+      let all = trial.seconds * Double(recipe.steps)
+      lines.append(
+        "A step takes \(number(trial.seconds)) s on this machine, by a trial of \(trial.steps): "
+          + "\(recipe.steps) steps take \(all.secondsText).")
+    } else {
+      lines.append(
+        "A step was not timed: this machine has too little memory, or not the devices of the mesh.")
     }
     lines.append("Tracing and compiling the step took \(number(plan.compiling)) s.")
     if plan.memory.total <= capacity {

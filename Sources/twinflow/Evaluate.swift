@@ -53,7 +53,7 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
-    let weights = try SharedFiles.standard.path(weights)
+    let weights = try weightsPath(weights)
     let classifier = try SharedFiles.standard.path(classifier)
     let engine = try engine.open()
     let evaluator = try Evaluator(classifier: classifier, on: engine)

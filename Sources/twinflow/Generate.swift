@@ -82,7 +82,7 @@ struct Generate: ParsableCommand {
     let source = try like.map { try ReadRecord($0) }
     let log = { @Sendable (text: String) in FileHandle.standardError.write(text + "\n") }
     let engine = try engine.open()
-    let setup = model.filled(from: source?.record)
+    let setup = try model.filled(from: source?.record).resolvingRun()
     let pipeline = try setup.open(on: engine, log: log)
     if let record = source?.record {
       try record.check(pipeline, changed: model, cache)

@@ -12,7 +12,8 @@ extension BaseDType: ExpressibleByArgument {}
 struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The model: a folder as diffusers saves it, or its name.", valueName: "model"),
+      "The model: a folder as diffusers saves it, or its name; or the folder of a run or a checkpoint.",
+      valueName: "model"),
     completion: .directory, transform: pathOption)
   var model: String?
 

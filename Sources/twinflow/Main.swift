@@ -26,8 +26,8 @@ struct TwinFlow: ParsableCommand {
     version: programVersion,
     subcommands: [
       Train.self, Generate.self, Sample.self, Evaluate.self, Compare.self, Demo.self, Convert.self,
-      RecipeCommand.self, PlanCommand.self, Launch.self, CheckProcesses.self, CheckGolden.self,
-      DataCommand.self, Devices.self, ModelsCommand.self,
+      Export.self, RecipeCommand.self, PlanCommand.self, Launch.self, CheckProcesses.self,
+      CheckGolden.self, DataCommand.self, Devices.self, ModelsCommand.self,
     ])
 }
 

@@ -21,7 +21,8 @@ struct Sample: ParsableCommand {
       """)
 
   @Argument(
-    help: "The weights, a safetensors file written by this program.", transform: pathOption)
+    help: "The weights: a file that this program has written, or the folder of a run.",
+    transform: pathOption)
   var weights: String
 
   @Option(help: "The number of steps.", transform: integer(SamplerSettings.counts))
@@ -38,7 +39,7 @@ struct Sample: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   func run() throws {
-    let weights = try SharedFiles.standard.path(weights)
+    let weights = try weightsPath(weights)
     let engine = try engine.open()
     let file = try ModelFile(weights, on: engine)
     try checkOutput(output, replacesNoneOf: file.paths)

@@ -48,9 +48,10 @@ struct Train: ParsableCommand {
     help: ArgumentHelp(
       "Prints what the run needs on each device of its mesh, and stops.",
       discussion: """
-        The step is compiled and not run; neither weights nor data are read or need to be there. On a \
-        CPU virtual devices stand for those of the mesh, and activations are those of the CPU's \
-        schedule, in f32: a GPU needs about half of them. With --device cuda the figures are the GPU's.
+        The step is compiled, and where this machine can hold it, timed on zeros; neither weights nor \
+        data are read or need to be there. On a CPU virtual devices stand for those of the mesh, and \
+        activations are those of the CPU's schedule, in f32: a GPU needs about half of them. With \
+        --device cuda the figures are the GPU's.
         """))
   var dryRun = false
 
@@ -101,13 +102,14 @@ struct Train: ParsableCommand {
       // Only the first process reports progress.
       return try trainer.run(stopping: { interrupt.isNoted })
     }
-    let compilation = trainer.function.compilation
-    FileHandle.standardError.write(
-      compilation.cached
-        ? "The compiled step was loaded from the cache.\n"
-        : "Compiled the step in \(compilation.compiling.secondsText).\n")
+    FileHandle.standardError.write(RunPlanText(trainer).text + "\n")
     let bar = ProgressBar("step", of: recipe.steps)
-    let finished = try trainer.run(progress: bar.show, stopping: { interrupt.isNoted })
+    let estimate = TimeEstimate()
+    let finished = try trainer.run(
+      progress: { progress in
+        if let text = estimate.text(progress) { FileHandle.standardError.write(text + "\n") }
+        bar.show(progress)
+      }, stopping: { interrupt.isNoted })
     bar.finish()
     if !finished {
       print("Stopped after step \(trainer.step) of \(recipe.steps); --resume continues.")

@@ -16,9 +16,24 @@ import Testing
       "--set", "model={kind: z_image, n_layers: 2, n_refiner_layers: 1}", "--set", "mesh.fsdp=2",
       "--set", "gradient_accumulation_steps=1", "--set", "batch=8")
     #expect(result.status == 0, "\(result.errors)")
-    for line in ["network      z_image, ", "mesh         fsdp 2", "TFLOP", "It fits:"] {
+    for line in [
+      "network      z_image, ", "mesh         fsdp 2", "TFLOP", "It fits:",
+      "A step was not timed",
+    ] {
       #expect(result.output.contains(line), "\(line)")
     }
+    #expect(!FileManager.default.fileExists(atPath: output))
+  }
+
+  @Test func aStepIsTimedWhereItFits() throws {
+    let output = folder.path + "/run"
+    let result = try Command.run(
+      "train", "Recipes/points.yaml", "--dry-run", "--set", "output=\(output)")
+    #expect(result.status == 0, "\(result.errors)")
+    let found = result.output.firstMatch(
+      of: /A step takes ([0-9.e-]+) s on this machine, by a trial of ([0-9]+): 4000 steps take/)
+    let trial = try #require(found)
+    #expect(Double(trial.1)! > 0 && Int(trial.2)! > 0)
     #expect(!FileManager.default.fileExists(atPath: output))
   }
 

@@ -131,6 +131,25 @@ import Weights
     }
   }
 
+  /// With a moving average LoRA is saved as its average, and goes on from where it was.
+  @Test func theAverageOfLoRAIsSaved() throws {
+    let engine = try SharedEngine.get()
+    let base = try base(engine)
+    let recipe = try tinyRecipe(
+      folder.path + "/run", "start=\(base.path)", "ema_decay=0.9",
+      "lora={rank: 2, layers: [attention]}")
+    try Trainer(recipe, on: engine).run()
+    let state = try SafeTensors(path: newestState(recipe.output))
+    let adapter = try SafeTensors(path: recipe.result)
+    let name = { (layer: String) in "blocks.\(layer).attention.to_q.lora_A.weight" }
+    let bytes = { (file: SafeTensors, name: String) in
+      withExtendedLifetime(file) { file.bytes(name).map { Array($0) } }
+    }
+    let saved = try #require(bytes(adapter, "transformer." + name("0")))
+    #expect(saved == bytes(state, "ema." + name("*")))
+    #expect(saved != bytes(state, "weights." + name("*")))
+  }
+
   @Test func loRANeedsInitialWeights() {
     #expect {
       try tinyRecipe("x", "lora={rank: 2}")

@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Flow
 import Foundation
 import Models
@@ -206,6 +207,45 @@ import Weights
       try Trainer(recipe("strict", set: settings + ["data.max_damaged=0"]), on: engine)
     }
     #expect("\(none!)".contains("1 picture of \(folder.path)/data is damaged"))
+  }
+
+  /// A run can be stopped while its data are encoded.
+  @Test func encodingStopsOnRequest() throws {
+    let recipe = try recipe("stopped")
+    var asked = 0
+    let error = #expect(throws: TrainingError.self) {
+      try Trainer(
+        recipe, on: SharedEngine.get(),
+        stopping: {
+          asked += 1
+          return asked == 3
+        })
+    }
+    #expect(error == .stopped(before: "all samples were encoded"))
+    #expect(!FileManager.default.fileExists(atPath: recipe.output))
+  }
+
+  /// Exported from a checkpoint, a transformer is a folder that makes the run's pictures, alone and in a
+  /// folder of the whole model.
+  @Test(arguments: [(qwen, "qwen_image"), (zImage, "z_image")])
+  func aTransformerIsExported(start: String, kind: String) throws {
+    let engine = try SharedEngine.get()
+    let recipe = try trained(recipe("full", start, kind: kind, set: ["steps=2"])).recipe
+    let run = try #require(try TrainedRun(recipe.output))
+    #expect(run.isTransformer && run.model == start)
+    let expected = try picture(start, transformer: recipe.result)
+    let (alone, whole) = ("\(folder.path)/alone", "\(folder.path)/whole")
+    #expect(try run.export(to: alone, on: engine) == [alone])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: alone).sorted()
+        == ["config.json", "diffusion_pytorch_model.safetensors"])
+    #expect(try picture(start, transformer: alone) == expected)
+    _ = try run.export(to: whole, in: ModelFolder(start), on: engine)
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: whole))
+        == Set(FileManager.default.contentsOfDirectory(atPath: start)))
+    #expect(try picture(whole) == expected)
+    #expect(throws: FileError.exists(path: whole)) { try run.export(to: whole, on: engine) }
   }
 
   @Test(arguments: [

@@ -79,8 +79,8 @@ public struct QuantizedFolder: Sendable {
     progress: (String, WeightFiles.MatrixError) -> Void = { _, _ in }
   ) throws -> [(network: String, errors: [WeightFiles.MatrixError])] {
     let folder = try StagedFolder(target)
-    let weights = Set(networks.flatMap(\.files.paths).map(Self.canonical))
-    try copy(path, to: folder.path, without: weights)
+    let weights = Set(networks.flatMap(\.files.paths).map(FolderCopy.canonical))
+    try FolderCopy.copy(path, to: folder.path, without: weights)
     let results = try networks.map { network in
       let place = network.name.isEmpty ? folder.path : "\(folder.path)/\(network.name)"
       let errors = try network.files.writeQuantized(
@@ -100,35 +100,5 @@ public struct QuantizedFolder: Sendable {
       name.removeLast(ending.count)
     }
     return name + ".safetensors"
-  }
-
-  private static func canonical(_ path: String) -> String {
-    URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-  }
-
-  /// Copies the files of a folder and of those in it; links become what they lead to.
-  ///
-  /// - Parameter left: the files that are not copied.
-  private func copy(_ source: String, to target: String, without left: Set<String>) throws {
-    for name in try namesInFolder(source) where !name.hasPrefix(".") {
-      let (from, to) = (Self.canonical("\(source)/\(name)"), "\(target)/\(name)")
-      guard !left.contains(from) else { continue }
-      var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: from, isDirectory: &isFolder) else {
-        throw FileError.unreadable(
-          path: "\(source)/\(name)", reason: "it is a link to a file that is not there")
-      }
-      do {
-        if isFolder.boolValue {
-          try FileManager.default.createDirectory(
-            atPath: to, withIntermediateDirectories: false)
-          try copy(from, to: to, without: left)
-        } else {
-          try FileManager.default.copyItem(atPath: from, toPath: to)
-        }
-      } catch let error as CocoaError {
-        throw FileError.unwritable(path: to, reason: error.localizedDescription)
-      }
-    }
   }
 }

@@ -1,0 +1,127 @@
+import ArgumentParser
+import Files
+import Foundation
+import Pipelines
+import Runtime
+import Tensors
+import Training
+
+/// `twinflow export`
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes what a run has trained for other programs.",
+    discussion: """
+      All weights of a published network are written as a folder that diffusers reads, with --whole together
+      with the other networks of the model; LoRA as a file that diffusers, PEFT and ComfyUI read; other
+      networks as a file of weights of this program.
+
+      EXAMPLES
+        twinflow export out/qwen-image-lora fox.safetensors
+        twinflow export out/qwen-image-full Qwen-Image-fox --step 2000 --whole --dtype bf16
+      """)
+
+  @Argument(
+    help: "The folder of a run, or of one of its checkpoints.", completion: .directory,
+    transform: pathOption)
+  var folder: String
+
+  @Argument(
+    help: "The folder to write, which must not be there, or the file, NAME.safetensors.",
+    transform: pathOption)
+  var output: String
+
+  @Option(
+    help: "The checkpoint of a step; by default the newest.",
+    transform: integer(0...TrainingRecipe.mostSteps))
+  var step: Int?
+
+  @Option(help: "How numbers are stored: bf16, f16 or f32; by default as they are.")
+  var dtype: DType?
+
+  @Flag(help: "Copy the other networks of the published model as well.")
+  var whole = false
+
+  @OptionGroup var engine: EngineOptions
+
+  func validate() throws {
+    guard let dtype else { return }
+    guard [.bfloat16, .float16, .float32].contains(dtype) else {
+      throw ValidationError("--dtype is \(dtype.rawValue); it must be bf16, f16 or f32.")
+    }
+  }
+
+  func run() throws {
+    guard let trained = try TrainedRun(folder, step: step) else { throw NoRun(path: folder) }
+    let isFile = output.hasSuffix(".safetensors")
+    guard isFile != trained.isTransformer else {
+      throw ValidationError(
+        trained.isTransformer
+          ? "The run has trained all weights of a published network, which are a folder: give the "
+            + "output a name without .safetensors."
+          : "The run's weights are one file: give the output a name that ends in .safetensors.")
+    }
+    guard dtype == nil || trained.recipe.lora == nil else {
+      throw ValidationError(
+        "--dtype is for all weights of a network; LoRA stays as it was trained.")
+    }
+    guard !whole || trained.isTransformer else {
+      throw ValidationError("--whole is for runs that train all weights of a published network.")
+    }
+    let model = whole ? trained.model : nil
+    let place = try model.map { try ModelFolder(ModelLibrary().path(of: $0)) }
+    let written = try trained.export(
+      to: output, as: dtype, in: place, on: engine.open())
+    print("Step \(trained.step) was written to \(written.joined(separator: " and ")).")
+  }
+}
+
+/// A folder that is no run's.
+struct NoRun: Error, CustomStringConvertible {
+  let path: String
+
+  var description: String {
+    "\(path) is neither the folder of a run nor that of a checkpoint. Name the output folder of a "
+      + "recipe, or a folder such as out/run/checkpoints/step-000500."
+  }
+}
+
+/// The file of weights at a path: of a run or of one of its checkpoints where the path is their folder.
+///
+/// - Throws: the errors of finding it, and of reading a checkpoint.
+func weightsPath(_ given: String) throws -> String {
+  let path = try SharedFiles.standard.path(given)
+  return try TrainedRun(path)?.weights ?? path
+}
+
+extension ModelOptions {
+  /// These options, with the networks of a run where the model is the folder of a run or of one of its
+  /// checkpoints, and not itself that of a whole model.
+  ///
+  /// - Throws: `NoWholeModel`, and the errors of reading a checkpoint.
+  func resolvingRun() throws -> ModelOptions {
+    guard let path = model, !FileManager.default.fileExists(atPath: "\(path)/model_index.json"),
+      let run = try TrainedRun(path)
+    else { return self }
+    guard let whole = run.model else { throw NoWholeModel(path: path, weights: run.weights) }
+    var resolved = self
+    resolved.model = whole
+    if run.isTransformer {
+      resolved.transformer = transformer ?? run.weights
+    } else {
+      resolved.transformer = transformer ?? run.targetEmbedder
+      resolved.lora.insert(LoRAUse(run.weights), at: 0)
+    }
+    return resolved
+  }
+}
+
+/// A run that has trained no text-to-image model.
+struct NoWholeModel: Error, CustomStringConvertible {
+  let path: String
+  let weights: String
+
+  var description: String {
+    "\(path) is a run that trains no text-to-image model. Make pictures with: twinflow sample "
+      + weights
+  }
+}
