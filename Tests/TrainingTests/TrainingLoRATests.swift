@@ -24,7 +24,7 @@ import Weights
     try Trainer(
       tinyRecipe(
         run("made"), "start=\(base)", "ema_decay=0", "seed=5", "optimizer.learning_rate=1e-1",
-        "lora={rank: 2, layers: [attention, mlp]}"), on: engine
+        "lora={rank: 2, alpha: 64}"), on: engine
     ).run()
     return (base, run("made/adapter.safetensors"))
   }
@@ -86,11 +86,14 @@ import Weights
     #expect {
       try tinyRecipe("out", "training_lora=some.safetensors")
     } throws: { "\($0)".contains("name its weights under start") }
-    let (base, adapter) = try made()
+    let (_, adapter) = try made()
+    let engine = try SharedEngine.get()
+    try Trainer(tinyRecipe(run("wide"), "model.width=32"), on: engine).run()
     #expect(throws: WeightsError.self) {
       try Trainer(
-        tinyRecipe(run("wide"), "training_lora=\(adapter)", "model.width=32", "start=\(base)"),
-        on: SharedEngine.get())
+        tinyRecipe(
+          run("other"), "training_lora=\(adapter)", "model.width=32",
+          "start=\(run("wide/weights.safetensors"))"), on: engine)
     }
   }
 

@@ -170,7 +170,7 @@ import Testing
     let recipe = try Preset.twinFlow.recipe()
     let always: Set = [
       "output", "log_every", "checkpoint_every", "keep_last", "keep_every", "keep_best", "mesh",
-      "start", "data.path",
+      "start", "training_lora", "data.path",
     ]
     #expect(recipe.paths(free: .always) == always)
     #expect(recipe.paths(free: .whenResumed) == always.union(["steps", "encoders"]))
