@@ -77,8 +77,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Files", "Tensors", "Processes", "Runtime", "Recipe", "Layers", "Optimizers", "Weights",
-        "Flow", "Models", "Pictures", "Pipelines", "Datasets",
+        "Files", "PJRT", "Tensors", "Processes", "Runtime", "Recipe", "Layers", "Optimizers",
+        "Weights", "Flow", "Models", "Pictures", "Pipelines", "Datasets",
       ]),
     .target(
       name: "Evaluation",
@@ -148,7 +148,10 @@ let package = Package(
         "Comparison",
       ]),
     .testTarget(
-      name: "CommandTests", dependencies: ["twinflow", "Pictures", "Evaluation", "Comparison"]),
+      name: "CommandTests",
+      dependencies: [
+        "twinflow", "Recipe", "Pictures", "Training", "Evaluation", "Comparison",
+      ]),
     .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
     .testTarget(name: "RecipeTests", dependencies: ["Files", "Recipe"]),

@@ -14,6 +14,8 @@ public enum FileKind: String, CaseIterable, Sendable {
   case program
   /// Text in UTF-8, such as Markdown.
   case text
+  /// An HTML page.
+  case html
 
   /// The kind in words.
   public var name: String {
@@ -24,6 +26,7 @@ public enum FileKind: String, CaseIterable, Sendable {
     case .jsonLines: "lines of JSON"
     case .program: "a compiled program"
     case .text: "text"
+    case .html: "an HTML page"
     }
   }
 
@@ -67,6 +70,7 @@ public enum FileKind: String, CaseIterable, Sendable {
     case .jsonLines: Self.beginsAsJSONLines(bytes)
     case .program: bytes.starts(with: Self.programMagic)
     case .text: Self.isText(bytes)
+    case .html: bytes.starts(with: "<!doctype html>".utf8) && Self.isText(bytes)
     }
   }
 

@@ -61,6 +61,22 @@ public final class FolderLock: Sendable {
     close(descriptor)
   }
 
+  /// The process that has locked a folder, as in `process 12 on host a since …`; nil where none has,
+  /// as far as the file system tells.
+  public static func holder(of folder: String) -> String? {
+    let path = folder.isEmpty ? ".lock" : "\(folder)/.lock"
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    switch FileLock.take(file) {
+    case .busy: return holder(file) ?? "an unknown process"
+    case .taken:
+      FileLock.release(file)
+      return nil
+    case .unsupported: return nil
+    }
+  }
+
   private static let prefix = "process "
 
   /// The first line of a lock file, nil where it is not one.

@@ -12,6 +12,11 @@ public enum RecipeWriter {
     return try text(recipe, heading: heading) { notes[$0]?.meaning }
   }
 
+  /// A recipe as YAML without comments.
+  public static func plainText(_ recipe: some Encodable) throws -> String {
+    try text(recipe, heading: "") { _ in nil }
+  }
+
   /// A value as YAML, in the order in which it encodes its fields. Groups at the top are written
   /// field by field, deeper groups in one line.
   ///

@@ -116,7 +116,7 @@ public struct Plan: Sendable {
 }
 
 extension OptimizedProgram {
-  /// The FLOPs of matrix multiplications and attention on one device.
+  /// The FLOPs of matrix multiplications, of attention and of our kernels' convolutions on one device.
   var flops: Double {
     instructions.reduce(0) { $0 + Double($1.count) * $1.flops }
   }
@@ -145,8 +145,33 @@ extension OptimizedProgram.Instruction {
       let (heads, width) = (first[first.count - 2], first[first.count - 1])
       let keys = isPacked ? first[1] : operands.dropFirst().first?.first?[1] ?? first[1]
       return matmuls * 2 * Double(first[0] * heads * width) * Double(first[1]) * Double(keys)
+    case ("custom-call", Kernel.matmul.rawValue):
+      guard let left = operands.first?.first, let result = shapes.first else { return 0 }
+      // The left operand is a matrix of the result's rows and the contracted axis.
+      return 2 * count(left) * Double(result.last ?? 0)
+    case ("custom-call", Kernel.convolution.rawValue):
+      guard let kernel = operands.dropFirst().first?.first, let result = shapes.first else {
+        return 0
+      }
+      return convolution(kernel: kernel, output: result)
+    case ("custom-call", Kernel.convolutionInputGradient.rawValue):
+      guard let output = operands.first?.first, let kernel = operands.dropFirst().first?.first
+      else { return 0 }
+      return convolution(kernel: kernel, output: output)
+    case ("custom-call", Kernel.convolutionKernelGradient.rawValue):
+      guard let output = operands.dropFirst().first?.first, let kernel = shapes.first else {
+        return 0
+      }
+      return convolution(kernel: kernel, output: output)
     default: return 0
     }
+  }
+
+  private func count(_ shape: [Int]) -> Double { Double(shape.reduce(1, *)) }
+
+  /// The FLOPs of a convolution with a kernel `[…, inputs, outputs]`.
+  private func convolution(kernel: [Int], output: [Int]) -> Double {
+    2 * count(output) * count(kernel) / Double(max(1, kernel.last ?? 1))
   }
 
   /// - Parameter devices: the number of devices of a collective whose shapes do not tell it.

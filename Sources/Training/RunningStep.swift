@@ -8,7 +8,18 @@ struct RunningStep {
   let metrics: Named<ShardedArray>
   let function: CompiledFunction
   let started: ContinuousClock.Instant
+  /// How long the devices waited for its data.
+  let wait: Duration
   let completion: Completion
+}
+
+/// A step that has ended.
+struct ReadStep {
+  /// Its number, from 1.
+  let step: Int
+  let metrics: Named<Float>
+  /// How long the devices waited for its data.
+  let wait: Duration
 }
 
 /// The time that devices have waited between the end of a step and the start of the next.

@@ -34,6 +34,8 @@ public final class Trainer {
   private var position: String
   /// The last step, whose metrics have not been read.
   private var running: RunningStep?
+  /// What observes the run, in its first process; set before `run`.
+  public var observers: [any RunObserver] = []
   /// The time that the devices have waited for steps.
   private var waiting = DeviceWaiting()
   private let folder: RunFolder
@@ -295,41 +297,63 @@ public final class Trainer {
   /// - Throws: `TrainingError.notFinite` when a loss is not finite; saved files stay as they are.
   @discardableResult
   public func run(
-    progress: (Progress) -> Void = { _ in }, stopping: () -> Bool = { false }
+    progress: @escaping (Progress) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> Bool {
-    let isFirst = (engine.group?.rank ?? 0) == 0
     defer { folder.release() }
+    let isFirst = (engine.group?.rank ?? 0) == 0
     let log = isFirst ? try folder.openLog(after: step, notice: notice) : nil
-    let clock = ContinuousClock()
-    var recent: [ContinuousClock.Instant] = [clock.now]
-    func tell(_ read: (step: Int, metrics: Named<Float>)) {
-      means.add(read.metrics)
-      recent.append(clock.now)
-      if recent.count > 20 { recent.removeFirst() }
-      let span = (recent.last! - recent.first!).seconds
-      progress(
-        Progress(
-          step: read.step, total: recipe.steps, loss: read.metrics["loss"] ?? .nan,
-          rate: Double(recent.count - 1) / max(span, 1e-9)))
-      if read.step % recipe.logEvery == 0 || read.step == recipe.steps {
-        log?.write(read.step, read.metrics)
-      }
+    let facts =
+      observers.isEmpty
+      ? nil : try RunFacts(recipe, trainingStep.weights, function, on: engine)
+    let reporter = RunReporter(
+      recipe, log: log, observers: observers, facts: facts, progress: progress, notice: notice)
+    if let facts {
+      try reporter.begin(
+        RunStart(recipe: recipe, command: origin.command, step: step, facts: facts))
     }
+    do {
+      let isFinished = try run(reporter, stopping)
+      reporter.end(isFinished ? .finished : .stopped(after: step))
+      return isFinished
+    } catch {
+      reporter.end(.failed("\(error)"))
+      throw error
+    }
+  }
+
+  private func run(_ reporter: RunReporter, _ stopping: () -> Bool) throws -> Bool {
     guard step < recipe.steps else {
       try save()
       return true
     }
+    if step == 0, reporter.looks(after: 0) { reporter.look(at: presentWeights) }
     while step < recipe.steps {
       // The metrics of a step are read when the next one is under way.
-      if let read = try start() { tell(read) }
-      if !overlaps, let read = try finish() { tell(read) }
+      if let read = try start() { tell(read, reporter) }
+      if !overlaps, let read = try finish() { tell(read, reporter) }
       let stops = try isTimeToStop(requested: stopping())
-      guard stops || step % recipe.checkpointEvery == 0 || step == recipe.steps else { continue }
-      if let read = try finish() { tell(read) }
-      try save()
+      let saves = stops || step % recipe.checkpointEvery == 0 || step == recipe.steps
+      let looks = reporter.looks(after: step)
+      guard saves || looks else { continue }
+      if let read = try finish() { tell(read, reporter) }
+      if saves {
+        try save()
+        reporter.saved(after: step)
+      }
+      if looks { reporter.look(at: presentWeights) }
       if stops { return step == recipe.steps }
     }
     return true
+  }
+
+  private func tell(_ read: ReadStep, _ reporter: RunReporter) {
+    means.add(read.metrics)
+    reporter.tell(read)
+  }
+
+  /// The weights after the last step, which observers may look at until the next one.
+  private var presentWeights: RunWeights {
+    RunWeights(step: step, parameters: state.frozen.merging(state.generating))
   }
 
   /// Whether to save and stop: where there are several processes, all at the same step.
@@ -362,9 +386,13 @@ public final class Trainer {
 
   /// Starts the next step.
   ///
-  /// - Returns: the metrics of the step before, nil where they have been read.
-  private func start() throws -> (step: Int, metrics: Named<Float>)? {
+  /// - Returns: the step before, nil where its metrics have been read.
+  private func start() throws -> ReadStep? {
+    let asked = ContinuousClock.now
     let batch = try batches.next()
+    // While the step before runs, the devices do not wait.
+    let free = max(asked, running.map { $0.completion.end ?? .now } ?? asked)
+    let wait = max(.zero, ContinuousClock.now - free)
     let arrays = batch.arrays.filter { trainingStep.batchTypes[$0] != nil }
     let program = TrainingStep.Program(
       updates: trainingStep.updates(at: step), signature: arrays.types)
@@ -380,20 +408,20 @@ public final class Trainer {
     let before = running
     running = RunningStep(
       step: step, metrics: results.group("metrics"), function: function, started: started,
-      completion: completion)
-    return try before.map { ($0.step, try read($0)) }
+      wait: wait, completion: completion)
+    return try before.map(read)
   }
 
   /// Waits for the last step.
   ///
-  /// - Returns: its metrics, nil where they have been read.
-  private func finish() throws -> (step: Int, metrics: Named<Float>)? {
+  /// - Returns: the step, nil where its metrics have been read.
+  private func finish() throws -> ReadStep? {
     guard let last = running else { return nil }
     running = nil
-    return (last.step, try read(last))
+    return try read(last)
   }
 
-  private func read(_ running: RunningStep) throws -> Named<Float> {
+  private func read(_ running: RunningStep) throws -> ReadStep {
     try RuntimeError.reportingMemory(of: running.function) { try running.completion.wait() }
     waiting.add(started: running.started, ended: running.completion.end ?? .now)
     let metrics = try running.metrics.mapValues { try $0.array(of: Float.self)[0] }
@@ -402,7 +430,7 @@ public final class Trainer {
       throw TrainingError.notFinite(
         losses: wrong, step: running.step, checkpoint: folder.existingCheckpoint)
     }
-    return metrics
+    return ReadStep(step: running.step, metrics: metrics, wait: running.wait)
   }
 
   /// The weights for generation: their average if the recipe sets a decay, with LoRA merged.

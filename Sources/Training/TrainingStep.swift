@@ -200,7 +200,7 @@ struct TrainingStep: Sendable {
       }
     }
     next.step = state.step + 1
-    metrics["rate"] = rate
+    metrics["learning_rate"] = rate
     return (next, metrics)
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Comparison
 import Flow
+import Foundation
 import Pipelines
 import Recipe
 import Training
@@ -11,7 +12,7 @@ extension Preset: ExpressibleByArgument {}
 struct RecipeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "recipe", abstract: "Shows recipes of known methods, and what their keys mean.",
-    subcommands: [Show.self, Reference.self])
+    subcommands: [Show.self, Reference.self, Import.self])
 
   /// `twinflow recipe show`
   struct Show: ParsableCommand {
@@ -55,6 +56,41 @@ extension RecipeCommand {
         \(training)
         \(comparison)
         """, terminator: "")
+    }
+  }
+}
+
+extension RecipeCommand {
+  /// `twinflow recipe import`
+  struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Turns a configuration of the published PyTorch trainer into a recipe.",
+      discussion: """
+        The recipe is printed. What has no counterpart is named in its comments, and on standard error
+        where the recipe has to be changed before it can be run.
+
+        EXAMPLE
+          twinflow recipe import src/configs/qwenimage_task/qwenimage_full.yaml > qwen-image.yaml
+        """)
+
+    @Argument(
+      help: "A YAML file with the sections model, data, method, sample and train.",
+      completion: .file(extensions: ["yaml", "yml"]), transform: pathOption)
+    var file: String
+
+    @Option(
+      help: "The number of samples in the data, from which epochs become steps.",
+      transform: integer(1...1 << 40))
+    var samples: Int?
+
+    func run() throws {
+      let recipe = try ImportedRecipe(file, samples: samples)
+      print(recipe.text, terminator: "")
+      do {
+        try recipe.check()
+      } catch {
+        FileHandle.standardError.write("Before this recipe can be run: \(error)\n")
+      }
     }
   }
 }

@@ -19,6 +19,11 @@ extension Int {
 }
 
 extension Double {
+  /// A human-readable number of three digits.
+  var shortText: String {
+    abs(self) >= 1000 ? String(format: "%.0f", self) : String(format: "%.3g", self)
+  }
+
   /// A human-readable number of seconds: `4.2 s`, `3:07 min`, `1:02:03 h`.
   var secondsText: String {
     // Longer than a million years is not an estimate.
@@ -56,7 +61,7 @@ final class ProgressBar {
     draw(progress.step, "\(numbers)  \(progress.remaining.secondsText) left")
   }
 
-  private func draw(_ done: Int, _ words: String) {
+  fileprivate func draw(_ done: Int, _ words: String) {
     let now = ContinuousClock.now
     guard done == total || now - last > .seconds(isTerminal ? 0.2 : 15) else { return }
     last = now
@@ -70,4 +75,25 @@ final class ProgressBar {
 
   /// Ends the line.
   func finish() { if isTerminal { FileHandle.standardError.write("\n") } }
+}
+
+extension ProgressBar: RunObserver {
+  /// Shows a step of training.
+  func observe(_ report: StepReport) {
+    let speed = report.speed
+    var words = [
+      String(format: "loss %.4f", report.loss), "\(speed.imagesPerSecond.shortText) images/s",
+    ]
+    if let share = speed.peakShare {
+      words.append(String(format: "%.0f %% of peak", 100 * share))
+    }
+    if speed.dataWait >= 0.01 {
+      words.append(String(format: "%.0f %% waiting for data", 100 * speed.dataWait))
+    }
+    words.append("\(report.remaining.secondsText) left")
+    draw(report.step, words.joined(separator: "  "))
+  }
+
+  /// Ends the line.
+  func end(_ end: RunEnd) { finish() }
 }

@@ -102,15 +102,17 @@ struct Train: ParsableCommand {
       // Only the first process reports progress.
       return try trainer.run(stopping: { interrupt.isNoted })
     }
-    FileHandle.standardError.write(RunPlanText(trainer).text + "\n")
-    let bar = ProgressBar("step", of: recipe.steps)
+    let say = { (text: String) in FileHandle.standardError.write(text + "
+") }
+    say(RunPlanText(trainer).text)
+    trainer.observers += [
+      ProgressBar("step", of: recipe.steps), RunRecorder(notice: say),
+      TensorBoardEvents(notice: say),
+    ]
     let estimate = TimeEstimate()
     let finished = try trainer.run(
-      progress: { progress in
-        if let text = estimate.text(progress) { FileHandle.standardError.write(text + "\n") }
-        bar.show(progress)
-      }, stopping: { interrupt.isNoted })
-    bar.finish()
+      progress: { progress in estimate.text(progress).map(say) },
+      stopping: { interrupt.isNoted })
     if !finished {
       print("Stopped after step \(trainer.step) of \(recipe.steps); --resume continues.")
     }
