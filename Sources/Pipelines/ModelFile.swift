@@ -28,6 +28,12 @@ public struct ModelFile: Sendable {
 
   static let key = "twinflow"
 
+  /// Describes weights that are on the devices.
+  package init(path: String, card: Card, component: Component) {
+    (self.path, self.card, self.component) = (path, card, component)
+    paths = []
+  }
+
   /// Reads a file and checks every weight against the network's parameters. LoRA is merged into the
   /// base weights that the file names.
   ///

@@ -9,6 +9,7 @@ struct RunData {
   let content: String
   private let make:
     (_ folder: String, _ checking: @escaping (String) throws -> Void) throws -> any BatchSource
+  private let makeGrid: () throws -> GridSource
 
   /// Opens the data of a recipe.
   ///
@@ -21,6 +22,7 @@ struct RunData {
       let encoder = try DataEncoder(recipe, data, on: engine, notice: notice)
       inputs = encoder.inputs
       content = encoder.samples.content
+      makeGrid = { try encoder.grid(on: engine) }
       make = { folder, check in
         EncodedBatches(
           try encoder.encoded(in: folder, checking: check), size: recipe.batch, seed: recipe.seed)
@@ -34,7 +36,13 @@ struct RunData {
     inputs = try StepInputs(recipe)
     content = batches.content
     make = { _, _ in batches }
+    makeGrid = { try GridSource(recipe, on: engine) }
   }
+
+  /// What sample grids are made from; prompts are encoded for it.
+  ///
+  /// - Throws: the errors of encoding, and `PipelineError.unknownClass`.
+  func grid() throws -> GridSource { try makeGrid() }
 
   /// The stream of batches.
   ///

@@ -187,6 +187,10 @@ public final class Trainer {
     self.origin = origin
     replacesCheckpoints = checkpoint == nil
     savedStep = checkpoint.flatMap { $0.place.isOld ? nil : $0.step }
+    if recipe.sampleEvery > 0 {
+      try goOn("the prompts of sample grids")
+      observers = try Self.grids(recipe, data, engine) { if isFirst { notice($0) } }
+    }
     var batches = try data.batches(in: folder.path, checking: goOn)
     try goOn("the first step")
     if let checkpoint { try batches.restore(checkpoint.batches) }
@@ -245,6 +249,18 @@ public final class Trainer {
         format:
           "The run now has %d steps instead of %d, over which the learning rate falls: at step "
           + "%d it is %.3g instead of %.3g.", new, old, checkpoint.step, rates[1], rates[0]))
+  }
+
+  /// The observer that draws sample grids, in a run of one process.
+  private static func grids(
+    _ recipe: TrainingRecipe, _ data: RunData, _ engine: Engine,
+    _ notice: @escaping (String) -> Void
+  ) throws -> [any RunObserver] {
+    guard engine.group == nil else {
+      notice("Sample grids are drawn only in runs of one process: this one goes without.")
+      return []
+    }
+    return [SampleGrids(recipe, try data.grid(), on: engine, notice: notice)]
   }
 
   private static func compile(
@@ -326,7 +342,7 @@ public final class Trainer {
       try save()
       return true
     }
-    if step == 0, reporter.looks(after: 0) { reporter.look(at: presentWeights) }
+    if step == 0, reporter.looks(after: 0) { look(reporter) }
     while step < recipe.steps {
       // The metrics of a step are read when the next one is under way.
       if let read = try start() { tell(read, reporter) }
@@ -336,11 +352,14 @@ public final class Trainer {
       let looks = reporter.looks(after: step)
       guard saves || looks else { continue }
       if let read = try finish() { tell(read, reporter) }
+      // A run that is told to stop saves at once; otherwise an evaluation is part of the checkpoint.
+      let looksFirst = looks && !stops
+      if looksFirst { look(reporter) }
       if saves {
         try save()
         reporter.saved(after: step)
       }
-      if looks { reporter.look(at: presentWeights) }
+      if looks, !looksFirst, step == recipe.steps { look(reporter) }
       if stops { return step == recipe.steps }
     }
     return true
@@ -351,9 +370,14 @@ public final class Trainer {
     reporter.tell(read)
   }
 
+  private func look(_ reporter: RunReporter) {
+    for (name, value) in reporter.look(at: presentWeights).pairs { record(name, Double(value)) }
+  }
+
   /// The weights after the last step, which observers may look at until the next one.
   private var presentWeights: RunWeights {
-    RunWeights(step: step, parameters: state.frozen.merging(state.generating))
+    RunWeights(
+      step: step, parameters: state.frozen.merging(state.generating), merged: weights)
   }
 
   /// Whether to save and stop: where there are several processes, all at the same step.
@@ -485,7 +509,9 @@ public final class Trainer {
       let known = means.names
       means = MetricMeans()
       if isFirst { try folder.checkpoints.prune(recipe.retention, at: step) }
-      if let best = recipe.keepBest, !known.isEmpty, !known.contains(best) {
+      if let best = recipe.keepBest, !known.isEmpty,
+        !known.union(recipe.evaluationMetrics).contains(best)
+      {
         throw recipe.invalid(
           \.keepBest, "the run has no such metric: \(known.sorted().joined(separator: ", "))")
       }

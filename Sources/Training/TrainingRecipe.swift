@@ -62,6 +62,23 @@ public struct TrainingRecipe: Hashable, Sendable {
   public var keepEvery: Int?
   /// The metric, lower is better, whose best checkpoint is kept in addition; nil keeps none.
   public var keepBest: String?
+  /// Steps from one sample grid to the next; 0 for none.
+  public var sampleEvery = 0
+  /// The prompts or classes of the rows of sample grids; empty for the first classes, or the first prompts
+  /// of the data.
+  public var samplePrompts: [String] = []
+  /// The pictures of each prompt in a sample grid, for each number of steps.
+  public var sampleCount = 2
+  /// The numbers of steps in sample grids.
+  public var sampleSteps = [1, 2, 4, 8]
+  /// The number of steps of the base model in sample grids.
+  public var sampleBaseSteps = 50
+  /// Steps from one evaluation to the next; 0 for none.
+  public var evaluateEvery = 0
+  /// The pictures that are measured in an evaluation.
+  public var evaluateSamples = 1000
+  /// The numbers of sampling steps in evaluations.
+  public var evaluateSteps = [1]
 
   /// The maximum number of steps; they are counted in 32 bits.
   public static let mostSteps = Int(Int32.max)
@@ -130,13 +147,46 @@ extension TrainingRecipe: RecipeGroup {
       "keep_best", \.keepBest,
       "metric of the log, such as loss, whose lowest mean since the checkpoint before keeps a checkpoint"
     ).mayDiffer(.always),
+    Field("sample_every", \.sampleEvery, in: 0..., "steps between sample grids; 0: none")
+      .mayDiffer(.always),
+    Field(
+      "sample_prompts", \.samplePrompts,
+      "rows of sample grids; if empty the first classes or prompts"
+    ).mayDiffer(.always),
+    Field("sample_count", \.sampleCount, in: 1...64, "pictures of each prompt in a sample grid")
+      .mayDiffer(.always),
+    counts("sample_steps", \.sampleSteps, "numbers of sampling steps in sample grids"),
+    Field(
+      "sample_base_steps", \.sampleBaseSteps, in: SamplerSettings.counts,
+      "sampling steps of the base model in sample grids"
+    ).mayDiffer(.always),
+    Field(
+      "evaluate_every", \.evaluateEvery, in: 0...,
+      "steps between evaluations by `twinflow train`, for fashion-mnist; 0: none"
+    ).mayDiffer(.always),
+    Field(
+      "evaluate_samples", \.evaluateSamples, in: 100...100_000, "pictures measured in an evaluation"
+    ).mayDiffer(.always),
+    counts("evaluate_steps", \.evaluateSteps, "numbers of sampling steps in evaluations"),
   ]
+
+  /// A list of numbers of sampling steps.
+  private static func counts(
+    _ name: String, _ path: WritableKeyPath<Self, [Int]> & Sendable, _ meaning: String
+  ) -> Field {
+    Field(
+      name, path, where: { !$0.isEmpty && $0.allSatisfy(SamplerSettings.counts.contains) },
+      else: "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2]",
+      meaning
+    ).mayDiffer(.always)
+  }
 
   /// Checks that the settings fit each other.
   ///
   /// - Throws: an error that names the key, and what is valid.
   public func validate() throws {
     try checkData()
+    try checkObservation()
     guard model.canHold(batch: batch) else {
       throw invalid(
         \.batch,
@@ -233,6 +283,19 @@ extension TrainingRecipe: RecipeGroup {
 }
 
 extension TrainingRecipe {
+  /// Checks that samples can be drawn and evaluated where they are to be.
+  private func checkObservation() throws {
+    if sampleEvery > 0, model.text == nil, !model.isGenerative || model.codec == nil {
+      throw invalid(
+        \.sampleEvery, "the network does not generate pictures: set it to 0")
+    }
+    if evaluateEvery > 0, !model.isGenerative || !(data.dataSet is FashionMNISTData) {
+      throw invalid(
+        \.evaluateEvery,
+        "only generated pictures of fashion-mnist are evaluated in training: set it to 0")
+    }
+  }
+
   /// Checks that the network takes what the data set has, and that the objective needs no more.
   private func checkData() throws {
     guard let prompts = data.promptDataSet else {
@@ -347,13 +410,22 @@ extension TrainingRecipe {
       guidance: guidance)
   }
 
+  /// The names of the figures of an evaluation, two for each number of steps.
+  package var evaluationMetrics: [String] {
+    evaluateEvery == 0
+      ? []
+      : evaluateSteps.flatMap { steps in
+        ["frechet_distance", "accuracy"].map { "\($0)/\(steps)_step\(steps == 1 ? "" : "s")" }
+      }
+  }
+
   /// Which checkpoints are kept.
   var retention: CheckpointRetention {
     CheckpointRetention(last: keepLast, every: keepEvery, best: keepBest)
   }
 
   /// The card of weight files.
-  var card: ModelFile.Card {
+  package var card: ModelFile.Card {
     var card = ModelFile.Card(
       model: model, anyStep: objective.settings.teachesAnyStep, guidance: guidance)
     card.timeConvention = objective.settings.timeConvention

@@ -109,6 +109,9 @@ struct Train: ParsableCommand {
       ProgressBar("step", of: recipe.steps), RunRecorder(notice: say),
       TensorBoardEvents(notice: say),
     ]
+    if trainer.recipe.evaluateEvery > 0 {
+      trainer.observers.append(try FrechetEvaluation(trainer.recipe, on: engine))
+    }
     let estimate = TimeEstimate()
     let finished = try trainer.run(
       progress: { progress in estimate.text(progress).map(say) },

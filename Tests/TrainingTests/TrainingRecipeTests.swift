@@ -170,7 +170,9 @@ import Testing
     let recipe = try Preset.twinFlow.recipe()
     let always: Set = [
       "output", "log_every", "checkpoint_every", "keep_last", "keep_every", "keep_best", "mesh",
-      "start", "training_lora", "data.path",
+      "start", "training_lora", "data.path", "sample_every", "sample_prompts", "sample_count",
+      "sample_steps",
+      "sample_base_steps", "evaluate_every", "evaluate_samples", "evaluate_steps",
     ]
     #expect(recipe.paths(free: .always) == always)
     #expect(recipe.paths(free: .whenResumed) == always.union(["steps", "encoders"]))

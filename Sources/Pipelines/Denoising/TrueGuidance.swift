@@ -13,13 +13,22 @@ public enum GuidanceRule: Hashable, Sendable {
 
 /// Classifier-free guidance by two evaluations, each with conditions of its own length: Ho and Salimans,
 /// "Classifier-free diffusion guidance", 2022.
-struct TrueGuidance: VelocityModel {
+package struct TrueGuidance: VelocityModel {
   let network: any VelocityModel
   let unconditional: Named<Tensor>
   let scale: Tensor
   let rule: GuidanceRule
 
-  func callAsFunction(
+  /// Makes a guided network.
+  package init(
+    network: any VelocityModel, unconditional: Named<Tensor>, scale: Tensor, rule: GuidanceRule
+  ) {
+    (self.network, self.unconditional) = (network, unconditional)
+    (self.scale, self.rule) = (scale, rule)
+  }
+
+  /// The guided velocity, see `GuidanceRule`.
+  package func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Tensor {
     let c = network(x, time: time, target: target, condition: condition).cast(to: .float32)

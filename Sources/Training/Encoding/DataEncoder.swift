@@ -12,8 +12,8 @@ struct DataEncoder {
   let inputs: StepInputs
   /// The samples.
   let samples: any PromptSamples
-  private let recipe: TrainingRecipe
-  private let pipeline: ImagePipeline
+  let recipe: TrainingRecipe
+  let pipeline: ImagePipeline
   private let notice: (String) -> Void
   /// The most damaged pictures that are left out.
   private let maxDamaged: Int

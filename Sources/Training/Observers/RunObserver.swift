@@ -120,10 +120,12 @@ public enum RunEnd: Sendable {
 }
 
 /// The weights of a run after a step, on the devices. They are valid until the observer returns.
-public struct RunWeights: Sendable {
+public struct RunWeights {
   /// The steps made.
   public let step: Int
   /// The weights that the run would save for generation, with frozen ones and LoRA's matrices as
   /// they are.
   public let parameters: Named<ShardedArray>
+  /// The weights for generation, with LoRA merged.
+  public let merged: () throws -> Named<ShardedArray>
 }

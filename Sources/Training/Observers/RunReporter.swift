@@ -50,7 +50,10 @@ final class RunReporter {
   }
 
   /// Lets observers look at the weights. Where one cannot, the user is told and the run goes on.
-  func look(at weights: RunWeights) {
+  ///
+  /// - Returns: the figures that they found.
+  func look(at weights: RunWeights) -> Named<Float> {
+    var figures = Named<Float>()
     for observer in observers where observer.looksAtWeights(after: weights.step) {
       let findings: [Finding]
       do {
@@ -60,11 +63,15 @@ final class RunReporter {
         continue
       }
       for finding in findings {
-        if case .metrics(let metrics) = finding { log?.write(weights.step, metrics) }
+        if case .metrics(let metrics) = finding {
+          log?.write(weights.step, metrics)
+          figures.merge(metrics)
+        }
         for observer in observers { observer.observe(finding, after: weights.step) }
       }
     }
     meter.restart()
+    return figures
   }
 
   /// Tells that a checkpoint was written.

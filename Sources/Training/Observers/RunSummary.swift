@@ -1,6 +1,5 @@
 import Files
 import Foundation
-import Weights
 
 /// A run as its folder shows it.
 public struct RunSummary: Sendable {
@@ -52,13 +51,12 @@ public struct RunSummary: Sendable {
       }
     }
     var saved: (step: Int, steps: Int)?
-    if WeightFiles.exist(at: "\(folder)/\(Self.checkpoint)") {
-      do {
-        let checkpoint = try Checkpoint("\(folder)/\(Self.checkpoint)")
+    do {
+      if let checkpoint = try RunCheckpoints(run: folder).newestReadable() {
         saved = (checkpoint.step, checkpoint.recipe.steps)
-      } catch {
-        problem = problem ?? "\(error)"
       }
+    } catch {
+      problem = problem ?? "\(error)"
     }
     self.record = record
     step = max(record?.step ?? 0, log.lastStep, saved?.step ?? 0)
@@ -79,8 +77,6 @@ public struct RunSummary: Sendable {
     }
   }
 
-  private static let checkpoint = "checkpoint.safetensors"
-
   private static func exists(_ path: String) -> Bool {
     FileManager.default.fileExists(atPath: path)
   }
@@ -88,7 +84,7 @@ public struct RunSummary: Sendable {
   /// Whether a folder is that of a run.
   public static func isRun(_ folder: String) -> Bool {
     [RunRecord.name, RunLog.name].contains { exists("\(folder)/\($0)") }
-      || WeightFiles.exist(at: "\(folder)/\(checkpoint)")
+      || !RunCheckpoints(run: folder).all.isEmpty
   }
 
   /// The folders of runs in a folder and those within it, by name; folders of runs are not searched.
