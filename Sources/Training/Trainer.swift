@@ -342,7 +342,7 @@ public final class Trainer {
       try save()
       return true
     }
-    if step == 0, reporter.looks(after: 0) { look(reporter) }
+    if reporter.looks(after: step) { look(reporter) }
     while step < recipe.steps {
       // The metrics of a step are read when the next one is under way.
       if let read = try start() { tell(read, reporter) }

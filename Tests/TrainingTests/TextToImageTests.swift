@@ -97,6 +97,63 @@ import Weights
     return try pipeline([[resolved]], editing: editing)[0].array(of: Float.self)
   }
 
+  @Test func gridsAreDrawnFromPromptsAndReferences() throws {
+    let grids = [
+      "sample_every=2", "sample_count=2", "sample_steps=[1, 2]", "sample_base_steps=2",
+    ]
+    for (name, start, settings, rows) in [
+      ("qwen", Self.qwen, ["sample_prompts=[a fox, a dog]"], 2),
+      ("edit", Self.edit, ["data.references=1", "data.reference_size=[64, 64]"], 4),
+    ] {
+      let plain = try trained(recipe(name, start, set: settings))
+      let drawn = try trained(recipe("\(name)-drawn", start, set: settings + grids))
+      for (name, weight) in try plain.weights().pairs {
+        #expect(try weight.bytes() == drawn.weights()[name]!.bytes(), "\(name)")
+      }
+      let folder = SampleFolder(of: drawn.recipe.output)
+      #expect(folder.steps == [2, 4])
+      let base = try Picture.read(folder.base).picture
+      #expect(base.width == 48 && base.height == 32 * rows * 2)
+      let pages = try folder.steps.map { try Picture.read(folder.path($0)).picture }
+      #expect(pages[0] != pages[1] && pages[0].width == pages[1].width)
+    }
+  }
+
+  @Test func theBaseOfAGridIsWhatThePipelineMakes() throws {
+    let recipe = try recipe(
+      "base",
+      set: ["sample_every=4", "sample_count=1", "sample_base_steps=2", "sample_prompts=[a fox]"])
+    try trained(recipe)
+    let found = try Picture.read(SampleFolder(of: recipe.output).base).picture
+    let pipeline = try ImagePipeline(ModelFolder(Self.qwen), on: SharedEngine.get())
+    let size = ImageSize(height: 32, width: 48)
+    let key = try Named([
+      ("key", SharedEngine.get().array([UInt64(0), 0], shape: [2])),
+      ("number", SharedEngine.get().array([UInt64(0)], shape: [])),
+    ])
+    let texts = try ["a fox", pipeline.kind.negative].map {
+      try pipeline.features(pipeline.tokens([$0]))
+    }
+    let conditions = try pipeline.conditions(
+      texts[0], texts[1], scale: pipeline.kind.defaultGuidance)
+    let denoiser = pipeline.denoiser(batch: 1, size)
+    // The noise of a whole batch, as in grids.
+    let noise = try SharedEngine.get().compile(key.types) { arguments in
+      let keys = Key(arguments["key"]!).folded(arguments["number"]!).split(2)
+      return Named([
+        ("noise", keys[0].normal(denoiser.shape)),
+        ("keys.0", .stack([keys[1].split(2)[0].state])),
+        ("keys.1", .stack([keys[1].split(2)[1].state])),
+      ])
+    }(key)
+    let steps = pipeline.scheduler.steps(2, tokens: pipeline.tokenCount(size))
+    let pixels = try pipeline.codec.decode(denoiser(noise, steps, conditions).samples)
+    let expected = try Picture(
+      width: 48, height: 32, channels: 3, numbers: pixels.array(of: Float.self))
+    let differences = zip(found.values, expected.values).map { abs(Int($0) - Int($1)) }
+    #expect(found.values.count == expected.values.count && differences.max()! <= 1)
+  }
+
   @Test(arguments: [
     (qwen, "qwen_image", "time_text_embed_2.timestep_embedder.linear_1.weight"),
     (zImage, "z_image", "t_embedder_2.mlp.0.weight"),

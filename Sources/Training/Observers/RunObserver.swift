@@ -14,8 +14,8 @@ public protocol RunObserver: AnyObject {
   /// Called after every step, in order, when its metrics have been read.
   func observe(_ report: StepReport)
 
-  /// Whether this observer looks at the weights after a step; 0 is the start. The run waits for the
-  /// step then.
+  /// Whether this observer looks at the weights after a step; the run waits for the step then. It is
+  /// asked for the step that the run starts from too, where a run that was stopped may not have looked.
   func looksAtWeights(after step: Int) -> Bool
 
   /// Looks at the weights after a step.

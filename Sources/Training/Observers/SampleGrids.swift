@@ -24,6 +24,8 @@ final class SampleGrids: RunObserver {
   private let weights = PresentWeights()
   private var denoiser: (trained: Denoiser, component: Component)?
   private var base: [Picture]?
+  /// The step that the run starts from.
+  private var first = 0
 
   /// The seed of all noise in grids.
   private static let seed: UInt64 = 0
@@ -38,6 +40,7 @@ final class SampleGrids: RunObserver {
 
   func begin(_ start: RunStart) throws {
     try folder.prepare(after: start.step)
+    first = start.step
     guard start.step > 0, recipe.start != nil else { return }
     base = try readBase()
     if base == nil {
@@ -48,8 +51,9 @@ final class SampleGrids: RunObserver {
   }
 
   func looksAtWeights(after step: Int) -> Bool {
-    step == 0
-      ? recipe.start != nil : step % recipe.sampleEvery == 0 || step == recipe.steps
+    guard step > 0 else { return recipe.start != nil }
+    let isDue = step % recipe.sampleEvery == 0 || step == recipe.steps
+    return isDue && !(step == first && folder.steps.contains(step))
   }
 
   func look(at weights: RunWeights) throws -> [Finding] {

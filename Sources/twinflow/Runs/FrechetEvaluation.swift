@@ -14,6 +14,8 @@ final class FrechetEvaluation: RunObserver {
   private let engine: Engine
   private let evaluator: Evaluator
   private let reference: FeatureStatistics
+  /// The step of an evaluation that the run has in its log when it starts.
+  private var known: Int?
 
   /// Loads the classifier and measures the test pictures.
   ///
@@ -28,8 +30,13 @@ final class FrechetEvaluation: RunObserver {
     reference = try evaluator.measure(test, counts: [test.count])[0].features
   }
 
+  func begin(_ start: RunStart) throws {
+    known = try recipe.evaluationMetrics.first
+      .flatMap { try RunLog(of: recipe.output)[$0]?.steps.last }
+  }
+
   func looksAtWeights(after step: Int) -> Bool {
-    step > 0 && (step % recipe.evaluateEvery == 0 || step == recipe.steps)
+    step > 0 && step != known && (step % recipe.evaluateEvery == 0 || step == recipe.steps)
   }
 
   func look(at weights: RunWeights) throws -> [Finding] {
