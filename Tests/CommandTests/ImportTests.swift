@@ -49,7 +49,7 @@ import Training
     for line in [
       "order: 2", "consistency_ratio: 1", "enhanced_ratio: 0.8", "rectification: 0.75",
       "target_ema_decay: 0", "enhanced_range: [0, 1]", "time_distribution: [1, 1, 1]",
-      "regression_loss: {kind: barron, alpha: 1}", "size: [512, 256]", "folder: a",
+      "regression_loss: {kind: barron, alpha: 1}", "size: [512, 256]", "files: a",
     ] {
       #expect(text.contains("  \(line)"), "\(line)")
     }

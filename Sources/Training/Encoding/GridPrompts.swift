@@ -26,11 +26,12 @@ struct GridPrompts {
   init(
     _ recipe: TrainingRecipe, _ samples: any PromptSamples, _ pipeline: ImagePipeline
   ) throws {
-    let count = recipe.samplePrompts.isEmpty ? min(Self.standard, samples.count) : 0
-    let images = try (0..<count).map { try samples.images($0).references }
-    texts =
-      try recipe.samplePrompts.isEmpty
-      ? (0..<count).map { try samples.prompts($0)[0] } : recipe.samplePrompts
+    var images: [[RGBImage]] = []
+    if recipe.samplePrompts.isEmpty {
+      (texts, images) = try Self.first(samples, seesImages: pipeline.kind.references != nil)
+    } else {
+      texts = recipe.samplePrompts
+    }
     references = images.compactMap { $0.first?.picture }
     var rows: [(text: Encoded, negative: Encoded)] = []
     var latents: [[HostArray]] = []
@@ -66,6 +67,22 @@ struct GridPrompts {
     unconditional = Self.arrays(rows.map(\.negative), length: longest).merging(shared)
   }
 
+  /// The prompts of the first samples, and their reference images; samples with damaged pictures are
+  /// left out.
+  private static func first(
+    _ samples: any PromptSamples, seesImages: Bool
+  ) throws -> (texts: [String], images: [[RGBImage]]) {
+    var (texts, images): ([String], [[RGBImage]]) = ([], [])
+    for index in 0..<samples.count where texts.count < standard {
+      if seesImages {
+        guard let own = try samples.readable(index)?.references else { continue }
+        images.append(own)
+      }
+      texts.append(try samples.prompts(index)[0])
+    }
+    return (texts, images)
+  }
+
   /// The features of one prompt, `[1, tokens, width]`, padded.
   private struct Encoded {
     let type: TensorType
@@ -91,6 +108,17 @@ struct GridPrompts {
       ),
       ("text_mask", HostArray(rows.map { Int32($0.count) }, shape: [rows.count])),
     ])
+  }
+}
+
+extension PromptSamples {
+  /// The images of a sample, nil where one is damaged.
+  fileprivate func readable(_ index: Int) throws -> SampleImages? {
+    do {
+      return try images(index)
+    } catch is PictureError {
+      return nil
+    }
   }
 }
 

@@ -187,12 +187,11 @@ extension ImportedRecipe {
         "  file: prompts.txt", "one prompt a line; the published trainer reads them from its data")
       for folder in folders { missing.append("data.train_dirs: \(folder) is not read.") }
     } else {
-      add("  kind: images")
-      add(
-        "  folder: \(ConfigurationTree.text(folders.first ?? "data").yaml)",
-        "the published trainer reads Parquet files from it")
+      add("  kind: parquet")
+      add("  files: \(ConfigurationTree.text(folders.first ?? "data").yaml)")
+      add("  image: image_bytes", "set in the code of the published trainer")
       for folder in folders.dropFirst() {
-        missing.append("data.train_dirs: \(folder); data are in one folder.")
+        missing.append("data.train_dirs: \(folder); files are in one folder.")
       }
     }
     add("  size: [\(height), \(width)]")
