@@ -376,8 +376,9 @@ public final class Trainer {
 
   /// The weights after the last step, which observers may look at until the next one.
   private var presentWeights: RunWeights {
-    RunWeights(
-      step: step, parameters: state.frozen.merging(state.generating), merged: weights)
+    let frozen = state.frozen.filter { trainingStep.trainingLoRA[$0] == nil }
+    return RunWeights(
+      step: step, parameters: frozen.merging(state.generating), merged: weights)
   }
 
   /// Whether to save and stop: where there are several processes, all at the same step.

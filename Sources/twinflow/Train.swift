@@ -102,8 +102,7 @@ struct Train: ParsableCommand {
       // Only the first process reports progress.
       return try trainer.run(stopping: { interrupt.isNoted })
     }
-    let say = { (text: String) in FileHandle.standardError.write(text + "
-") }
+    let say = { (text: String) in FileHandle.standardError.write(text + "\n") }
     say(RunPlanText(trainer).text)
     trainer.observers += [
       ProgressBar("step", of: recipe.steps), RunRecorder(notice: say),
