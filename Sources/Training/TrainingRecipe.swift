@@ -115,7 +115,7 @@ extension TrainingRecipe: RecipeGroup {
       "frozen weights with LoRA: stored (as in their file), bf16, int8 or int4"),
     Field(
       "freeze", \.freeze,
-      "weights that are not trained, by patterns such as [patches.*], where * is any text"),
+      "weights that are not trained, by patterns as in [patches.*], * is any text"),
     Field(
       "training_lora", path: \.trainingLoRA,
       "file of LoRA that is on in training and not saved, for models that are distilled already"
