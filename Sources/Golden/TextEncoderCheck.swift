@@ -14,6 +14,7 @@ extension GoldenCase {
       return try check(Gemma2.self, networkConfig(), on: client)
     case "T5EncoderModel":
       return try check(T5Encoder.self, networkConfig(), on: client)
+    case "BertModel": return try check(Bert.self, networkConfig(), on: client)
     case "CLIPTextModel", "CLIPTextModelWithProjection":
       var sizes: CLIPTextConfig = try networkConfig()
       sizes.hasProjection = config.cls == "CLIPTextModelWithProjection"

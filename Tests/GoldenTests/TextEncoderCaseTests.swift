@@ -6,7 +6,7 @@ import Testing
 /// Text encoders against the published classes, and damaged cases of them.
 @Suite struct TextEncoderCaseTests {
   private static let cases = [
-    "te_clip_l_quickgelu", "te_gemma2", "te_qwen2_5_vl", "te_qwen3", "te_t5",
+    "te_bert", "te_clip_l_quickgelu", "te_gemma2", "te_qwen2_5_vl", "te_qwen3", "te_t5",
   ]
 
   @Test(arguments: cases) func equalsThePublishedClass(_ name: String) throws {
@@ -99,6 +99,8 @@ import Testing
   }
 
   @Test(arguments: [
+    ("te_bert", "position_embedding_type", "\"relative_key\"", "position_embedding_type"),
+    ("te_bert", "num_attention_heads", "5", "num_attention_heads"),
     ("te_qwen3", "hidden_act", "\"other\"", "hidden_act"),
     ("te_qwen3", "model_type", "\"llama\"", "only qwen3"),
     ("te_gemma2", "hidden_activation", "\"other\"", "hidden_activation"),

@@ -44,6 +44,13 @@ import Weights
        "relative_attention_max_distance": 5}
       """)
   }
+  static func bert() throws -> BertConfig {
+    try read(
+      """
+      {"vocab_size": 11, "hidden_size": 6, "intermediate_size": 8, "num_hidden_layers": 3,
+       "num_attention_heads": 3, "max_position_embeddings": 9}
+      """)
+  }
   static func clip() throws -> CLIPTextConfig {
     try read(
       """
@@ -96,6 +103,7 @@ import Weights
       try run(Gemma2.self, Self.gemma2(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
     try body("T5") { try run(T5Encoder.self, Self.t5(), tokens: $0, valid: $1, hidden: $2, in: $3) }
+    try body("BERT") { try run(Bert.self, Self.bert(), tokens: $0, valid: $1, hidden: $2, in: $3) }
     try body("CLIP") {
       try run(CLIPText.self, Self.clip(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
@@ -122,6 +130,7 @@ import Weights
     try compare(Qwen2_5VL.self, Self.qwen2_5VL(), \.execution)
     try compare(Gemma2.self, Self.gemma2(), \.execution)
     try compare(T5Encoder.self, Self.t5(), \.execution)
+    try compare(Bert.self, Self.bert(), \.execution)
     try compare(CLIPText.self, Self.clip(), \.execution)
   }
 
