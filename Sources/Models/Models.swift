@@ -10,6 +10,7 @@ public enum Models: Catalogue {
     ClassifierConfig.self,
     QwenImageConfig.self,
     ZImageConfig.self,
+    TextDiTConfig.self,
   ]
 
   /// Those whose weights are published.

@@ -47,6 +47,7 @@ public enum PublishedNetworks {
   private static let all: [Entry] = [
     .transformer(QwenImageConfig.self),
     .transformer(ZImageConfig.self),
+    .transformer(TextDiTConfig.self),
     Entry(["DiTTransformer2DModel"]) { path, _ in
       let config: ClassDiTConfig = try PublishedConfig.read(from: path)
       return PublishedNetwork(
@@ -61,6 +62,7 @@ public enum PublishedNetworks {
     .encoder(["Qwen3Model", "Qwen3ForCausalLM"], Qwen3.init(_:_:)),
     .encoder(["Gemma2Model", "Gemma2ForCausalLM"], Gemma2.init(_:_:)),
     .encoder(["T5EncoderModel", "T5ForConditionalGeneration"], T5Encoder.init(_:_:)),
+    .encoder(["BertModel", "BertForMaskedLM"], Bert.init(_:_:)),
     .encoder(["CLIPTextModel", "CLIPTextModelWithProjection"], CLIPText.init(_:_:)),
   ]
 

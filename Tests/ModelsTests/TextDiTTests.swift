@@ -1,0 +1,225 @@
+import Flow
+import Foundation
+import Layers
+import Models
+import Recipe
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct TextDiTTests {
+  static let config: TextDiTConfig = {
+    var config = TextDiTConfig()
+    (config.size, config.patch, config.width, config.depth) = (8, 2, 16, 2)
+    (config.heads, config.textWidth, config.hasTargetTime) = (2, 6, true)
+    return config
+  }()
+  static let weights = Scope.declare { TextDiT($0, config) }
+
+  @Test func declaresItsWeights() {
+    func linear(_ name: String, _ input: Int, _ output: Int, layers: Bool = false) -> [String] {
+      let before = layers ? "2, " : ""
+      return ["\(name).weight [\(before)\(output), \(input)]", "\(name).bias [\(before)\(output)]"]
+    }
+    var expected = linear("image_input", 12, 16) + linear("output", 16, 12)
+    expected += linear("modulation", 16, 32)
+    for name in ["text", "pooled_text"] {
+      expected += linear("\(name).input", 6, 16) + linear("\(name).output", 16, 16)
+    }
+    for name in ["time_embed", "time_embed_2"] {
+      expected += linear("\(name).linear_1", 256, 16) + linear("\(name).linear_2", 16, 16)
+    }
+    for map in ["to_q", "to_k", "to_v", "add_k_proj", "add_v_proj", "to_out"] {
+      expected += linear("blocks.*.attn.\(map)", 16, 16, layers: true)
+    }
+    expected += ["norm_q", "norm_k", "norm_added_k"].map { "blocks.*.attn.\($0).weight [2, 8]" }
+    expected += linear("blocks.*.modulation", 16, 96, layers: true)
+    expected += linear("blocks.*.mlp.input", 16, 64, layers: true)
+    expected += linear("blocks.*.mlp.output", 64, 16, layers: true)
+    #expect(Self.weights.listing.sorted() == expected.sorted())
+  }
+
+  @Test func everyLinearMapCanHaveLoRA() {
+    let adapted = Scope.declare(lora: LoRA(rank: 1, alpha: 1)) { TextDiT($0, Self.config) }
+    let matrices = Self.weights.pairs.filter { $0.value.isMatrix }
+    #expect(adapted.names.count { $0.hasSuffix(".lora_A.weight") } == matrices.count)
+  }
+
+  @Test("However the blocks are run, values and gradients are the same, and no gradient is 0")
+  func executions() throws {
+    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+    let results = try evaluate(given) { inputs in
+      var all = Named<Tensor>()
+      for execution in StackExecution.allCases {
+        var config = Self.config
+        config.execution = execution
+        let y = Self.run(inputs.group("weights"), inputs, config)
+        all["\(execution).value"] = y
+        let loss = (y * inputs["x"]!).sum()
+        all.merge(
+          loss.gradients(for: inputs.group("weights")).prefixed("\(execution).gradients"))
+      }
+      return all
+    }
+    let expected = results.group("unrolled")
+    for execution in ["scanned", "recomputed"] {
+      for (name, value) in results.group(execution).pairs {
+        expectClose(
+          value, expected[name]!, relative: 1e-4, absolute: 1e-4, "\(execution).\(name)")
+      }
+    }
+    let gradients = expected.group("gradients")
+    #expect(gradients.count == Self.weights.count)
+    for (name, gradient) in gradients.pairs {
+      let layers = name.contains("*") ? [gradient.row(0), gradient.row(1)] : [gradient]
+      for (number, layer) in layers.enumerated() {
+        #expect(
+          layer.values.contains { abs($0) > 1e-7 }, "the gradient of \(name), \(number)")
+      }
+    }
+  }
+
+  @Test("Padding has no part, however it is named")
+  func padding() throws {
+    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+    let results = try evaluate(given) { inputs in
+      let weights = inputs.group("weights")
+      func with(_ changes: (inout Named<Tensor>) -> Void) -> Tensor {
+        var changed = inputs
+        changes(&changed)
+        return Self.run(weights, changed)
+      }
+      let other = inputs["text_mask"]!.expanded([2]).cast(to: .float32)
+      return Named([
+        ("whole numbers", Self.run(weights, inputs)),
+        ("bools", with { $0["text_mask"] = inputs["text_mask"]!.greater(0) }),
+        ("counts", with { $0["text_mask"] = inputs["text_mask"]!.sum([1]) }),
+        ("other padding", with { $0["text"] = inputs["text"]! + (1 - other) * 3 }),
+        ("no mask", with { $0["text_mask"] = nil }),
+      ])
+    }
+    let expected = results["whole numbers"]!
+    #expect(expected.shape == [2, 4, 6, 3])
+    for name in ["bools", "counts", "other padding"] {
+      expectClose(results[name]!, expected, relative: 1e-5, absolute: 1e-5, name)
+    }
+    // The first sample has no padding.
+    expectClose(
+      results["no mask"]!.row(0), expected.row(0), relative: 1e-5, absolute: 1e-5)
+    #expect(results["no mask"]!.row(1) != expected.row(1))
+  }
+
+  @Test("Each token of the text matters, and not only their mean")
+  func text() throws {
+    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+    let results = try evaluate(given) { inputs in
+      let weights = inputs.group("weights")
+      var all = Named([("as given", Self.run(weights, inputs))])
+      for token in 0..<3 {
+        var changed = inputs
+        let place = Tensor.iota([1, 5, 1], axis: 1, .int32)
+        let isToken = place.equal(.constant(Double(token), .int32)).cast(to: .float32)
+        // A norm has no part of a shift by the same number, so that one feature is moved.
+        let feature = Tensor.iota([1, 1, 6], axis: 2, .int32)
+          .equal(.constant(2, .int32)).cast(to: .float32)
+        changed["text"] = inputs["text"]! + isToken * feature
+        all["token \(token)"] = Self.run(weights, changed)
+      }
+      // Blocks that see the mean alone: the text's tokens are equal.
+      var ofMean = weights
+      for map in ["add_k_proj", "add_v_proj"] {
+        for part in ["weight", "bias"] {
+          let name = "blocks.*.attn.\(map).\(part)"
+          ofMean[name] = weights[name]! * 0
+        }
+      }
+      all["mean alone"] = Self.run(ofMean, inputs)
+      return all
+    }
+    for (name, value) in results.pairs where name != "as given" {
+      for row in 0..<2 {
+        #expect(value.row(row) != results["as given"]!.row(row), "\(name), row \(row)")
+      }
+    }
+  }
+
+  @Test("At t = tt, and without its second embedder, it is the ordinary network")
+  func equalTimes() throws {
+    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+    let results = try evaluate(given) { inputs in
+      var config = Self.config
+      config.hasTargetTime = false
+      let weights = inputs.group("weights")
+      let ordinary = weights.filter { !$0.hasPrefix("time_embed_2") }
+      func with(_ t: Tensor, _ tt: Tensor) -> Tensor {
+        var changed = inputs
+        (changed["t"], changed["tt"]) = (t, tt)
+        return Self.run(weights, changed)
+      }
+      let (t, tt) = (inputs["t"]!, inputs["tt"]!)
+      return Named([
+        ("equal", with(t, t)), ("ordinary", Self.run(ordinary, inputs, config)),
+        ("apart", with(t, tt)), ("twin", with(-t, -tt)), ("twin, equal", with(-t, -t)),
+      ])
+    }
+    #expect(results["equal"] == results["ordinary"])
+    for row in 0..<2 {
+      let equal = results["equal"]!.row(row)
+      #expect(results["apart"]!.row(row) != equal)
+      #expect(results["twin"]!.row(row) != results["apart"]!.row(row))
+      #expect(results["twin, equal"]!.row(row) != equal)
+    }
+  }
+
+  @Test func halfPrecisionStaysHalf() throws {
+    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+    let results = try evaluate(given) { inputs in
+      var half = inputs
+      half["x"] = inputs["x"]!.cast(to: .bfloat16)
+      let weights = inputs.group("weights")
+      return Named([("half", Self.run(weights, half)), ("single", Self.run(weights, inputs))])
+    }
+    #expect(results["half"]!.dtype == .bfloat16)
+    expectClose(results["half"]!.values, results["single"]!.values, relative: 0.1, absolute: 0.3)
+  }
+
+  @Test func configsAreReadAsWritten() throws {
+    for space in TextDiTConfig.Space.allCases {
+      var config = Self.config
+      (config.space, config.execution) = (space, .scanned)
+      let json = try JSONEncoder().encode(config)
+      #expect(try JSONDecoder().decode(TextDiTConfig.self, from: json) == config)
+      #expect(config.worksOnLatents == (space == .latents))
+    }
+  }
+
+  @Test(arguments: [
+    ("patch: 3", "it must divide the size"), ("heads: 5", "multiple of 4 features"),
+    ("heads: 96", "multiple of 4 features"), ("channels: 4", "only latents have other numbers"),
+    ("space: voxels", "`space` is \"voxels\""), ("width: 190", "multiple of 4"),
+  ])
+  func sizesThatDoNotFitAreNamed(setting: String, expected: String) {
+    let error = #expect(throws: (any Error).self) {
+      try RecipeDecoder.decode(
+        ModelConfig.self, yaml: "{kind: text-dit, \(setting)}", file: "network.yaml")
+    }
+    #expect("\(error!)".contains(expected), "\(error!)")
+  }
+
+  private static func inputs() -> Named<Numbers> {
+    Named([
+      ("x", .random([2, 4, 6, 3], seed: 5, .float32)),
+      ("t", Numbers([0.9, 0.5], nil, .float32)), ("tt", Numbers([0.3, 0.75], nil, .float32)),
+      ("text", .random([2, 5, 6], seed: 6, .float32)),
+      ("text_mask", Numbers([1, 1, 1, 1, 1, 1, 1, 1, 0, 0], [2, 5], .int32)),
+    ])
+  }
+
+  private static func run(
+    _ weights: Named<Tensor>, _ inputs: Named<Tensor>, _ config: TextDiTConfig = config
+  ) -> Tensor {
+    Scope.bind(weights) { TextDiT($0, config) }(
+      inputs["x"]!, time: inputs["t"]!, target: inputs["tt"]!,
+      condition: inputs.filter { $0.hasPrefix("text") })
+  }
+}
