@@ -85,6 +85,8 @@ public struct ModelFile: Sendable {
   /// - Parameters:
   ///   - dtype: how floats are stored; s8 quantizes the matrices of linear maps and leaves all else as
   ///     it is.
+  ///   - largest: the bytes of data in a file, beyond which there are several with an index. Several
+  ///     processes always write one part each.
   ///   - stamp: tells parts from those of an earlier time.
   ///   - sampling: how the network with LoRA is sampled, for the file's metadata, see
   ///     `LoRAFile.sampling`.
@@ -94,8 +96,8 @@ public struct ModelFile: Sendable {
   ///   there stays.
   public static func write(
     _ weights: Named<ShardedArray>, card: Card, to path: String, as dtype: DType = .float32,
-    stamp: String = "whole", sampling: String? = nil, protecting inputs: [String] = [],
-    allowsOverflow: Bool = false, on engine: Engine
+    largest: Int = 5 << 30, stamp: String = "whole", sampling: String? = nil,
+    protecting inputs: [String] = [], allowsOverflow: Bool = false, on engine: Engine
   ) throws {
     var (weights, card) = (weights, card)
     if let lora = card.lora?.lora, lora.alpha != Double(lora.rank) {
@@ -120,7 +122,7 @@ public struct ModelFile: Sendable {
       return
     }
     try WeightFiles.write(
-      parameters: stored, names: names, metadata: metadata, to: path,
+      parameters: stored, names: names, metadata: metadata, to: path, largest: largest,
       protecting: inputs)
   }
 }

@@ -32,6 +32,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case notAClassifier(path: String)
   /// A model is not found by its name; with the places that were searched.
   case unknownModel(String, places: [String], nearest: String?)
+  /// A model that a script of this program fetches is not there.
+  case notFetched(String, places: [String], script: String)
   /// A folder is no model as diffusers saves it.
   case noPipeline(path: String, found: String)
   /// A model's index cannot be used.
@@ -124,6 +126,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         + "\(places.joined(separator: ", ")). "
         + (nearest.map { "Did you mean \($0)? " } ?? "")
         + "Give the path of the model's folder, or set TWINFLOW_MODELS to the folder that it is in."
+    case .notFetched(let name, let places, let script):
+      return "\(name) is not in \(places.joined(separator: ", nor in ")). "
+        + "\(script) downloads it, which takes a minute; or give its folder."
     case .noPipeline(let path, let found):
       return "\(path) is not the folder of a model: it has no \(ModelFolder.index), and \(found). "
         + "Give the folder that the model was downloaded to, as diffusers saves it."

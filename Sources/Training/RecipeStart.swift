@@ -26,9 +26,8 @@ extension TrainingRecipe {
   ///
   /// - Throws: `TrainingError.noEncoders`, and the errors of finding and reading a model's folder.
   func encodersFolder() throws -> ModelFolder {
-    let library = ModelLibrary()
-    if let encoders { return try ModelFolder(library.path(of: encoders)) }
-    guard let start, let path = try? library.path(of: start),
+    if let encoders { return try ModelFolder(encoders: encoders) }
+    guard let start, let path = try? ModelLibrary().path(of: start),
       let folder = try? ModelFolder(path)
     else { throw TrainingError.noEncoders(start: start) }
     return folder

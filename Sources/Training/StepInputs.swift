@@ -23,13 +23,15 @@ struct StepInputs: Sendable {
   /// The inputs by a recipe alone.
   ///
   /// - Parameters:
-  ///   - reduction: the number of pixels on a side that become one latent.
+  ///   - reduction: the number of pixels on a side that become one latent; nil for that of the published
+  ///     autoencoders, or 1 for networks that work on pixels.
   ///   - textTokens: the padded length of texts; nil for the recipe's, or that of the longest text that
   ///     the network takes.
   /// - Throws: an error that names the key, for a size that the network does not take.
   init(
-    _ recipe: TrainingRecipe, reduction: Int = publishedReduction, textTokens: Int? = nil
+    _ recipe: TrainingRecipe, reduction: Int? = nil, textTokens: Int? = nil
   ) throws {
+    let reduction = reduction ?? (recipe.model.worksOnLatents ? Self.publishedReduction : 1)
     if let data = recipe.data.arrayDataSet {
       conditioner = recipe.model.conditioner
       let names = conditioner.inputs.map(\.name)

@@ -548,5 +548,6 @@ public final class Trainer {
     }
     try TransformerFolder(files.transformer).write(
       trained, card: card, as: recipe.precision.dtype, stamp: stamp, on: engine)
+    if (engine.group?.rank ?? 0) == 0 { try recipe.writeModelIndex(in: files.folder) }
   }
 }

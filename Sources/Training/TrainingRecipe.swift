@@ -106,7 +106,7 @@ extension TrainingRecipe: RecipeGroup {
       .mayDiffer(.always),
     Field(
       "encoders", path: \.encoders,
-      "folder of the published model that encodes prompts and pictures; by default that of start"
+      "model that encodes prompts and pictures, for text-dit also a text encoder; by default start"
     ).mayDiffer(.whenResumed),
     Field("lora", \.lora, "low-rank matrices that are trained instead of the weights")
       .was("adapters"),

@@ -18,12 +18,14 @@ struct Convert: ParsableCommand {
       LoRA are added to the weights that they belong to, and the whole network is written. Files of
       earlier versions are written under the names that are used now.
 
-      EXAMPLE
+      EXAMPLES
         twinflow convert out/base/weights.safetensors base.safetensors --dtype bf16
+        twinflow convert out/emoji/transformer emoji.safetensors --dtype bf16 --largest 9MB
       """)
 
   @Argument(
-    help: "The weights, a safetensors file that this program has written.", transform: pathOption)
+    help: "The weights, a safetensors file or folder that this program has written.",
+    transform: pathOption)
   var input: String
 
   @Argument(help: "The output file.", transform: pathOption)
@@ -35,6 +37,13 @@ struct Convert: ParsableCommand {
       for each row and the rest as it is.
       """)
   var dtype: DType
+
+  @Option(
+    help: ArgumentHelp(
+      "The data of a file, beyond which there are several with an index; by default 5 GiB.",
+      valueName: "bytes"),
+    transform: Bytes.option)
+  var largest = Bytes(5 << 30)
 
   @Flag(help: "Let numbers beyond the type's range become infinite, instead of refusing them.")
   var allowOverflow = false
@@ -52,7 +61,7 @@ struct Convert: ParsableCommand {
     let file = try ModelFile(
       weightsPath(input), on: engine, allowsOverflow: allowOverflow)
     try ModelFile.write(
-      file.weights, card: file.card, to: output, as: dtype, protecting: file.paths,
-      allowsOverflow: allowOverflow, on: engine)
+      file.weights, card: file.card, to: output, as: dtype, largest: largest.count,
+      protecting: file.paths, allowsOverflow: allowOverflow, on: engine)
   }
 }

@@ -9,6 +9,9 @@ extension TrainingRecipe {
   /// How pictures are made with the weights of a published network, nil for other networks.
   fileprivate var advice: String? {
     guard model.isPublished else { return nil }
+    if lora == nil, isModel {
+      return "Make pictures with: twinflow generate PROMPT --model \(output)"
+    }
     let name = encoders ?? start ?? "FOLDER"
     let options =
       lora == nil

@@ -84,13 +84,13 @@ import Testing
       guard case .phase(let phase) = progress else { return }
       let now = [
         pipeline.encoder.component.isLoaded, pipeline.transformer.component.isLoaded,
-        pipeline.codec.component.isLoaded,
+        pipeline.codec.component!.isLoaded,
       ]
       loaded.append("\(phase.rawValue): \(now.filter { $0 }.count)")
     }
     _ = try pipeline([[pipeline.resolve(request())]], observer: observer)
     #expect(loaded == ["encode the prompt: 0", "denoise: 0", "decode: 0"])
-    #expect(!pipeline.codec.component.isLoaded)
+    #expect(!pipeline.codec.component!.isLoaded)
   }
 
   @Test func anObserverCancels() throws {

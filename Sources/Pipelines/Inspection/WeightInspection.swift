@@ -39,7 +39,7 @@ public struct WeightInspection: Sendable {
       return try InspectedComponent(
         WeightFiles(path: place), name: name, config: "\(place)/\(PipelineFolder.config)")
     }
-    others = folder.others
+    others = folder.others + folder.elsewhere
   }
 }
 
@@ -53,6 +53,8 @@ struct PipelineFolder {
   let networks: [String]
   /// The other parts.
   let others: [String]
+  /// The parts that are elsewhere, with their places.
+  let elsewhere: [String]
 
   /// Reads the index and looks which parts hold weights.
   ///
@@ -65,12 +67,15 @@ struct PipelineFolder {
     }
     guard let json else { throw FileError.unreadable(path: place, reason: "it is no JSON object") }
     pipeline = json["_class_name"] as? String
+    var elsewhere: [String] = []
     // Null classes stand for parts that a pipeline does without.
     let parts = json.filter { !$0.key.hasPrefix("_") }.compactMap { name, value -> String? in
       guard let classes = value as? [Any], classes.contains(where: { $0 is String }) else {
         return nil
       }
-      return name
+      guard let place = classes.last.flatMap({ ComponentPlace($0) }) else { return name }
+      elsewhere.append("\(name) (\(place.name))")
+      return nil
     }.sorted()
     var (networks, others): ([String], [String]) = ([], [])
     for name in parts where !["feature_extractor", "safety_checker"].contains(name) {
@@ -86,6 +91,6 @@ struct PipelineFolder {
       }
       if isNetwork { networks.append(name) } else { others.append(name) }
     }
-    (self.networks, self.others) = (networks, others)
+    (self.networks, self.others, self.elsewhere) = (networks, others, elsewhere.sorted())
   }
 }

@@ -45,10 +45,13 @@ extension ImagePipeline {
       conditions: conditions, patches: try processor(conditions), images: latent)
   }
 
-  /// The size of a picture that edits images: about that of the last one, with a published area.
+  /// The size of a picture where none is requested: the published one, or that of training. A picture
+  /// that edits images has about the shape of the last one, with a published area.
   package func standardSize(editing images: [RGBImage]) -> ImageSize {
     guard let last = images.last, let use = kind.references else {
-      return ImageSize(height: 1024, width: 1024)
+      guard kind.sizeFollowsNetwork else { return ImageSize(height: 1024, width: 1024) }
+      let sample = transformer.config.inputs(nil)[0].shape
+      return ImageSize(height: sample[0] * codec.reduction, width: sample[1] * codec.reduction)
     }
     return ImageSize(
       area: use.latentArea, like: ImageSize(height: last.height, width: last.width))

@@ -55,7 +55,7 @@ extension ImagePipeline {
       }
       return nil
     }
-    let scale = request.guidance ?? kind.defaultGuidance
+    let scale = request.guidance ?? transformer.guidance ?? kind.defaultGuidance
     guard isEffective(scale) else {
       guard request.negative == nil else {
         throw PipelineError.negativeWithoutGuidance(start: kind.guidanceStart)

@@ -37,7 +37,7 @@ extension ImagePipeline {
   ///   - images: the reference images, of all requests.
   ///   - log: gets a sentence for a prompt that is cut, and for pictures that are decoded in tiles.
   ///   - observer: called during the run; an error that it throws cancels the run.
-  /// - Returns: for each batch pixels `[batch, height, width, 3]` in f32, within ±1.
+  /// - Returns: for each batch pixels `[batch, height, width, 3]` in f32, from about −1 to 1.
   /// - Throws: `PipelineError.imagesNotFinite`, `RuntimeError.outOfMemory`, the errors of weights and
   ///   the plugin's errors.
   public func callAsFunction(

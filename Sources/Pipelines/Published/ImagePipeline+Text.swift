@@ -55,23 +55,29 @@ extension ImagePipeline {
     }
     let longest = laidOut.map(\.tokens.count).max()! - template.dropped
     let multiple = options.textMultiple
+    let length = (longest + multiple - 1) / multiple * multiple + template.dropped
     return TextTokens(
-      prompts: laidOut,
-      length: (longest + multiple - 1) / multiple * multiple + template.dropped,
+      prompts: laidOut, length: min(length, encoder.longest ?? .max),
       imageTokens: encoder.vision?.tokenCount(grids) ?? 0)
   }
 
   /// The token ids of a prompt in its template, cut where they are too many.
   private func ids(_ prompt: String, images: Int, log: (String) -> Void) -> [Int32] {
     let template = kind.template
-    let all = tokenizer.encode(template.text(prompt, images: images), addSpecialTokens: false)
-    let limit = template.limit == .max ? Int.max : template.limit + template.dropped
+    let (text, special) = (template.text(prompt, images: images), template.addsSpecialTokens)
+    let all = tokenizer.encode(text, addSpecialTokens: special)
+    let limit = min(
+      template.limit == .max ? Int.max : template.limit + template.dropped,
+      encoder.longest ?? .max)
     guard all.count > limit else { return all }
-    let rest = tokenizer.decode(Array(all[limit...]))
+    let kept = tokenizer.encode(text, limit: limit, addSpecialTokens: special)
+    // Special tokens at the end stand behind the text in both.
+    let first = zip(all, kept).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? limit
+    let rest = tokenizer.decode(Array(all[first...]))
     log(
       "The prompt has \(all.count - template.dropped) tokens with its template, and the model takes "
-        + "\(template.limit): it is cut before \"\(rest.prefix(40))\".")
-    return Array(all[..<limit])
+        + "\(limit - template.dropped): it is cut before \"\(rest.prefix(40))\".")
+    return kept
   }
 
   /// Checks that tokens fit the text encoder.

@@ -7,7 +7,7 @@ import Synchronization
 import Tensors
 import Tokenizers
 
-/// A published text-to-image model: a text encoder, a transformer and an autoencoder.
+/// A text-to-image model: a text encoder, a transformer and, unless that works on pixels, an autoencoder.
 ///
 /// Components are loaded when they are needed, and released after their turn unless they are to be kept.
 public final class ImagePipeline: Sendable {
@@ -25,7 +25,7 @@ public final class ImagePipeline: Sendable {
   /// The preprocessing of reference images, nil for pipelines without any.
   let processor: Qwen2VLImageProcessor?
   package let transformer: TransformerComponent
-  package let codec: Autoencoder
+  package let codec: PictureCodec
   package let scheduler: FlowMatchEuler
   let engine: Engine
   let denoisers = Mutex<[Shape: Denoiser]>([:])
@@ -77,11 +77,15 @@ public final class ImagePipeline: Sendable {
   /// Opens a model. Configurations and the headers of weights are read and checked; weights are not
   /// loaded.
   ///
-  /// - Parameter log: gets what was recognized, a sentence each.
+  /// - Parameters:
+  ///   - network: the transformer where the folder names none, because it is yet to be trained: then
+  ///     prompts and pictures can be encoded, and nothing be generated.
+  ///   - log: gets what was recognized, a sentence each.
   /// - Throws: `PipelineError`, and the errors of configurations, tokenizers and weights.
   public init(
     _ folder: ModelFolder, replacing replacements: Replacements = Replacements(),
-    kind: PipelineKind? = nil, _ options: Options = Options(), on engine: Engine,
+    kind: PipelineKind? = nil, network: (any PublishedTransformer)? = nil,
+    _ options: Options = Options(), on engine: Engine,
     log: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
     self.folder = folder
@@ -103,20 +107,42 @@ public final class ImagePipeline: Sendable {
       Self.place(replacements.textEncoder, "text_encoder") ?? ownEncoder, base: ownEncoder,
       layer: kind.template.layer, seesImages: kind.references != nil,
       storage: options.encoderStorage, on: engine)
-    let base = try folder.folder("transformer")
-    transformer = try TransformerComponent.open(
-      path: Self.place(replacements.transformer, "transformer") ?? base, base: base,
-      storage: options.transformerStorage, on: engine, log: log
-    ).adding(replacements.loras, dtype: options.compute.dtype, on: engine, log: log)
-    let ownCodec = try folder.folder("vae")
-    let codecPath = Self.place(replacements.vae, "vae") ?? ownCodec
-    codec = try Autoencoder(
-      codecPath,
-      config: ImageAutoencoders.config(from: Self.config(of: codecPath, otherwise: ownCodec)),
-      on: engine, log: log)
-    scheduler = try PublishedConfig.read(
-      from: folder.folder("scheduler") + "/scheduler_config.json")
+    if let network, !folder.names("transformer") {
+      transformer = .untrained(network, in: folder.path)
+    } else {
+      let base = try folder.folder("transformer")
+      transformer = try TransformerComponent.open(
+        path: Self.place(replacements.transformer, "transformer") ?? base, base: base,
+        storage: options.transformerStorage, on: engine, log: log
+      ).adding(replacements.loras, dtype: options.compute.dtype, on: engine, log: log)
+    }
+    codec = try Self.codec(
+      folder, transformer, replacement: replacements.vae, on: engine, log: log)
+    scheduler =
+      kind.needsScheduler || folder.names("scheduler")
+      ? try PublishedConfig.read(from: folder.folder("scheduler") + "/scheduler_config.json")
+      : FlowMatchEuler()
     try checkFit()
+  }
+
+  /// The codec of a transformer's samples.
+  private static func codec(
+    _ folder: ModelFolder, _ transformer: TransformerComponent, replacement: String?,
+    on engine: Engine, log: @escaping @Sendable (String) -> Void
+  ) throws -> PictureCodec {
+    guard transformer.config.worksOnLatents else {
+      guard replacement == nil else {
+        throw PipelineError.unfitComponents(
+          path: folder.path, reason: "the transformer works on pixels, and takes no autoencoder")
+      }
+      return .pixels(Pixels(channels: transformer.channels))
+    }
+    let own = try folder.folder("vae")
+    let path = place(replacement, "vae") ?? own
+    return .autoencoder(
+      try Autoencoder(
+        path, config: ImageAutoencoders.config(from: config(of: path, otherwise: own)),
+        on: engine, log: log))
   }
 
   /// The place of a component that a user has named: a component's own folder or file, or that folder in
@@ -136,11 +162,11 @@ public final class ImagePipeline: Sendable {
 
   /// Checks that the components fit each other.
   private func checkFit() throws {
-    guard transformer.latentChannels == codec.config.latentChannels else {
+    guard transformer.channels == codec.channels else {
       throw PipelineError.unfitComponents(
         path: folder.path,
-        reason: "the transformer works on latents of \(transformer.latentChannels) channels, "
-          + "and those of the autoencoder have \(codec.config.latentChannels)")
+        reason: "the transformer works on latents of \(transformer.channels) channels, "
+          + "and those of the autoencoder have \(codec.channels)")
     }
     guard transformer.textWidth == encoder.width else {
       throw PipelineError.unfitComponents(
@@ -151,14 +177,11 @@ public final class ImagePipeline: Sendable {
   }
 
   /// The number that heights and widths of pictures must be multiples of.
-  public var sizeMultiple: Int { codec.config.reduction * transformer.config.patch }
+  public var sizeMultiple: Int { codec.reduction * transformer.config.patch }
 
   /// The shape of the latents of a batch of pictures.
   package func latentShape(batch: Int, _ size: ImageSize) -> Shape {
-    let reduction = codec.config.reduction
-    return [
-      batch, size.height / reduction, size.width / reduction, codec.config.latentChannels,
-    ]
+    [batch, size.height / codec.reduction, size.width / codec.reduction, codec.channels]
   }
 
   /// The number of image tokens of a picture.

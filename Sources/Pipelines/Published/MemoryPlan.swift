@@ -111,8 +111,10 @@ extension ImagePipeline {
       try denoiser(batch: requests.count, request.size).step(conditions, corrects: corrects)
         .executable.memory
     }
-    try add(.decoding, codec.component) {
-      try codec.memoryToDecode(latentShape(batch: requests.count, request.size))
+    if let autoencoder = codec.autoencoder {
+      try add(.decoding, autoencoder.component) {
+        try autoencoder.memoryToDecode(latentShape(batch: requests.count, request.size))
+      }
     }
     return MemoryPlan(phases: phases, capacity: capacity)
   }

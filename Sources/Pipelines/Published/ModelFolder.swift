@@ -2,6 +2,10 @@ import Files
 import Foundation
 
 /// A model in a folder as diffusers saves it: `model_index.json`, and a folder for each component.
+///
+/// A component may also be that of another model, or a model of its own: then its entry in the index has a
+/// third element as those of diffusers' modular pipelines, `{"pretrained_model_name_or_path": NAME,
+/// "subfolder": FOLDER}`, with a name for `ModelLibrary` or a path.
 public struct ModelFolder: Sendable {
   /// The path of the folder.
   public let path: String
@@ -9,6 +13,9 @@ public struct ModelFolder: Sendable {
   public let className: String
   /// The classes of the components by their names; components that the model does without are absent.
   public let classes: [String: String]
+
+  /// The components that are elsewhere.
+  let places: [String: ComponentPlace]
 
   static let index = "model_index.json"
 
@@ -30,26 +37,44 @@ public struct ModelFolder: Sendable {
     }
     className = name
     var classes: [String: String] = [:]
+    var places: [String: ComponentPlace] = [:]
     for (name, value) in json where !name.hasPrefix("_") {
       // A pair of library and class; null for components that a model does without.
-      guard let pair = value as? [Any], pair.count == 2, let type = pair[1] as? String else {
-        continue
-      }
+      guard let entry = value as? [Any], (2...3).contains(entry.count),
+        let type = entry[1] as? String
+      else { continue }
       classes[name] = type
+      if entry.count == 3 {
+        guard let place = ComponentPlace(entry[2]) else {
+          throw PipelineError.wrongIndex(
+            path: file, reason: "the place of its `\(name)` has no `\(ComponentPlace.nameKey)`")
+        }
+        places[name] = place
+      }
     }
-    self.classes = classes
+    (self.classes, self.places) = (classes, places)
   }
+
+  init(
+    path: String, className: String, classes: [String: String], places: [String: ComponentPlace]
+  ) {
+    (self.path, self.className) = (path, className)
+    (self.classes, self.places) = (classes, places)
+  }
+
+  /// Whether the index names a component.
+  package func names(_ component: String) -> Bool { classes[component] != nil }
 
   /// The folder of a component.
   ///
   /// - Throws: `PipelineError.wrongIndex` where the index does not name it, `noComponent` where the
-  ///   folder is missing.
+  ///   folder is missing, and the errors of `ModelLibrary.path`.
   public func folder(_ component: String) throws -> String {
     guard classes[component] != nil else {
       throw PipelineError.wrongIndex(
         path: "\(path)/\(Self.index)", reason: "it names no `\(component)`")
     }
-    let folder = "\(path)/\(component)"
+    let folder = try places[component]?.folder ?? "\(path)/\(component)"
     guard FileManager.default.fileExists(atPath: folder) else {
       throw PipelineError.noComponent(path: path, component: component)
     }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import PJRT
 
 /// Where models are found by name.
 public struct ModelLibrary: Sendable {
@@ -8,12 +9,16 @@ public struct ModelLibrary: Sendable {
   /// The caches of Hugging Face's hub, whose folders are called `models--OWNER--NAME`.
   let hubs: [String]
 
-  /// The library of an environment: folders in `TWINFLOW_MODELS`, separated by colons, and the hub's
-  /// cache in `HF_HUB_CACHE`, `HF_HOME` or the home folder.
+  /// The models that a script of this program fetches, and the script.
+  private static let fetched = ["all-MiniLM-L6-v2": "scripts/fetch-minilm"]
+
+  /// The library of an environment: folders in `TWINFLOW_MODELS`, separated by colons, the folder
+  /// `models` of the program's cache, and the hub's cache in `HF_HUB_CACHE`, `HF_HOME` or the home folder.
   public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
-    folders = (environment["TWINFLOW_MODELS"] ?? "").split(separator: ":").map {
-      expandedPath(String($0))
-    }
+    let named = (environment["TWINFLOW_MODELS"] ?? "").split(separator: ":")
+    folders =
+      named.map { expandedPath(String($0)) }
+      + [cacheDirectory(environment: environment) + "/models"]
     let hub =
       environment["HF_HUB_CACHE"] ?? environment["HF_HOME"].map { "\($0)/hub" }
       ?? expandedPath("~/.cache/huggingface/hub")
@@ -24,7 +29,7 @@ public struct ModelLibrary: Sendable {
   /// the snapshot of its main branch in the hub's cache, or where none is marked so the last by name.
   ///
   /// - Throws: `PipelineError.unknownModel` with the places that were searched, and the nearest name
-  ///   there.
+  ///   there; `notFetched` for a model that a script of this program fetches.
   public func path(of name: String) throws -> String {
     let manager = FileManager.default
     if manager.fileExists(atPath: name) { return name }
@@ -33,6 +38,9 @@ public struct ModelLibrary: Sendable {
     }
     for hub in hubs {
       if let snapshot = snapshot(of: name, in: hub) { return snapshot }
+    }
+    if let script = Self.fetched[(name as NSString).lastPathComponent] {
+      throw PipelineError.notFetched(name, places: folders + hubs, script: script)
     }
     let known =
       folders.flatMap { (try? manager.contentsOfDirectory(atPath: $0)) ?? [] }

@@ -183,20 +183,17 @@ extension ImagePipeline {
   /// - Throws: `FileError.unreadable`.
   public func hashes(_ cache: HashCache = HashCache()) throws -> [String: String] {
     let components = [
-      ("text_encoder", encoder.component), ("transformer", transformer.component),
-      ("vae", codec.component),
+      "text_encoder": encoder.component, "transformer": transformer.component,
+      "vae": codec.component,
     ]
-    return Dictionary(
-      uniqueKeysWithValues: try components.map { name, component in
-        (name, try cache.hash(ofAll: component.files))
-      })
+    return try components.compactMapValues { try $0.map { try cache.hash(ofAll: $0.files) } }
   }
 }
 
 extension ImagePipeline {
   /// All files of weights that are read.
   public var inputFiles: [String] {
-    encoder.component.files + transformer.component.files + codec.component.files
+    encoder.component.files + transformer.component.files + (codec.component?.files ?? [])
       + (encoder.vision?.component.files ?? [])
   }
 }

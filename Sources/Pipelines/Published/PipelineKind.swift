@@ -1,3 +1,5 @@
+import Models
+
 /// What a published pipeline does besides evaluating its networks.
 ///
 /// A further pipeline is a further value in `all`.
@@ -20,6 +22,10 @@ public struct PipelineKind: Hashable, Sendable {
   public let defaultGuidance: Double
   /// How reference images are used, nil for pipelines without any.
   public var references: References?
+  /// Whether the model's index must name a scheduler; without one Euler steps have no shift.
+  public var needsScheduler = true
+  /// Whether pictures have the size of training where none is requested, and not 1024 × 1024.
+  public var sizeFollowsNetwork = false
 
   /// How a pipeline uses reference images.
   public struct References: Hashable, Sendable {
@@ -63,8 +69,18 @@ public struct PipelineKind: Hashable, Sendable {
     defaultGuidance: 0,
     references: nil)
 
+  /// A `TextDiT` with any text encoder, in pixels or with an autoencoder, as this program trains it.
+  public static let textDiT: PipelineKind = {
+    var kind = PipelineKind(
+      className: "TextDiTPipeline", template: .plain(limit: TextDiTConfig.longestText),
+      negative: "", unconditional: "", guidance: .extrapolated(limit: nil), guidanceStart: 0,
+      steps: 50, defaultGuidance: 2, references: nil)
+    (kind.needsScheduler, kind.sizeFollowsNetwork) = (false, true)
+    return kind
+  }()
+
   /// All pipelines.
   public static let all: [PipelineKind] = [
-    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage,
+    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .textDiT,
   ]
 }

@@ -16,6 +16,8 @@ package struct PromptEncoder: Sendable {
   let vocabulary: Int
   /// The number of features of a token.
   package let width: Int
+  /// The longest text that it takes, nil for any length.
+  let longest: Int?
   /// The token that stands for an image in a prompt, nil for encoders of text alone.
   let imageToken: Int?
   /// The features `[batch, tokens, width]` from weights and the arrays of prompts: s32 `tokens` and bools
@@ -63,10 +65,19 @@ package struct PromptEncoder: Sendable {
           prompts["tokens"]!, valid: prompts["valid"]!, images: images,
           positions: prompts["positions"], hidden: layer.numbers(config.depth), in: dtype)
       }
+    case "bert" where !seesImages:
+      let config: BertConfig = try PublishedConfig.read(from: path)
+      let build = { @Sendable (scope: Scope) in Bert(scope, config) }
+      try self.init(config, Scope.declare(build), folder, layer, storage, engine) {
+        weights, prompts, dtype in
+        Scope.bind(weights, build)(
+          prompts["tokens"]!, valid: prompts["valid"]!, hidden: layer.numbers(config.depth),
+          in: dtype)
+      }
     case let other:
       throw PipelineError.unknownNetwork(
         path: path, found: other ?? "none",
-        known: seesImages ? ["qwen2_5_vl"] : ["qwen2_5_vl", "qwen3"])
+        known: seesImages ? ["qwen2_5_vl"] : ["qwen2_5_vl", "qwen3", "bert"])
     }
   }
 
@@ -83,7 +94,7 @@ package struct PromptEncoder: Sendable {
       storage: storage, on: engine)
     self.vision = vision
     self.imageToken = imageToken
-    (vocabulary, width) = (config.vocabulary, config.width)
+    (vocabulary, width, longest) = (config.vocabulary, config.width, config.longest)
     self.encode = { weights, prompts, dtype in
       let encoding = encode(weights, prompts, dtype)
       return layer.numbers(config.depth).first.map { encoding.hidden[$0]! } ?? encoding.last

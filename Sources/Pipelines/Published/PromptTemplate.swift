@@ -13,6 +13,9 @@ public struct PromptTemplate: Hashable, Sendable {
   /// The text for an image before the prompt, by its number from 1; nil where images are not taken.
   public let image: ImageText?
 
+  /// Whether the tokenizer adds the special tokens that its model expects around a text.
+  public var addsSpecialTokens = false
+
   /// A hidden state of a text encoder.
   public enum Layer: Hashable, Sendable {
     /// The last one, after the final norm.
@@ -48,6 +51,16 @@ public struct PromptTemplate: Hashable, Sendable {
     after = "<|im_end|>\n<|im_start|>assistant\n"
     (self.dropped, self.limit, self.layer, self.image) = (dropped, limit, layer, image)
   }
+
+  private init(limit: Int) {
+    (before, after, dropped, layer, image) = ("", "", 0, .last, nil)
+    (self.limit, addsSpecialTokens) = (limit, true)
+  }
+
+  /// The prompt alone, with the special tokens of the text encoder.
+  ///
+  /// - Parameter limit: the largest number of tokens, the special ones included.
+  public static func plain(limit: Int) -> PromptTemplate { PromptTemplate(limit: limit) }
 
   /// Qwen-Image's.
   public static let qwenImage = PromptTemplate(

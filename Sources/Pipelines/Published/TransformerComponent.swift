@@ -14,6 +14,8 @@ package struct TransformerComponent: Sendable {
   package internal(set) var component: Component
   /// How LoRA that it has is sampled; nil without such.
   var sampling: SamplingCard?
+  /// The scale of guidance that its training has recorded; nil without one.
+  var guidance: Double?
 
   /// Opens the transformer in a folder or a file.
   ///
@@ -65,6 +67,20 @@ package struct TransformerComponent: Sendable {
     }
   }
 
+  /// A transformer without weights.
+  ///
+  /// - Parameter path: the folder of the model, for the message where weights are asked for.
+  static func untrained(
+    _ config: any PublishedTransformer, in path: String
+  ) -> TransformerComponent {
+    let specs = ModelConfig(config).weights
+    return TransformerComponent(
+      config: config,
+      component: Component(
+        path: path, files: [], types: specs.types(), shardings: specs.shardings
+      ) { throw PipelineError.noComponent(path: path, component: "transformer") })
+  }
+
   /// Opens the weights of a network; the names in the files say whether it has target times.
   private static func whole(
     _ given: any PublishedTransformer, _ files: WeightFiles, _ names: NameMap?,
@@ -75,7 +91,9 @@ package struct TransformerComponent: Sendable {
       ModelConfig(config).weights, in: files,
       names: names ?? config.layout(of: files.types.names) ?? config.names,
       ignoring: { config.ignores($0) }, storage: storage, on: engine)
-    return TransformerComponent(config: config, component: component)
+    let guidance = try ModelHeader.describes(files) ? ModelHeader(files.path).card.guidance : 0
+    return TransformerComponent(
+      config: config, component: component, guidance: guidance > 0 ? guidance : nil)
   }
 
   /// Opens a network whose second time embedder is in a file of its own.
@@ -116,8 +134,8 @@ package struct TransformerComponent: Sendable {
     config.hasTargetTime ? " with a second time embedder" : " without a second time embedder"
   }
 
-  /// The channels of latents.
-  var latentChannels: Int { config.inputs(nil)[0].shape[2] }
+  /// The channels of the latents or pixels that it works on.
+  var channels: Int { config.inputs(nil)[0].shape[2] }
 
   /// The number of features of a text token.
   var textWidth: Int { config.inputs(nil).first { $0.name == "text" }!.shape[1] }

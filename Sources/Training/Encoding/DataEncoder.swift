@@ -54,7 +54,7 @@ struct DataEncoder {
     }
     let multiple = pipeline.options.textMultiple
     inputs = try StepInputs(
-      recipe, reduction: pipeline.codec.config.reduction,
+      recipe, reduction: pipeline.codec.reduction,
       textTokens: data.textTokens ?? (longest + multiple - 1) / multiple * multiple)
   }
 
@@ -90,7 +90,9 @@ struct DataEncoder {
     }
     var options = ImagePipeline.Options()
     options.compute = recipe.precision
-    let pipeline = try ImagePipeline(folder, kind: kind, options, on: engine)
+    let pipeline = try ImagePipeline(
+      folder, kind: kind, network: recipe.model.architecture as? any PublishedTransformer,
+      options, on: engine)
     let found = ModelConfig(pipeline.transformer.config).kind
     guard found == recipe.model.kind else {
       throw unfit("it is a \(found), and the network a \(recipe.model.kind)")
@@ -100,7 +102,7 @@ struct DataEncoder {
         "its text encoder makes \(pipeline.encoder.width) features, and the network takes "
           + "\(recipe.model.text?.shape[1] ?? 0)")
     }
-    let (channels, own) = (pipeline.codec.config.latentChannels, recipe.model.sampleShape()[2])
+    let (channels, own) = (pipeline.codec.channels, recipe.model.sampleShape()[2])
     guard channels == own else {
       throw unfit("its latents have \(channels) channels, and those of the network \(own)")
     }
@@ -136,7 +138,7 @@ struct DataEncoder {
         + "to \(inputs.sample.shape) latents and \(textTokens) text tokens.")
     var report = EncodingReport(count: count, check, notice)
     let images = try encodedImages(into: file, &report)
-    pipeline.codec.component.release()
+    pipeline.codec.release()
     guard images.count >= recipe.batch else {
       throw DatasetError.tooFewSamples(
         path: samples.path, count: images.count, batch: recipe.batch)
