@@ -1,5 +1,6 @@
 # The tasks of this project; `make` lists them.
-.PHONY: help setup build demo install uninstall test test-all lint train-base train-classifier evaluate bench
+.PHONY: help setup build demo install uninstall test test-all lint train-base train-classifier evaluate \
+	bench emoji-data train-emoji
 
 SWIFT_FLAGS ?=
 PREFIX ?= /usr/local
@@ -20,6 +21,7 @@ help:
 	@echo "make train-base        train the base model from scratch"
 	@echo "make train-classifier  train the classifier for evaluation"
 	@echo "make train-twinflow    train the base model to one step with the long recipe"
+	@echo "make train-emoji       train the emoji model: base and TwinFlow, many hours"
 	@echo "make evaluate          evaluate the model of make train-twinflow with 10,000 samples"
 	@echo "make bench             time training and sampling against PyTorch"
 	@echo "make lint              check the formatting, and that imports are declared"
@@ -76,6 +78,14 @@ train-classifier: build
 
 train-twinflow: build
 	@$(TWINFLOW) train Recipes/fashion-mnist-twinflow.yaml
+
+emoji-data: build
+	@scripts/fetch-minilm >/dev/null
+	@[ -e out/emoji-data ] || scripts/emoji-data out/emoji-data
+
+train-emoji: emoji-data
+	@$(TWINFLOW) train Recipes/emoji/base.yaml
+	@$(TWINFLOW) train Recipes/emoji/twinflow.yaml
 
 evaluate: build
 	@$(TWINFLOW) evaluate out/twinflow/weights.safetensors --steps 1 2 --samples 10000
