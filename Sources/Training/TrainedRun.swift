@@ -65,17 +65,20 @@ public struct TrainedRun: Sendable {
   public var isTransformer: Bool { recipe.lora == nil && recipe.model.isPublished }
 
   /// Writes the weights for other programs: a published transformer as a folder as diffusers saves it, LoRA
-  /// as a file that diffusers, PEFT and ComfyUI read, other networks as a file of this program.
+  /// as a file that diffusers, PEFT and ComfyUI read, other networks as a file of this program. A run that
+  /// is a model by itself is written as one.
   ///
   /// - Parameters:
   ///   - output: the folder, which must not be there, or the file.
   ///   - dtype: how numbers are stored; nil for as they are. LoRA stays as it is.
+  ///   - largest: the bytes of data in a file of a folder, beyond which there are several with an index.
   ///   - whole: the folder of the model whose other networks are copied to the folder; nil for the
   ///     transformer alone.
   /// - Returns: what was written.
   /// - Throws: `TrainingError.damagedCheckpoint`, `FileError.exists` and `unwritable`.
   public func export(
-    to output: String, as dtype: DType? = nil, in whole: ModelFolder? = nil, on engine: Engine
+    to output: String, as dtype: DType? = nil, largest: Int = 5 << 30, in whole: ModelFolder? = nil,
+    on engine: Engine
   ) throws -> [String] {
     try place.checkFiles()
     if isTransformer {
@@ -88,9 +91,13 @@ public struct TrainedRun: Sendable {
           whole.path, to: folder.path,
           without: [FolderCopy.canonical("\(whole.path)/transformer")])
       }
+      if recipe.isModel {
+        place += "/transformer"
+        try recipe.writeModelIndex(in: folder.path)
+      }
       try TransformerFolder(place).write(
         header.weights(on: engine) { _ in nil }, card: header.card,
-        as: dtype ?? recipe.precision.dtype, stamp: "step-\(step)", on: engine)
+        as: dtype ?? recipe.precision.dtype, largest: largest, stamp: "step-\(step)", on: engine)
       try folder.commit()
       return [output]
     }

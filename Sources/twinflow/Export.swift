@@ -13,11 +13,13 @@ struct Export: ParsableCommand {
     discussion: """
       All weights of a published network are written as a folder that diffusers reads, with --whole together
       with the other networks of the model; LoRA as a file that diffusers, PEFT and ComfyUI read; other
-      networks as a file of weights of this program.
+      networks as a file of weights of this program. A run of text-dit is written as a model, whose encoders
+      stay where they are.
 
       EXAMPLES
         twinflow export out/qwen-image-lora fox.safetensors
         twinflow export out/qwen-image-full Qwen-Image-fox --step 2000 --whole --dtype bf16
+        twinflow export out/emoji Assets/emoji --dtype bf16 --largest 9MB
       """)
 
   @Argument(
@@ -37,6 +39,13 @@ struct Export: ParsableCommand {
 
   @Option(help: "How numbers are stored: bf16, f16 or f32; by default as they are.")
   var dtype: DType?
+
+  @Option(
+    help: ArgumentHelp(
+      "The data of a file of a folder, beyond which there are several with an index; by default "
+        + "5 GiB.", valueName: "bytes"),
+    transform: Bytes.option)
+  var largest: Bytes?
 
   @Flag(help: "Copy the other networks of the published model as well.")
   var whole = false
@@ -64,13 +73,16 @@ struct Export: ParsableCommand {
       throw ValidationError(
         "--dtype is for all weights of a network; LoRA stays as it was trained.")
     }
-    guard !whole || trained.isTransformer else {
+    guard largest == nil || trained.isTransformer else {
+      throw ValidationError("--largest is for runs whose weights are a folder.")
+    }
+    guard !whole || trained.isTransformer && !trained.recipe.isModel else {
       throw ValidationError("--whole is for runs that train all weights of a published network.")
     }
     let model = whole ? trained.model : nil
     let place = try model.map { try ModelFolder(ModelLibrary().path(of: $0)) }
     let written = try trained.export(
-      to: output, as: dtype, in: place, on: engine.open())
+      to: output, as: dtype, largest: largest?.count ?? 5 << 30, in: place, on: engine.open())
     print("Step \(trained.step) was written to \(written.joined(separator: " and ")).")
   }
 }

@@ -99,6 +99,27 @@ import Weights
     #expect(try pixels(twin).allSatisfy { $0.isFinite })
   }
 
+  /// A checkpoint is a model too, and is exported as one, in files of a size.
+  @Test func aRunIsExportedAsAModel() throws {
+    let engine = try SharedEngine.get()
+    _ = try trained(recipe("base"))
+    let run = try #require(try TrainedRun("\(folder.path)/base"))
+    #expect(run.step == 3)
+    let output = "\(folder.path)/exported"
+    #expect(try run.export(to: output, as: .bfloat16, largest: 20_000, on: engine) == [output])
+    let files = try FileManager.default.contentsOfDirectory(atPath: "\(output)/transformer")
+    #expect(files.filter { $0.hasSuffix(".safetensors") }.count > 1)
+    let models = [
+      output, "\(folder.path)/base", "\(folder.path)/base/checkpoints/step-000003",
+    ]
+    let pictures = try models.map {
+      try pixels(ImagePipeline(ModelFolder($0), on: engine))
+    }
+    #expect(pictures[1] == pictures[2])
+    let most = zip(pictures[0], pictures[1]).map { abs($0 - $1) }.max()!
+    #expect(most > 0 && most < 0.2)
+  }
+
   @Test func batchesHoldThePixelsOfPictures() throws {
     let recipe = try recipe("data")
     let data = try RunData(recipe, on: SharedEngine.get()) { _ in }

@@ -21,8 +21,8 @@ package struct TransformerFolder {
   /// - Parameters: see `ModelFile.write`.
   /// - Throws: `FileError.unwritable`, and the errors of `ModelFile.write`.
   package func write(
-    _ weights: Named<ShardedArray>, card: ModelFile.Card, as dtype: DType, stamp: String,
-    on engine: Engine
+    _ weights: Named<ShardedArray>, card: ModelFile.Card, as dtype: DType,
+    largest: Int = 5 << 30, stamp: String, on engine: Engine
   ) throws {
     guard let config = card.model.architecture as? any PublishedTransformer else {
       preconditionFailure("a \(card.model.kind) is not saved in a folder")
@@ -33,7 +33,7 @@ package struct TransformerFolder {
       throw FileError.unwritable(path: path, reason: error.localizedDescription)
     }
     try ModelFile.write(
-      weights, card: card, to: self.weights, as: dtype, stamp: stamp, on: engine)
+      weights, card: card, to: self.weights, as: dtype, largest: largest, stamp: stamp, on: engine)
     guard (engine.group?.rank ?? 0) == 0 else { return }
     try JSONFile.write(config, to: "\(path)/config.json")
   }
