@@ -83,8 +83,8 @@ let package = Package(
     .target(
       name: "Evaluation",
       dependencies: [
-        "CLAPACKE", "Files", "Tensors", "Runtime", "Layers", "Flow", "Models", "Pipelines",
-        "Datasets",
+        "CLAPACKE", "Files", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models",
+        "Pictures", "Pipelines", "Datasets",
       ]),
     .target(
       name: "Comparison",
@@ -140,7 +140,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "EvaluationTests",
-      dependencies: ["Tensors", "Runtime", "Pipelines", "Datasets", "Evaluation"]),
+      dependencies: [
+        "Tensors", "Runtime", "Layers", "Weights", "Models", "Pictures", "Pipelines", "Datasets",
+        "Evaluation",
+      ]),
     .testTarget(
       name: "ComparisonTests",
       dependencies: [

@@ -10,6 +10,8 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   case fewerClasses(path: String, found: Int, classifier: String, expected: Int)
   /// A set has too few pictures for a covariance.
   case tooFew(source: String, found: Int)
+  /// A set has too few vectors of features.
+  case tooFewFeatures(found: Int, needed: Int)
   /// The classifier's features of all real pictures are the same.
   case featuresConstant(classifier: String)
   /// The classifier's features of finite images are NaN or infinite.
@@ -33,6 +35,9 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
     case .tooFew(let source, let found):
       "\(source) has \(found) picture\(found == 1 ? "" : "s"); at least \(Evaluator.samples.lowerBound) are "
         + "needed to measure a distance. Name a larger set."
+    case .tooFewFeatures(let found, let needed):
+      "There are the features of \(found) picture\(found == 1 ? "" : "s"), and \(needed) are needed. "
+        + "Measure more pictures."
     case .featuresConstant(let classifier):
       "The features that the classifier \(classifier) computes are the same for all real pictures: "
         + "its weights are damaged, or the pictures are all equal. Train it again, or name another one "

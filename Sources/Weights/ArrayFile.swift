@@ -1,19 +1,26 @@
 import Files
 import Tensors
 
-/// One file of named arrays, of either format.
+/// One file of named arrays, of any format.
 enum ArrayFile: Sendable {
   case safeTensors(SafeTensors)
   case gguf(GGUF)
+  case torch(TorchFile)
 
   /// Opens a file by its name's ending, or by how it begins.
   ///
   /// - Throws: `FileError.unreadable`, or `WeightsError.damaged` with what is wrong.
   init(path: String) throws {
-    let isGGUF =
-      try path.hasSuffix(".gguf")
-      || withExtendedLifetime(MappedFile(path)) { GGUF.begins($0.bytes) }
-    self = isGGUF ? .gguf(try GGUF(path: path)) : .safeTensors(try SafeTensors(path: path))
+    let (isGGUF, isTorch) = try withExtendedLifetime(MappedFile(path)) {
+      (path.hasSuffix(".gguf") || GGUF.begins($0.bytes), TorchFile.begins($0.bytes))
+    }
+    if isGGUF {
+      self = .gguf(try GGUF(path: path))
+    } else if isTorch {
+      self = .torch(try TorchFile(path: path))
+    } else {
+      self = .safeTensors(try SafeTensors(path: path))
+    }
   }
 
   /// The path of the file.
@@ -21,6 +28,7 @@ enum ArrayFile: Sendable {
     switch self {
     case .safeTensors(let file): file.path
     case .gguf(let file): file.path
+    case .torch(let file): file.path
     }
   }
 
@@ -29,6 +37,7 @@ enum ArrayFile: Sendable {
     switch self {
     case .safeTensors(let file): file.types
     case .gguf(let file): file.types
+    case .torch(let file): file.types
     }
   }
 
@@ -37,6 +46,7 @@ enum ArrayFile: Sendable {
     switch self {
     case .safeTensors(let file): file.metadata
     case .gguf(let file): file.metadata
+    case .torch: [:]
     }
   }
 
@@ -45,6 +55,7 @@ enum ArrayFile: Sendable {
     switch self {
     case .safeTensors(let file): file.bytes(name)
     case .gguf(let file): file.bytes(name)
+    case .torch(let file): file.bytes(name)
     }
   }
 
@@ -53,6 +64,7 @@ enum ArrayFile: Sendable {
     switch self {
     case .safeTensors(let file): file.owner
     case .gguf(let file): file.owner
+    case .torch(let file): file.owner
     }
   }
 

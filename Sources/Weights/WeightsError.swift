@@ -2,7 +2,7 @@ import Tensors
 
 /// What can be wrong with the content of a file of weights.
 public enum WeightsError: Error, Equatable, CustomStringConvertible {
-  /// A file is not in the safetensors or GGUF format, is truncated or damaged.
+  /// A file is not in the safetensors, GGUF or PyTorch's old format, is truncated or damaged.
   case damaged(path: String, reason: String)
   /// Files that belong to an index or a folder are not there.
   case missingFiles(path: String, files: [String])
@@ -48,7 +48,8 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .damaged(let path, let reason):
-      let format = path.hasSuffix(".gguf") ? "GGUF" : "safetensors"
+      let format =
+        path.hasSuffix(".gguf") ? "GGUF" : path.hasSuffix(".pth") ? "PyTorch" : "safetensors"
       return "\(path) is not a complete \(format) file: \(reason). Download or train it again."
     case .missingFiles(let path, let files):
       return "\(path) needs files that are not beside it: \(Self.list(files)). Download them too."

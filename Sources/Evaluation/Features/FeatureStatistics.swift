@@ -1,4 +1,6 @@
 import CLAPACKE
+import Runtime
+import Tensors
 
 /// The mean and covariance of a set of feature vectors.
 public struct FeatureStatistics: Sendable, Equatable {
