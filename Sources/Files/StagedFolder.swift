@@ -61,7 +61,9 @@ public final class StagedFolder {
     try Self.checkAbsent(target)
     lock = nil
     guard rename(path, target) == 0 else {
-      throw .unwritable(path: target, reason: String(cString: strerror(errno)))
+      let reason = String(cString: strerror(errno))
+      if let old { rename(old, target) }
+      throw .unwritable(path: target, reason: reason)
     }
     isCommitted = true
     try StagedFile.settle(parent, for: target)

@@ -22,33 +22,33 @@ public final class Trainer {
   /// The program of the first step, with the time that it took to compile.
   public let function: CompiledFunction
   /// The number of steps done.
-  public private(set) var step = 0
+  public internal(set) var step = 0
 
-  private let engine: Engine
-  private let trainingStep: TrainingStep
+  let engine: Engine
+  let trainingStep: TrainingStep
   /// The programs: most runs have one.
-  private var functions: [TrainingStep.Program: CompiledFunction] = [:]
-  private var state: TrainState<ShardedArray>
-  private let batches: Prefetcher
+  var functions: [TrainingStep.Program: CompiledFunction] = [:]
+  var state: TrainState<ShardedArray>
+  let batches: Prefetcher
   /// The position in the data after the last step.
-  private var position: String
+  var position: String
   /// The last step, whose metrics have not been read.
-  private var running: RunningStep?
+  var running: RunningStep?
   /// What observes the run, in its first process; set before `run`.
   public var observers: [any RunObserver] = []
   /// The time that the devices have waited for steps.
-  private var waiting = DeviceWaiting()
-  private let folder: RunFolder
-  private let origin: RunOrigin
+  var waiting = DeviceWaiting()
+  let folder: RunFolder
+  let origin: RunOrigin
   /// Whether the checkpoints in the folder are of another run, which the first one of this run replaces.
-  private var replacesCheckpoints: Bool
+  var replacesCheckpoints: Bool
   /// The step of the newest checkpoint of this run, nil without one.
-  private var savedStep: Int?
+  var savedStep: Int?
   /// The means of the metrics since that checkpoint.
-  private var means = MetricMeans()
-  private let notice: (String) -> Void
+  var means = MetricMeans()
+  let notice: (String) -> Void
   /// Whether data and steps are prepared while a step runs; off only to measure the gain.
-  private let overlaps: Bool
+  let overlaps: Bool
 
   /// The share of the time between the first step's end and the last's in which the devices waited for
   /// the host; nil before the second step.
@@ -200,6 +200,10 @@ public final class Trainer {
       updates: trainingStep.updates(at: step), signature: trainingStep.batchTypes)
     let function = try Self.compile(trainingStep, program, engine)
     self.function = function
+    if trainingStep.period == 1 {
+      // Where steps differ, the metrics of all of them are known at the first checkpoint.
+      try recipe.checkKeepBest(among: Set(function.program.results.group("metrics").names))
+    }
     state = try RuntimeError.reportingMemory(of: function) {
       let added = try trainingLoRA?.load(on: engine) ?? Named()
       guard let checkpoint else { return try Self.initialState(trainingStep, base, added, engine) }
@@ -263,7 +267,7 @@ public final class Trainer {
     return [SampleGrids(recipe, try data.grid(), on: engine, notice: notice)]
   }
 
-  private static func compile(
+  static func compile(
     _ step: TrainingStep, _ program: TrainingStep.Program, _ engine: Engine
   ) throws -> CompiledFunction {
     let function = try step.compiled(
@@ -304,250 +308,6 @@ public final class Trainer {
       })
   }
 
-  /// Trains until the last step or a request to stop, and saves.
-  ///
-  /// - Parameters:
-  ///   - progress: called after every step.
-  ///   - stopping: called after every step; true saves and stops.
-  /// - Returns: whether the last step was reached.
-  /// - Throws: `TrainingError.notFinite` when a loss is not finite; saved files stay as they are.
-  @discardableResult
-  public func run(
-    progress: @escaping (Progress) -> Void = { _ in }, stopping: () -> Bool = { false }
-  ) throws -> Bool {
-    defer { folder.release() }
-    let isFirst = (engine.group?.rank ?? 0) == 0
-    let log = isFirst ? try folder.openLog(after: step, notice: notice) : nil
-    let facts =
-      observers.isEmpty
-      ? nil : try RunFacts(recipe, trainingStep.weights, function, on: engine)
-    let reporter = RunReporter(
-      recipe, log: log, observers: observers, facts: facts, progress: progress, notice: notice)
-    if let facts {
-      try reporter.begin(
-        RunStart(recipe: recipe, command: origin.command, step: step, facts: facts))
-    }
-    do {
-      let isFinished = try run(reporter, stopping)
-      reporter.end(isFinished ? .finished : .stopped(after: step))
-      return isFinished
-    } catch {
-      reporter.end(.failed("\(error)"))
-      throw error
-    }
-  }
-
-  private func run(_ reporter: RunReporter, _ stopping: () -> Bool) throws -> Bool {
-    guard step < recipe.steps else {
-      try save()
-      return true
-    }
-    if reporter.looks(after: step) { look(reporter) }
-    while step < recipe.steps {
-      // The metrics of a step are read when the next one is under way.
-      if let read = try start() { tell(read, reporter) }
-      if !overlaps, let read = try finish() { tell(read, reporter) }
-      let stops = try isTimeToStop(requested: stopping())
-      let saves = stops || step % recipe.checkpointEvery == 0 || step == recipe.steps
-      let looks = reporter.looks(after: step)
-      guard saves || looks else { continue }
-      if let read = try finish() { tell(read, reporter) }
-      // A run that is told to stop saves at once; otherwise an evaluation is part of the checkpoint.
-      let looksFirst = looks && !stops
-      if looksFirst { look(reporter) }
-      if saves {
-        try save()
-        reporter.saved(after: step)
-      }
-      if looks, !looksFirst, step == recipe.steps { look(reporter) }
-      if stops { return step == recipe.steps }
-    }
-    return true
-  }
-
-  private func tell(_ read: ReadStep, _ reporter: RunReporter) {
-    means.add(read.metrics)
-    reporter.tell(read)
-  }
-
-  private func look(_ reporter: RunReporter) {
-    for (name, value) in reporter.look(at: presentWeights).pairs { record(name, Double(value)) }
-  }
-
-  /// The weights after the last step, which observers may look at until the next one.
-  private var presentWeights: RunWeights {
-    let frozen = state.frozen.filter { trainingStep.trainingLoRA[$0] == nil }
-    return RunWeights(
-      step: step, parameters: frozen.merging(state.generating), merged: weights)
-  }
-
-  /// Whether to save and stop: where there are several processes, all at the same step.
-  private func isTimeToStop(requested: Bool) throws -> Bool {
-    guard let group = engine.group else { return requested }
-    if requested { try group.requestStop() }
-    return try group.stop(after: step).map { step >= $0 } ?? false
-  }
-
-  /// The most memory that a step needs on each device, in bytes, by the compiler's plan; nil where
-  /// the plugin does not report it.
-  package func memory() throws -> Int? {
-    let period = min(recipe.steps, trainingStep.period)
-    let all = Set((0..<period).lazy.map(trainingStep.updates))
-    return try all.compactMap { updates in
-      let program = TrainingStep.Program(
-        updates: updates, signature: trainingStep.batchTypes)
-      let function = try functions[program] ?? Self.compile(trainingStep, program, engine)
-      return function.executable.memory?.total
-    }.max()
-  }
-
-  /// Makes one step, waits for it and returns its metrics.
-  ///
-  /// - Throws: `TrainingError.notFinite`, after which the state cannot be used, and the data's errors.
-  public func advance() throws -> Named<Float> {
-    _ = try start()
-    return try finish()!.metrics
-  }
-
-  /// Starts the next step.
-  ///
-  /// - Returns: the step before, nil where its metrics have been read.
-  private func start() throws -> ReadStep? {
-    let asked = ContinuousClock.now
-    let batch = try batches.next()
-    // While the step before runs, the devices do not wait.
-    let free = max(asked, running.map { $0.completion.end ?? .now } ?? asked)
-    let wait = max(.zero, ContinuousClock.now - free)
-    let arrays = batch.arrays.filter { trainingStep.batchTypes[$0] != nil }
-    let program = TrainingStep.Program(
-      updates: trainingStep.updates(at: step), signature: arrays.types)
-    let function = try functions[program] ?? Self.compile(trainingStep, program, engine)
-    functions[program] = function
-    let started = ContinuousClock.now
-    let (results, completion) = try RuntimeError.reportingMemory(of: function) {
-      try function.start(state.flattened().merging(arrays.prefixed("batch")))
-    }
-    state = TrainState(results, like: trainingStep.specs, frozen: state.frozen)
-    position = batch.position
-    step += 1
-    let before = running
-    running = RunningStep(
-      step: step, metrics: results.group("metrics"), function: function, started: started,
-      wait: wait, completion: completion)
-    return try before.map(read)
-  }
-
-  /// Waits for the last step.
-  ///
-  /// - Returns: the step, nil where its metrics have been read.
-  private func finish() throws -> ReadStep? {
-    guard let last = running else { return nil }
-    running = nil
-    return try read(last)
-  }
-
-  private func read(_ running: RunningStep) throws -> ReadStep {
-    try RuntimeError.reportingMemory(of: running.function) { try running.completion.wait() }
-    waiting.add(started: running.started, ended: running.completion.end ?? .now)
-    let metrics = try running.metrics.mapValues { try $0.array(of: Float.self)[0] }
-    let wrong = metrics.pairs.filter { !$0.value.isFinite }.map { "\($0.name) = \($0.value)" }
-    guard wrong.isEmpty else {
-      throw TrainingError.notFinite(
-        losses: wrong, step: running.step, checkpoint: folder.existingCheckpoint)
-    }
-    return ReadStep(step: running.step, metrics: metrics, wait: running.wait)
-  }
-
-  /// The weights for generation: their average if the recipe sets a decay, with LoRA merged.
-  public func weights() throws -> Named<ShardedArray> {
-    let trained = state.generating
-    guard let lora = recipe.lora else {
-      return recipe.model.weights.map { name, _ in trained[name] ?? state.frozen[name]! }
-    }
-    let all = state.frozen.filter { trainingStep.trainingLoRA[$0] == nil }.merging(trained)
-    let merged = try engine.compile(all.types, shardings: all.shardings) {
-      lora.merged($0.dequantized().mapValues { $0.cast(to: .float32) })
-    }(all)
-    return recipe.model.weights.map { name, _ in merged[name]! }
-  }
-
   /// Unlocks the folder for other runs; it stays locked until then or until `run` has ended.
   public func close() { folder.release() }
-
-  /// Records a metric that is not one of the steps, such as that of an evaluation, by which checkpoints
-  /// may be kept (`keep_best`).
-  package func record(_ name: String, _ value: Double) { means.set(name, to: value) }
-
-  /// Writes a checkpoint of this step, unless it is there, and the newest weights, each atomically;
-  /// checkpoints that the recipe does not keep are deleted.
-  ///
-  /// - Throws: `TrainingError.notSaved` where a file cannot be written, as on a full disk: earlier
-  ///   checkpoints stay. `RecipeError` where the metric of `keep_best` is not one of the run's.
-  public func save() throws {
-    do {
-      try saveAll()
-    } catch let error as FileError {
-      throw TrainingError.notSaved(
-        step: step, reason: error.description, checkpoint: folder.existingCheckpoint)
-    }
-  }
-
-  private func saveAll() throws {
-    let isFirst = (engine.group?.rank ?? 0) == 0
-    let trained = recipe.lora == nil ? try weights() : state.generating
-    if savedStep != step {
-      let metrics = means.values(ofAtLeast: (recipe.checkpointEvery + 1) / 2)
-      try folder.checkpoints.write(
-        step: step, metrics: metrics, replacingAll: replacesCheckpoints, by: engine.group
-      ) { folder in
-        try Checkpoint.write(
-          checkpointed, step: step, recipe: recipe, origin: origin,
-          batches: position, to: CheckpointPlace(path: folder, step: step, isOld: false).state,
-          on: engine)
-        try write(trained, to: ResultFiles(folder: folder))
-      }
-      (savedStep, replacesCheckpoints) = (step, false)
-      let known = means.names
-      means = MetricMeans()
-      if isFirst { try folder.checkpoints.prune(recipe.retention, at: step) }
-      if let best = recipe.keepBest, !known.isEmpty,
-        !known.union(recipe.evaluationMetrics).contains(best)
-      {
-        throw recipe.invalid(
-          \.keepBest, "the run has no such metric: \(known.sorted().joined(separator: ", "))")
-      }
-    }
-    try write(trained, to: folder.results)
-  }
-
-  /// What checkpoints hold of the state.
-  private var checkpointed: Named<ShardedArray> {
-    let all = state.flattened()
-    return trainingStep.saved.map { name, _ in all[name]! }
-  }
-
-  /// Writes the weights for generation.
-  private func write(_ trained: Named<ShardedArray>, to files: ResultFiles) throws {
-    let stamp = "step-\(step)"
-    var card = recipe.card
-    if let lora = recipe.lora, let base = recipe.start, let content = origin.start {
-      card.lora = LoRACard(
-        lora: lora, base: base, content: content,
-        baseDType: recipe.baseDType == .stored ? nil : recipe.baseDType)
-      let embedder = trained.filter(recipe.model.isTargetEmbedder)
-      if !embedder.isEmpty {
-        try ModelFile.write(
-          embedder, card: recipe.card, to: files.targetEmbedder, stamp: stamp, on: engine)
-      }
-      return try ModelFile.write(
-        trained.filter { embedder[$0] == nil }, card: card, to: files.adapter,
-        stamp: stamp, sampling: recipe.sampling.text(), on: engine)
-    }
-    guard recipe.model.isPublished else {
-      return try ModelFile.write(trained, card: card, to: files.weights, stamp: stamp, on: engine)
-    }
-    try TransformerFolder(files.transformer).write(
-      trained, card: card, as: recipe.precision.dtype, stamp: stamp, on: engine)
-    if (engine.group?.rank ?? 0) == 0 { try recipe.writeModelIndex(in: files.folder) }
-  }
 }

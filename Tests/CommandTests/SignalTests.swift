@@ -9,11 +9,7 @@ import Testing
 
   private var run: String { folder.path + "/run" }
 
-  private var saved: [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: run)) ?? []).sorted()
-  }
-
-  private let whole = ["checkpoints", "log.jsonl", "weights.safetensors"]
+  private var saved: [String] { RunFiles.names(in: run) }
 
   private func training(steps: Int) -> [String] {
     [
@@ -41,7 +37,7 @@ import Testing
     #expect(process.terminationReason == .exit)
     #expect(result.output.contains("of 1000000; --resume continues"), "\(result.output)")
     #expect(result.errors.contains("Stopping after this step"))
-    #expect(saved == whole)
+    #expect(saved == RunFiles.whole)
   }
 
   @Test func furtherSignalsDoNotInterruptSaving() throws {
@@ -53,7 +49,7 @@ import Testing
     let result = finish()
     #expect((129...192).contains(result.status), "\(result.errors)")
     #expect(process.terminationReason == .exit)
-    #expect(saved == whole)
+    #expect(saved == RunFiles.whole)
   }
 
   @Test func aWaitForOthersEnds() throws {
@@ -109,6 +105,6 @@ import Testing
     }
     Thread.sleep(forTimeInterval: 0.1)
     #expect(try String(contentsOfFile: status, encoding: .utf8) == "0\n")
-    #expect(saved == whole)
+    #expect(saved == RunFiles.whole)
   }
 }

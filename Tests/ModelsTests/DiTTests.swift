@@ -118,26 +118,11 @@ import Testing
   @Test("However the blocks are run, values and gradients are the same")
   func executions() throws {
     let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
-    let results = try evaluate(given) { inputs in
-      var all = Named<Tensor>()
-      for execution in StackExecution.allCases {
-        var config = Self.config
-        config.execution = execution
-        let y = Self.run(inputs.group("weights"), inputs, config)
-        all["\(execution).value"] = y
-        let loss = (y * inputs["x"]!).sum()
-        all.merge(
-          loss.gradients(for: inputs.group("weights")).prefixed("\(execution).gradients"))
-      }
-      return all
-    }
-    let expected = results.group("unrolled")
-    #expect(expected.count == 1 + Self.weights.count)
-    for execution in ["scanned", "recomputed"] {
-      for (name, value) in results.group(execution).pairs {
-        expectClose(
-          value, expected[name]!, relative: 1e-4, absolute: 1e-5, "\(execution).\(name)")
-      }
+    _ = try expectEqualExecutions(given, absolute: 1e-5) {
+      weights, inputs, execution in
+      var config = Self.config
+      config.execution = execution
+      return Self.run(weights, inputs, config)
     }
   }
 

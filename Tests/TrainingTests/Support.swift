@@ -1,4 +1,5 @@
 import Recipe
+import Testing
 
 @testable import Training
 
@@ -38,4 +39,16 @@ func tinyRecipe(_ output: String, _ settings: [String]) throws -> TrainingRecipe
     """
   return try RecipeDecoder.decode(
     yaml: yaml, file: "tiny.yaml", settings: settings.map { try RecipeSetting($0) })
+}
+
+/// Checks that two runs have logged the same figures at the same steps, but for their speed.
+func expectEqualLogs(_ runs: [String], steps: [Int]) throws {
+  let logs = try runs.map { try RunLog(of: $0) }
+  let speeds = ["images_per_second", "peak_share", "data_wait"]
+  for series in logs[0].series where !speeds.contains(series.name) {
+    #expect(series.steps == steps)
+    #expect(logs[1][series.name]?.values == series.values, "\(series.name)")
+  }
+  #expect(logs[0]["loss"]?.steps == steps && logs[0]["images_per_second"]?.steps == steps)
+  #expect(logs[1].series.count == logs[0].series.count)
 }

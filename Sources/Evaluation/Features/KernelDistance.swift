@@ -1,3 +1,4 @@
+import Datasets
 import Runtime
 
 /// The kernel distance between two sets of features: the unbiased squared maximum mean discrepancy with
@@ -47,11 +48,14 @@ public struct KernelDistance: Sendable, Equatable {
     guard size > 1 else {
       throw EvaluationError.tooFewFeatures(found: min(first.count, second.count), needed: 2)
     }
-    var random = SubsetChoice(seed: seed)
+    var random = SplitMix64(seed)
+    func subset(of set: FeatureSet) -> [Int] {
+      Array(Array(0..<set.count).shuffled(using: &random).prefix(size))
+    }
     // A whole set has one subset.
     let isWhole = size == first.count && size == second.count
     let subsets = (0..<(isWhole ? 1 : count)).map { _ in
-      (first: random.subset(size, of: first.count), second: random.subset(size, of: second.count))
+      (first: subset(of: first), second: subset(of: second))
     }
     try self.init(first, second, subsets: subsets, on: engine)
   }
@@ -74,25 +78,5 @@ public struct KernelDistance: Sendable, Equatable {
     return try sum(x, x, withoutDiagonal: true) / (m * (m - 1))
       + sum(y, y, withoutDiagonal: true) / (n * (n - 1))
       - 2 * sum(x, y, withoutDiagonal: false) / (m * n)
-  }
-}
-
-/// Draws subsets.
-private struct SubsetChoice: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  /// SplitMix64: Steele, Lea and Flood, 2014.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func subset(_ size: Int, of count: Int) -> [Int] {
-    Array(Array(0..<count).shuffled(using: &self).prefix(size))
   }
 }

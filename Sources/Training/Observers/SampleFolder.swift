@@ -9,20 +9,16 @@ public struct SampleFolder: Sendable {
   public init(of run: String) { path = "\(run)/samples" }
 
   /// The path of the grid after a step.
-  public func path(_ step: Int) -> String {
-    let digits = "\(step)"
-    let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
-    return "\(path)/step-\(zeros)\(digits).png"
-  }
+  public func path(_ step: Int) -> String { "\(path)/\(RunCheckpoints.name(of: step)).png" }
 
-  /// The path of the base model's samples, side by side.
+  /// The path of the base model's samples, one below the other.
   var base: String { "\(path)/base.png" }
 
   /// The steps of the grids, rising.
   public var steps: [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     return names.compactMap { name in
-      name.wholeMatch(of: /step-([0-9]{6,10})\.png/).flatMap { Int($0.output.1) }
+      name.hasSuffix(".png") ? RunCheckpoints.step(in: String(name.dropLast(4))) : nil
     }.sorted()
   }
 

@@ -1,0 +1,206 @@
+import Datasets
+import Files
+import Flow
+import Layers
+import Models
+import Pipelines
+import Recipe
+import Tensors
+
+extension TrainingRecipe {
+  /// Checks that the settings fit each other.
+  ///
+  /// - Throws: an error that names the key, and what is valid.
+  public func validate() throws {
+    try checkData()
+    try checkObservation()
+    guard model.canHold(batch: batch) else {
+      throw invalid(
+        \.batch,
+        "no device could hold the activations for so many samples of "
+          + "\(model.sampleShape())")
+    }
+    // A network without conditions ignores classes.
+    if model.classes > 0 {
+      guard data.classes > 0 else {
+        throw invalid(
+          \.data, found: data.kind, "it has no classes, which the network is conditioned on")
+      }
+      guard model.classes >= data.classes else {
+        throw invalid(
+          \.model, found: "a network of \(model.classes) classes",
+          "\(data.kind) has \(data.classes): set classes to \(data.classes) or more")
+      }
+    }
+    if objective.settings.needsStart, start == nil {
+      throw invalid(
+        \.objective, found: objective.kind,
+        "the teacher is a trained network: name its weights under start")
+    }
+    if model.conditions.isEmpty {
+      guard conditionDropout == 0 else {
+        throw invalid(
+          \.conditionDropout,
+          "the model is not conditioned on anything: set it to 0")
+      }
+      guard !objective.settings.needsConditions else {
+        throw invalid(
+          \.objective, found: objective.kind,
+          "the model is not conditioned on anything, so there is no guidance to fold in: set "
+            + "enhanced_ratio to 0")
+      }
+    }
+    guard lora != nil || baseDType == .stored else {
+      throw invalid(
+        \.baseDType, found: baseDType.rawValue,
+        "only weights that stay as they are can be kept so: train LoRA beside them, under lora")
+    }
+    if let lora {
+      guard start != nil else {
+        throw invalid(
+          \.lora, found: lora.rank,
+          "LoRA changes a trained network: name its weights under start")
+      }
+      guard model.weights(with: lora).names.contains(where: lora.trains) else {
+        throw invalid(
+          \.lora, found: lora.layers,
+          "no linear map of the network has such a name: \(model.linearMaps.joined(separator: ", "))"
+        )
+      }
+    }
+    try checkFrozen()
+    if trainingLoRA != nil {
+      guard start != nil else {
+        throw invalid(
+          \.trainingLoRA, found: trainingLoRA ?? "",
+          "it changes a trained network: name its weights under start")
+      }
+    }
+    if let lora, model.isPublished {
+      let other = model.weights.names.first { lora.trains($0) && !model.isTargetEmbedder($0) }
+      guard other == nil else {
+        throw invalid(
+          \.lora, found: "full: \(lora.full)",
+          "beside LoRA of a published network only the embedder of target times can be trained in full"
+        )
+      }
+    }
+    let classifies = objective.settings is ClassificationSettings
+    guard classifies != model.isGenerative else {
+      throw invalid(
+        \.objective, found: objective.kind,
+        classifies
+          ? "classification trains a classifier; this network is trained by twinflow or tutorial"
+          : "a classifier is trained by classification")
+    }
+    do {
+      let whole = try objective.settings.objective(batch: batch)
+      guard whole != nil || accumulation == 1 else {
+        throw invalid(
+          \.accumulation, "classification has no micro-batches: set it to 1")
+      }
+      _ = try whole?.microBatch(of: accumulation)
+    } catch let error as FlowError {
+      throw invalid(\.batch, "\(error)")
+    }
+    if let misfit = misfit(of: mesh) {
+      throw invalid(\.mesh, misfit.description)
+    }
+  }
+
+  /// Checks that samples can be drawn and evaluated where they are to be.
+  private func checkObservation() throws {
+    if sampleEvery > 0, model.text == nil, !model.isGenerative || model.codec == nil {
+      throw invalid(
+        \.sampleEvery, "the network does not generate pictures: set it to 0")
+    }
+    if evaluateEvery > 0, !model.isGenerative || !(data.dataSet is FashionMNISTData) {
+      throw invalid(
+        \.evaluateEvery,
+        "only generated pictures of fashion-mnist are evaluated in training: set it to 0")
+    }
+  }
+
+  /// Checks that the network takes what the data set has, and that the objective needs no more.
+  private func checkData() throws {
+    guard let prompts = data.promptDataSet else {
+      let shape = data.arrayDataSet?.arrays[0].shape ?? []
+      guard model.text == nil else {
+        throw invalid(
+          \.data, found: data.kind,
+          "the network takes text: set kind to images or prompts, which have it")
+      }
+      guard shape == model.sampleShape() else {
+        throw invalid(
+          \.data, found: data.kind,
+          "its samples are \(shape), those of the model \(model.sampleShape())")
+      }
+      return
+    }
+    guard model.text != nil else {
+      throw invalid(
+        \.data, found: data.kind,
+        "the network takes no text: it is for networks such as qwen_image")
+    }
+    guard prompts.hasPictures || !objective.settings.needsData else {
+      throw invalid(
+        \.data, found: data.kind,
+        "it has no pictures: set objective to {preset: twinflow-data-free}, or kind to images")
+    }
+    _ = try StepInputs(self, reduction: 1)
+    if objective.settings.needsTwin, model.confusesTwin {
+      throw invalid(
+        \.model, found: "time_convention: released",
+        "with these times the network cannot tell the twin trajectory apart: set it to signed")
+    }
+  }
+
+  /// What cannot be sharded over a mesh, nil where everything can.
+  public func misfit(of mesh: Mesh) -> ShardingError? {
+    guard batch % accumulation == 0, batch / accumulation % mesh.batchShards == 0 else {
+      return .indivisibleBatch(batch: batch / accumulation, mesh: mesh)
+    }
+    for (name, weight) in model.weights(with: lora).pairs {
+      if let (axis, _) = weight.sharding.misfit(weight.shape, mesh) {
+        return .indivisible(
+          name: name, axis: axis, size: weight.shape[axis],
+          meaning: weight.sharding.axes[axis]!, mesh: mesh)
+      }
+    }
+    return nil
+  }
+
+  /// Checks that every pattern of `freeze` freezes a weight, and that something is left to train.
+  private func checkFrozen() throws {
+    guard !freeze.isEmpty else { return }
+    guard lora == nil else {
+      throw invalid(
+        \.freeze,
+        "with LoRA all weights are frozen: choose what is trained by lora.layers and "
+          + "lora.full")
+    }
+    let names = model.weights.names
+    for pattern in freeze where !names.contains(where: { NamePattern(pattern).matches($0) }) {
+      let nearest = nearestName(to: pattern, among: names)
+      throw invalid(
+        \.freeze, found: pattern,
+        "no weight of the network has such a name"
+          + (nearest.map { "; did you mean \($0)?" }
+            ?? ": they are \(names.joined(separator: ", "))"))
+    }
+    guard names.contains(where: trains) else {
+      throw invalid(\.freeze, "nothing is left to train")
+    }
+  }
+
+  /// Checks that the metric of `keep_best` is one of the run's.
+  ///
+  /// - Parameter metrics: those of its steps.
+  func checkKeepBest(among metrics: Set<String>) throws {
+    let known = metrics.union(evaluationMetrics)
+    guard let best = keepBest, !known.contains(best) else { return }
+    throw invalid(
+      \.keepBest, found: best,
+      "the run has no such metric: \(known.sorted().joined(separator: ", "))")
+  }
+}
