@@ -32,6 +32,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
   case otherClasses(path: String, found: Int, expected: Int)
   /// There are fewer samples than a batch takes.
   case tooFewSamples(path: String, count: Int, batch: Int)
+  /// Data that come with the program or are made by it.
+  case notInspected(kind: String)
   /// A saved position is of another stream.
   case wrongPosition(reason: String)
 
@@ -54,6 +56,9 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case .missingBeside(let path, let missing):
       return "\(path) has no \(missing) beside it, which training needs. "
         + "Add it, or move the picture away."
+    case .notInspected(let kind):
+      return "The data of the recipe are \(kind), which is not a folder or file of pictures or "
+        + "prompts. Name one."
     case .noPrompt(let path):
       return "\(path) has no prompt: it is empty or not text in UTF-8. Write one prompt a line."
     case .captionAlone(let path):

@@ -44,9 +44,34 @@ import Testing
       #expect(found.duplicates == [["\(folder)/a.png", "\(folder)/d.png"]])
       #expect(found.damaged.count == 1 && found.damaged[0].contains("e.jpg is not a PNG"))
       #expect(found.thumbnails.count == 3)
-      #expect(found.isBroken(maxDamaged: 0) && !found.isBroken(maxDamaged: 1))
+      #expect(found.maxDamaged == 10 && !found.isBroken)
+      data.options.maxDamaged = 0
+      #expect(try DataInspection(data).isBroken)
+      data.options.maxDamaged = 9
       try write([], to: "\(folder)/b.txt")
-      #expect(try DataInspection(data).isBroken(maxDamaged: 9))
+      #expect(try DataInspection(data).isBroken)
+    }
+  }
+
+  @Test("Pictures of IDX files have the names of their classes as prompts")
+  func fashionMNIST() throws {
+    try withFolder { folder in
+      var pixels = [UInt8](repeating: 0, count: 3 * 784)
+      pixels[784] = 255
+      try write(gzip(idx([3, 28, 28], pixels)), to: "\(folder)/train-images-idx3-ubyte.gz")
+      try write(gzip(idx([3], [9, 0, 9])), to: "\(folder)/train-labels-idx1-ubyte.gz")
+      let found = try DataInspection(FoundData.at(folder), thumbnails: 3)
+      #expect(found.kind == "fashion-mnist" && found.count == 3 && !found.isBroken)
+      #expect(found.frequentPrompts.map(\.prompt) == ["Boot"])
+      #expect(found.sizes.map { [$0.size.height, $0.size.width, $0.count] } == [[28, 28, 3]])
+      #expect(found.duplicates == [["\(folder), picture 0", "\(folder), picture 2"]])
+      #expect(found.thumbnails.count == 3)
+    }
+  }
+
+  @Test func dataWithoutPicturesAreNamed() throws {
+    #expect(throws: DatasetError.notInspected(kind: "moons")) {
+      try DataInspection(PointData(.moons))
     }
   }
 

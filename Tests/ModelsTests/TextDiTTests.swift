@@ -14,6 +14,11 @@ import Testing
     (config.heads, config.textWidth, config.hasTargetTime) = (2, 6, true)
     return config
   }()
+  static let stemmed: TextDiTConfig = {
+    var stemmed = config
+    stemmed.stem = 5
+    return stemmed
+  }()
   static let weights = Scope.declare { TextDiT($0, config) }
 
   @Test func declaresItsWeights() {
@@ -37,6 +42,17 @@ import Testing
     expected += linear("blocks.*.mlp.input", 16, 64, layers: true)
     expected += linear("blocks.*.mlp.output", 64, 16, layers: true)
     #expect(Self.weights.listing.sorted() == expected.sorted())
+
+    expected.removeAll { $0.hasPrefix("image_input") || $0.hasPrefix("output") }
+    expected += linear("image_input", 20, 16) + linear("output", 16, 20)
+    for (name, input, output) in [("input", 3, 5), ("join", 10, 5), ("output", 5, 3)] {
+      expected += [
+        "stem.\(name).weight [\(output), \(input), 3, 3]", "stem.\(name).bias [\(output)]",
+      ]
+    }
+    expected += linear("stem.modulation", 16, 10)
+    let declared = Scope.declare { TextDiT($0, Self.stemmed) }
+    #expect(declared.listing.sorted() == expected.sorted())
   }
 
   @Test func everyLinearMapCanHaveLoRA() {
@@ -45,12 +61,15 @@ import Testing
     #expect(adapted.names.count { $0.hasSuffix(".lora_A.weight") } == matrices.count)
   }
 
-  @Test("However the blocks are run, values and gradients are the same, and no gradient is 0")
-  func executions() throws {
-    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+  @Test(
+    "However the blocks are run, values and gradients are the same, and no gradient is 0",
+    arguments: [Self.config, Self.stemmed])
+  func executions(given config: TextDiTConfig) throws {
+    let declared = Scope.declare { TextDiT($0, config) }
+    let given = Self.inputs().merging(declared.random().prefixed("weights"))
     let gradients = try expectEqualExecutions(given) {
       weights, inputs, execution in
-      var config = Self.config
+      var config = config
       config.execution = execution
       return Self.run(weights, inputs, config)
     }
@@ -155,13 +174,45 @@ import Testing
     }
   }
 
-  @Test func halfPrecisionStaysHalf() throws {
-    let given = Self.inputs().merging(Self.weights.random().prefixed("weights"))
+  @Test("What each pixel is reaches its own output past the blocks")
+  func stem() throws {
+    let declared = Scope.declare { TextDiT($0, Self.stemmed) }
+    let given = Self.inputs().merging(declared.random().prefixed("weights"))
+    let results = try evaluate(given) { inputs in
+      // Without the blocks' share, an output depends on the 7 × 7 pixels around it, of any patch.
+      var weights = inputs.group("weights")
+      for part in ["weight", "bias"] { weights["output.\(part)"] = weights["output.\(part)"]! * 0 }
+      var changed = inputs
+      let isPixel = [1, 1].enumerated().map { axis, place in
+        Tensor.iota([1, 4, 6, 1], axis: axis + 1, .int32)
+          .equal(.constant(Double(place), .int32)).cast(to: .float32)
+      }
+      changed["x"] = inputs["x"]! + isPixel[0] * isPixel[1]
+      let difference =
+        Self.run(weights, changed, Self.stemmed) - Self.run(weights, inputs, Self.stemmed)
+      return Named([("difference", (difference * difference).sum([0, 3]))])
+    }
+    let difference = results["difference"]!
+    #expect(difference.shape == [4, 6])
+    for row in 0..<4 {
+      for column in 0..<6 {
+        let isNear = column <= 4
+        #expect((difference.values[row * 6 + column] > 0) == isNear, "\(row), \(column)")
+      }
+    }
+  }
+
+  @Test(arguments: [Self.config, Self.stemmed])
+  func halfPrecisionStaysHalf(config: TextDiTConfig) throws {
+    let declared = Scope.declare { TextDiT($0, config) }
+    let given = Self.inputs().merging(declared.random().prefixed("weights"))
     let results = try evaluate(given) { inputs in
       var half = inputs
       half["x"] = inputs["x"]!.cast(to: .bfloat16)
       let weights = inputs.group("weights")
-      return Named([("half", Self.run(weights, half)), ("single", Self.run(weights, inputs))])
+      return Named([
+        ("half", Self.run(weights, half, config)), ("single", Self.run(weights, inputs, config)),
+      ])
     }
     #expect(results["half"]!.dtype == .bfloat16)
     expectClose(results["half"]!.values, results["single"]!.values, relative: 0.1, absolute: 0.3)
@@ -169,7 +220,7 @@ import Testing
 
   @Test func configsAreReadAsWritten() throws {
     for space in TextDiTConfig.Space.allCases {
-      var config = Self.config
+      var config = Self.stemmed
       (config.space, config.execution) = (space, .scanned)
       let json = try JSONEncoder().encode(config)
       #expect(try JSONDecoder().decode(TextDiTConfig.self, from: json) == config)

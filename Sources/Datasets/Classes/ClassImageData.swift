@@ -69,11 +69,9 @@ public struct ClassImageData: ArrayDataSet {
   }
 
   /// The same pictures with the names of their classes as prompts.
-  ///
-  /// - Parameter path: another folder; nil for the same.
-  public func asImages(at path: String? = nil) -> ImageData {
+  func asImages() -> ImageData {
     var images = ImageData.defaults
-    images.path = path ?? self.path
+    images.path = path
     images.options.size = size
     images.options.ground = ground
     images.options.maxDamaged = maxDamaged

@@ -4,12 +4,12 @@ import Foundation
 /// Data sets by what a path holds.
 public enum FoundData {
   /// The data set at a path: Parquet and tar files by their endings, or a folder of them; tables and lists of
-  /// prompts by their endings; a folder with a table `metadata`, as Hugging Face's have; any other folder as
-  /// one of pictures.
+  /// prompts by their endings; a folder with a table `metadata`, as Hugging Face's have, or with the IDX
+  /// files of Fashion-MNIST; any other folder as one of pictures.
   ///
   /// - Throws: `DatasetError.missing`, and `inconsistent` for other files.
-  public static func at(_ path: String) throws -> any PromptDataSet {
-    func set<Data: PictureDataSet>(_: Data.Type, _ path: String) -> any PromptDataSet {
+  public static func at(_ path: String) throws -> any DataSet {
+    func set<Data: PictureDataSet>(_: Data.Type, _ path: String) -> any DataSet {
       var data = Data.defaults
       data.path = path
       return data
@@ -24,6 +24,7 @@ public enum FoundData {
     if isKind([".parquet"]) { return set(ParquetData.self, path) }
     if isKind(TarRows.endings) { return set(WebDatasetData.self, path) }
     if isFolder.boolValue {
+      if isKind(["-idx3-ubyte.gz"]) { return FashionMNISTData(path: path) }
       let table = names.first { ["metadata.jsonl", "metadata.csv"].contains($0) }
       return table.map { set(ManifestData.self, "\(path)/\($0)") } ?? set(ImageData.self, path)
     }

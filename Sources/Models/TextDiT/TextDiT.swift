@@ -11,6 +11,7 @@ import Tensors
 /// network.
 public struct TextDiT {
   let config: TextDiTConfig
+  let stem: TextDiTStem?
   let imageInput: LinearMap
   let textNorm: LayerNorm
   let text: MLP
@@ -25,7 +26,9 @@ public struct TextDiT {
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: TextDiTConfig) {
     self.config = config
-    let (width, features) = (config.width, config.patch * config.patch * config.channels)
+    let width = config.width
+    let features = config.patch * config.patch * (config.stem > 0 ? config.stem : config.channels)
+    stem = config.stem > 0 ? TextDiTStem(scope / "stem", config) : nil
     imageInput = scope.linear("image_input", features, width, to: .embed)
     textNorm = LayerNorm(scope / "text_norm", config.textWidth, affine: false)
     let embedder = { (name: String) in
@@ -42,7 +45,10 @@ public struct TextDiT {
     modulation = scope.linear(
       "modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
-    output = scope.linear("output", width, features, initial: .zeros, from: .embed)
+    // What ends the network starts at 0: this map, or the stem's last convolution.
+    output = scope.linear(
+      "output", width, features, initial: stem == nil ? .zeros : .xavier(width, features),
+      from: .embed)
   }
 
   /// The rotary embedding of the tokens of an image: half of a head's features is turned by the row,
@@ -104,12 +110,14 @@ extension TextDiT: VelocityModel {
       attention: AttentionOptions(mask: .keys(counts + Double(rows * columns))))
     let positions = Tensor.positions(
       height: rows, width: columns, features: config.width, base: config.size / patch)
-    var h = imageInput(x.patchTokens(patch, order: .rowColumnChannel))
+    let pixels = stem?.features(x) ?? x
+    var h = imageInput(pixels.patchTokens(patch, order: .rowColumnChannel))
     h = blocks(h + positions.cast(to: dtype)) { block, h in block(h, context) }
 
     let m = modulation(context.signal).sharded(.batch).expanded([1]).split(2, axis: -1)
-    return output(norm(h) * (1 + m[1]) + m[0])
+    let image = output(norm(h) * (1 + m[1]) + m[0])
       .imageOfTokens(
         height: x.shape[1], width: x.shape[2], patch: patch, order: .rowColumnChannel)
+    return stem.map { $0.joined(pixels, image, signal: context.signal) } ?? image
   }
 }

@@ -19,6 +19,8 @@ public struct TextDiTConfig: Hashable, Sendable {
   public var channels = 3
   /// The height and width of the patches that become tokens.
   public var patch = 4
+  /// The features of each pixel in convolutions before and after the blocks; 0 for none.
+  public var stem = 0
   /// The features of a token.
   public var width = 192
   /// The number of blocks.
@@ -62,6 +64,10 @@ extension TextDiTConfig: RecipeGroup {
     Field(
       "patch", \.patch, in: SizeLimit.patch,
       "height and width of the patches that become tokens; divides the size"),
+    Field(
+      "stem", \.stem, in: 0...SizeLimit.features.upperBound,
+      "features of each pixel in convolutions before and after the blocks, which let patches be "
+        + "large; 0 for none"),
     Field(
       "width", \.width, where: { SizeLimit.features.contains($0) && $0 % 4 == 0 },
       else: "it must be a multiple of 4, at most \(SizeLimit.features.upperBound)",

@@ -49,10 +49,16 @@ extension TextDiTConfig: PublishedTransformer {
     hasTargetTime = false
     let input = try arrays.shape("image_input.weight", axes: 2)
     width = input[0]
-    let area = input[1] / channels
-    guard input[1] % channels == 0, let side = (1...area).first(where: { $0 * $0 == area }) else {
+    stem = 0
+    if arrays.shape("stem.input.weight") != nil {
+      let kernel = try arrays.shape("stem.input.weight", axes: 4)
+      (stem, channels) = (kernel[0], kernel[1])
+    }
+    let features = stem > 0 ? stem : channels
+    let area = input[1] / features
+    guard input[1] % features == 0, let side = (1...area).first(where: { $0 * $0 == area }) else {
       throw UnknownSizes(
-        "its \(input[1]) input features are no square patch of \(channels) channels")
+        "its \(input[1]) input features are no square patch of \(features) channels")
     }
     patch = side
     if size % patch != 0 { size = patch }

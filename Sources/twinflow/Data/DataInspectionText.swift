@@ -4,17 +4,13 @@ import Foundation
 /// The result of an inspection as text.
 struct DataInspectionText {
   let inspection: DataInspection
-  let data: any PromptDataSet
   /// Whether the sizes of training are known.
   let showsSizes: Bool
   /// The number of samples of a batch, nil where it is not known.
   let batch: Int?
 
-  init(
-    _ inspection: DataInspection, _ data: any PromptDataSet, showsSizes: Bool, batch: Int?
-  ) {
-    (self.inspection, self.data) = (inspection, data)
-    (self.showsSizes, self.batch) = (showsSizes, batch)
+  init(_ inspection: DataInspection, showsSizes: Bool, batch: Int?) {
+    (self.inspection, self.showsSizes, self.batch) = (inspection, showsSizes, batch)
   }
 
   /// The lines.
@@ -76,9 +72,9 @@ struct DataInspectionText {
       return "There is nothing to train on."
     }
     if inspection.problems.count > 0 { return "Training would stop: see what is wrong above." }
-    if inspection.damaged.count > data.maxDamaged {
+    if inspection.damaged.count > inspection.maxDamaged {
       return
-        "Training would stop: at most \(data.maxDamaged) damaged pictures are left out "
+        "Training would stop: at most \(inspection.maxDamaged) damaged pictures are left out "
         + "(data.max_damaged)."
     }
     let usable = inspection.count - inspection.damaged.count

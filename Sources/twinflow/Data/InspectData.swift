@@ -13,8 +13,8 @@ struct InspectData: ParsableCommand {
     abstract: "Shows what training data hold, and what is wrong with them.",
     discussion: """
       Reads all of a folder of pictures, a table (.jsonl, .csv), tar files in the convention of \
-      WebDataset, Parquet files or a list of prompts (.txt), and prints the number of samples, their \
-      sizes, lengths of captions, equal pictures, and everything that is missing or damaged. With a \
+      WebDataset, Parquet files, the IDX files of Fashion-MNIST or a list of prompts (.txt), and \
+      prints the number of samples, their sizes, lengths of captions, equal pictures, and everything that is missing or damaged. With a \
       recipe, sizes, columns and limits are those of its data.
 
       EXAMPLES
@@ -67,7 +67,7 @@ struct InspectData: ParsableCommand {
     }
     bar?.finish()
     print(
-      DataInspectionText(inspection, data, showsSizes: recipe != nil, batch: recipe?.batch).text)
+      DataInspectionText(inspection, showsSizes: recipe != nil, batch: recipe?.batch).text)
     if let sheet {
       guard !inspection.thumbnails.isEmpty else { throw NoPictures(path: inspection.path) }
       let page = Sheet(
@@ -78,24 +78,25 @@ struct InspectData: ParsableCommand {
       print("The pictures are in \(sheet)")
     }
     let isTooSmall = recipe.map { inspection.count < $0.batch } ?? false
-    if inspection.isBroken(maxDamaged: data.maxDamaged) || isTooSmall { throw ExitCode.failure }
+    if inspection.isBroken || isTooSmall { throw ExitCode.failure }
   }
 
   /// The data set of the path and the recipe.
-  private func data(_ recipe: TrainingRecipe?) throws -> any PromptDataSet {
+  private func data(_ recipe: TrainingRecipe?) throws -> any DataSet {
     guard let recipe else { return try FoundData.at(path ?? "") }
-    if let classes = recipe.data.dataSet as? ClassImageData {
-      return classes.asImages(at: path)
+    guard let path else { return recipe.data.dataSet }
+    switch recipe.data.dataSet {
+    case var data as any PictureDataSet:
+      data.path = path
+      return data
+    case var data as ClassImageData:
+      data.path = path
+      return data
+    case var data as FashionMNISTData:
+      data.path = path
+      return data
+    default: return try FoundData.at(path)
     }
-    guard let data = recipe.data.promptDataSet else { throw NotInspected(kind: recipe.data.kind) }
-    guard let path else { return data }
-    func moved<Set: PictureDataSet>(_ set: Set) -> any PromptDataSet {
-      var set = set
-      set.path = path
-      return set
-    }
-    if let pictures = data as? any PictureDataSet { return moved(pictures) }
-    return try FoundData.at(path)
   }
 }
 
@@ -114,15 +115,4 @@ struct NoPictures: Error, CustomStringConvertible {
 
   /// What was found and what to do.
   var description: String { "\(path) has no picture for a sheet. Leave out --sheet." }
-}
-
-/// Data that come with the program or are made by it.
-struct NotInspected: Error, CustomStringConvertible {
-  let kind: String
-
-  /// What was found and what to do.
-  var description: String {
-    "The data of the recipe are \(kind), which is not a folder or file of pictures or prompts. "
-      + "Name one."
-  }
 }
