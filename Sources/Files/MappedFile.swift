@@ -11,6 +11,8 @@ public final class MappedFile: @unchecked Sendable {
   /// The file's bytes.
   public let bytes: UnsafeRawBufferPointer
   private let slot: Int32
+  /// Whether the bytes are those of a file, which can be read again.
+  private let isFile: Bool
 
   /// Maps a file.
   ///
@@ -19,6 +21,7 @@ public final class MappedFile: @unchecked Sendable {
     func fail() -> FileError {
       .unreadable(path: path, reason: String(cString: strerror(errno)))
     }
+    isFile = true
     // Without O_NONBLOCK opening a pipe would block.
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw fail() }
@@ -39,6 +42,21 @@ public final class MappedFile: @unchecked Sendable {
     }
     bytes = UnsafeRawBufferPointer(start: start, count: size)
     slot = cfiles_remember(start, size, path)
+  }
+
+  /// Makes memory that is not in a file, such as what was read in another order.
+  ///
+  /// - Parameter body: fills the memory, which is zeros.
+  public init(size: Int, filledBy body: (UnsafeMutableRawBufferPointer) -> Void) {
+    (slot, isFile) = (-1, false)
+    guard size > 0 else {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let memory, memory != MAP_FAILED else { preconditionFailure("out of memory") }
+    body(UnsafeMutableRawBufferPointer(start: memory, count: size))
+    bytes = UnsafeRawBufferPointer(start: memory, count: size)
   }
 
   deinit {
@@ -62,7 +80,7 @@ public final class MappedFile: @unchecked Sendable {
   /// Releases the memory of some bytes; they are read from disk again on the next access.
   public func release(_ range: UnsafeRawBufferPointer) {
     let page = Int(getpagesize())
-    guard let start = range.baseAddress.map({ Int(bitPattern: $0) }) else { return }
+    guard isFile, let start = range.baseAddress.map({ Int(bitPattern: $0) }) else { return }
     // The pages that are completely within the range.
     let first = (start + page - 1) / page * page
     let end = (start + range.count) / page * page

@@ -30,11 +30,33 @@ import Testing
     #expect(parameter == [-1.5, -1.5])
   }
 
+  /// As in weights that were converted from TensorFlow's.
+  @Test func axesInAnotherOrderAreReordered() throws {
+    func values(_ name: String, of file: String, _ shape: Shape) throws -> [Float] {
+      let file = try WeightFiles(path: "\(Self.folder)/\(file)")
+      #expect(file.types[name] == TensorType(shape, .float32))
+      // Memory that a file can be read into again is given back in between.
+      let (bytes, owner) = try #require(file.mapped(name))
+      owner.release(bytes)
+      return file.bytes(name, Region(whole: shape)).withUnsafeBytes {
+        Array($0.bindMemory(to: Float.self))
+      }
+    }
+    #expect(try values("a", of: "transposed.pth", [3, 2]) == [0, 3, 1, 4, 2, 5])
+    // From [2, 3, 2, 2] by the axes 3, 2, 0, 1.
+    let moved = (0..<24).map { index -> Float in
+      let (a, b, c, d) = (index / 12, index / 6 % 2, index / 3 % 2, index % 3)
+      return Float(((c * 3 + d) * 2 + b) * 2 + a)
+    }
+    #expect(try values("b", of: "permuted.pth", [2, 2, 2, 3]) == moved)
+    #expect(try values("c", of: "permuted.pth", [2, 1, 3]) == (0..<6).map(Float.init))
+  }
+
   @Test func whatIsNotReadIsSaid() throws {
-    let path = Self.folder + "/transposed.pth"
+    let path = Self.folder + "/gaps.pth"
     #expect(
       throws: WeightsError.damaged(
-        path: path, reason: "the numbers of a are not in the order of its axes")
+        path: path, reason: "the numbers of a are not stored one after the other")
     ) { try WeightFiles(path: path) }
   }
 

@@ -10,7 +10,9 @@ public struct ModelLibrary: Sendable {
   let hubs: [String]
 
   /// The models that a script of this program fetches, and the script.
-  private static let fetched = ["all-MiniLM-L6-v2": "scripts/fetch-minilm"]
+  private static let fetched = [
+    "all-MiniLM-L6-v2": "scripts/fetch-minilm", "efficientnet-lite0": "scripts/fetch-efficientnet",
+  ]
 
   /// The library of an environment: folders in `TWINFLOW_MODELS`, separated by colons, the folder
   /// `models` of the program's cache, and the hub's cache in `HF_HUB_CACHE`, `HF_HOME` or the home folder.

@@ -4,7 +4,8 @@ import Tensors
 /// A file of arrays as PyTorch wrote it before version 1.6: pickles about the arrays, then their numbers.
 ///
 /// The pickles are read as data; no code in them is run. `torch.save` of later versions writes archives,
-/// which are not read.
+/// which are not read. Where the axes of some array are stored in another order, as in weights that were
+/// converted from TensorFlow's, all arrays are copied into memory.
 struct TorchFile: Sendable {
   /// The path of the file.
   let path: String
@@ -25,11 +26,16 @@ struct TorchFile: Sendable {
     let file = try MappedFile(path)
     do {
       let contents = try Contents(file.bytes)
-      (types, ranges) = (contents.types, contents.ranges)
+      types = contents.types
+      if contents.orders.isEmpty {
+        (self.file, ranges) = (file, contents.ranges)
+      } else {
+        (self.file, ranges) = contents.reordered(file.bytes)
+      }
     } catch {
       throw WeightsError.damaged(path: path, reason: error.reason)
     }
-    (self.path, self.file) = (path, file)
+    self.path = path
   }
 
   /// The bytes of an array, valid for as long as `owner` lives; nil where there is no such array.
@@ -45,6 +51,8 @@ struct TorchFile: Sendable {
 private struct Contents {
   var types = Named<TensorType>()
   var ranges: [String: Range<Int>] = [:]
+  /// The strides in elements of the arrays that are not stored in the order of their axes.
+  var orders: [String: [Int]] = [:]
 
   init(_ bytes: UnsafeRawBufferPointer) throws(ByteFault) {
     var reader = PickleReader(bytes)
@@ -78,6 +86,63 @@ private struct Contents {
       }
       types[name] = type
       ranges[name] = start..<start + type.byteCount
+      if !array.isInOrder { orders[name] = array.strides }
+    }
+  }
+
+  /// All arrays in the order of their axes, one after the other in memory, and where each of them is.
+  func reordered(
+    _ bytes: UnsafeRawBufferPointer
+  ) -> (file: MappedFile, ranges: [String: Range<Int>]) {
+    var (places, size) = ([String: Range<Int>](), 0)
+    for (name, type) in types.pairs {
+      places[name] = size..<size + type.byteCount
+      // Elements stay aligned.
+      size += (type.byteCount + 7) / 8 * 8
+    }
+    let file = MappedFile(size: size) { memory in
+      for (name, type) in types.pairs {
+        let source = UnsafeRawBufferPointer(rebasing: bytes[ranges[name]!])
+        let target = UnsafeMutableRawBufferPointer(rebasing: memory[places[name]!])
+        guard let strides = orders[name] else {
+          target.copyMemory(from: source)
+          continue
+        }
+        let shape = type.shape.sizes
+        switch type.dtype.byteCount {
+        case 1: Self.reorder(source, target, shape, strides, of: UInt8.self)
+        case 2: Self.reorder(source, target, shape, strides, of: UInt16.self)
+        case 4: Self.reorder(source, target, shape, strides, of: UInt32.self)
+        default: Self.reorder(source, target, shape, strides, of: UInt64.self)
+        }
+      }
+    }
+    return (file, places)
+  }
+
+  private static func reorder<Bits: FixedWidthInteger>(
+    _ source: UnsafeRawBufferPointer, _ target: UnsafeMutableRawBufferPointer, _ shape: [Int],
+    _ strides: [Int], of: Bits.Type
+  ) {
+    let width = MemoryLayout<Bits>.size
+    let (length, stride) = (shape.last ?? 1, strides.last ?? 1)
+    var index = [Int](repeating: 0, count: shape.count)
+    var place = 0
+    while place < target.count {
+      var from = zip(index, strides).reduce(0) { $0 + $1.0 * $1.1 }
+      for _ in 0..<length {
+        let bits = source.loadUnaligned(fromByteOffset: from * width, as: Bits.self)
+        target.storeBytes(of: bits, toByteOffset: place, as: Bits.self)
+        from += stride
+        place += width
+      }
+      var axis = shape.count - 2
+      while axis >= 0 {
+        index[axis] += 1
+        if index[axis] < shape[axis] { break }
+        index[axis] = 0
+        axis -= 1
+      }
     }
   }
 
@@ -114,6 +179,10 @@ private struct Contents {
     let dtype: DType
     let offset: Int
     let shape: [Int]
+    let strides: [Int]
+
+    /// Whether its numbers are stored in the order of its axes.
+    var isInOrder: Bool { Self.isDense(shape, strides, Array(shape.indices)) }
 
     private static let dtypes: [String: DType] = [
       "torch.FloatStorage": .float32, "torch.DoubleStorage": .float64,
@@ -138,14 +207,24 @@ private struct Contents {
       guard let dtype = Self.dtypes[kind] else {
         throw ByteFault(reason: "\(name) has numbers of \(kind), which are not read")
       }
-      let isDense = zip(shape.indices, strides).allSatisfy { axis, stride in
-        shape[axis] <= 1 || stride == shape[(axis + 1)...].reduce(1, *)
-      }
-      guard shape.allSatisfy({ (0...1 << 31).contains($0) }), strides.count == shape.count, isDense
+      guard shape.allSatisfy({ (0...1 << 31).contains($0) }), strides.count == shape.count,
+        Self.isDense(shape, strides, shape.indices.sorted { strides[$0] > strides[$1] })
       else {
-        throw ByteFault(reason: "the numbers of \(name) are not in the order of its axes")
+        throw ByteFault(reason: "the numbers of \(name) are not stored one after the other")
       }
-      (self.storage, self.dtype, self.offset, self.shape) = (key, dtype, offset, shape)
+      (self.storage, self.dtype, self.offset) = (key, dtype, offset)
+      (self.shape, self.strides) = (shape, strides)
+    }
+
+    /// Whether numbers follow each other where axes come in an order, the slowest first; those of one
+    /// number may be anywhere.
+    private static func isDense(_ shape: [Int], _ strides: [Int], _ order: [Int]) -> Bool {
+      var step = 1
+      for axis in order.reversed() where shape[axis] != 1 {
+        guard strides[axis] == step else { return shape.contains(0) }
+        step = step.multipliedReportingOverflow(by: shape[axis]).partialValue
+      }
+      return true
     }
   }
 }
