@@ -111,7 +111,9 @@ let package = Package(
 
     // What tests share, and the tests.
     .target(
-      name: "TestSupport", dependencies: ["PJRT", "Tensors", "Runtime"], path: "Tests/Support"),
+      name: "TestSupport",
+      dependencies: ["PJRT", "Tensors", "Runtime", "Layers", "Weights", "Models"],
+      path: "Tests/Support"),
     .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "ProcessesTests", dependencies: ["PJRT", "Processes"]),
@@ -141,8 +143,8 @@ let package = Package(
     .testTarget(
       name: "EvaluationTests",
       dependencies: [
-        "Tensors", "Runtime", "Layers", "Weights", "Models", "Pictures", "Pipelines", "Datasets",
-        "Evaluation",
+        "Files", "Tensors", "Runtime", "Weights", "Models", "Pictures", "Pipelines", "Datasets",
+        "Evaluation", "TestSupport",
       ]),
     .testTarget(
       name: "ComparisonTests",
@@ -153,7 +155,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "twinflow", "Recipe", "Pictures", "Training", "Evaluation", "Comparison",
+        "twinflow", "Recipe", "Pictures", "Training", "Evaluation", "Comparison", "TestSupport",
       ]),
     .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),

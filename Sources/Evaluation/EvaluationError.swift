@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// What can go wrong while samples are measured, besides the errors of files and the plugin.
@@ -18,6 +19,16 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   case featuresNotFinite(classifier: String)
   /// The eigenvalues of a covariance could not be computed.
   case noEigenvalues(status: Int)
+  /// A line of a file of prompts is not as it should be.
+  case damagedLine(path: String, line: Int, reason: String)
+  /// A file of prompts has no lines.
+  case noPrompts(path: String)
+  /// A file of prompts has no split of a name.
+  case unknownSplit(path: String, found: String, known: [String])
+  /// There are neither real pictures nor several pictures of a prompt.
+  case nothingToMeasure(path: String)
+  /// A model makes pictures of another size than the one that real pictures were brought to.
+  case otherSize(model: String, found: ImageSize, expected: ImageSize)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -45,6 +56,19 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
     case .featuresNotFinite(let classifier):
       "The features that the classifier \(classifier) computes are not finite: its weights are "
         + "damaged. Train it again, or name another one with --classifier."
+    case .damagedLine(let path, let line, let reason):
+      "\(path), line \(line): \(reason). A line is a JSON object such as "
+        + "{\"prompt\": \"a red fox\", \"picture\": \"fox.png\", \"split\": \"training\"}."
+    case .noPrompts(let path):
+      "\(path) has no prompts. Each line is a JSON object such as {\"prompt\": \"a red fox\"}."
+    case .unknownSplit(let path, let found, let known):
+      "\(path) has no split \(found); it has \(known.joined(separator: ", ")). Name one of them."
+    case .nothingToMeasure(let path):
+      "No line of \(path) names a real picture to compare with, and one picture of a prompt has no "
+        + "diversity. Add pictures under the key `picture`, or make several with --samples-per-prompt."
+    case .otherSize(let model, let found, let expected):
+      "\(model) makes pictures of \(found), and real pictures were brought to \(expected). "
+        + "Give a size that all models make with --size."
     case .noEigenvalues(let status):
       "The eigenvalues of a covariance of features could not be computed (LAPACK status \(status)), so "
         + "there is no Fréchet distance. Measure more samples, or use another classifier."

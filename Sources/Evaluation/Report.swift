@@ -83,13 +83,7 @@ public struct Report: Codable, Equatable, Sendable {
           row.secondsPerImage.map { String(format: "%.2f", $0 * 1000) } ?? "–",
         ]
       }
-    let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
-    return cells.map { row in
-      row.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        return column == 0 ? cell + space : space + cell
-      }.joined(separator: "  ")
-    }.joined(separator: "\n")
+    return AlignedTable.text(cells)
   }
 }
 

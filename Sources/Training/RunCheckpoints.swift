@@ -204,8 +204,18 @@ struct CheckpointRetention: Hashable {
   var last: Int
   /// Those of every so many steps, in addition; nil for none.
   var every: Int?
-  /// The metric, lower is better, whose best checkpoint is kept in addition; nil for none.
+  /// The metric whose best checkpoint is kept in addition; nil for none.
   var best: String?
+
+  /// The metrics of which higher is better; of all others lower is.
+  private static let rising: Set<String> = [
+    "accuracy", "retrieval_top_1", "retrieval_top_5", "diversity",
+  ]
+
+  /// Whether a higher value of a metric is better, by the name before its first slash.
+  static func isRising(_ metric: String) -> Bool {
+    metric.split(separator: "/").first.map { rising.contains(String($0)) } ?? false
+  }
 
   /// The steps of the checkpoints that are kept.
   ///
@@ -215,7 +225,7 @@ struct CheckpointRetention: Hashable {
     if let every { kept.formUnion(checkpoints.map(\.step).filter { $0 % every == 0 }) }
     if let best {
       let rated = checkpoints.compactMap { checkpoint in
-        checkpoint.metrics[best].map { (checkpoint.step, $0) }
+        checkpoint.metrics[best].map { (checkpoint.step, Self.isRising(best) ? -$0 : $0) }
       }
       // Of equals the newest.
       if let step = rated.min(by: { ($0.1, -$0.0) < ($1.1, -$1.0) })?.0 { kept.insert(step) }

@@ -114,10 +114,24 @@ extension TrainingRecipe {
       throw invalid(
         \.sampleEvery, "the network does not generate pictures: set it to 0")
     }
-    if evaluateEvery > 0, !model.isGenerative || !(data.dataSet is FashionMNISTData) {
+    guard evaluatePrompts == nil || model.text != nil else {
+      throw invalid(
+        \.evaluatePrompts, found: evaluatePrompts ?? "", "the network takes no text: leave it out")
+    }
+    guard evaluateEvery > 0 else { return }
+    guard evaluatePrompts == nil else {
+      guard (data.promptDataSet?.references ?? 0) == 0 else {
+        throw invalid(
+          \.evaluateEvery, "models that edit images are not evaluated in training: set it to 0")
+      }
+      return
+    }
+    guard model.isGenerative, data.dataSet is FashionMNISTData else {
       throw invalid(
         \.evaluateEvery,
-        "only generated pictures of fashion-mnist are evaluated in training: set it to 0")
+        model.text == nil
+          ? "only generated pictures of fashion-mnist are evaluated in training: set it to 0"
+          : "name a file of prompts with real pictures under evaluate_prompts, or set it to 0")
     }
   }
 

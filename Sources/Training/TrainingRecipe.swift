@@ -60,7 +60,7 @@ public struct TrainingRecipe: Hashable, Sendable {
   public var keepLast = 2
   /// The checkpoints of every so many steps are kept in addition; nil keeps none.
   public var keepEvery: Int?
-  /// The metric, lower is better, whose best checkpoint is kept in addition; nil keeps none.
+  /// The metric whose best checkpoint is kept in addition; nil keeps none.
   public var keepBest: String?
   /// Steps from one sample grid to the next; 0 for none.
   public var sampleEvery = 0
@@ -75,8 +75,14 @@ public struct TrainingRecipe: Hashable, Sendable {
   public var sampleBaseSteps = 50
   /// Steps from one evaluation to the next; 0 for none.
   public var evaluateEvery = 0
-  /// The pictures that are measured in an evaluation.
+  /// The pictures that are measured in an evaluation; of prompts the most of a split.
   public var evaluateSamples = 1000
+  /// The file of prompts with real pictures that a text-to-image model is evaluated on; nil for none.
+  public var evaluatePrompts: String?
+  /// The splits of the prompts, measured each by itself; empty for all prompts together.
+  public var evaluateSplits: [String] = []
+  /// The pictures of each prompt in an evaluation.
+  public var evaluateCount = 1
   /// The numbers of sampling steps in evaluations.
   public var evaluateSteps = [1]
 
@@ -145,7 +151,7 @@ extension TrainingRecipe: RecipeGroup {
     ).mayDiffer(.always),
     Field(
       "keep_best", \.keepBest,
-      "metric of the log, such as loss, whose lowest mean since the checkpoint before keeps a checkpoint"
+      "metric of the log, such as loss, whose best mean since the checkpoint before keeps a checkpoint"
     ).mayDiffer(.always),
     Field("sample_every", \.sampleEvery, in: 0..., "steps between sample grids; 0: none")
       .mayDiffer(.always),
@@ -162,10 +168,23 @@ extension TrainingRecipe: RecipeGroup {
     ).mayDiffer(.always),
     Field(
       "evaluate_every", \.evaluateEvery, in: 0...,
-      "steps between evaluations by `twinflow train`, for fashion-mnist; 0: none"
+      "steps between evaluations, on fashion-mnist or evaluate_prompts; 0: none"
     ).mayDiffer(.always),
     Field(
-      "evaluate_samples", \.evaluateSamples, in: 100...100_000, "pictures measured in an evaluation"
+      "evaluate_samples", \.evaluateSamples, in: 2...100_000,
+      "pictures measured in an evaluation; the most prompts of a split"
+    ).mayDiffer(.always),
+    Field(
+      "evaluate_prompts", path: \.evaluatePrompts,
+      "JSON lines of prompts with real pictures, for text-to-image models; see docs/evaluation.md"
+    ).mayDiffer(.always),
+    Field(
+      "evaluate_splits", \.evaluateSplits,
+      "splits of the prompts, each measured by itself; if empty all together"
+    ).mayDiffer(.always),
+    Field(
+      "evaluate_count", \.evaluateCount, in: 1...64,
+      "pictures of each prompt in an evaluation; 2 or more have a diversity"
     ).mayDiffer(.always),
     counts("evaluate_steps", \.evaluateSteps, "numbers of sampling steps in evaluations"),
   ]
@@ -223,15 +242,6 @@ extension TrainingRecipe {
     return SamplingCard(
       anyStep: settings.teachesAnyStep, timeConvention: settings.timeConvention,
       guidance: guidance)
-  }
-
-  /// The names of the figures of an evaluation, two for each number of steps.
-  package var evaluationMetrics: [String] {
-    evaluateEvery == 0
-      ? []
-      : evaluateSteps.flatMap { steps in
-        ["frechet_distance", "accuracy"].map { "\($0)/\(steps)_step\(steps == 1 ? "" : "s")" }
-      }
   }
 
   /// Which checkpoints are kept.

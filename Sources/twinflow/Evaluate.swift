@@ -14,33 +14,47 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures generated pictures against real ones.",
     discussion: """
-      Prints the Fréchet distance of a classifier's features to those of the 10,000 test pictures,
-      and the fraction of the pictures classified as the requested class. The same number of real
-      training pictures is measured as well: no generator can be expected to come closer. The distance
-      depends on the number of samples, so compare only equal numbers.
+      Networks of Fashion-MNIST: prints the Fréchet distance of a classifier's features to those of the \
+      10,000 test pictures, and the fraction of the pictures classified as the requested class. The same \
+      number of real training pictures is measured as well: no generator can be expected to come closer. \
+      The distance depends on the number of samples, so compare only equal numbers.
+
+      Text-to-image models, with --prompts: prints by the features of EfficientNet-Lite0 whether a picture \
+      is nearest to its own real picture among all distinct ones of the file (those of all splits \
+      together, whatever --splits says), whether that is among the five nearest, the Fréchet and kernel \
+      distance to the real pictures of the split, precision, recall, density and coverage, and how much the \
+      pictures of one prompt differ. One half of the real pictures is measured against the other as well. \
+      scripts/fetch-efficientnet downloads the network.
 
       EXAMPLES
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
         twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 2000 10000
+        twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl --sheet sheet.png
+        twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl --steps 1 2 \\
+          --samples-per-prompt 2 --prompts-per-split 200 --against out/emoji-base
       """)
 
   @Argument(
-    help: "The weights, a safetensors file written by this program.", transform: pathOption)
+    help: """
+      The weights, a safetensors file written by this program, or the folder of a run or a checkpoint; with \
+      --prompts also the folder or the name of a model.
+      """, transform: pathOption)
   var weights: String
 
   @Option(
-    parsing: .upToNextOption, help: "The numbers of steps.",
+    parsing: .upToNextOption, help: "The numbers of steps, by default 1.",
     transform: integer(SamplerSettings.counts))
   var steps = [1]
 
   @Option(
     parsing: .upToNextOption,
-    help: "The number of pictures measured; several numbers give a row each.",
+    help: "The number of pictures measured, by default 2000; several numbers give a row each.",
     transform: integer(Evaluator.samples))
-  var samples = [2000]
+  var samples: [Int] = []
 
-  @Option(help: "The classifier's weights.", transform: pathOption)
-  var classifier = shippedClassifier
+  @Option(
+    help: "The classifier's weights; by default \(shippedClassifier).", transform: pathOption)
+  var classifier: String?
 
   @Option(
     help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"), transform: pathOption)
@@ -49,12 +63,37 @@ struct Evaluate: ParsableCommand {
   @Option(name: .shortAndLong, help: "A JSON file for the measurements.", transform: pathOption)
   var output: String?
 
+  @OptionGroup(title: "Text-to-image options") var prompts: PromptEvaluationOptions
   @OptionGroup var sampler: SamplerOptions
   @OptionGroup var engine: EngineOptions
 
+  func validate() throws {
+    guard prompts.prompts != nil else { return }
+    let given = [
+      ("samples", !samples.isEmpty), ("classifier", classifier != nil), ("data", data != nil),
+    ]
+    if let (name, _) = given.first(where: \.1) {
+      throw ValidationError(
+        "--\(name) is for networks of Fashion-MNIST: leave it out with --prompts.")
+    }
+  }
+
   func run() throws {
+    if prompts.prompts != nil {
+      try EvaluatePrompts(
+        model: weights, steps: steps, options: prompts, sampler: sampler, output: output,
+        engine: engine.open()
+      ).run()
+    } else {
+      try evaluateClasses()
+    }
+  }
+
+  /// Measures a network that takes classes by a classifier.
+  private func evaluateClasses() throws {
+    let samples = samples.isEmpty ? [2000] : samples
     let weights = try weightsPath(weights)
-    let classifier = try SharedFiles.standard.path(classifier)
+    let classifier = try SharedFiles.standard.path(classifier ?? shippedClassifier)
     let engine = try engine.open()
     let evaluator = try Evaluator(classifier: classifier, on: engine)
     let file = try ModelFile(weights, on: engine)

@@ -11,24 +11,41 @@ func weightsPath(_ given: String) throws -> String {
   return try TrainedRun(path)?.weights ?? path
 }
 
+/// The whole model that a run has trained a network of.
+struct ModelOfRun {
+  /// The model's folder, or its name.
+  let model: String
+  /// The transformer that takes the place of the model's, nil for its own.
+  let transformer: String?
+  /// The LoRA that was trained, nil for none.
+  let lora: LoRAUse?
+
+  /// The model of the run, or of the checkpoint, whose folder is at a path; nil for anything else, and for
+  /// the folder of a whole model.
+  ///
+  /// - Throws: `NoWholeModel`, and the errors of reading a checkpoint.
+  init?(_ path: String) throws {
+    guard !FileManager.default.fileExists(atPath: "\(path)/model_index.json"),
+      let run = try TrainedRun(path)
+    else { return nil }
+    guard let model = run.model else { throw NoWholeModel(path: path, weights: run.weights) }
+    self.model = model
+    (transformer, lora) =
+      run.isTransformer ? (run.weights, nil) : (run.targetEmbedder, LoRAUse(run.weights))
+  }
+}
+
 extension ModelOptions {
   /// These options, with the networks of a run where the model is the folder of a run or of one of its
   /// checkpoints, and not itself that of a whole model.
   ///
-  /// - Throws: `NoWholeModel`, and the errors of reading a checkpoint.
+  /// - Throws: the errors of `ModelOfRun`.
   func resolvingRun() throws -> ModelOptions {
-    guard let path = model, !FileManager.default.fileExists(atPath: "\(path)/model_index.json"),
-      let run = try TrainedRun(path)
-    else { return self }
-    guard let whole = run.model else { throw NoWholeModel(path: path, weights: run.weights) }
+    guard let run = try model.flatMap({ try ModelOfRun($0) }) else { return self }
     var resolved = self
-    resolved.model = whole
-    if run.isTransformer {
-      resolved.transformer = transformer ?? run.weights
-    } else {
-      resolved.transformer = transformer ?? run.targetEmbedder
-      resolved.lora.insert(LoRAUse(run.weights), at: 0)
-    }
+    resolved.model = run.model
+    resolved.transformer = transformer ?? run.transformer
+    if let lora = run.lora { resolved.lora.insert(lora, at: 0) }
     return resolved
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Evaluation
 import Foundation
 import Processes
 import Pipelines
@@ -98,6 +99,11 @@ struct Train: ParsableCommand {
   private func run(
     _ recipe: TrainingRecipe, on engine: Engine, _ interrupt: Interrupt
   ) throws -> Bool {
+    // Read before anything else is done, so that what is wrong with it is said at once.
+    let prompts =
+      try recipe.evaluateEvery > 0 ? recipe.evaluatePrompts.map { try PromptSet($0) } : nil
+    _ = try prompts?.chosen(splits: recipe.evaluateSplits)
+    if prompts != nil { _ = try PictureFeatures.weights(at: nil) }
     let trainer = try Trainer(
       recipe, on: engine, start: resume ? .resumed : .fresh,
       notice: { FileHandle.standardError.write($0 + "\n") }, stopping: { interrupt.isNoted })
@@ -111,7 +117,12 @@ struct Train: ParsableCommand {
       ProgressBar("step", of: recipe.steps), RunRecorder(notice: say),
       TensorBoardEvents(notice: say),
     ]
-    if trainer.recipe.evaluateEvery > 0 {
+    if let prompts, engine.group != nil {
+      say("Runs of several processes are not evaluated on \(prompts.path).")
+    } else if let prompts {
+      trainer.observers.append(
+        try RunPromptEvaluation(trainer.recipe, prompts, on: engine, say: say))
+    } else if trainer.recipe.evaluateEvery > 0 {
       trainer.observers.append(try FrechetEvaluation(trainer.recipe, on: engine))
     }
     let estimate = TimeEstimate()

@@ -44,12 +44,23 @@ import Weights
     #expect(abs(found - wanted) < 1e-9 * max(1, wanted))
   }
 
-  /// By more vectors than features, where covariances are used.
+  /// Of many more vectors than features covariances are used.
   @Test func frechetDistanceOfCovariances() throws {
+    func narrow(_ set: FeatureSet, _ width: Int) -> FeatureSet {
+      FeatureSet((0..<set.count).flatMap { set[$0].prefix(width) }, width: width)
+    }
     let (real, fake) = (try features("d64.real"), try features("d64.fake"))
-    let found = try real.frechetDistance(to: fake, on: engine)
-    #expect(real.count > real.width && found > 0.5)
-    #expect(try abs(real.frechetDistance(to: real, on: engine)) < 1e-9)
+    #expect(fake.count > 4 * 16 && fake.count <= 4 * 18)
+    let found = try [16, 18].map {
+      try narrow(real, $0).frechetDistance(to: narrow(fake, $0), on: engine)
+    }
+    // The same 16 features, with two that say nothing, by singular values.
+    let padded = [real, fake].map { set in
+      FeatureSet((0..<set.count).flatMap { Array(set[$0].prefix(16)) + [0, 0] }, width: 18)
+    }
+    let bySingularValues = try padded[0].frechetDistance(to: padded[1], on: engine)
+    #expect(abs(found[0] - bySingularValues) < 1e-9 && found[0] > 0.1 && found[0] < found[1])
+    #expect(try abs(narrow(real, 16).frechetDistance(to: narrow(real, 16), on: engine)) < 1e-9)
   }
 
   @Test(arguments: ["d64", "d2048"]) func kernelDistance(_ set: String) throws {

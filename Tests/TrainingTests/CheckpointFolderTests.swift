@@ -23,13 +23,16 @@ import Weights
     (CheckpointRetention(last: 1, every: 4), [9, 8, 4]),
     (CheckpointRetention(last: 1, best: "loss"), [9, 4]),
     (CheckpointRetention(last: 1, best: "distance"), [9, 6]),
+    (CheckpointRetention(last: 1, best: "retrieval_top_1/held-out/1_step"), [9, 6]),
     (CheckpointRetention(last: 1, every: 5, best: "unknown"), [9]),
     (CheckpointRetention(last: 9, every: 2, best: "loss"), [9, 8, 6, 4, 2]),
   ])
   func kept(retention: CheckpointRetention, steps: [Int]) {
     let kept = retention.kept([
-      (9, ["loss": 0.4]), (8, ["loss": 0.2]), (6, ["loss": 0.3, "distance": 5]),
-      (4, ["loss": 0.1, "distance": 5]), (2, ["loss": 0.1, "distance": 7]),
+      (9, ["loss": 0.4]), (8, ["loss": 0.2]),
+      (6, ["loss": 0.3, "distance": 5, "retrieval_top_1/held-out/1_step": 0.5]),
+      (4, ["loss": 0.1, "distance": 5, "retrieval_top_1/held-out/1_step": 0.25]),
+      (2, ["loss": 0.1, "distance": 7]),
     ])
     #expect(kept == Set(steps))
   }

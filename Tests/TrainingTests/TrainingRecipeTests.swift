@@ -171,8 +171,8 @@ import Testing
     let always: Set = [
       "output", "log_every", "checkpoint_every", "keep_last", "keep_every", "keep_best", "mesh",
       "start", "training_lora", "data.path", "sample_every", "sample_prompts", "sample_count",
-      "sample_steps",
-      "sample_base_steps", "evaluate_every", "evaluate_samples", "evaluate_steps",
+      "sample_steps", "sample_base_steps", "evaluate_every", "evaluate_samples",
+      "evaluate_prompts", "evaluate_splits", "evaluate_count", "evaluate_steps",
     ]
     #expect(recipe.paths(free: .always) == always)
     #expect(recipe.paths(free: .whenResumed) == always.union(["steps", "encoders"]))

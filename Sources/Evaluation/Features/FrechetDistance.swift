@@ -6,8 +6,9 @@ extension FeatureSet {
   /// The Fréchet distance between the normal distributions of two sets of vectors, see
   /// `FeatureStatistics.distance`.
   ///
-  /// Where a set has no more vectors than features, its covariance is singular; the trace of the root is
-  /// then the sum of the singular values of the product of the centred sets, which is exact.
+  /// The trace of the root of the covariances' product is the sum of the singular values of the product of
+  /// the centred sets, whether covariances are singular or not. Of much larger sets the covariances are used,
+  /// whose size does not grow.
   ///
   /// - Throws: `EvaluationError.tooFewFeatures`, `noEigenvalues`, and the plugin's errors.
   public func frechetDistance(to other: FeatureSet, on engine: Engine) throws -> Double {
@@ -15,7 +16,7 @@ extension FeatureSet {
     for set in [self, other] where set.count < 2 {
       throw EvaluationError.tooFewFeatures(found: set.count, needed: 2)
     }
-    guard min(count, other.count) <= width else {
+    guard min(count, other.count) <= Self.mostBySingularValues * width else {
       return try statistics(on: engine).distance(to: other.statistics(on: engine))
     }
     let (a, b) = (centred, other.centred)
@@ -39,6 +40,9 @@ extension FeatureSet {
       + b.values.reduce(0) { $0 + $1 * $1 } / Double(n - 1)
     return max(0, shift + variances - 2 * root)
   }
+
+  /// The most vectors, as a multiple of the features, of which singular values are computed.
+  private static let mostBySingularValues = 4
 
   /// The mean vector, and the vectors without it.
   private var centred: (mean: [Double], values: [Double]) {

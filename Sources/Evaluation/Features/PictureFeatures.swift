@@ -1,6 +1,8 @@
+import Foundation
 import Layers
 import Models
 import Pictures
+import Pipelines
 import Runtime
 import Tensors
 import Weights
@@ -8,13 +10,28 @@ import Weights
 /// Computes the features of pictures by EfficientNet-Lite0, see `EfficientNetLite`.
 ///
 /// Distances by these features are not comparable with published ones, which are by Inception's.
-public final class PictureFeatures {
+public final class PictureFeatures: Sendable {
   private let engine: Engine
   private let weights: Named<ShardedArray>
   private let function: CompiledFunction
 
+  /// The name of the network.
+  public static let name = "EfficientNet-Lite0"
+  /// The number of features.
+  public static let width = EfficientNetLite.features
+
   /// The number of pictures that are computed together.
   private static let batch = 16
+
+  /// The file of the weights.
+  ///
+  /// - Parameter given: the file, or a folder with it; nil for what `scripts/fetch-efficientnet` fetches.
+  /// - Throws: `PipelineError.notFetched`.
+  public static func weights(at given: String?) throws -> String {
+    let path = try given ?? ModelLibrary().path(of: "efficientnet-lite0")
+    let inner = "\(path)/efficientnet-lite0.pth"
+    return FileManager.default.fileExists(atPath: inner) ? inner : path
+  }
 
   /// Loads the network.
   ///
@@ -52,7 +69,7 @@ public final class PictureFeatures {
   /// - Throws: the plugin's errors.
   public func callAsFunction(_ pictures: some Sequence<RGBImage>) throws -> Result {
     let side = EfficientNetLite.size
-    var features = FeatureSet(width: EfficientNetLite.features)
+    var features = FeatureSet(width: Self.width)
     var logits: [Float] = []
     var pixels: [UInt8] = []
     var count = 0

@@ -104,7 +104,7 @@ extension ImagePipeline {
   }
 
   /// The latents of a batch.
-  private func denoise(
+  func denoise(
     _ batch: [ResolvedRequest], _ conditions: Denoiser.Conditions,
     afterStep: @escaping () throws -> Void
   ) throws -> ShardedArray {

@@ -82,9 +82,26 @@ public final class ImagePipeline: Sendable {
   ///     prompts and pictures can be encoded, and nothing be generated.
   ///   - log: gets what was recognized, a sentence each.
   /// - Throws: `PipelineError`, and the errors of configurations, tokenizers and weights.
-  public init(
+  public convenience init(
     _ folder: ModelFolder, replacing replacements: Replacements = Replacements(),
     kind: PipelineKind? = nil, network: (any PublishedTransformer)? = nil,
+    _ options: Options = Options(), on engine: Engine,
+    log: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws {
+    let untrained = network.flatMap { network -> TransformerComponent? in
+      folder.names("transformer") ? nil : .untrained(network, in: folder.path)
+    }
+    try self.init(
+      folder, replacing: replacements, kind: kind, transformer: untrained, options, on: engine,
+      log: log)
+  }
+
+  /// Opens a model with a transformer from elsewhere, see above.
+  ///
+  /// - Parameter transformer: the transformer; nil for that of the folder, or the one that replaces it.
+  package init(
+    _ folder: ModelFolder, replacing replacements: Replacements = Replacements(),
+    kind: PipelineKind? = nil, transformer given: TransformerComponent?,
     _ options: Options = Options(), on engine: Engine,
     log: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
@@ -107,8 +124,8 @@ public final class ImagePipeline: Sendable {
       Self.place(replacements.textEncoder, "text_encoder") ?? ownEncoder, base: ownEncoder,
       layer: kind.template.layer, seesImages: kind.references != nil,
       storage: options.encoderStorage, on: engine)
-    if let network, !folder.names("transformer") {
-      transformer = .untrained(network, in: folder.path)
+    if let given {
+      transformer = given
     } else {
       let base = try folder.folder("transformer")
       transformer = try TransformerComponent.open(

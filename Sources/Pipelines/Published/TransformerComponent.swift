@@ -67,10 +67,23 @@ package struct TransformerComponent: Sendable {
     }
   }
 
+  /// A transformer whose weights are not in files, as while it is trained.
+  ///
+  /// - Parameters:
+  ///   - sampling: how it is sampled; nil for as its embedders of times say.
+  ///   - guidance: the scale of guidance; nil for that of the pipeline.
+  package static func live(
+    _ config: any PublishedTransformer, _ component: Component, sampling: SamplingCard?,
+    guidance: Double?
+  ) -> TransformerComponent {
+    TransformerComponent(
+      config: config, component: component, sampling: sampling, guidance: guidance)
+  }
+
   /// A transformer without weights.
   ///
   /// - Parameter path: the folder of the model, for the message where weights are asked for.
-  static func untrained(
+  package static func untrained(
     _ config: any PublishedTransformer, in path: String
   ) -> TransformerComponent {
     let specs = ModelConfig(config).weights

@@ -6,7 +6,6 @@ import Models
 import Pictures
 import Pipelines
 import Runtime
-import Synchronization
 import Tensors
 
 /// Draws a grid of samples every few steps of a run, always from the same noise and prompts: a row for each
@@ -216,13 +215,4 @@ final class SampleGrids: RunObserver {
   private var gridText: String {
     "\(source.rows) × \(recipe.sampleCount), \(source.base.name)"
   }
-}
-
-/// The weights that a component reads, which change from step to step.
-private final class PresentWeights: Sendable {
-  private let weights = Mutex(Named<ShardedArray>())
-
-  func set(_ weights: Named<ShardedArray>) { self.weights.withLock { $0 = weights } }
-
-  func get() -> Named<ShardedArray> { weights.withLock { $0 } }
 }

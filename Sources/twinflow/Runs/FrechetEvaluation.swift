@@ -14,8 +14,7 @@ final class FrechetEvaluation: RunObserver {
   private let engine: Engine
   private let evaluator: Evaluator
   private let reference: FeatureStatistics
-  /// The step of an evaluation that the run has in its log when it starts.
-  private var known: Int?
+  private var steps: EvaluationSteps
 
   /// Loads the classifier and measures the test pictures.
   ///
@@ -23,6 +22,7 @@ final class FrechetEvaluation: RunObserver {
   ///   files.
   init(_ recipe: TrainingRecipe, on engine: Engine) throws {
     (self.recipe, self.engine) = (recipe, engine)
+    steps = EvaluationSteps(recipe)
     evaluator = try Evaluator(
       classifier: SharedFiles.standard.path(shippedClassifier), on: engine)
     try evaluator.check(recipe.model, "the network of the recipe")
@@ -30,14 +30,9 @@ final class FrechetEvaluation: RunObserver {
     reference = try evaluator.measure(test, counts: [test.count])[0].features
   }
 
-  func begin(_ start: RunStart) throws {
-    known = try recipe.evaluationMetrics.first
-      .flatMap { try RunLog(of: recipe.output)[$0]?.steps.last }
-  }
+  func begin(_ start: RunStart) throws { try steps.begin() }
 
-  func looksAtWeights(after step: Int) -> Bool {
-    step > 0 && step != known && (step % recipe.evaluateEvery == 0 || step == recipe.steps)
-  }
+  func looksAtWeights(after step: Int) -> Bool { steps.contains(step) }
 
   func look(at weights: RunWeights) throws -> [Finding] {
     let merged = try weights.merged()

@@ -1,0 +1,142 @@
+import Evaluation
+import Files
+import Flow
+import Foundation
+import Models
+import Pictures
+import Pipelines
+import Runtime
+
+/// Measures text-to-image models on prompts: `twinflow evaluate --prompts`.
+struct EvaluatePrompts {
+  let model: String
+  let steps: [Int]
+  let options: PromptEvaluationOptions
+  let sampler: SamplerOptions
+  let output: String?
+  let engine: Engine
+
+  func run() throws {
+    let set = try PromptSet(options.prompts!)
+    let weights = try PictureFeatures.weights(at: options.features)
+    let pipeline = try open(model)
+    let base = try options.against.map { try open($0) }
+    let requests = try steps.map { try resolved(request(steps: $0), pipeline, set) }
+    var baseRequest = ImageRequest(prompt: "")
+    (baseRequest.steps, baseRequest.guidance) = (options.againstSteps, options.againstGuidance)
+    baseRequest.size = requests[0].size
+    if let base { baseRequest = try resolved(baseRequest, base, set) }
+    try checkOutputs(
+      replacingNoneOf: [set.path, weights] + set.lines.compactMap(\.picture) + pipeline.inputFiles
+        + (base?.inputFiles ?? []))
+
+    let network = try PictureFeatures(weights: weights, on: engine)
+    let evaluation = try evaluation(set, network, size: requests[0].size!)
+    var (report, sheet) = (PromptReport(evaluation), PromptSheet(evaluation))
+    try sheet.addReal()
+    report.rows = try measure(pipeline, name(of: model), requests, evaluation, &sheet)
+    if let base {
+      report.compare(
+        with: try measure(base, name(of: options.against!), [baseRequest], evaluation, &sheet))
+    }
+    report.rows += try evaluation.referenceRows()
+    print(report.table)
+    if let comparison = report.comparisonTable { print("\n" + comparison) }
+    print("\n" + report.notes.joined(separator: "\n"))
+    if let output { try report.write(to: output) }
+    if let path = options.sheet {
+      let texts = [
+        ("Software", "twinflow \(programVersion)"), ("twinflow.model", model),
+        ("twinflow.prompts", set.path), ("twinflow.seed", "\(sampler.seed)"),
+      ]
+      try sheet.write(to: path, texts: texts.map { (key: $0.0, text: $0.1) })
+    }
+  }
+
+  private func log(_ text: String) { FileHandle.standardError.write(text + "\n") }
+
+  /// The name of a model in the report: the last part of its path.
+  private func name(of path: String) -> String { URL(filePath: path).lastPathComponent }
+
+  /// Opens the model of a run or in a folder.
+  private func open(_ path: String) throws -> ImagePipeline {
+    let given = try SharedFiles.standard.path(path)
+    var replacements = ImagePipeline.Replacements()
+    let run = try ModelOfRun(given)
+    replacements.transformer = run?.transformer
+    replacements.loras = [run?.lora].compactMap { $0 }
+    var pipelineOptions = ImagePipeline.Options()
+    pipelineOptions.compute = sampler.precision
+    // Prompts are padded to one length anyway, and most are short.
+    pipelineOptions.textMultiple = 16
+    return try ImagePipeline(
+      ModelFolder(ModelLibrary().path(of: run?.model ?? given)), replacing: replacements,
+      pipelineOptions, on: engine, log: { FileHandle.standardError.write($0 + "\n") })
+  }
+
+  private func request(steps: Int) -> ImageRequest {
+    var request = ImageRequest(prompt: "")
+    (request.steps, request.guidance, request.size) = (steps, sampler.guidance, options.size)
+    if sampler.style != nil || sampler.stochastic != nil {
+      var settings = SamplerSettings.preset(steps)
+      if let style = sampler.style { settings.style = style }
+      if let stochastic = sampler.stochastic { settings.stochasticity = .ratio(stochastic) }
+      request.sampler = settings
+    }
+    return request
+  }
+
+  /// A request with the size of its pictures, after a check of what a model would make of it.
+  private func resolved(
+    _ request: ImageRequest, _ pipeline: ImagePipeline, _ set: PromptSet
+  ) throws -> ImageRequest {
+    var request = request
+    request.prompt = set.lines[0].prompt
+    request.size = try pipeline.resolve(request).size
+    return request
+  }
+
+  private func checkOutputs(replacingNoneOf inputs: [String]) throws {
+    if let output {
+      try checkOutput(output, replacesNoneOf: inputs)
+      try PromptReport.checkReplaceable(output)
+    }
+    if let sheet = options.sheet {
+      try checkOutput(sheet, replacesNoneOf: inputs)
+      try FileKind.png.checkReplaceable(sheet)
+    }
+  }
+
+  private func evaluation(
+    _ set: PromptSet, _ network: PictureFeatures, size: ImageSize
+  ) throws -> PromptEvaluation {
+    var wanted = PromptEvaluation.Options()
+    (wanted.splits, wanted.promptsPerSplit) = (options.splits, options.promptsPerSplit)
+    (wanted.samplesPerPrompt, wanted.batch) = (options.samplesPerPrompt, options.batch)
+    wanted.seed = sampler.seed
+    let bar = ProgressBar("Real pictures", of: Set(set.lines.compactMap(\.picture)).count)
+    defer { bar.finish() }
+    return try PromptEvaluation(set, wanted, size: size, by: network, on: engine) { bar.show($0) }
+  }
+
+  /// The rows of a model, one for each number of steps and split; its pictures are added to the sheet.
+  private func measure(
+    _ pipeline: ImagePipeline, _ name: String, _ requests: [ImageRequest],
+    _ evaluation: PromptEvaluation, _ sheet: inout PromptSheet
+  ) throws -> [PromptReport.Row] {
+    let encoded = try EncodedPrompts(
+      evaluation.prompts, like: requests[0], by: pipeline, log: log)
+    let generation = PromptGeneration(pipeline, encoded)
+    return try requests.flatMap { request in
+      let steps = request.steps!
+      let bar = ProgressBar(
+        "\(name), \(steps) step\(steps == 1 ? "" : "s")", of: evaluation.count)
+      let result = try evaluation.measure(
+        generation, name, like: request, keeping: options.sheet == nil ? [] : Set(sheet.lines)
+      ) { bar.show($0) }
+      bar.finish()
+      sheet.add(result)
+      return result.rows
+    }
+  }
+}

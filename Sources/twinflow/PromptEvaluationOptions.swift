@@ -1,0 +1,99 @@
+import ArgumentParser
+import Evaluation
+import Flow
+import Foundation
+import Models
+import Runtime
+
+/// The options of `twinflow evaluate` for text-to-image models.
+struct PromptEvaluationOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A file of prompts, which a text-to-image model is measured on.",
+      discussion: """
+        A line is a JSON object with the key prompt and, where there are any, picture (the real picture \
+        of the prompt, relative to the file) and split; other keys are ignored.
+        """, valueName: "file.jsonl"),
+    transform: pathOption)
+  var prompts: String?
+
+  @Option(
+    parsing: .upToNextOption,
+    help: "The splits that are measured, a row each; by default all of the file.")
+  var splits: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The most prompts of a split, chosen evenly over it by the seed; by default all.",
+      valueName: "number"),
+    transform: integer(1...1_000_000))
+  var promptsPerSplit: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The pictures of each prompt, by default 1; diversity needs 2 or more.", valueName: "number"),
+    transform: integer(1...PromptEvaluation.mostSamples))
+  var samplesPerPrompt = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "A base model to compare with, on the same prompts and noise.", valueName: "model"),
+    completion: .directory, transform: pathOption)
+  var against: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The number of steps of the base model, by default 50.", valueName: "number"),
+    transform: integer(SamplerSettings.counts))
+  var againstSteps = 50
+
+  @Option(
+    help: ArgumentHelp(
+      "The scale of guidance of the base model; by default that of its weights.",
+      valueName: "scale"),
+    transform: number(0...1000))
+  var againstGuidance: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The weights of EfficientNet-Lite0; by default those of scripts/fetch-efficientnet.",
+      valueName: "file"),
+    transform: pathOption)
+  var features: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The width and height of the pictures; by default those of the model.",
+      valueName: "width>x<height"),
+    transform: sizeOption)
+  var size: ImageSize?
+
+  @Option(
+    help: ArgumentHelp(
+      "The number of pictures that are made together; by default as many as seems fit.",
+      valueName: "number"),
+    transform: integer(1...1024))
+  var batch: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "A PNG file for a page of some prompts, real pictures beside the others.",
+      valueName: "file.png"),
+    transform: pathOption)
+  var sheet: String?
+
+  func validate() throws {
+    guard prompts == nil else { return }
+    let given: [(String, Bool)] = [
+      ("splits", !splits.isEmpty), ("prompts-per-split", promptsPerSplit != nil),
+      ("samples-per-prompt", samplesPerPrompt != 1), ("against", against != nil),
+      ("against-steps", againstSteps != 50), ("against-guidance", againstGuidance != nil),
+      ("features", features != nil), ("size", size != nil), ("batch", batch != nil),
+      ("sheet", sheet != nil),
+    ]
+    if let (name, _) = given.first(where: \.1) {
+      throw ValidationError(
+        "--\(name) is for text-to-image models: give their prompts with --prompts.")
+    }
+  }
+}

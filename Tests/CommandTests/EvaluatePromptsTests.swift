@@ -1,0 +1,142 @@
+import Evaluation
+import Foundation
+import Pictures
+import TestSupport
+import Testing
+
+/// `twinflow evaluate --prompts` on a small run.
+@Suite struct EvaluatePromptsTests {
+  private let folder: TemporaryFolder
+  private let prompts: String
+  private let features: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    let data = folder.path + "/data"
+    try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+    try BertFolder.write(folder.path + "/bert")
+    var lines = ""
+    for (number, prompt) in ["a fox", "a red cat", "the dog", "a house"].enumerated() {
+      let values = (0..<20 * 20 * 3).map { UInt8(truncatingIfNeeded: $0 * (number + 3)) }
+      try Picture(width: 20, height: 20, channels: 3, values: values)
+        .write(to: "\(data)/\(number).png")
+      _ = try folder.file("data/\(number).txt", prompt + "\n")
+      let split = number < 2 ? "training" : "held-out"
+      lines += #"{"prompt": "\#(prompt)", "picture": "data/\#(number).png", "split": "\#(split)"}"#
+      lines += "\n"
+    }
+    prompts = try folder.file("splits.jsonl", lines)
+    // Where the program looks for it: a file is read by what is in it.
+    let models = folder.path + "/models/efficientnet-lite0"
+    try FileManager.default.createDirectory(atPath: models, withIntermediateDirectories: true)
+    features = models + "/efficientnet-lite0.pth"
+    try FeatureWeights.write(to: features)
+  }
+
+  /// Trains a small model.
+  private func train(_ settings: String...) throws -> Command.Result {
+    let recipe = try folder.file(
+      "recipe.yaml",
+      """
+      model: {kind: text-dit, size: 16, width: 16, depth: 1, heads: 2, text_width: 12}
+      encoders: \(folder.path)/bert
+      objective: {preset: flow-matching}
+      data: {kind: images, folder: \(folder.path)/data, size: [16, 16]}
+      optimizer: {kind: adamw, learning_rate: 1e-2}
+      condition_dropout: 0.2
+      guidance: 1.5
+      batch: 4
+      steps: 2
+      output: \(folder.path)/base
+      """)
+    return try Command.start(
+      ["train", recipe] + settings.flatMap { ["--set", $0] },
+      environment: ["TWINFLOW_MODELS": folder.path + "/models"]
+    ).finish()
+  }
+
+  private func evaluate(_ arguments: String...) throws -> Command.Result {
+    try Command.start(
+      ["evaluate", folder.path + "/base", "--prompts", prompts, "--features", features] + arguments
+    ).finish()
+  }
+
+  @Test func aRunIsMeasuredAgainstABase() throws {
+    let trained = try train()
+    #expect(trained.status == 0, "\(trained.errors)")
+    let (report, sheet) = (folder.path + "/report.json", folder.path + "/sheet.png")
+    let base = folder.path + "/base"
+    let result = try evaluate(
+      "--steps", "1", "2", "--samples-per-prompt", "2", "--against", base, "--against-steps", "3",
+      "--output", report, "--sheet", sheet)
+    #expect(result.status == 0, "\(result.errors)")
+    for text in ["held-out", "real pictures", "Of base in 3 steps:", "EfficientNet-Lite0"] {
+      #expect(result.output.contains(text), "\(result.output)")
+    }
+    let read = try JSONDecoder().decode(
+      PromptReport.self, from: Data(contentsOf: URL(filePath: report)))
+    #expect(read.rows.map(\.steps) == [1, 1, 2, 2, 3, 3, nil, nil])
+    #expect(read.rows[0].guidance == 1.5 && read.gallery == 4 && read.comparisons.count == 4)
+    #expect(try Picture.read(sheet).picture.width > 100)
+    let plain = try evaluate("--guidance", "0", "--splits", "training")
+    #expect(plain.status == 0, "\(plain.errors)")
+    #expect(plain.output.contains("--samples-per-prompt") && !plain.output.contains("held-out "))
+  }
+
+  /// The log of a run has what the command says of its last weights.
+  @Test func aRunIsMeasuredInTraining() throws {
+    let trained = try train(
+      "evaluate_every=1", "evaluate_prompts=\(prompts)", "evaluate_splits=[held-out]",
+      "evaluate_steps=[2]", "evaluate_count=2", "keep_best=retrieval_top_1/held-out/2_steps",
+      "checkpoint_every=1")
+    #expect(trained.status == 0, "\(trained.errors)")
+    let log = try String(contentsOfFile: folder.path + "/base/log.jsonl", encoding: .utf8)
+    let lines = try log.split(separator: "\n").map {
+      try JSONDecoder().decode([String: Double].self, from: Data($0.utf8))
+    }.filter { $0["diversity/held-out/2_steps"] != nil }
+    #expect(lines.map { $0["step"] } == [1, 2])
+    let report = folder.path + "/report.json"
+    let result = try evaluate(
+      "--steps", "2", "--samples-per-prompt", "2", "--splits", "held-out", "--output", report)
+    #expect(result.status == 0, "\(result.errors)")
+    let row = try JSONDecoder().decode(
+      PromptReport.self, from: Data(contentsOf: URL(filePath: report))
+    ).rows[0]
+    for (name, value) in row.measures.named where !name.hasPrefix("retrieval_top_5") {
+      guard let own = lines.last?["\(name)/held-out/2_steps"] else { continue }
+      #expect(abs(own - value) < 1e-3 * max(1, abs(value)), "\(name)")
+    }
+    #expect(lines[0]["retrieval_top_1/held-out/2_steps"] != nil)
+    for (setting, hint) in [
+      ("evaluate_prompts=\(folder.path)/none.jsonl", "none.jsonl"),
+      ("evaluate_splits=[test]", "it has training, held-out"),
+      ("evaluate_prompts=null", "evaluate_prompts"),
+    ] {
+      let other = try train(
+        "evaluate_every=1", "evaluate_prompts=\(prompts)", setting,
+        "output=\(folder.path)/other")
+      #expect(other.status != 0 && other.errors.contains(hint), "\(other.errors)")
+      #expect(!FileManager.default.fileExists(atPath: folder.path + "/other"))
+    }
+  }
+
+  @Test func badInputIsOneMessage() throws {
+    #expect(try train().status == 0)
+    let cases: [(arguments: [String], hint: String)] = [
+      (["--splits", "test"], "it has training, held-out"), (["--samples", "100"], "--samples"),
+      (["--style", "few"], "Leave out --style"), (["--size", "15x16"], "16x16"),
+      (["--output", prompts], prompts), (["--sheet", "README.md"], "README.md"),
+      (["--against", "/nowhere"], "/nowhere"), (["--features", "README.md"], "README.md"),
+    ]
+    for (arguments, hint) in cases {
+      let result = try Command.start(
+        [
+          "evaluate", folder.path + "/base", "--prompts", prompts,
+        ] + (arguments[0] == "--features" ? [] : ["--features", features]) + arguments
+      ).finish()
+      #expect(result.status != 0 && result.errors.contains(hint), "\(arguments): \(result.errors)")
+    }
+    let other = try Command.run("evaluate", folder.path + "/base", "--splits", "training")
+    #expect(other.status != 0 && other.errors.contains("--prompts"))
+  }
+}
