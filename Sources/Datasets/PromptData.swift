@@ -88,6 +88,10 @@ struct PromptFile: PromptSamples {
 
   func prompts(_ index: Int) -> [String] { [lines[index]] }
 
+  func identity(_ index: Int) -> SampleIdentity {
+    SampleIdentity(picture: nil, references: [])
+  }
+
   func images(_ index: Int) -> SampleImages { SampleImages(picture: nil, references: []) }
 
   func name(_ index: Int) -> String { "\(path), prompt \(index + 1)" }

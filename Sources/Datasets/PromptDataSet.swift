@@ -50,6 +50,11 @@ public protocol PromptSamples: Sendable {
   /// The bucket of a sample: the index of its size among those of the data set.
   func bucket(_ index: Int) -> Int
 
+  /// What tells the images of a sample apart from those of others; pictures are read, not decoded.
+  ///
+  /// - Throws: `DatasetError` and `FileError`.
+  func identity(_ index: Int) throws -> SampleIdentity
+
   /// Reads the picture of a sample and its reference images, in the sizes of training.
   ///
   /// - Throws: `PictureError` where a picture is damaged, and `FileError`.
@@ -73,6 +78,20 @@ public struct SampleImages: Sendable {
 
   /// Makes the images of a sample.
   public init(picture: RGBImage?, references: [RGBImage]) {
+    (self.picture, self.references) = (picture, references)
+  }
+}
+
+/// What tells the images of one sample apart: for each the hash of its file's bytes and of how it is prepared.
+/// Equal hashes mean equal images.
+public struct SampleIdentity: Hashable, Sendable {
+  /// The hash of the picture, 32 hexadecimal digits; nil for prompts alone.
+  public let picture: String?
+  /// Those of the reference images.
+  public let references: [String]
+
+  /// Makes the identity of a sample's images.
+  public init(picture: String?, references: [String]) {
     (self.picture, self.references) = (picture, references)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A published tokenizer: text to the ids of its tokens and back, as Hugging Face's library
@@ -54,6 +55,23 @@ public struct Tokenizer: Sendable {
       roles[role] = added.id(of: content) ?? model.vocabulary.id(of: content)
     }
     self.roles = roles
+  }
+
+  /// The hash of the content of the files that a tokenizer can have.
+  ///
+  /// - Throws: `FileError.unreadable`.
+  package func contentHash() throws -> String {
+    let hash = ContentHash()
+    for name in [
+      "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
+      "special_tokens_map.json", "added_tokens.json",
+    ] {
+      let path = "\(folder)/\(name)"
+      guard FileManager.default.fileExists(atPath: path) else { continue }
+      hash.add(name)
+      hash.add(try ContentHash.ofFile(path))
+    }
+    return hash.text
   }
 
   /// The ids of a text. Added tokens such as `<|im_start|>` are cut out of it first.

@@ -8,8 +8,17 @@ struct RunData {
   /// The hash of the data's content.
   let content: String
   private let make:
-    (_ folder: String, _ checking: @escaping (String) throws -> Void) throws -> any BatchSource
-  private let makeGrid: () throws -> GridSource
+    (_ folder: String, _ checking: @escaping (String) throws -> Void) throws -> Prepared
+
+  /// Data that can be trained on.
+  struct Prepared {
+    /// The stream of batches.
+    let batches: any BatchSource
+    /// The pictures and texts that were encoded for it, and not in the cache before.
+    let encoded: (pictures: Int, texts: Int)
+    /// What sample grids are made from.
+    let grid: () throws -> GridSource
+  }
 
   /// Opens the data of a recipe.
   ///
@@ -22,10 +31,14 @@ struct RunData {
       let encoder = try DataEncoder(recipe, data, on: engine, notice: notice)
       inputs = encoder.inputs
       content = encoder.samples.content
-      makeGrid = { try encoder.grid(on: engine) }
       make = { folder, check in
-        EncodedBatches(
-          try encoder.encoded(in: folder, checking: check), size: recipe.batch, seed: recipe.seed)
+        let data = try encoder.encoded(in: folder, checking: check)
+        return Prepared(
+          batches: EncodedBatches(data.set, size: recipe.batch, seed: recipe.seed),
+          encoded: data.made
+        ) {
+          try encoder.gridSource(data.grid!, on: engine)
+        }
       }
       return
     }
@@ -35,23 +48,19 @@ struct RunData {
     let batches = try data.batches(size: recipe.batch, seed: recipe.seed, notice: notice)
     inputs = try StepInputs(recipe)
     content = batches.content
-    make = { _, _ in batches }
-    makeGrid = { try GridSource(recipe, on: engine) }
+    make = { _, _ in
+      Prepared(batches: batches, encoded: (0, 0)) { try GridSource(recipe, on: engine) }
+    }
   }
 
-  /// What sample grids are made from; prompts are encoded for it.
-  ///
-  /// - Throws: the errors of encoding, and `PipelineError.unknownClass`.
-  func grid() throws -> GridSource { try makeGrid() }
-
-  /// The stream of batches.
+  /// Encodes what is to be encoded.
   ///
   /// - Parameters:
-  ///   - folder: where scratch files may be made.
+  ///   - folder: the folder of the run, in which the cache is where the recipe names no other.
   ///   - check: called before each sample is encoded; an error that it throws ends the encoding.
   /// - Throws: the errors of encoding.
-  func batches(
+  func prepared(
     in folder: String,
     checking check: @escaping (_ before: String) throws -> Void = { _ in }
-  ) throws -> any BatchSource { try make(folder, check) }
+  ) throws -> Prepared { try make(folder, check) }
 }

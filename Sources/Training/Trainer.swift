@@ -187,12 +187,12 @@ public final class Trainer {
     self.origin = origin
     replacesCheckpoints = checkpoint == nil
     savedStep = checkpoint.flatMap { $0.place.isOld ? nil : $0.step }
-    if recipe.sampleEvery > 0 {
-      try goOn("the prompts of sample grids")
-      observers = try Self.grids(recipe, data, engine) { if isFirst { notice($0) } }
-    }
-    var batches = try data.batches(in: folder.path, checking: goOn)
+    let prepared = try data.prepared(in: folder.path, checking: goOn)
+    var batches = prepared.batches
     try goOn("the first step")
+    if recipe.sampleEvery > 0 {
+      observers = try Self.grids(recipe, prepared, engine) { if isFirst { notice($0) } }
+    }
     if let checkpoint { try batches.restore(checkpoint.batches) }
     position = try batches.saved()
     let (step, trainingStep) = (step, trainingStep)
@@ -257,7 +257,7 @@ public final class Trainer {
 
   /// The observer that draws sample grids, in a run of one process.
   private static func grids(
-    _ recipe: TrainingRecipe, _ data: RunData, _ engine: Engine,
+    _ recipe: TrainingRecipe, _ data: RunData.Prepared, _ engine: Engine,
     _ notice: @escaping (String) -> Void
   ) throws -> [any RunObserver] {
     guard engine.group == nil else {

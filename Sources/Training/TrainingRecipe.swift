@@ -29,6 +29,8 @@ public struct TrainingRecipe: Hashable, Sendable {
   /// The folder of the model whose text encoder and autoencoder prepare the data; nil for that of
   /// `start`.
   public var encoders: String?
+  /// The folder in which encoded pictures and prompts are kept; nil for one in the folder of the run.
+  public var cache: String?
   /// LoRA, which is trained instead of the weights; nil trains the weights.
   public var lora: LoRA?
   /// The element type of the frozen weights with LoRA.
@@ -114,6 +116,10 @@ extension TrainingRecipe: RecipeGroup {
       "encoders", path: \.encoders,
       "model that encodes prompts and pictures, for text-dit also a text encoder; by default start"
     ).mayDiffer(.whenResumed),
+    Field(
+      "cache", path: \.cache,
+      "folder of encoded pictures and prompts, which runs may share; by default `encoded` in output"
+    ).mayDiffer(.always),
     Field("lora", \.lora, "low-rank matrices that are trained instead of the weights")
       .was("adapters"),
     Field(
@@ -222,6 +228,13 @@ extension TrainingRecipe {
   /// The file of the run for generation: the weights, or only the LoRA matrices; for published networks
   /// the folder of the weights.
   public var result: String { ResultFiles(folder: output).result(of: self) }
+
+  /// The folder in which encoded pictures and prompts are kept.
+  ///
+  /// - Parameter folder: that of the run.
+  func encodingCache(in folder: String) -> String {
+    cache ?? "\(folder)/\(EncodingCache.standardName)"
+  }
 
   /// The file of the embedder of target times that was trained in full beside LoRA of a published network,
   /// which its files of LoRA cannot hold; nil without one.

@@ -11,6 +11,8 @@ struct DryRun {
   let capacity: Int
   /// A few steps on this machine; nil where it has too little memory, or fewer devices than the mesh.
   let trial: StepTrial?
+  /// What is said of the encoding before the first step; nil where nothing is encoded.
+  let encoding: String?
 
   /// Compiles the step of a recipe for the devices of its mesh, which need not be present.
   ///
@@ -21,14 +23,31 @@ struct DryRun {
       let engine = try options.open().spread(over: recipe.mesh)
       plan = try Plan(recipe, on: engine.client)
       self.capacity = capacity?.count ?? engine.client.capacity() ?? Bytes.usual.count
+      encoding = Self.encoding(recipe, on: engine)
       trial = try Self.trial(recipe, plan, on: engine)
       return
     }
     let engine = try Engine(plugin: options.plugin, devices: recipe.mesh.count)
     plan = try Plan(recipe, on: engine.client)
     self.capacity = capacity?.count ?? Bytes.usual.count
+    encoding = Self.encoding(recipe, on: engine)
     // Virtual devices share the cores: their time says nothing of real ones.
     trial = recipe.mesh.count > 1 ? nil : try Self.trial(recipe, plan, on: options.open())
+  }
+
+  /// What of the data is encoded before the first step, and what is in the cache; the data and the encoders
+  /// need not be there.
+  private static func encoding(_ recipe: TrainingRecipe, on engine: Engine) -> String? {
+    do {
+      guard let plan = try EncodingPlan(recipe, on: engine) else { return nil }
+      let (pictures, texts) = (plan.pictures, plan.texts)
+      return
+        "\(pictures.count) pictures and \(texts.count) texts are encoded before the first step, "
+        + "\((pictures.byteCount + texts.byteCount).bytesText) in \(plan.cache); "
+        + "\(pictures.known) and \(texts.known) of them are there already."
+    } catch {
+      return "What is encoded before the first step is not known. \(error)"
+    }
   }
 
   /// Runs a few steps, where the memory that is free is enough.
@@ -76,6 +95,7 @@ struct DryRun {
       lines.append(
         "  " + "sent in a step".padded(to: 18) + "\(number(plan.communication / 1e9)) GB")
     }
+    if let encoding { lines.append(encoding) }
     if let trial {
       let all = trial.seconds * Double(recipe.steps)
       lines.append(

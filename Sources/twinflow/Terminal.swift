@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Pipelines
 import Runtime
@@ -6,16 +7,6 @@ import Training
 extension FileHandle {
   /// Writes text.
   func write(_ text: String) { try? write(contentsOf: Data(text.utf8)) }
-}
-
-extension Int {
-  /// A human-readable number of bytes.
-  var bytesText: String {
-    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    var (value, unit) = (Double(self), 0)
-    while value >= 1024, unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
-    return unit == 0 ? "\(self) bytes" : String(format: "%.1f %@", value, units[unit])
-  }
 }
 
 extension Double {

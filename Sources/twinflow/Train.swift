@@ -52,8 +52,9 @@ struct Train: ParsableCommand {
     help: ArgumentHelp(
       "Prints what the run needs on each device of its mesh, and stops.",
       discussion: """
-        The step is compiled, and where this machine can hold it, timed on zeros; neither weights nor \
-        data are read or need to be there. On a CPU virtual devices stand for those of the mesh, and \
+        The step is compiled, and where this machine can hold it, timed on zeros; weights and data need \
+        not be there. Where they are, the pictures and prompts that are to be encoded are counted, and \
+        those that are encoded already. On a CPU virtual devices stand for those of the mesh, and \
         activations are those of the CPU's schedule, in f32: a GPU needs about half of them. With \
         --device cuda the figures are the GPU's.
         """))

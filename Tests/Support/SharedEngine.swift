@@ -15,7 +15,7 @@ public enum SharedEngine {
 }
 
 /// A folder that is gone with the test.
-public final class TemporaryFolder {
+public final class TemporaryFolder: Sendable {
   /// Where it lies.
   public let path: String
 

@@ -124,7 +124,7 @@ import Weights
     let recipe = try recipe("data")
     let data = try RunData(recipe, on: SharedEngine.get()) { _ in }
     #expect(data.inputs.sample.shape == [16, 16, 3])
-    var batches = try data.batches(in: folder.path)
+    var batches = try data.prepared(in: folder.path).batches
     let batch = try batches.next(rows: 0..<4)
     let found: [Float] = batch["sample"]!.array()
     let pictures = try (0..<4).map { number in

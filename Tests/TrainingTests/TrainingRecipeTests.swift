@@ -173,6 +173,7 @@ import Testing
       "start", "training_lora", "data.path", "sample_every", "sample_prompts", "sample_count",
       "sample_steps", "sample_base_steps", "evaluate_every", "evaluate_samples",
       "evaluate_prompts", "evaluate_splits", "evaluate_count", "evaluate_steps",
+      "cache",
     ]
     #expect(recipe.paths(free: .always) == always)
     #expect(recipe.paths(free: .whenResumed) == always.union(["steps", "encoders"]))

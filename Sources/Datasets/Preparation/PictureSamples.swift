@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Pictures
 
@@ -53,22 +54,53 @@ struct PictureSamples: PromptSamples {
 
   func name(_ index: Int) -> String { rows.name(index / versions) }
 
+  /// Raised where pictures come to be prepared in another way.
+  private static let preparation = 1
+
+  func identity(_ index: Int) throws -> SampleIdentity {
+    let version = version(index)
+    func hash(_ reference: Int?, _ size: [Int]) throws -> String {
+      let hash = ContentHash()
+      hash.add(
+        "\(Self.preparation) \(options.ground) \(size) \(version.x) \(version.y) "
+          + "\(version.isMirrored)")
+      try rows.file(version.row, reference: reference).withBytes { hash.add($0) }
+      return hash.text
+    }
+    return SampleIdentity(
+      picture: try hash(nil, options.sizes[bucket(index)]),
+      references: try (0..<options.references).map { try hash($0, options.referenceSize) })
+  }
+
   func images(_ index: Int) throws -> SampleImages {
+    let version = version(index)
+    func image(_ reference: Int?, _ size: [Int]) throws -> RGBImage {
+      let whole = try rows.file(version.row, reference: reference).image(options.transparency)
+      let part = whole.covering(
+        width: size[1], height: size[0], x: version.x, y: version.y)
+      return version.isMirrored ? part.mirrored() : part
+    }
+    return SampleImages(
+      picture: try image(nil, options.sizes[bucket(index)]),
+      references: try (0..<options.references).map { try image($0, options.referenceSize) })
+  }
+
+  /// A picture with the part of it that a sample takes.
+  private struct Version {
+    let row: Int
+    /// The place of the part, from 0 to 1 of what is left over.
+    let x, y: Double
+    let isMirrored: Bool
+  }
+
+  private func version(_ index: Int) -> Version {
     let (row, version) = (index / versions, index % versions)
     let crop = options.flip ? version / 2 : version
-    let isMirrored = options.flip && version % 2 == 1
     var (x, y) = (0.5, 0.5)
     if options.randomCrops > 0 {
       var random = SplitMix64(UInt64(row) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(crop))
       (x, y) = (.random(in: 0...1, using: &random), .random(in: 0...1, using: &random))
     }
-    func image(_ reference: Int?, _ size: [Int]) throws -> RGBImage {
-      let whole = try rows.file(row, reference: reference).image(options.transparency)
-      let part = whole.covering(width: size[1], height: size[0], x: x, y: y)
-      return isMirrored ? part.mirrored() : part
-    }
-    return SampleImages(
-      picture: try image(nil, options.sizes[bucket(index)]),
-      references: try (0..<options.references).map { try image($0, options.referenceSize) })
+    return Version(row: row, x: x, y: y, isMirrored: options.flip && version % 2 == 1)
   }
 }

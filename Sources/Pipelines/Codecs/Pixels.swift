@@ -12,6 +12,11 @@ public struct Pixels: LatentCodec, Sendable {
   /// The shape of the image.
   public func latent(of size: ImageSize) -> Shape { [size.height, size.width, channels] }
 
+  /// The values within ±1 of pixels of 8 bits.
+  package static func values(of pixels: some Collection<UInt8>) -> [Float] {
+    pixels.map { Float($0) / 127.5 - 1 }
+  }
+
   /// The images, unchanged.
   public func encode(_ images: Tensor) -> Tensor { images }
 

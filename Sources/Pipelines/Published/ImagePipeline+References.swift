@@ -84,8 +84,13 @@ extension ImagePipeline {
   /// The latents `[1, height, width, channels]` of an image, the means of their distributions; the
   /// autoencoder's weights are loaded for it.
   package func latents(_ image: RGBImage) throws -> ShardedArray {
-    let pixels = image.values.map { Float($0) / 127.5 - 1 }
-    let array = try engine.array(pixels, shape: [1, image.height, image.width, 3])
+    try latents([image])
+  }
+
+  /// The latents `[batch, height, width, channels]` of images of one size, see above.
+  package func latents(_ images: [RGBImage]) throws -> ShardedArray {
+    let shape = [images.count, images[0].height, images[0].width, 3]
+    let array = try engine.array(images.flatMap { Pixels.values(of: $0.values) }, shape: shape)
     return try codec.encode(array, tile: options.tiling)
   }
 

@@ -164,7 +164,7 @@ public final class ImagePipeline: Sendable {
 
   /// The place of a component that a user has named: a component's own folder or file, or that folder in
   /// the folder of a whole model.
-  private static func place(_ path: String?, _ component: String) -> String? {
+  static func place(_ path: String?, _ component: String) -> String? {
     path.map { path in
       let inner = "\(path)/\(component)"
       return FileManager.default.fileExists(atPath: inner) ? inner : path

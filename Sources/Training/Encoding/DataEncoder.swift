@@ -19,6 +19,9 @@ struct DataEncoder {
   private let maxDamaged: Int
   /// The number of prompts of all samples.
   private let textCount: Int
+  /// The sizes in patches of the reference images, which all samples share.
+  private let grids: [TokenGrid]
+  private let engine: Engine
 
   /// Opens the data set and the encoders, and counts the tokens of all texts; no weights are read.
   ///
@@ -34,7 +37,9 @@ struct DataEncoder {
     samples = try data.samples(forBatch: recipe.batch)
     let folder = try recipe.encodersFolder()
     pipeline = try Self.open(folder, recipe, data, on: engine)
-    var counter = TokenCounter(pipeline, try Self.grids(pipeline, data))
+    grids = try Self.grids(pipeline, data)
+    self.engine = engine
+    var counter = TokenCounter(pipeline, grids)
     var longest = try counter.count(pipeline.kind.unconditional)
     var texts = 0
     for number in 0..<samples.count {
@@ -120,90 +125,198 @@ struct DataEncoder {
     return try pipeline.references([RGBImage](repeating: blank, count: data.references)).grids
   }
 
-  /// Encodes all samples. The weights of the encoders are loaded for it, and released.
+  /// Encodes the samples that are not in the cache. The weights of the encoders are loaded for it, and
+  /// released.
   ///
   /// - Parameters:
-  ///   - folder: where the scratch file is made.
-  ///   - check: called before each sample is encoded; an error that it throws ends the encoding.
+  ///   - folder: the folder of the run, in which the cache is where the recipe names no other.
+  ///   - check: called before each sample is encoded; an error that it throws ends the encoding. What was
+  ///     encoded until then is in the cache.
   /// - Throws: the errors of pictures, weights, files and the plugin.
   func encoded(
     in folder: String, checking check: @escaping (_ before: String) throws -> Void = { _ in }
-  ) throws -> EncodedSet {
+  ) throws -> EncodedData {
     let clock = ContinuousClock()
     let start = clock.now
-    let file = try ScratchFile(in: folder)
-    let count = samples.count
+    let path = recipe.encodingCache(in: folder)
     notice(
-      "Encoding \(count) samples with \(textCount) prompts by \(pipeline.folder.path), "
-        + "to \(inputs.sample.shape) latents and \(textTokens) text tokens.")
-    var report = EncodingReport(count: count, check, notice)
-    let images = try encodedImages(into: file, &report)
-    pipeline.codec.release()
-    guard images.count >= recipe.batch else {
-      throw DatasetError.tooFewSamples(
-        path: samples.path, count: images.count, batch: recipe.batch)
+      "\(samples.count) samples with \(textCount) prompts are encoded by \(pipeline.folder.path), "
+        + "to \(inputs.sample.shape) latents and \(textTokens) text tokens; the cache is \(path).")
+    var progress = EncodingProgress(count: samples.count, check, notice)
+    let cache = try EncodingCache(
+      path, of: pipeline, group: engine.group, checking: { try progress.check() }, notice: notice)
+    let rows = try gridRows()
+    var keys = EncodedSet.Keys()
+    var gridKeys = GridPrompts.Keys()
+    do {
+      let kept = try encodePictures(&keys, cache, &progress)
+      pipeline.codec.release()
+      try cache.pictures.write()
+      guard kept.count >= recipe.batch else {
+        throw DatasetError.tooFewSamples(
+          path: samples.path, count: kept.count, batch: recipe.batch)
+      }
+      gridKeys = try encodeTexts(of: kept, rows, &keys, cache, &progress)
+      releaseTextEncoder()
+      try cache.finish()
+    } catch {
+      pipeline.codec.release()
+      releaseTextEncoder()
+      cache.save()
+      throw error
     }
-    var encoder = TextEncoding(pipeline, file)
-    let samples = try images.map { images in
-      try report.tell("prompts", images.index)
-      var sample = images
-      let references =
-        images.references.isEmpty ? [] : try self.samples.images(images.index).references
-      let all = [pipeline.kind.unconditional] + (try self.samples.prompts(images.index))
-      let texts = try encoder.encoded(all, editing: references)
-      (sample.unconditional, sample.texts) = (texts[0], Array(texts.dropFirst()))
-      return sample
+    let (pictures, texts) = (cache.pictures, cache.texts)
+    notice(
+      "Encoded \(pictures.made) pictures and \(texts.made) texts in "
+        + "\((clock.now - start).seconds.rounded()) s; \(keys.pictureCount - pictures.made) and "
+        + "\(keys.textCount(gridKeys) - texts.made) were in the cache, which has "
+        + "\(pictures.count) and \(texts.count) of these encoders, "
+        + "\((pictures.byteCount + texts.byteCount).bytesText).")
+    let set = EncodedSet(keys, in: cache, content: samples.content, inputs)
+    let grid = try rows.map { rows in
+      let length = try pipeline.tokens(rows.texts + [pipeline.kind.negative], grids: grids).length
+      return GridPrompts(
+        rows, gridKeys, length: length - pipeline.kind.template.dropped, in: cache, set, inputs)
     }
-    pipeline.encoder.vision?.component.release()
-    pipeline.encoder.component.release()
-    notice("Encoded the samples in \((clock.now - start).seconds.rounded()) s.")
-    return EncodedSet(samples, content: self.samples.content, inputs, in: file)
+    return EncodedData(
+      set: set, grid: grid, made: (pictures: pictures.made, texts: texts.made))
   }
 
+  /// What is encoded, and what was made for it.
+  struct EncodedData {
+    /// The samples.
+    let set: EncodedSet
+    /// The prompts of sample grids; nil where none are drawn.
+    let grid: GridPrompts?
+    /// The pictures and texts that were not in the cache.
+    let made: (pictures: Int, texts: Int)
+  }
+
+  /// The number of tokens that texts are padded to.
   private var textTokens: Int {
     inputs.conditioner.inputs.first { $0.name == "text" }!.shape[0]
   }
 
-  /// The latents of all pictures and reference images, without damaged ones; texts are missing.
-  private func encodedImages(
-    into file: ScratchFile, _ report: inout EncodingReport
-  ) throws -> [EncodedSet.Sample] {
-    let empty = EncodedSet.Text(place: 0..<0, tokens: 0)
+  /// The rows of the run's sample grids, nil where it draws none.
+  func gridRows() throws -> GridRows? {
+    guard recipe.sampleEvery > 0, engine.group == nil else { return nil }
+    return try GridRows(recipe, samples, seesImages: pipeline.kind.references != nil)
+  }
+
+  /// The number of tokens of a prompt.
+  func tokenCount(_ prompt: String) throws -> Int {
+    var counter = TokenCounter(pipeline, grids)
+    return try counter.count(prompt)
+  }
+
+  /// What sample grids are made from.
+  ///
+  /// - Throws: the plugin's errors.
+  func gridSource(_ prompts: GridPrompts, on engine: Engine) throws -> GridSource {
+    let size = recipe.data.promptDataSet!.size
+    return try GridSource(
+      recipe, pipeline, ImageSize(height: size[0], width: size[1]), prompts, on: engine)
+  }
+
+  private func releaseTextEncoder() {
+    pipeline.encoder.vision?.component.release()
+    pipeline.encoder.component.release()
+  }
+
+  /// Encodes all pictures and reference images, and notes their keys.
+  ///
+  /// - Returns: the numbers of the samples without damaged pictures.
+  private func encodePictures(
+    _ keys: inout EncodedSet.Keys, _ cache: EncodingCache, _ progress: inout EncodingProgress
+  ) throws -> [Int] {
+    var kept: [Int] = []
     var damaged = DamagedPictures(of: samples.path, limit: maxDamaged)
-    func latents(_ image: RGBImage) throws -> Range<Int> {
-      try file.append(try pipeline.latents(image).bytes())
-    }
-    return try (0..<samples.count).compactMap { number in
-      try report.tell("pictures", number)
-      let images: SampleImages
-      do {
-        images = try samples.images(number)
-      } catch let error as PictureError {
-        if let sentence = try damaged.add(error) { notice(sentence) }
-        return nil
+    var encoding = PictureEncoding(pipeline, cache.pictures)
+    for number in 0..<samples.count {
+      try progress.tell("pictures", number)
+      let identity = try samples.identity(number)
+      let picture = identity.picture.map { EncodingKey(picture: $0) }
+      let references = identity.references.map { EncodingKey(picture: $0) }
+      if !([picture].compactMap(\.self) + references).allSatisfy(cache.pictures.contains) {
+        do {
+          let images = try samples.images(number)
+          if let picture, let image = images.picture { try encoding.add(image, as: picture) }
+          for (key, image) in zip(references, images.references) {
+            try encoding.add(image, as: key)
+          }
+        } catch let error as PictureError {
+          if let sentence = try damaged.add(error) { notice(sentence) }
+          continue
+        }
       }
-      return EncodedSet.Sample(
-        index: number, bucket: samples.bucket(number), latents: try images.picture.map(latents),
-        references: try images.references.map(latents), texts: [], unconditional: empty)
+      kept.append(number)
+      keys.buckets.append(UInt8(samples.bucket(number)))
+      if let picture { keys.pictures.append(picture) }
+      keys.references += references
     }
+    try encoding.finish()
+    return kept
+  }
+
+  /// Encodes the texts of samples and of sample grids, and notes their keys.
+  private func encodeTexts(
+    of kept: [Int], _ rows: GridRows?, _ keys: inout EncodedSet.Keys, _ cache: EncodingCache,
+    _ progress: inout EncodingProgress
+  ) throws -> GridPrompts.Keys {
+    var encoding = TextFeatureEncoding(pipeline, cache.texts)
+    let count = kept.isEmpty ? 0 : keys.references.count / kept.count
+    for (row, number) in kept.enumerated() {
+      try progress.tell("prompts", number)
+      let found = try encoding.add(
+        [pipeline.kind.unconditional] + samples.prompts(number),
+        references: Array(keys.references[row * count..<(row + 1) * count])
+      ) { try samples.images(number).references }
+      keys.unconditional.append(found[0])
+      keys.texts += found.dropFirst()
+      keys.textEnds.append(keys.texts.count)
+    }
+    var grid = GridPrompts.Keys()
+    for (number, text) in (rows?.texts ?? []).enumerated() {
+      let seen = rows!.references.isEmpty ? (keys: [], images: []) : rows!.references[number]
+      let found = try encoding.add([text, pipeline.kind.negative], references: seen.keys) {
+        seen.images
+      }
+      grid.texts.append(found[0])
+      grid.negatives.append(found[1])
+    }
+    try encoding.finish()
+    return grid
+  }
+}
+
+extension EncodedSet.Keys {
+  /// The number of different pictures.
+  fileprivate var pictureCount: Int { Set(pictures).union(references).count }
+
+  /// The number of different texts.
+  fileprivate func textCount(_ grid: GridPrompts.Keys) -> Int {
+    Set(texts).union(unconditional).union(grid.texts).union(grid.negatives).count
   }
 }
 
 /// Tells the user twice a minute how far the encoding is.
-private struct EncodingReport {
+private struct EncodingProgress {
   private let count: Int
-  private let check: (String) throws -> Void
+  private let checkStop: (String) throws -> Void
   private let notice: (String) -> Void
   private var last = ContinuousClock.now
 
   init(
     count: Int, _ check: @escaping (String) throws -> Void, _ notice: @escaping (String) -> Void
   ) {
-    (self.count, self.check, self.notice) = (count, check, notice)
+    (self.count, checkStop, self.notice) = (count, check, notice)
   }
 
+  /// Ends the encoding where that is wished.
+  func check() throws { try checkStop("all samples were encoded") }
+
   mutating func tell(_ what: String, _ number: Int) throws {
-    try check("all samples were encoded")
+    try check()
     guard ContinuousClock.now - last > .seconds(30) else { return }
     last = .now
     notice("Encoded the \(what) of \(number) of \(count) samples.")
@@ -231,44 +344,5 @@ private struct TokenCounter {
       firstCut = firstCut ?? cut
     }
     return tokens.counts[0] - pipeline.kind.template.dropped
-  }
-}
-
-/// Encodes texts, each of those without images once.
-private struct TextEncoding {
-  private let pipeline: ImagePipeline
-  private let file: ScratchFile
-  private var known: [String: EncodedSet.Text] = [:]
-
-  init(_ pipeline: ImagePipeline, _ file: ScratchFile) {
-    (self.pipeline, self.file) = (pipeline, file)
-  }
-
-  /// The features of the prompts of a sample, without padding.
-  mutating func encoded(
-    _ prompts: [String], editing images: [RGBImage]
-  ) throws -> [EncodedSet.Text] {
-    guard !images.isEmpty else {
-      return try prompts.map { prompt in
-        if let text = known[prompt] { return text }
-        let text = try encoded(prompt, .none, nil)
-        known[prompt] = text
-        return text
-      }
-    }
-    let references = try pipeline.references(images)
-    let embeddings = try pipeline.embeddings(references)
-    return try prompts.map { try encoded($0, references, embeddings) }
-  }
-
-  private func encoded(
-    _ prompt: String, _ references: ImagePipeline.References, _ embeddings: ShardedArray?
-  ) throws -> EncodedSet.Text {
-    let tokens = try pipeline.tokens([prompt], grids: references.grids)
-    let features = try pipeline.features(tokens, images: embeddings)
-    let (array, count) = (features.condition["text"]!, features.counts[0])
-    let bytes = try array.bytes()
-    let used = bytes.count / array.type.shape[1] * count
-    return EncodedSet.Text(place: try file.append(bytes[..<used]), tokens: count)
   }
 }

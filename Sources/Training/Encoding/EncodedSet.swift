@@ -4,87 +4,111 @@ import Foundation
 import Pipelines
 import Tensors
 
-/// The encoded samples of a data set, in a scratch file.
+/// The encoded samples of a data set, which are read from a cache.
 struct EncodedSet: Sendable {
-  /// What is stored of one sample.
-  struct Sample: Sendable {
-    /// The index in the data set.
-    let index: Int
-    /// The bucket.
-    let bucket: Int
-    /// The latents of its picture, nil for prompts alone.
-    var latents: Range<Int>?
-    /// The latents of its reference images.
-    var references: [Range<Int>]
-    /// The features of its prompts.
-    var texts: [Text]
-    /// The features of the unconditional prompt.
-    var unconditional: Text
+  /// The keys of what was encoded of samples, a sample after the other.
+  struct Keys {
+    /// The bucket of each sample.
+    var buckets: [UInt8] = []
+    /// The picture of each sample; empty for prompts alone.
+    var pictures: [EncodingKey] = []
+    /// The reference images of each sample, as many for each.
+    var references: [EncodingKey] = []
+    /// The prompts of all samples.
+    var texts: [EncodingKey] = []
+    /// Where the prompts of each sample end among them.
+    var textEnds: [Int] = []
+    /// The unconditional prompt of each sample.
+    var unconditional: [EncodingKey] = []
   }
 
-  /// The features of one text, without padding.
-  struct Text: Sendable {
-    /// The place of the features.
-    let place: Range<Int>
-    /// The number of tokens.
-    let tokens: Int
-  }
-
-  /// The samples.
-  let samples: [Sample]
+  /// The bucket of each sample.
+  let buckets: [UInt8]
   /// The hash of the data's content.
   let content: String
   private let inputs: StepInputs
-  private let file: ScratchFile
+  private let pictures: [EncodedStore.Place]
+  private let references: [EncodedStore.Place]
+  private let texts: [EncodedStore.Place]
+  private let textEnds: [Int]
+  private let unconditional: [EncodedStore.Place]
+  private let pictureShards: [EncodedShard]
+  private let textShards: [EncodedShard]
 
-  init(_ samples: [Sample], content: String, _ inputs: StepInputs, in file: ScratchFile) {
-    (self.samples, self.content, self.inputs, self.file) = (samples, content, inputs, file)
+  /// The number of samples.
+  var count: Int { buckets.count }
+
+  /// Finds the entries of samples in a cache.
+  init(_ keys: Keys, in cache: EncodingCache, content: String, _ inputs: StepInputs) {
+    buckets = keys.buckets
+    self.content = content
+    self.inputs = inputs
+    pictures = keys.pictures.map(cache.pictures.place)
+    references = keys.references.map(cache.pictures.place)
+    texts = keys.texts.map(cache.texts.place)
+    textEnds = keys.textEnds
+    unconditional = keys.unconditional.map(cache.texts.place)
+    (pictureShards, textShards) = (cache.pictures.shards, cache.texts.shards)
   }
 
   /// The arrays of a batch.
   ///
   /// - Parameter picks: the samples, all of one bucket; a draw chooses among the prompts of each.
-  func batch(_ picks: some Collection<BatchSampler.Pick>) throws -> Named<HostArray> {
-    let rows = picks.map { samples[$0.index] }
-    let texts = zip(rows, picks).map { row, pick in
-      row.texts[Int(pick.draw % UInt64(row.texts.count))]
-    }
+  func batch(_ picks: some Collection<BatchSampler.Pick>) -> Named<HostArray> {
+    let rows = picks.map(\.index)
     var arrays = Named<HostArray>()
     let spec = { (name: String) in inputs.conditioner.inputs.first { $0.name == name }! }
-    if let first = rows.first, first.latents != nil {
-      arrays[InputSpec.sample] = try array(
-        inputs.samples[first.bucket], rows.map { $0.latents! })
+    if let first = rows.first, !pictures.isEmpty {
+      arrays[InputSpec.sample] = latents(
+        rows.map { pictures[$0] }, inputs.samples[Int(buckets[first])])
     }
+    let drawn = picks.map { pick in
+      let start = pick.index == 0 ? 0 : textEnds[pick.index - 1]
+      return texts[start + Int(pick.draw % UInt64(textEnds[pick.index] - start))]
+    }
+    let images = references.count / count
     arrays.merge(
       EncodedText.arrays(
-        text: try padded(texts, spec("text")),
-        unconditional: try padded(rows.map(\.unconditional), spec("text")),
-        references: try (0..<(rows.first?.references.count ?? 0)).map { number in
-          try array(spec("reference.\(number)"), rows.map { $0.references[number] })
+        text: features(drawn, spec("text")),
+        unconditional: features(rows.map { unconditional[$0] }, spec("text")),
+        references: (0..<images).map { number in
+          latents(rows.map { references[$0 * images + number] }, spec("reference.\(number)"))
         }))
     return arrays
   }
 
-  private func array(_ spec: InputSpec, _ places: [Range<Int>]) throws -> HostArray {
-    HostArray(spec.type(batch: places.count), bytes: try places.flatMap { try file.bytes($0) })
-  }
-
-  /// Features with zeros behind them, and the numbers of tokens.
-  private func padded(
-    _ texts: [Text], _ spec: InputSpec
-  ) throws -> (features: HostArray, counts: HostArray) {
-    let type = spec.type(batch: texts.count)
-    let size = type.byteCount / max(1, texts.count)
+  /// The latents of pictures, a row for each.
+  func latents(_ places: [EncodedStore.Place], _ spec: InputSpec) -> HostArray {
+    let type = spec.type(batch: places.count)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(type.byteCount)
-    for text in texts {
-      bytes += try file.bytes(text.place)
-      bytes += [UInt8](repeating: 0, count: size - text.place.count)
+    for place in places {
+      let shard = pictureShards[Int(place.shard)]
+      let stored = shard.bytes(Int(place.entry))
+      if shard.row.dtype == .uint8 {
+        Pixels.values(of: stored).withUnsafeBytes { bytes += $0 }
+      } else {
+        bytes += stored
+      }
     }
-    return (
-      HostArray(type, bytes: bytes),
-      HostArray(texts.map { Int32($0.tokens) }, shape: [texts.count])
-    )
+    return HostArray(type, bytes: bytes)
+  }
+
+  /// The features of texts with zeros behind them, and the numbers of tokens.
+  func features(
+    _ places: [EncodedStore.Place], _ spec: InputSpec
+  ) -> (features: HostArray, counts: HostArray) {
+    let type = spec.type(batch: places.count)
+    let size = type.byteCount / max(1, places.count)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(type.byteCount)
+    for place in places {
+      let stored = textShards[Int(place.shard)].bytes(Int(place.entry))
+      bytes += stored
+      bytes += repeatElement(0, count: size - stored.count)
+    }
+    let counts = places.map { Int32(textShards[Int($0.shard)].rows(Int($0.entry))) }
+    return (HostArray(type, bytes: bytes), HostArray(counts, shape: [places.count]))
   }
 }
 
@@ -96,14 +120,13 @@ struct EncodedBatches: BatchSource {
 
   init(_ set: EncodedSet, size: Int, seed: UInt64) {
     (encoded, self.size) = (set, size)
-    sampler = BatchSampler(
-      count: set.samples.count, seed: seed, buckets: set.samples.map { UInt8($0.bucket) })
+    sampler = BatchSampler(count: set.count, seed: seed, buckets: set.buckets)
   }
 
   var content: String { encoded.content }
 
   mutating func next(rows: Range<Int>) throws -> Named<HostArray> {
-    try encoded.batch(sampler.next(size)[rows])
+    encoded.batch(sampler.next(size)[rows])
   }
 
   func saved() throws -> String { try JSONFile.text(sampler.position) }

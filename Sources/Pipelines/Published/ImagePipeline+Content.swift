@@ -1,0 +1,48 @@
+import Files
+import Foundation
+import Models
+
+extension ImagePipeline {
+  /// What the latents of pictures depend on besides the pictures, by names: equal values mean equal
+  /// latents.
+  ///
+  /// - Throws: the errors of reading files.
+  package func latentContent() throws -> [String: String] {
+    guard let autoencoder = codec.autoencoder else { return ["autoencoder": "none"] }
+    let own = try folder.folder("vae")
+    let config = Self.config(of: Self.place(replacements.vae, "vae") ?? own, otherwise: own)
+    return [
+      "autoencoder": try HashCache().hash(ofAll: autoencoder.component.files),
+      "configuration of the autoencoder": try ContentHash.ofFile(config),
+      "tiles": "\(options.tiling)",
+    ]
+  }
+
+  /// What the features of texts depend on besides the texts, by names: equal values mean equal features.
+  ///
+  /// - Throws: the errors of reading files.
+  package func textContent() throws -> [String: String] {
+    let own = try folder.folder("text_encoder")
+    let config = Self.config(
+      of: Self.place(replacements.textEncoder, "text_encoder") ?? own, otherwise: own)
+    let template = kind.template
+    var content = [
+      "text encoder": try HashCache().hash(ofAll: encoder.component.files),
+      "configuration of the text encoder": try ContentHash.ofFile(config),
+      "tokenizer": try tokenizer.contentHash(),
+      "template": ContentHash.of(
+        "\([template.before, template.after]) \(template.dropped) \(template.limit) "
+          + "\(template.layer) \(template.image.map { "\($0)" } ?? "") "
+          + "\(template.addsSpecialTokens)"),
+      "precision": options.compute.rawValue,
+      "storage": options.encoderStorage.rawValue,
+    ]
+    if let vision = encoder.vision, let use = kind.references {
+      content["vision tower"] = try HashCache().hash(ofAll: vision.component.files)
+      content["preparation of reference images"] = ContentHash.of(
+        try ContentHash.ofFile(folder.folder("processor") + "/preprocessor_config.json")
+          + " \(use.conditionArea) \(use.latentArea) \(use.sharesImage)")
+    }
+    return content
+  }
+}
