@@ -128,6 +128,10 @@ public final class Client: Sendable {
     return addressableDevices.first.flatMap { try? memory(of: $0) }?.limit
   }
 
+  /// Gives memory of the host that was freed back to the system, where it is not needed again soon.
+  /// Otherwise it is retained, because a program's temporaries are allocated again in the next run.
+  public func giveBackFreedMemory() { CAllocator_Purge() }
+
   /// The bytes of the first device that are not in use; nil where it is not known.
   public var availableMemory: Int? {
     if platformName == "cpu" {

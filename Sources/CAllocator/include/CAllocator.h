@@ -22,4 +22,7 @@ uint64_t CAllocator_Available(void);
 // memory available, so that the process would be killed when using them.
 void CAllocator_LimitToMemory(void);
 
+// Gives memory that was freed, and is retained for later allocations, back to the system.
+void CAllocator_Purge(void);
+
 #endif

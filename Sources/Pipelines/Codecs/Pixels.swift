@@ -13,8 +13,11 @@ public struct Pixels: LatentCodec, Sendable {
   public func latent(of size: ImageSize) -> Shape { [size.height, size.width, channels] }
 
   /// The values within ±1 of pixels of 8 bits.
-  package static func values(of pixels: some Collection<UInt8>) -> [Float] {
-    pixels.map { Float($0) / 127.5 - 1 }
+  package static func values(of pixels: UnsafeRawBufferPointer) -> [Float] {
+    [Float](unsafeUninitializedCapacity: pixels.count) { values, count in
+      for index in 0..<pixels.count { values[index] = Float(pixels[index]) / 127.5 - 1 }
+      count = pixels.count
+    }
   }
 
   /// The images, unchanged.

@@ -90,7 +90,8 @@ extension ImagePipeline {
   /// The latents `[batch, height, width, channels]` of images of one size, see above.
   package func latents(_ images: [RGBImage]) throws -> ShardedArray {
     let shape = [images.count, images[0].height, images[0].width, 3]
-    let array = try engine.array(images.flatMap { Pixels.values(of: $0.values) }, shape: shape)
+    let values = images.flatMap { $0.values.withUnsafeBytes { Pixels.values(of: $0) } }
+    let array = try engine.array(values, shape: shape)
     return try codec.encode(array, tile: options.tiling)
   }
 

@@ -221,6 +221,8 @@ struct DataEncoder {
   private func releaseTextEncoder() {
     pipeline.encoder.vision?.component.release()
     pipeline.encoder.component.release()
+    // A step allocates in other sizes.
+    engine.client.giveBackFreedMemory()
   }
 
   /// Encodes all pictures and reference images, and notes their keys.
