@@ -83,7 +83,7 @@ let package = Package(
     .target(
       name: "Evaluation",
       dependencies: [
-        "CLAPACKE", "Files", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models",
+        "CLAPACKE", "Files", "PJRT", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models",
         "Pictures", "Pipelines", "Datasets",
       ]),
     .target(

@@ -29,6 +29,8 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   case nothingToMeasure(path: String)
   /// A model makes pictures of another size than the one that real pictures were brought to.
   case otherSize(model: String, found: ImageSize, expected: ImageSize)
+  /// A report is not of the same measurement.
+  case otherReport(path: String, reason: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -69,6 +71,9 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
     case .otherSize(let model, let found, let expected):
       "\(model) makes pictures of \(found), and real pictures were brought to \(expected). "
         + "Give a size that all models make with --size."
+    case .otherReport(let path, let reason):
+      "\(path) cannot be compared with: \(reason). Name a report of the same prompts, size, samples and "
+        + "seed, or a model, which is then measured."
     case .noEigenvalues(let status):
       "The eigenvalues of a covariance of features could not be computed (LAPACK status \(status)), so "
         + "there is no Fréchet distance. Measure more samples, or use another classifier."

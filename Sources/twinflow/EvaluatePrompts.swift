@@ -20,7 +20,8 @@ struct EvaluatePrompts {
     let set = try PromptSet(options.prompts!)
     let weights = try PictureFeatures.weights(at: options.features)
     let pipeline = try open(model)
-    let base = try options.against.map { try open($0) }
+    let earlier = options.against.flatMap { $0.hasSuffix(".json") ? $0 : nil }
+    let base = try earlier == nil ? options.against.map { try open($0) } : nil
     let requests = try steps.map { try resolved(request(steps: $0), pipeline, set) }
     var baseRequest = ImageRequest(prompt: "")
     (baseRequest.steps, baseRequest.guidance) = (options.againstSteps, options.againstGuidance)
@@ -28,17 +29,22 @@ struct EvaluatePrompts {
     if let base { baseRequest = try resolved(baseRequest, base, set) }
     try checkOutputs(
       replacingNoneOf: [set.path, weights] + set.lines.compactMap(\.picture) + pipeline.inputFiles
-        + (base?.inputFiles ?? []))
+        + (base?.inputFiles ?? []) + [earlier].compactMap { $0 })
 
     let network = try PictureFeatures(weights: weights, on: engine)
     let evaluation = try evaluation(set, network, size: requests[0].size!)
     var (report, sheet) = (PromptReport(evaluation), PromptSheet(evaluation))
-    try sheet.addReal()
-    report.rows = try measure(pipeline, name(of: model), requests, evaluation, &sheet)
-    if let base {
-      report.compare(
-        with: try measure(base, name(of: options.against!), [baseRequest], evaluation, &sheet))
+    var baseRows = try earlier.map {
+      try report.rows(
+        ofBaseIn: $0, steps: options.againstSteps, guidance: options.againstGuidance)
     }
+    try sheet.addReal()
+    let names = names()
+    report.rows = try measure(pipeline, names.model, requests, evaluation, &sheet, &report.models)
+    if let base {
+      baseRows = try measure(base, names.base, [baseRequest], evaluation, &sheet, &report.models)
+    }
+    if let baseRows { report.compare(with: baseRows) }
     report.rows += try evaluation.referenceRows()
     print(report.table)
     if let comparison = report.comparisonTable { print("\n" + comparison) }
@@ -55,8 +61,13 @@ struct EvaluatePrompts {
 
   private func log(_ text: String) { FileHandle.standardError.write(text + "\n") }
 
-  /// The name of a model in the report: the last part of its path.
-  private func name(of path: String) -> String { URL(filePath: path).lastPathComponent }
+  /// The names of the models in the report: the last parts of their paths, where they differ.
+  private func names() -> (model: String, base: String) {
+    let paths = [model, options.against ?? ""]
+    let names = paths.map { URL(filePath: $0).lastPathComponent }
+    let differ = names[0] != names[1]
+    return (differ ? names[0] : paths[0], differ ? names[1] : paths[1])
+  }
 
   /// Opens the model of a run or in a folder.
   private func open(_ path: String) throws -> ImagePipeline {
@@ -116,14 +127,17 @@ struct EvaluatePrompts {
     wanted.seed = sampler.seed
     let bar = ProgressBar("Real pictures", of: Set(set.lines.compactMap(\.picture)).count)
     defer { bar.finish() }
-    return try PromptEvaluation(set, wanted, size: size, by: network, on: engine) { bar.show($0) }
+    return try PromptEvaluation(
+      set, wanted, size: size, by: network, on: engine, cache: FeatureCache()
+    ) { bar.show($0) }
   }
 
   /// The rows of a model, one for each number of steps and split; its pictures are added to the sheet.
   private func measure(
     _ pipeline: ImagePipeline, _ name: String, _ requests: [ImageRequest],
-    _ evaluation: PromptEvaluation, _ sheet: inout PromptSheet
+    _ evaluation: PromptEvaluation, _ sheet: inout PromptSheet, _ hashes: inout [String: String]
   ) throws -> [PromptReport.Row] {
+    hashes[name] = try pipeline.hashes()["transformer"]
     let encoded = try EncodedPrompts(
       evaluation.prompts, like: requests[0], by: pipeline, log: log)
     let generation = PromptGeneration(pipeline, encoded)

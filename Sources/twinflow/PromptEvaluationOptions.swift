@@ -37,7 +37,9 @@ struct PromptEvaluationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A base model to compare with, on the same prompts and noise.", valueName: "model"),
+      "A base model to compare with, on the same prompts and noise.",
+      discussion: "Or the JSON file of an earlier evaluation that has measured it.",
+      valueName: "model"),
     completion: .directory, transform: pathOption)
   var against: String?
 

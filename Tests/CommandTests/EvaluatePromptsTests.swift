@@ -70,7 +70,7 @@ import Testing
       "--steps", "1", "2", "--samples-per-prompt", "2", "--against", base, "--against-steps", "3",
       "--output", report, "--sheet", sheet)
     #expect(result.status == 0, "\(result.errors)")
-    for text in ["held-out", "real pictures", "Of base in 3 steps:", "EfficientNet-Lite0"] {
+    for text in ["held-out", "real pictures", "base in 3 steps:", "EfficientNet-Lite0"] {
       #expect(result.output.contains(text), "\(result.output)")
     }
     let read = try JSONDecoder().decode(
@@ -78,6 +78,11 @@ import Testing
     #expect(read.rows.map(\.steps) == [1, 1, 2, 2, 3, 3, nil, nil])
     #expect(read.rows[0].guidance == 1.5 && read.gallery == 4 && read.comparisons.count == 4)
     #expect(try Picture.read(sheet).picture.width > 100)
+    let again = try evaluate(
+      "--samples-per-prompt", "2", "--splits", "training", "--against", report, "--against-steps",
+      "3")
+    #expect(again.status == 0 && again.output.contains("Of "), "\(again.errors)")
+    #expect(read.models.count == 1)
     let plain = try evaluate("--guidance", "0", "--splits", "training")
     #expect(plain.status == 0, "\(plain.errors)")
     #expect(plain.output.contains("--samples-per-prompt") && !plain.output.contains("held-out "))
@@ -126,7 +131,9 @@ import Testing
       (["--splits", "test"], "it has training, held-out"), (["--samples", "100"], "--samples"),
       (["--style", "few"], "Leave out --style"), (["--size", "15x16"], "16x16"),
       (["--output", prompts], prompts), (["--sheet", "README.md"], "README.md"),
-      (["--against", "/nowhere"], "/nowhere"), (["--features", "README.md"], "README.md"),
+      (["--against", "/nowhere"], "/nowhere"),
+      (["--against", "/nowhere.json"], "/nowhere.json"),
+      (["--features", "README.md"], "README.md"),
     ]
     for (arguments, hint) in cases {
       let result = try Command.start(

@@ -64,6 +64,46 @@ import Testing
     #expect(measures.top1 == 1.0 / 3)
   }
 
+  @Test func featuresOfRealPicturesAreComputedOnce() throws {
+    let (cache, engine) = (
+      FeatureCache(folder: files.folder.path + "/cache"), try SharedEngine.get()
+    )
+    func measured(_ lines: [String]) throws -> (real: RealPictures, read: Int) {
+      try files.write(lines)
+      var read = 0
+      let evaluation = try PromptEvaluation(
+        PromptSet(files.prompts), size: size, by: network, on: engine, cache: cache
+      ) { read = $0 }
+      return (evaluation.real, read)
+    }
+    // Few pictures are not worth a file.
+    #expect(try measured(PromptFiles.lines).read == 5)
+    #expect(try measured(PromptFiles.lines).read == 5)
+    let paths = (0..<FeatureCache.least).map { "p/many-\($0).png" }
+    for (number, path) in paths.enumerated() {
+      try FileManager.default.copyItem(
+        atPath: "\(files.folder.path)/p/\(number % 3).png", toPath: "\(files.folder.path)/\(path)")
+    }
+    let many = paths.map { #"{"prompt": "a fox", "picture": "\#($0)"}"# } + [#"{"prompt": "a"}"#]
+    let first = try measured(many)
+    let second = try measured(many)
+    #expect(first.read == FeatureCache.least && second.read == 0)
+    #expect(first.real.numbers == second.real.numbers && second.real.numbers.last == .some(nil))
+    #expect(first.real.features.values == second.real.features.values)
+    // Another picture, and a file that is damaged.
+    try FileManager.default.removeItem(atPath: "\(files.folder.path)/\(paths[0])")
+    try FileManager.default.copyItem(
+      atPath: "\(files.folder.path)/p/3.png", toPath: "\(files.folder.path)/\(paths[0])")
+    let changed = try measured(many)
+    #expect(changed.read == FeatureCache.least && changed.real.features.count == 4)
+    let folder = files.folder.path + "/cache"
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+      try Data("no features".utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+    }
+    #expect(try measured(many).read == FeatureCache.least)
+    #expect(try measured(many).read == 0)
+  }
+
   @Test func figuresDoNotDependOnTheBatch() throws {
     let results = try [nil, 3, nil].map { batch in
       try measured(
@@ -143,6 +183,24 @@ import Testing
       PromptReport.self, from: Data(contentsOf: URL(filePath: path)))
     #expect(read == report && read.features == "EfficientNet-Lite0")
     try PromptReport.checkReplaceable(path)
+    let base = try report.rows(ofBaseIn: path, steps: 50, guidance: nil)
+    #expect(base == rows("base", 0.8, nil))
+    for (change, reason) in [
+      ({ $0.seed = 3 }, "--seed was 0"),
+      ({ $0.samplesPerPrompt = 3 }, "--samples-per-prompt was 2"),
+      ({ $0.prompts = "" }, "another file"), ({ $0.promptsPerSplit = 1 }, "-per-split was all"),
+      ({ $0.size = [8, 8] }, "16 × 16"),
+    ] as [((inout PromptReport) -> Void, String)] {
+      var other = report
+      change(&other)
+      let error = #expect(throws: EvaluationError.self) {
+        try other.rows(ofBaseIn: path, steps: 50, guidance: nil)
+      }
+      #expect("\(error!)".contains(reason), "\(error!)")
+    }
+    #expect(throws: EvaluationError.self) {
+      try report.rows(ofBaseIn: path, steps: 50, guidance: 2)
+    }
     try Data("{}".utf8).write(to: URL(filePath: path))
     #expect(throws: FileError.self) { try PromptReport.checkReplaceable(path) }
   }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Layers
 import Models
@@ -11,6 +12,8 @@ import Weights
 ///
 /// Distances by these features are not comparable with published ones, which are by Inception's.
 public final class PictureFeatures: Sendable {
+  /// The hash of the file of the weights.
+  let hash: String
   private let engine: Engine
   private let weights: Named<ShardedArray>
   private let function: CompiledFunction
@@ -39,6 +42,7 @@ public final class PictureFeatures: Sendable {
   /// - Throws: `WeightsError`, `FileError`, and the plugin's errors.
   public init(weights path: String, on engine: Engine) throws {
     self.engine = engine
+    hash = try ContentHash.ofFile(path)
     let specs = Scope.declare { EfficientNetLite($0) }
     let loader = WeightLoader(engine.client)
     weights = try loader.load(

@@ -44,12 +44,13 @@ public struct PromptEvaluation: Sendable {
   ///
   /// - Parameters:
   ///   - size: the size of generated pictures, which real ones are brought to.
+  ///   - cache: where features of real pictures are looked up, and written to; nil for none.
   ///   - progress: called with the number of pictures read.
   /// - Throws: `EvaluationError` for an unknown split, for a damaged picture, and where there is nothing to
   ///   measure; the plugin's errors.
   public init(
     _ set: PromptSet, _ options: Options = Options(), size: ImageSize, by network: PictureFeatures,
-    on engine: Engine, progress: (Int) -> Void = { _ in }
+    on engine: Engine, cache: FeatureCache? = nil, progress: (Int) -> Void = { _ in }
   ) throws {
     (self.set, self.options, self.size) = (set, options, size)
     (self.network, self.engine) = (network, engine)
@@ -58,7 +59,7 @@ public struct PromptEvaluation: Sendable {
     guard options.samplesPerPrompt > 1 || set.lines.contains(where: { $0.picture != nil }) else {
       throw EvaluationError.nothingToMeasure(path: set.path)
     }
-    real = try RealPictures(set, size: size, by: network, progress: progress)
+    real = try RealPictures(set, size: size, by: network, cache: cache, progress: progress)
   }
 
   /// The prompts that are measured, which are to be encoded.

@@ -71,6 +71,8 @@ public struct PromptReport: Codable, Equatable, Sendable {
   public var seed: UInt64
   /// The width and height of the pictures.
   public var size: [Int]
+  /// The hashes of the models' transformers, by the models' names.
+  public var models: [String: String] = [:]
   /// The rows in order.
   public var rows: [Row] = []
   /// The comparisons with a base model.
@@ -85,7 +87,7 @@ public struct PromptReport: Codable, Equatable, Sendable {
     (seed, size) = (evaluation.options.seed, [evaluation.size.width, evaluation.size.height])
   }
 
-  /// Adds rows of a base model, and compares all rows of generated pictures before them with them.
+  /// Adds rows of a base model, and compares those of generated pictures that are there with them.
   public mutating func compare(with base: [Row]) {
     comparisons = rows.compactMap { row in
       guard let steps = row.steps, let other = base.first(where: { $0.split == row.split }),
@@ -102,6 +104,45 @@ public struct PromptReport: Codable, Equatable, Sendable {
         top1Kept: ratio(\.top1), top5Kept: ratio(\.top5), diversityKept: ratio(\.diversity))
     }
     rows += base
+  }
+
+  /// The rows of a base model that a report has measured as this one measures.
+  ///
+  /// - Parameters:
+  ///   - path: the file of the report.
+  ///   - guidance: the scale of guidance; nil for any.
+  /// - Throws: `FileError.unreadable`, `EvaluationError.otherReport`.
+  public func rows(
+    ofBaseIn path: String, steps: Int, guidance: Double?
+  ) throws -> [Row] {
+    func fail(_ reason: String) -> EvaluationError { .otherReport(path: path, reason: reason) }
+    let file = try MappedFile(path)
+    guard let other = try? JSONDecoder().decode(PromptReport.self, from: Data(file.bytes)) else {
+      throw fail("it is not a report of an evaluation on prompts")
+    }
+    func text(_ most: Int?) -> String { most.map(String.init) ?? "all" }
+    let differences = [
+      (other.features == features, "its features are of \(other.features)"),
+      (other.prompts == prompts, "its prompts are of another file"),
+      (other.size == size, "its pictures have \(other.size[0]) × \(other.size[1]) pixels"),
+      (
+        other.samplesPerPrompt == samplesPerPrompt,
+        "--samples-per-prompt was \(other.samplesPerPrompt)"
+      ),
+      (
+        other.promptsPerSplit == promptsPerSplit,
+        "--prompts-per-split was \(text(other.promptsPerSplit))"
+      ),
+      (other.seed == seed, "--seed was \(other.seed)"),
+    ]
+    if let (_, reason) = differences.first(where: { !$0.0 }) { throw fail(reason) }
+    let found = other.rows.filter { row in
+      row.steps == steps && (guidance == nil || row.guidance == guidance)
+    }
+    guard let first = found.first else {
+      throw fail("it has no model in \(steps) step\(steps == 1 ? "" : "s") with this guidance")
+    }
+    return found.filter { $0.name == first.name && $0.guidance == first.guidance }
   }
 
   /// Checks that a file may be replaced by a report: it is missing, empty or a report.

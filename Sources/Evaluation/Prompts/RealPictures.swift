@@ -16,12 +16,19 @@ public struct RealPictures: Sendable {
   /// Reads the pictures of all lines of a file, brings them to the size of generated ones, and computes
   /// their features. Files of the same content in that size are one picture.
   ///
-  /// - Parameter progress: called with the number of files read.
+  /// - Parameters:
+  ///   - cache: where features are looked up, and written to; nil for none.
+  ///   - progress: called with the number of files read.
   /// - Throws: `EvaluationError.damagedLine` for a picture that cannot be read, and the plugin's errors.
   public init(
-    _ set: PromptSet, size: ImageSize, by network: PictureFeatures,
+    _ set: PromptSet, size: ImageSize, by network: PictureFeatures, cache: FeatureCache? = nil,
     progress: (Int) -> Void = { _ in }
   ) throws {
+    let place = try cache?.place(set, size, network)
+    if let place, let known = cache?.read(place, lines: set.lines.count) {
+      (features, numbers) = known
+      return
+    }
     var features = FeatureSet(width: PictureFeatures.width)
     var (ofPath, ofContent): ([String: Int], [String: Int]) = ([:], [:])
     var pending: [RGBImage] = []
@@ -43,6 +50,7 @@ public struct RealPictures: Sendable {
     }
     try flush()
     self.features = features
+    if let place { cache?.write(features, numbers, to: place) }
   }
 
   /// The picture of a line in the size of generated ones: resized to cover it, of which the centre is cut

@@ -42,7 +42,7 @@ final class RunPromptEvaluation: RunObserver {
     let network = try PictureFeatures(weights: PictureFeatures.weights(at: nil), on: engine)
     let known = recipe.evaluateSplits.isEmpty ? set.joined : set
     evaluation = try PromptEvaluation(
-      known, options, size: request.size!, by: network, on: engine)
+      known, options, size: request.size!, by: network, on: engine, cache: FeatureCache())
     say(
       "Evaluations are of \(evaluation.prompts.count) prompts, among "
         + "\(evaluation.real.features.count) real pictures.")
