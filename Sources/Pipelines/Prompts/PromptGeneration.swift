@@ -69,8 +69,11 @@ public struct PromptGeneration: Sendable {
       return try pipeline.resolve(own)
     }
     let size = resolved[0].size
-    let batch = min(
+    let most = min(
       given ?? max(1, min(Self.most, Self.tokens / pipeline.tokenCount(size))), items.count)
+    // Batches of about the same size, so that few places of the last one are empty.
+    let batches = (items.count + most - 1) / most
+    let batch = given == nil ? (items.count + batches - 1) / batches : most
     let negative = try resolved[0].guidance.map { _ in
       try encoded.batch(
         [String](repeating: resolved[0].negative!, count: batch), on: pipeline.engine)

@@ -47,6 +47,8 @@ final class RunPromptEvaluation: RunObserver {
       "Evaluations are of \(evaluation.prompts.count) prompts, among "
         + "\(evaluation.real.features.count) real pictures.")
     encoded = try EncodedPrompts(evaluation.prompts, by: pipeline, log: say)
+    // A step allocates in other sizes.
+    engine.client.giveBackFreedMemory()
   }
 
   private static func options(_ options: inout ImagePipeline.Options) { options.textMultiple = 16 }
@@ -57,7 +59,10 @@ final class RunPromptEvaluation: RunObserver {
 
   func look(at present: RunWeights) throws -> [Finding] {
     weights.set(try present.merged())
-    defer { weights.set() }
+    defer {
+      weights.set()
+      engine.client.giveBackFreedMemory()
+    }
     let generation = try generation ?? opened()
     self.generation = generation
     var found = Named<Float>()
