@@ -165,6 +165,18 @@ import Testing
     #expect("\(error!)".contains("takes text of 13 features, and the text encoder makes 12"))
   }
 
+  @Test("A model that comes with the program is found by its name and its path, from any folder")
+  func sharedModels() throws {
+    let place = try model("share/Assets/emoji")
+    let library = ModelLibrary(
+      environment: ["XDG_CACHE_HOME": "\(folder.path)/cache"],
+      shared: SharedFiles(
+        environment: ["TWINFLOW_SHARE": "\(folder.path)/share"], executable: nil))
+    #expect(try library.path(of: "emoji") == place)
+    #expect(try library.path(of: "Assets/emoji") == place)
+    #expect(throws: FileError.self) { try library.path(of: "Assets/none") }
+  }
+
   @Test func placesAreNamedWhereTheyAreMissing() throws {
     let library = ModelLibrary(environment: ["XDG_CACHE_HOME": "\(folder.path)/cache"])
     let missing = #expect(throws: PipelineError.self) {

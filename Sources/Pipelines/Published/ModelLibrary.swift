@@ -8,6 +8,7 @@ public struct ModelLibrary: Sendable {
   let folders: [String]
   /// The caches of Hugging Face's hub, whose folders are called `models--OWNER--NAME`.
   let hubs: [String]
+  private let shared: SharedFiles
 
   /// The models that a script of this program fetches, and the script.
   private static let fetched = [
@@ -15,12 +16,18 @@ public struct ModelLibrary: Sendable {
   ]
 
   /// The library of an environment: folders in `TWINFLOW_MODELS`, separated by colons, the folder
-  /// `models` of the program's cache, and the hub's cache in `HF_HUB_CACHE`, `HF_HOME` or the home folder.
-  public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+  /// `models` of the program's cache, the models that come with the program, and the hub's cache in
+  /// `HF_HUB_CACHE`, `HF_HOME` or the home folder.
+  public init(
+    environment: [String: String] = ProcessInfo.processInfo.environment,
+    shared: SharedFiles = .standard
+  ) {
+    self.shared = shared
     let named = (environment["TWINFLOW_MODELS"] ?? "").split(separator: ":")
     folders =
       named.map { expandedPath(String($0)) }
       + [cacheDirectory(environment: environment) + "/models"]
+      + shared.folders.map { "\($0)/Assets" }
     let hub =
       environment["HF_HUB_CACHE"] ?? environment["HF_HOME"].map { "\($0)/hub" }
       ?? expandedPath("~/.cache/huggingface/hub")
@@ -30,11 +37,13 @@ public struct ModelLibrary: Sendable {
   /// The path of a model: the name itself where it is a path, a subfolder of one of the folders, or
   /// the snapshot of its main branch in the hub's cache, or where none is marked so the last by name.
   ///
-  /// - Throws: `PipelineError.unknownModel` with the places that were searched, and the nearest name
+  /// - Throws: `FileError.notFound` for a name in `Assets/` that did not come with the program;
+  ///   `PipelineError.unknownModel` with the places that were searched, and the nearest name
   ///   there; `notFetched` for a model that a script of this program fetches.
   public func path(of name: String) throws -> String {
     let manager = FileManager.default
     if manager.fileExists(atPath: name) { return name }
+    if name.hasPrefix("Assets/") { return try shared.path(name) }
     for folder in folders where manager.fileExists(atPath: "\(folder)/\(name)") {
       return "\(folder)/\(name)"
     }
