@@ -315,6 +315,23 @@ import Testing
     #expect(second.grid?.given["text"]?.type.shape.sizes.dropFirst(2) == [12])
   }
 
+  /// Evaluations take from the cache what is there.
+  @Test func promptsOfEvaluationsAreKeptToo() throws {
+    let recipe = try recipe()
+    _ = try encoded(recipe)
+    let files = try shards("texts")
+    let pipeline = try recipe.pipeline(with: nil, on: SharedEngine.get())
+    for (prompts, new) in [
+      (["a fox", "the dog"], 0), (["a fox", "a green dog"], 1), (["a fox"], 1),
+    ] {
+      let found = try recipe.encodedPrompts(prompts, by: pipeline, multiple: 16) { _ in }
+      // With the prompt that guidance leads away from.
+      #expect(found.count == prompts.count + 1)
+      #expect(try shards("texts").count == files.count + new)
+      #expect(!pipeline.encoder.component.isLoaded)
+    }
+  }
+
   @Test func theCacheOfARunIsInItsFolder() throws {
     let recipe = try recipe(["cache=null"])
     try Trainer(recipe, on: SharedEngine.get()).run()

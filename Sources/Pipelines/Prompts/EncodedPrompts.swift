@@ -77,6 +77,25 @@ public struct EncodedPrompts: Sendable {
     (features, self.length, self.token) = (found, length, token)
   }
 
+  /// Takes features that were computed before, those of all prompts and of the one that guidance leads
+  /// away from.
+  ///
+  /// - Parameters:
+  ///   - texts: the bytes of the features of the tokens of each, without padding.
+  ///   - width: the number of features of a token.
+  ///   - multiple: all are padded to a multiple of this number of tokens.
+  package init(
+    _ texts: some Sequence<(text: String, bytes: [UInt8])>, width: Int, dtype: DType, multiple: Int
+  ) {
+    let size = width * dtype.byteCount
+    features = Dictionary(
+      texts.map { ($0.text, Features(bytes: $0.bytes, count: $0.bytes.count / size)) }
+    ) { first, _ in first }
+    let longest = features.values.map(\.count).max() ?? 0
+    length = (longest + multiple - 1) / multiple * multiple
+    token = (width, dtype)
+  }
+
   /// The features of a batch of prompts, padded to the common length; all must have been encoded.
   func batch(_ prompts: [String], on engine: Engine) throws -> ImagePipeline.TextFeatures {
     let size = length * token.width * token.dtype.byteCount

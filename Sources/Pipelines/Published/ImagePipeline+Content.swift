@@ -36,6 +36,7 @@ extension ImagePipeline {
           + "\(template.addsSpecialTokens)"),
       "precision": options.compute.rawValue,
       "storage": options.encoderStorage.rawValue,
+      "padding": "\(options.textMultiple)",
     ]
     if let vision = encoder.vision, let use = kind.references {
       content["vision tower"] = try HashCache().hash(ofAll: vision.component.files)

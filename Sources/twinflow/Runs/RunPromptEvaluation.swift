@@ -26,11 +26,12 @@ final class RunPromptEvaluation: RunObserver {
   ///   - say: gets sentences for the user.
   /// - Throws: `EvaluationError`, the errors of opening the model, of weights, and of the plugin.
   init(
-    _ recipe: TrainingRecipe, _ set: PromptSet, on engine: Engine, say: (String) -> Void
+    _ recipe: TrainingRecipe, _ set: PromptSet, on engine: Engine,
+    say: @escaping (String) -> Void
   ) throws {
     (self.recipe, self.engine) = (recipe, engine)
     steps = EvaluationSteps(recipe)
-    let pipeline = try recipe.pipeline(with: nil, on: engine, Self.options)
+    let pipeline = try recipe.pipeline(with: nil, on: engine)
     let size = recipe.data.promptDataSet!.size
     var request = ImageRequest(prompt: set.lines[0].prompt)
     request.size = ImageSize(height: size[0], width: size[1])
@@ -46,12 +47,17 @@ final class RunPromptEvaluation: RunObserver {
     say(
       "Evaluations are of \(evaluation.prompts.count) prompts, among "
         + "\(evaluation.real.features.count) real pictures.")
-    encoded = try EncodedPrompts(evaluation.prompts, by: pipeline, log: say)
+    encoded = try recipe.encodedPrompts(
+      evaluation.prompts, by: pipeline, multiple: Self.textMultiple, notice: say)
     // A step allocates in other sizes.
     engine.client.giveBackFreedMemory()
   }
 
-  private static func options(_ options: inout ImagePipeline.Options) { options.textMultiple = 16 }
+  private static let textMultiple = 16
+
+  private static func options(_ options: inout ImagePipeline.Options) {
+    options.textMultiple = textMultiple
+  }
 
   func begin(_ start: RunStart) throws { try steps.begin() }
 
