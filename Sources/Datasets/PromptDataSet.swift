@@ -21,6 +21,12 @@ public protocol PromptDataSet: DataSet {
   /// The height and width of reference images, in pixels.
   var referenceSize: [Int] { get }
 
+  /// Whether pictures may have masks, which weigh the parts of a picture in the loss.
+  var masks: Bool { get }
+
+  /// The weight where a mask is black; it is 1 where it is white.
+  var unmaskedWeight: Double { get }
+
   /// The most damaged pictures that are left out.
   var maxDamaged: Int { get }
 
@@ -75,10 +81,12 @@ public struct SampleImages: Sendable {
   public let picture: RGBImage?
   /// The reference images.
   public let references: [RGBImage]
+  /// The mask of the picture, of its size; nil without one.
+  public let mask: RGBImage?
 
   /// Makes the images of a sample.
-  public init(picture: RGBImage?, references: [RGBImage]) {
-    (self.picture, self.references) = (picture, references)
+  public init(picture: RGBImage?, references: [RGBImage], mask: RGBImage? = nil) {
+    (self.picture, self.references, self.mask) = (picture, references, mask)
   }
 }
 
@@ -89,16 +97,24 @@ public struct SampleIdentity: Hashable, Sendable {
   public let picture: String?
   /// Those of the reference images.
   public let references: [String]
+  /// That of the mask, nil without one.
+  public let mask: String?
 
   /// Makes the identity of a sample's images.
-  public init(picture: String?, references: [String]) {
-    (self.picture, self.references) = (picture, references)
+  public init(picture: String?, references: [String], mask: String? = nil) {
+    (self.picture, self.references, self.mask) = (picture, references, mask)
   }
 }
 
 extension PromptDataSet {
   /// Without buckets only `size`.
   public var sizes: [[Int]] { [size] }
+
+  /// Most data have no masks.
+  public var masks: Bool { false }
+
+  /// Without masks all parts weigh the same.
+  public var unmaskedWeight: Double { 1 }
 
   /// Without pictures none can be damaged.
   public var maxDamaged: Int { 0 }

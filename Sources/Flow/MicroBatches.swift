@@ -65,6 +65,7 @@ private struct MicroBatches {
       Self.divided(array, objective.rowGroups, count)
     }
     arrays["data"] = divide(batch.data)
+    if let weights = batch.weights { arrays["weights"] = divide(weights) }
     arrays.merge(batch.condition.mapValues(divide).prefixed("condition"))
     arrays.merge(batch.unconditional.mapValues(divide).prefixed("unconditional"))
     for (name, draw) in drawn.draws.pairs {
@@ -87,7 +88,7 @@ private struct MicroBatches {
     DrawnBatch(
       Batch(
         data: arrays["data"]!, condition: arrays.group("condition"),
-        unconditional: arrays.group("unconditional")),
+        unconditional: arrays.group("unconditional"), weights: arrays["weights"]),
       draws: arrays.group("draw").merging(empty))
   }
 

@@ -111,12 +111,18 @@ public struct Batch {
   public let condition: Named<Tensor>
   /// The empty condition for each sample, of the same shapes.
   public let unconditional: Named<Tensor>
+  /// The weights of the data's elements in the loss `[batch, …]`, of the data's rank with axes of its
+  /// sizes or of 1; nil weighs all equally.
+  public let weights: Tensor?
 
   /// Makes a batch.
-  public init(data: Tensor, condition: Named<Tensor>, unconditional: Named<Tensor>) {
+  public init(
+    data: Tensor, condition: Named<Tensor>, unconditional: Named<Tensor>, weights: Tensor? = nil
+  ) {
     self.data = data
     self.condition = condition
     self.unconditional = unconditional
+    self.weights = weights
   }
 }
 
@@ -152,8 +158,19 @@ public enum RegressionLoss: Hashable, Sendable {
   case barron(alpha: Double = 1, c: Double = 1e-3)
 
   /// The losses of `[batch, …]`, in f32 or wider.
-  public func callAsFunction(_ prediction: Tensor, _ target: Tensor) -> Tensor {
-    let square = (prediction.wide - target.wide).squared().meanPerSample()
+  ///
+  /// - Parameter weights: the weights of the elements in the mean of each sample, which is divided by
+  ///   theirs, with axes of 1 where they are equal; nil weighs all equally.
+  public func callAsFunction(
+    _ prediction: Tensor, _ target: Tensor, weights: Tensor? = nil
+  ) -> Tensor {
+    let squares = (prediction.wide - target.wide).squared()
+    let square =
+      weights.map { weights in
+        // A sample without any weight has no loss.
+        let mean = weights.wide.meanPerSample().maximum(1e-6).expanded(toRank: weights.rank)
+        return (squares * (weights.wide / mean).broadcast(to: squares.shape)).meanPerSample()
+      } ?? squares.meanPerSample()
     switch self {
     case .l2: return square
     case .barron(let alpha, let c):

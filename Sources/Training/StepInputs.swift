@@ -16,6 +16,14 @@ struct StepInputs: Sendable {
   /// The sample that is noised, in the first bucket.
   var sample: InputSpec { samples[0] }
 
+  /// The name of the weights of a sample's elements in the loss.
+  static let mask = "mask"
+
+  /// The weights of a sample's elements in the loss, one for each place.
+  static func mask(of sample: InputSpec) -> InputSpec {
+    InputSpec(mask, Shape(Array(sample.shape.sizes.dropLast()) + [1]))
+  }
+
   /// The number of pixels on a side that become one latent in the published autoencoders of the networks
   /// that take text.
   static let publishedReduction = 8
@@ -58,7 +66,9 @@ struct StepInputs: Sendable {
       references: [Shape](repeating: references, count: data.references))
     samples = try data.sizes.map { .sample(try latent($0)) }
     self.conditioner = conditioner
-    arrays = (data.hasPictures ? [samples[0]] : []) + conditioner.inputs
+    arrays =
+      (data.hasPictures ? [samples[0]] : []) + (data.masks ? [Self.mask(of: samples[0])] : [])
+      + conditioner.inputs
   }
 
   /// The types of a batch.

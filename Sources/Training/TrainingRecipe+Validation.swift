@@ -161,6 +161,11 @@ extension TrainingRecipe {
         \.data, found: data.kind,
         "it has no pictures: set objective to {preset: twinflow-data-free}, or kind to images")
     }
+    guard !prompts.masks || objective.settings.takesWeights else {
+      throw invalid(
+        \.objective, found: objective.kind,
+        "it weighs all parts of pictures equally: set data.masks to false, or kind to twinflow")
+    }
     _ = try StepInputs(self, reduction: 1)
     if objective.settings.needsTwin, model.confusesTwin {
       throw invalid(

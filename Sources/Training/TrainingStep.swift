@@ -266,14 +266,16 @@ struct TrainingStep: Sendable {
     let data = arrays[InputSpec.sample] ?? .zeros(type.shape, type.dtype)
     let given = arrays.filter { name in conditioner.inputs.contains { $0.name == name } }
     let (condition, unconditional) = (conditioner(given), conditioner.unconditional(given))
+    let weights = arrays[StepInputs.mask]
     guard recipe.conditionDropout > 0 else {
-      return Batch(data: data, condition: condition, unconditional: unconditional)
+      return Batch(
+        data: data, condition: condition, unconditional: unconditional, weights: weights)
     }
     let dropped = key.bernoulli(recipe.conditionDropout, [recipe.batch])
     let kept = condition.map { name, value in
       dropped.expanded(toRank: value.rank).select(unconditional[name]!, value)
     }
-    return Batch(data: data, condition: kept, unconditional: unconditional)
+    return Batch(data: data, condition: kept, unconditional: unconditional, weights: weights)
   }
 
   /// Matrices in the element type that networks compute in: what devices send each other of weights

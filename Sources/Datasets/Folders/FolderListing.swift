@@ -12,6 +12,11 @@ struct FolderListing {
   private let captions: Set<String>
   /// The reference images, by their paths without endings.
   private let references: [String: String]
+  /// The masks, by the paths of their pictures without endings.
+  private let masks: [String: String]
+
+  /// What the name of a mask has after that of its picture.
+  private static let maskSuffixes = [".mask", "-masklabel"]
 
   /// The most levels of subfolders.
   private static let deepest = 64
@@ -26,11 +31,16 @@ struct FolderListing {
     let ending = { (name: String) in (name as NSString).pathExtension.lowercased() }
     let captions = Set(names.filter { ending($0) == "txt" })
     var (references, known) = ([String: String](), [String: String]())
+    var masks: [String: String] = [:]
     for name in names where ImageFolder.endings.contains(ending(name)) {
       let own = stem(name)
       let last = ending(own)
       if last.hasPrefix("ref"), Int(last.dropFirst(3)) != nil {
         references[own] = name
+      } else if !captions.contains("\(own).txt"),
+        let suffix = Self.maskSuffixes.first(where: own.hasSuffix)
+      {
+        masks[String(own.dropLast(suffix.count))] = name
       } else if let other = known[own] {
         problems.add(.inconsistent(path: folder, reason: "\(other) and \(name) have one name"))
       } else {
@@ -43,7 +53,12 @@ struct FolderListing {
     for caption in captions.sorted() where known[stem(caption)] == nil {
       problems.add(.captionAlone(path: "\(folder)/\(caption)"))
     }
-    (self.captions, self.references) = (captions, references)
+    for (stem, mask) in masks.sorted(by: { $0.key < $1.key }) where known[stem] == nil {
+      problems.add(
+        .inconsistent(
+          path: "\(folder)/\(mask)", reason: "it is a mask, and there is no picture \(stem)"))
+    }
+    (self.captions, self.references, self.masks) = (captions, references, masks)
   }
 
   /// Appends the paths of the files, in the order of names; hidden ones are not listed.
@@ -66,6 +81,9 @@ struct FolderListing {
       try list(root, path, depth + 1, into: &names)
     }
   }
+
+  /// The mask beside a picture, nil without one.
+  func mask(of picture: String) -> String? { masks[ImageFolder.stem(picture)] }
 
   /// The reference images beside a picture, and the names of what is missing there.
   func beside(_ picture: String, references count: Int) -> (references: [String], missing: [String])

@@ -30,11 +30,13 @@ public struct ImageData: PictureDataSet {
     [
       Field("folder", path: \.path, "folder of the pictures and their captions").required
         .mayDiffer(.always)
-    ] + pictureFields
+    ] + pictureFields + maskFields("`NAME.mask.png` or `NAME-masklabel.png` beside them")
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }
 
   /// Lists the pictures and reads their captions.
-  public func rows() throws -> any PictureRows { try ImageFolder(path, options.references) }
+  public func rows() throws -> any PictureRows {
+    try ImageFolder(path, options.references, masks: options.masks)
+  }
 }

@@ -11,6 +11,8 @@ struct ImageFolder: PictureRows {
   let pictures: [String]
   /// Whether the prompts are the names of the subfolders.
   let hasClasses: Bool
+  /// The paths of the masks by those of their pictures.
+  private var masks: [String: String] = [:]
 
   var count: Int { pictures.count }
 
@@ -19,9 +21,11 @@ struct ImageFolder: PictureRows {
 
   /// Lists a folder, reads the captions and hashes the pictures.
   ///
-  /// - Parameter references: the number of reference images of each picture.
+  /// - Parameters:
+  ///   - references: the number of reference images of each picture.
+  ///   - masks: whether masks are part of the content.
   /// - Throws: `FileError.unreadable`.
-  init(_ path: String, _ references: Int) throws {
+  init(_ path: String, _ references: Int, masks: Bool = false) throws {
     self.path = path
     let listing = try FolderListing(path)
     hasClasses = listing.hasClasses
@@ -44,6 +48,10 @@ struct ImageFolder: PictureRows {
       }
       for file in [place] + beside.references.map({ "\(path)/\($0)" }) {
         hash.add(try ContentHash.ofFile(file))
+      }
+      if masks, let mask = listing.mask(of: picture) {
+        self.masks[picture] = mask
+        hash.add(try ContentHash.ofFile("\(path)/\(mask)"))
       }
       for text in texts { hash.add(text) }
       pictures.append(picture)
@@ -78,6 +86,10 @@ struct ImageFolder: PictureRows {
       throw DatasetError.missingBeside(path: name(row), missing: "\(stem).png")
     }
     return try PictureFile(found)
+  }
+
+  func mask(_ row: Int) throws -> PictureFile? {
+    try masks[pictures[row]].map { try PictureFile("\(path)/\($0)") }
   }
 
   /// A path without its ending.

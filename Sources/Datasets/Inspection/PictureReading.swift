@@ -62,6 +62,7 @@ struct PictureReading {
     for reference in 0..<options.references {
       _ = try rows.file(row, reference: reference).image(options.transparency)
     }
+    if options.masks { _ = try rows.mask(row)?.image(options.transparency) }
     let side = DataInspection.thumbnailSize
     return Found(
       hash: file.contentHash, size: PictureSize(height: image.height, width: image.width),

@@ -23,6 +23,10 @@ public struct PictureOptions: Hashable, Sendable {
   public var referenceSize = [512, 512]
   /// The tokens that texts are padded to.
   public var textTokens: Int?
+  /// Whether pictures may have masks.
+  public var masks = false
+  /// The weight in the loss where a mask is black.
+  public var unmaskedWeight = 0.1
 
   /// The sizes of all buckets, `size` first.
   var sizes: [[Int]] { [size] + buckets.filter { $0 != size } }
@@ -69,6 +73,12 @@ extension PictureDataSet {
   /// The most damaged pictures that are left out.
   public var maxDamaged: Int { options.maxDamaged }
 
+  /// Whether pictures may have masks.
+  public var masks: Bool { options.masks }
+
+  /// The weight in the loss where a mask is black.
+  public var unmaskedWeight: Double { options.unmaskedWeight }
+
   /// Opens the data and checks every row; pictures are not decoded.
   public func samples() throws -> any PromptSamples {
     let rows = try rows()
@@ -107,6 +117,18 @@ extension PictureDataSet {
         "height and width that reference images are brought to, multiples of 32"
       ).otherwise("`size`") { $0.options.referenceSize = $0.options.size },
       PictureField.textTokens(\.options.textTokens),
+    ]
+  }
+
+  /// The keys of data sets whose pictures may have masks.
+  ///
+  /// - Parameter place: where a mask is.
+  static func maskFields(_ place: String) -> [RecipeField<Self>] {
+    [
+      RecipeField("masks", \.options.masks, "whether pictures may have masks: \(place)"),
+      RecipeField(
+        "unmasked_weight", \.options.unmaskedWeight, in: 0...1,
+        "weight in the loss where a mask is black; it is 1 where it is white"),
     ]
   }
 }

@@ -25,4 +25,14 @@ public protocol PictureRows: Sendable {
   /// - Parameter reference: the number of a reference image from 0; nil for the picture itself.
   /// - Throws: `DatasetError` and `FileError`.
   func file(_ row: Int, reference: Int?) throws -> PictureFile
+
+  /// The file of the mask of a row's picture; nil without one.
+  ///
+  /// - Throws: `DatasetError` and `FileError`.
+  func mask(_ row: Int) throws -> PictureFile?
+}
+
+extension PictureRows {
+  /// Most data have no masks.
+  func mask(_ row: Int) throws -> PictureFile? { nil }
 }

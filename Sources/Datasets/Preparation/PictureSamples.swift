@@ -67,22 +67,42 @@ struct PictureSamples: PromptSamples {
       try rows.file(version.row, reference: reference).withBytes { hash.add($0) }
       return hash.text
     }
+    let picture = try hash(nil, options.sizes[bucket(index)])
     return SampleIdentity(
-      picture: try hash(nil, options.sizes[bucket(index)]),
-      references: try (0..<options.references).map { try hash($0, options.referenceSize) })
+      picture: picture,
+      references: try (0..<options.references).map { try hash($0, options.referenceSize) },
+      mask: try mask(version.row).map { file in
+        let hash = ContentHash()
+        hash.add(picture)
+        file.withBytes { hash.add($0) }
+        return hash.text
+      })
   }
 
   func images(_ index: Int) throws -> SampleImages {
     let version = version(index)
-    func image(_ reference: Int?, _ size: [Int]) throws -> RGBImage {
-      let whole = try rows.file(version.row, reference: reference).image(options.transparency)
+    func image(_ reference: Int?) throws -> RGBImage {
+      try rows.file(version.row, reference: reference).image(options.transparency)
+    }
+    func part(_ whole: RGBImage, _ size: [Int]) -> RGBImage {
       let part = whole.covering(
         width: size[1], height: size[0], x: version.x, y: version.y)
       return version.isMirrored ? part.mirrored() : part
     }
+    let (picture, size) = (try image(nil), options.sizes[bucket(index)])
     return SampleImages(
-      picture: try image(nil, options.sizes[bucket(index)]),
-      references: try (0..<options.references).map { try image($0, options.referenceSize) })
+      picture: part(picture, size),
+      references: try (0..<options.references).map { part(try image($0), options.referenceSize) },
+      mask: try mask(version.row).map { file in
+        // Brought to the size of the picture, it is cut like it.
+        let mask = try file.image(options.transparency)
+          .resized(width: picture.width, height: picture.height, filter: .bilinear)
+        return part(mask, size)
+      })
+  }
+
+  private func mask(_ row: Int) throws -> PictureFile? {
+    options.masks ? try rows.mask(row) : nil
   }
 
   /// A picture with the part of it that a sample takes.

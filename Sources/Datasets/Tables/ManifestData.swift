@@ -32,13 +32,13 @@ public struct ManifestData: PictureDataSet {
         .mayDiffer(.always),
       TextColumns.text(\.columns.text),
       TextColumns.image(\.columns.image, "the first of image and file_name"),
-    ] + pictureFields
+    ] + pictureFields + maskFields("those that the column `mask` names")
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }
 
   /// Finds the rows and checks each of them.
   public func rows() throws -> any PictureRows {
-    try ManifestRows(path, columns, options.references)
+    try ManifestRows(path, columns, options.references, masks: options.masks)
   }
 }

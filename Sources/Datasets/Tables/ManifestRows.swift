@@ -13,7 +13,9 @@ struct ManifestRows: PictureRows {
   var count: Int { table.count }
 
   /// Reads each row once, and the first and last bytes of its pictures.
-  init(_ path: String, _ columns: TextColumns, _ references: Int) throws {
+  init(
+    _ path: String, _ columns: TextColumns, _ references: Int, masks: Bool = false
+  ) throws {
     table = try TextTable(path)
     folder = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
     self.columns = columns
@@ -37,6 +39,12 @@ struct ManifestRows: PictureRows {
           last = picture
           try PictureFile(picture).addExcerpt(to: hash)
         }
+        if masks, let mask = mask(texts) {
+          guard FileManager.default.fileExists(atPath: mask) else {
+            throw RowFault("there is no mask \(mask)")
+          }
+          try PictureFile(mask).addExcerpt(to: hash)
+        }
       } catch let fault as RowFault {
         problems.add(table.error(fault, row))
       }
@@ -54,6 +62,21 @@ struct ManifestRows: PictureRows {
       throw RowFault("it names no picture under \(names.joined(separator: ", "))")
     }
     return name.hasPrefix("/") ? name : "\(folder)/\(name)"
+  }
+
+  /// The path of the mask of a row, nil without one.
+  private func mask(_ texts: [String: [String]]) -> String? {
+    texts["mask"]?.first.flatMap { name in
+      name.isEmpty ? nil : name.hasPrefix("/") ? name : "\(folder)/\(name)"
+    }
+  }
+
+  func mask(_ row: Int) throws -> PictureFile? {
+    do {
+      return try mask(try table.row(row)).map { try PictureFile($0) }
+    } catch let fault as RowFault {
+      throw table.error(fault, row)
+    }
   }
 
   func name(_ row: Int) -> String { "\(path), line \(table.line(row))" }

@@ -27,6 +27,9 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// Whether it trains the network at negative times.
   var needsTwin: Bool { get }
 
+  /// Whether elements of the data can have weights in its loss.
+  var takesWeights: Bool { get }
+
   /// How the network receives target times.
   var timeConvention: TimeConvention { get }
 }
@@ -42,6 +45,8 @@ extension ObjectiveSettings {
   public var needsData: Bool { true }
   /// Most objectives have no twin trajectory.
   public var needsTwin: Bool { false }
+  /// Most objectives weigh all elements equally.
+  public var takesWeights: Bool { false }
   /// Most networks have an embedder for target times.
   public var timeConvention: TimeConvention { .pair }
 }

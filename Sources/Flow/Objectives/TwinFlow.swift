@@ -81,7 +81,13 @@ public struct TwinFlow: Objective {
 
     let enhanced = enhance(path, batch, networks.target)
     let regression = regressionTarget(student.velocity, enhanced, path, batch, networks)
-    let each = settings.regressionLoss(student.velocity, regression)
+    // Generated data have no masks.
+    let elements = batch.weights.map { weights in
+      let fakes = weights[partition.adversarialRows]
+      return weights.replacing(
+        [partition.adversarialRows], with: .ones(fakes.shape, fakes.dtype))
+    }
+    let each = settings.regressionLoss(student.velocity, regression, weights: elements)
     let weights = weights(path)
     let weighted = each * weights
     let base = base(weighted)

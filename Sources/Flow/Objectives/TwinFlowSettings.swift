@@ -300,6 +300,9 @@ extension TwinFlowSettings: ObjectiveSettings {
   /// Whether data are more than prompts.
   public var needsData: Bool { !dataFree }
 
+  /// Elements can have weights, except on rows of the network's own samples.
+  public var takesWeights: Bool { true }
+
   /// Whether a loss evaluates the network at negative times.
   public var needsTwin: Bool { groups.adversarial > 0 || rectification > 0 }
 

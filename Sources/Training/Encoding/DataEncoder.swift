@@ -144,7 +144,8 @@ struct DataEncoder {
         + "to \(inputs.sample.shape) latents and \(textTokens) text tokens; the cache is \(path).")
     var progress = EncodingProgress(count: samples.count, check, notice)
     let cache = try EncodingCache(
-      path, of: pipeline, group: engine.group, checking: { try progress.check() }, notice: notice)
+      path, of: pipeline, group: engine.group, masks: hasMasks,
+      checking: { try progress.check() }, notice: notice)
     let rows = try gridRows()
     var keys = EncodedSet.Keys()
     var gridKeys = GridPrompts.Keys()
@@ -172,7 +173,9 @@ struct DataEncoder {
         + "\(keys.textCount(gridKeys) - texts.made) were in the cache, which has "
         + "\(pictures.count) and \(texts.count) of these encoders, "
         + "\((pictures.byteCount + texts.byteCount).bytesText).")
-    let set = EncodedSet(keys, in: cache, content: samples.content, inputs)
+    let set = EncodedSet(
+      keys, in: cache, content: samples.content,
+      unmasked: recipe.data.promptDataSet?.unmaskedWeight ?? 1, inputs)
     let grid = try rows.map { rows in
       let length = try pipeline.tokens(rows.texts + [pipeline.kind.negative], grids: grids).length
       return GridPrompts(
@@ -239,13 +242,16 @@ struct DataEncoder {
       let identity = try samples.identity(number)
       let picture = identity.picture.map { EncodingKey(picture: $0) }
       let references = identity.references.map { EncodingKey(picture: $0) }
-      if !([picture].compactMap(\.self) + references).allSatisfy(cache.pictures.contains) {
+      let mask = identity.mask.map { EncodingKey(picture: $0) }
+      let isKnown = ([picture].compactMap(\.self) + references).allSatisfy(cache.pictures.contains)
+      if !isKnown || mask.map({ cache.masks!.contains($0) }) == false {
         do {
           let images = try samples.images(number)
           if let picture, let image = images.picture { try encoding.add(image, as: picture) }
           for (key, image) in zip(references, images.references) {
             try encoding.add(image, as: key)
           }
+          if let mask, let image = images.mask { try add(image, as: mask, to: cache.masks!) }
         } catch let error as PictureError {
           if let sentence = try damaged.add(error) { notice(sentence) }
           continue
@@ -255,9 +261,21 @@ struct DataEncoder {
       keys.buckets.append(UInt8(samples.bucket(number)))
       if let picture { keys.pictures.append(picture) }
       keys.references += references
+      if hasMasks { keys.masks.append(mask) }
     }
     try encoding.finish()
     return kept
+  }
+
+  private var hasMasks: Bool { recipe.data.promptDataSet?.masks ?? false }
+
+  private func add(_ mask: RGBImage, as key: EncodingKey, to store: EncodedStore) throws {
+    guard store.announce(key) else { return }
+    let reduction = pipeline.codec.reduction
+    let values = LatentMask.values(mask, reduction: reduction)
+    try store.add(
+      key, values.withUnsafeBytes { Array($0) },
+      row: TensorType([mask.height / reduction, mask.width / reduction, 1], .float32))
   }
 
   /// Encodes the texts of samples and of sample grids, and notes their keys.

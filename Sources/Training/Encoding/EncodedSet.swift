@@ -14,6 +14,8 @@ struct EncodedSet: Sendable {
     var pictures: [EncodingKey] = []
     /// The reference images of each sample, as many for each.
     var references: [EncodingKey] = []
+    /// The mask of each sample, nil where it has none; empty for data without masks.
+    var masks: [EncodingKey?] = []
     /// The prompts of all samples.
     var texts: [EncodingKey] = []
     /// Where the prompts of each sample end among them.
@@ -29,22 +31,32 @@ struct EncodedSet: Sendable {
   private let inputs: StepInputs
   private let pictures: [EncodedStore.Place]
   private let references: [EncodedStore.Place]
+  private let masks: [EncodedStore.Place?]
   private let texts: [EncodedStore.Place]
   private let textEnds: [Int]
   private let unconditional: [EncodedStore.Place]
   private let pictureShards: [EncodedShard]
   private let textShards: [EncodedShard]
+  private let maskShards: [EncodedShard]
+  /// The weight where a mask is black.
+  private let unmasked: Double
 
   /// The number of samples.
   var count: Int { buckets.count }
 
   /// Finds the entries of samples in a cache.
-  init(_ keys: Keys, in cache: EncodingCache, content: String, _ inputs: StepInputs) {
+  ///
+  /// - Parameter unmasked: the weight in the loss where a mask is black.
+  init(
+    _ keys: Keys, in cache: EncodingCache, content: String, unmasked: Double, _ inputs: StepInputs
+  ) {
     buckets = keys.buckets
     self.content = content
     self.inputs = inputs
     pictures = keys.pictures.map(cache.pictures.place)
     references = keys.references.map(cache.pictures.place)
+    masks = keys.masks.map { $0.map(cache.masks!.place) }
+    (maskShards, self.unmasked) = (cache.masks?.shards ?? [], unmasked)
     texts = keys.texts.map(cache.texts.place)
     textEnds = keys.textEnds
     unconditional = keys.unconditional.map(cache.texts.place)
@@ -61,6 +73,10 @@ struct EncodedSet: Sendable {
     if let first = rows.first, !pictures.isEmpty {
       arrays[InputSpec.sample] = latents(
         rows.map { pictures[$0] }, inputs.samples[Int(buckets[first])])
+    }
+    if let first = rows.first, !masks.isEmpty {
+      arrays[StepInputs.mask] = weights(
+        rows.map { masks[$0] }, StepInputs.mask(of: inputs.samples[Int(buckets[first])]))
     }
     let drawn = picks.map { pick in
       let start = pick.index == 0 ? 0 : textEnds[pick.index - 1]
@@ -92,6 +108,25 @@ struct EncodedSet: Sendable {
       }
     }
     return HostArray(type, bytes: bytes)
+  }
+
+  /// The weights of latents by masks, all 1 without one.
+  private func weights(_ places: [EncodedStore.Place?], _ spec: InputSpec) -> HostArray {
+    let type = spec.type(batch: places.count)
+    var values: [Float] = []
+    values.reserveCapacity(type.shape.count)
+    for place in places {
+      guard let place else {
+        values += repeatElement(1, count: spec.shape.count)
+        continue
+      }
+      let stored = maskShards[Int(place.shard)].bytes(Int(place.entry))
+      for offset in stride(from: 0, to: stored.count, by: 4) {
+        let value = stored.loadUnaligned(fromByteOffset: offset, as: Float.self)
+        values.append(LatentMask.weight(value, floor: unmasked))
+      }
+    }
+    return HostArray(values, shape: type.shape)
   }
 
   /// The features of texts with zeros behind them, and the numbers of tokens.

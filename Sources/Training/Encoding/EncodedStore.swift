@@ -26,6 +26,8 @@ final class EncodedStore {
     case pictures
     /// Texts, to features.
     case texts
+    /// Masks of pictures, to one number for each latent.
+    case masks
   }
 
   /// The folder of the shards.
