@@ -73,7 +73,7 @@ struct JSONField {
   }
 
   func number() throws -> Double {
-    guard case .number(let number) = value else { throw expected("a number") }
+    guard let number = value.double else { throw expected("a number") }
     return number
   }
 

@@ -49,7 +49,7 @@ extension Vocabulary {
     }
     self.init(capacity: members.count)
     for (token, value) in members {
-      guard case .number(let number) = value, let id = Int32(exactly: number),
+      guard let number = value.double, let id = Int32(exactly: number),
         JSONField.ids.contains(Int(id))
       else {
         throw field.wrong("gives the token \"\(token)\" an id that is not a whole number")

@@ -15,7 +15,7 @@ struct Unigram: Sendable {
     var scores: [Double] = []
     for (id, element) in elements.enumerated() {
       guard case .array(let pair) = element.value, pair.count == 2,
-        case .string(let token) = pair[0], case .number(let score) = pair[1]
+        case .string(let token) = pair[0], let score = pair[1].double
       else { throw element.wrong("is not a piece and its score") }
       try vocabulary.add(token, id: Int32(id), of: pieces)
       scores.append(score)

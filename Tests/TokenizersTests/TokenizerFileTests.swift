@@ -108,30 +108,16 @@ import Testing
 
   @Test(
     arguments: [
-      ("", "the file ends at byte 0"), ("{\"a\": 1", "\"}\" was expected at byte 7"),
+      ("", "the text ends at byte 0"), ("{\"a\": 1", "\"}\" was expected at byte 7"),
       ("{\"a\": tru}", "a value was expected at byte 6"), ("{} x", "text after the value"),
       (#"{"a": "\ud800"}"#, "half of a surrogate pair"), (#"{"a": "\x"}"#, "an unknown escape"),
       ("{\"a\": \"\n\"}", "a control character"), ("{\"a\": \"", "a string does not end"),
       (String(repeating: "[", count: 10_000), "nested more than 200 deep"), ("{a: 1}", "quotes"),
       ("{}", "the file has no model"), ("[]", "the file is a list"),
-      ("{\"model\": 1-2}", "a value"),
+      ("{\"model\": 1-2}", "\"}\" was expected at byte 11"),
     ])
   func damagedJSONIsNamed(text: String, hint: String) throws {
     try TokenizerFolder(["tokenizer.json": text]).expectError(hint)
-  }
-
-  @Test func escapesAreRead() throws {
-    let text = #"{"\u0041\n\"\\\/": ["\ud83d\ude00", 1e3, -2, true, null]}"#
-    let value = try Array(text.utf8).withUnsafeBytes { try JSONReader.read($0) }
-    guard case .object(let members) = value, case .array(let elements) = members[0].value,
-      case .string(let face) = elements[0], case .number(let thousand) = elements[1],
-      case .number(let negative) = elements[2], case .bool(true) = elements[3],
-      case .null = elements[4]
-    else {
-      Issue.record("\(value)")
-      return
-    }
-    #expect(members[0].key == "A\n\"\\/" && face == "😀" && thousand == 1000 && negative == -2)
   }
 
   @Test func foldersWithoutATokenizerAreNamed() throws {

@@ -1,20 +1,30 @@
-/// A reader of JSON texts.
-struct JSONReader {
+/// A reader of JSON texts, in time linear in their length.
+package struct JSONReader {
   private let bytes: UnsafeRawBufferPointer
+  /// The largest number of lists and objects inside each other.
+  private let deepest: Int
+  /// The largest number of values.
+  private let mostValues: Int
   private var position = 0
+  private var values = 0
 
   /// Why a text is not valid JSON.
-  struct Failure: Error {
-    let byte: Int
-    let reason: String
+  package struct Failure: Error, Equatable {
+    /// The place in the text.
+    package let byte: Int
+    /// What was found or expected there.
+    package let reason: String
   }
 
-  /// Lists and objects inside each other.
-  private static let deepest = 200
-
   /// Reads one value, with nothing behind it.
-  static func read(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> JSON {
-    var reader = JSONReader(bytes: bytes)
+  ///
+  /// - Parameters:
+  ///   - deepest: the largest number of lists and objects inside each other.
+  ///   - mostValues: the largest number of values, for texts that are not trusted.
+  package static func read(
+    _ bytes: UnsafeRawBufferPointer, deepest: Int = 200, mostValues: Int = .max
+  ) throws(Failure) -> JSON {
+    var reader = JSONReader(bytes: bytes, deepest: deepest, mostValues: mostValues)
     // Some files begin with the mark of UTF-8.
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.position = 3 }
     let value = try reader.value(depth: 0)
@@ -23,13 +33,18 @@ struct JSONReader {
     return value
   }
 
-  private init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  private init(bytes: UnsafeRawBufferPointer, deepest: Int, mostValues: Int) {
+    (self.bytes, self.deepest, self.mostValues) = (bytes, deepest, mostValues)
+  }
 
   private func fail(_ reason: String) -> Failure { Failure(byte: position, reason: reason) }
 
   private mutating func skipBlanks() {
-    while position < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[position]) {
-      position += 1
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x0A, 0x0D, 0x09: position += 1
+      default: return
+      }
     }
   }
 
@@ -46,9 +61,11 @@ struct JSONReader {
   }
 
   private mutating func value(depth: Int) throws(Failure) -> JSON {
-    guard depth <= Self.deepest else { throw fail("it is nested more than \(Self.deepest) deep") }
+    guard depth <= deepest else { throw fail("it is nested more than \(deepest) deep") }
+    values += 1
+    guard values <= mostValues else { throw fail("it has more than \(mostValues) values") }
     skipBlanks()
-    guard position < bytes.count else { throw fail("a value was expected, and the file ends") }
+    guard position < bytes.count else { throw fail("a value was expected, and the text ends") }
     switch bytes[position] {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)
@@ -56,7 +73,8 @@ struct JSONReader {
     case UInt8(ascii: "t"): return try word("true", .bool(true))
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
-    default: return .number(try number())
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
+    default: throw fail("a value was expected")
     }
   }
 
@@ -92,32 +110,61 @@ struct JSONReader {
     return .array(elements)
   }
 
-  private mutating func number() throws(Failure) -> Double {
-    let start = position
-    var isWhole = true
-    while position < bytes.count {
-      switch bytes[position] {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): break
-      case UInt8(ascii: "-") where position == start: break
-      case UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "e"),
-        UInt8(ascii: "E"):
-        isWhole = false
-      default: return try number(start..<position, isWhole)
-      }
-      position += 1
-    }
-    return try number(start..<position, isWhole)
+  /// Moves behind one of two bytes, if it is the next one.
+  private mutating func skip(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> Bool {
+    guard position < bytes.count,
+      bytes[position] == UInt8(ascii: first) || bytes[position] == UInt8(ascii: second)
+    else { return false }
+    position += 1
+    return true
   }
 
-  private func number(_ range: Range<Int>, _ isWhole: Bool) throws(Failure) -> Double {
-    // Ids are most of the numbers.
-    if isWhole, 1...15 ~= range.count, bytes[range.lowerBound] != UInt8(ascii: "-") {
-      return Double(bytes[range].reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
+  /// Moves behind digits, of which there must be one.
+  private mutating func skipDigits() throws(Failure) {
+    let start = position
+    while position < bytes.count, UInt8(ascii: "0")...UInt8(ascii: "9") ~= bytes[position] {
+      position += 1
     }
-    guard let value = Double(String(decoding: bytes[range], as: UTF8.self)) else {
-      throw Failure(byte: range.lowerBound, reason: "a value was expected")
+    guard position > start else { throw fail("a digit was expected") }
+  }
+
+  /// The longest text of a number; conversion need not be linear.
+  private static let longestNumber = 400
+
+  private mutating func number() throws(Failure) -> JSON {
+    let start = position
+    _ = skip("-", "-")
+    let digits = position
+    try skipDigits()
+    guard position - digits == 1 || bytes[digits] != UInt8(ascii: "0") else {
+      throw Failure(byte: digits, reason: "a number begins with 0")
     }
-    return value
+    var isWhole = true
+    if skip(".", ".") {
+      isWhole = false
+      try skipDigits()
+    }
+    if skip("e", "E") {
+      isWhole = false
+      _ = skip("+", "-")
+      try skipDigits()
+    }
+    let text = start..<position
+    func wrong(_ reason: String) -> Failure { Failure(byte: start, reason: reason) }
+    guard text.count <= Self.longestNumber else {
+      throw wrong("a number has more than \(Self.longestNumber) characters")
+    }
+    // Most numbers are short.
+    if isWhole, position - digits <= 15 {
+      let value = bytes[digits..<position].reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+      return .integer(digits > start ? -value : value)
+    }
+    let number = String(decoding: bytes[text], as: UTF8.self)
+    if isWhole, let value = Int(number) { return .integer(value) }
+    guard let value = Double(number), value.isFinite else {
+      throw wrong("a number is beyond the range of 64 bits")
+    }
+    return .number(value)
   }
 
   private mutating func string() throws(Failure) -> String {
