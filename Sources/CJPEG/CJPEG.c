@@ -52,6 +52,12 @@ static void skip(j_decompress_ptr info, long count) {
   info->src->bytes_in_buffer -= (size_t)count;
 }
 
+// A small progressive file can have any number of scans, and each goes over the whole picture.
+static void limit_scans(j_common_ptr info) {
+  if (((j_decompress_ptr)info)->input_scan_number > CJPEG_MOST_SCANS)
+    fail_with(info, "it has too many scans");
+}
+
 // Multiplies two values of 0 to 255 as fractions of 255, rounded.
 static uint8_t product(unsigned a, unsigned b) {
   unsigned both = a * b + 128;
@@ -82,7 +88,8 @@ static int keep_exif(j_decompress_ptr info, cjpeg_picture *picture) {
   return 1;
 }
 
-int cjpeg_decode(const uint8_t *bytes, size_t count, cjpeg_picture *picture, char text[200]) {
+int cjpeg_decode(const uint8_t *bytes, size_t count, size_t most_pixels, cjpeg_picture *picture,
+                 char text[200]) {
   memset(picture, 0, sizeof *picture);
   text[0] = 0;
   if (count < 2 || bytes[0] != 0xFF || bytes[1] != 0xD8) {
@@ -115,6 +122,8 @@ int cjpeg_decode(const uint8_t *bytes, size_t count, cjpeg_picture *picture, cha
                                    .resync_to_restart = jpeg_resync_to_restart,
                                    .term_source = nothing};
   info.src = &source;
+  struct jpeg_progress_mgr progress = {.progress_monitor = limit_scans};
+  info.progress = &progress;
   jpeg_save_markers(&info, JPEG_APP0 + 1, 0xFFFF);
   jpeg_read_header(&info, TRUE);
   if (!keep_exif(&info, picture)) fail_with((j_common_ptr)&info, "out of memory");
@@ -122,11 +131,12 @@ int cjpeg_decode(const uint8_t *bytes, size_t count, cjpeg_picture *picture, cha
   info.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
   // A small file can claim any size, so the size is limited before memory is allocated.
   size_t stride = (size_t)info.image_width * 3;
-  if (info.image_height > CJPEG_LARGEST / stride) {
-    snprintf(text, 200, "its %u x %u pixels take more than the limit of %zu MiB",
-             (unsigned)info.image_width, (unsigned)info.image_height,
-             (size_t)CJPEG_LARGEST >> 20);
-    longjmp(handler.failed, 1);
+  if (info.image_height > CJPEG_LARGEST / stride ||
+      (size_t)info.image_width * info.image_height > most_pixels) {
+    free(picture->exif);
+    *picture = (cjpeg_picture){.width = info.image_width, .height = info.image_height};
+    jpeg_destroy_decompress(&info);
+    return 2;
   }
   jpeg_start_decompress(&info);
   picture->width = info.output_width;
@@ -145,5 +155,76 @@ int cjpeg_decode(const uint8_t *bytes, size_t count, cjpeg_picture *picture, cha
   jpeg_finish_decompress(&info);
   jpeg_destroy_decompress(&info);
   free(row);
+  return 0;
+}
+
+// Bytes that grow while a picture is encoded. They are where the caller sees them, so that an error
+// can free them.
+typedef struct {
+  struct jpeg_destination_mgr base;
+  uint8_t **bytes;
+  size_t *capacity;
+} destination;
+
+static boolean grow(j_compress_ptr info) {
+  destination *to = (destination *)info->dest;
+  size_t filled = *to->capacity, capacity = filled ? filled * 2 : 1 << 15;
+  uint8_t *grown = realloc(*to->bytes, capacity);
+  if (!grown) fail_with((j_common_ptr)info, "out of memory");
+  *to->bytes = grown;
+  *to->capacity = capacity;
+  to->base.next_output_byte = grown + filled;
+  to->base.free_in_buffer = capacity - filled;
+  return TRUE;
+}
+
+static void begin(j_compress_ptr info) { grow(info); }
+
+static void end(j_compress_ptr info) { (void)info; }
+
+int cjpeg_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int quality,
+                 uint8_t **bytes, size_t *count, char text[200]) {
+  *bytes = NULL;
+  *count = 0;
+  text[0] = 0;
+  struct jpeg_compress_struct info;
+  errors handler;
+  info.err = jpeg_std_error(&handler.base);
+  handler.base.error_exit = fail;
+  handler.base.emit_message = message;
+  handler.message = text;
+  memset((char *)&info + sizeof info.err, 0, sizeof info - sizeof info.err);
+  if (setjmp(handler.failed)) {
+    jpeg_destroy_compress(&info);
+    free(*bytes);
+    *bytes = NULL;
+    *count = 0;
+    return 1;
+  }
+  jpeg_create_compress(&info);
+  destination target = {.base = {.init_destination = begin,
+                                 .empty_output_buffer = grow,
+                                 .term_destination = end},
+                        .bytes = bytes,
+                        .capacity = count};
+  info.dest = &target.base;
+  info.image_width = width;
+  info.image_height = height;
+  info.input_components = channels;
+  info.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  // Half the resolution of color in both directions.
+  jpeg_set_defaults(&info);
+  jpeg_set_quality(&info, quality, TRUE);
+  info.optimize_coding = TRUE;
+  jpeg_start_compress(&info, TRUE);
+  size_t stride = (size_t)width * (size_t)channels;
+  while (info.next_scanline < height) {
+    // The library takes rows that it does not change as if it did.
+    JSAMPROW line = (JSAMPROW)(pixels + stride * info.next_scanline);
+    jpeg_write_scanlines(&info, &line, 1);
+  }
+  jpeg_finish_compress(&info);
+  *count -= target.base.free_in_buffer;
+  jpeg_destroy_compress(&info);
   return 0;
 }

@@ -116,11 +116,11 @@ static void read_bytes(png_structp png, png_bytep bytes, size_t count) {
   from->left -= count;
 }
 
-int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
-                int *channels, cpng_buffer *pixels, cpng_buffer *texts, cpng_buffer *exif,
-                char message[160]) {
+int cpng_decode(const uint8_t *bytes, size_t count, size_t most_pixels, uint32_t *width,
+                uint32_t *height, int *channels, cpng_buffer *pixels, cpng_buffer *texts,
+                cpng_buffer *exif, char message[160]) {
   memset(pixels, 0, sizeof *pixels);
-  memset(texts, 0, sizeof *texts);
+  if (texts) memset(texts, 0, sizeof *texts);
   memset(exif, 0, sizeof *exif);
   message[0] = 0;
   if (count < 8 || png_sig_cmp(bytes, 0, 8)) {
@@ -138,14 +138,24 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_read_struct(&png, &info, NULL);
     discard(pixels);
-    discard(texts);
+    if (texts) discard(texts);
     discard(exif);
     return 1;
   }
   png_set_read_fn(png, &from, read_bytes);
   // By default damaged text chunks are ignored silently.
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  // Each compressed chunk of a small file can grow to megabytes.
+  if (!texts)
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER,
+                                (png_const_bytep)"tEXt\0zTXt\0iTXt\0iCCP\0sPLT", 5);
   png_read_info(png, info);
+  *width = png_get_image_width(png, info);
+  *height = png_get_image_height(png, info);
+  if ((size_t)*width * *height > most_pixels) {
+    png_destroy_read_struct(&png, &info, NULL);
+    return 2;
+  }
   png_set_expand(png);
   png_set_strip_16(png);
   int kind = png_get_color_type(png, info);
@@ -153,8 +163,6 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
   if (has_alpha && !(kind & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(png);
   int passes = png_set_interlace_handling(png);
   png_read_update_info(png, info);
-  *width = png_get_image_width(png, info);
-  *height = png_get_image_height(png, info);
   *channels = png_get_channels(png, info);
   size_t stride = png_get_rowbytes(png, info);
   if (*channels != 1 && *channels != 3 && *channels != 4)
@@ -163,9 +171,8 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
     png_error(png, "its pixels cannot be made 8 bits deep");
   // A small file can claim any size, so the size is limited before memory is allocated.
   if (*height > CPNG_LARGEST / stride) {
-    snprintf(message, 160, "its %u x %u pixels take more than the limit of %zu MiB",
-             (unsigned)*width, (unsigned)*height, (size_t)CPNG_LARGEST >> 20);
-    longjmp(png_jmpbuf(png), 1);
+    png_destroy_read_struct(&png, &info, NULL);
+    return 2;
   }
   pixels->count = pixels->capacity = stride * *height;
   pixels->bytes = malloc(pixels->count ? pixels->count : 1);
@@ -175,7 +182,7 @@ int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *h
       png_read_row(png, pixels->bytes + (size_t)row * stride, NULL);
   png_read_end(png, info);
   png_textp found;
-  int n = png_get_text(png, info, &found, NULL);
+  int n = texts ? png_get_text(png, info, &found, NULL) : 0;
   for (int i = 0; i < n; i++) {
     int is_utf8 = found[i].compression == PNG_ITXT_COMPRESSION_NONE ||
                   found[i].compression == PNG_ITXT_COMPRESSION_zTXt;

@@ -13,7 +13,7 @@ struct PNGFile {
 
   /// Reads a file.
   ///
-  /// - Throws: `FileError.unreadable` and `PictureError.damaged`.
+  /// - Throws: `FileError.unreadable`, `PictureError.damaged` and `tooLarge`.
   init(_ path: String) throws {
     let file = try MappedFile(path)
     self = try withExtendedLifetime(file) { try PNGFile(file.bytes, path: path) }
@@ -21,18 +21,31 @@ struct PNGFile {
 
   /// Decodes the bytes of a file.
   ///
-  /// - Throws: `PictureError.damaged`.
-  init(_ bytes: UnsafeRawBufferPointer, path: String) throws(PictureError) {
+  /// - Parameters:
+  ///   - keepsTexts: whether text chunks are read. Otherwise they are skipped, since compressed ones of
+  ///     a small file can grow to gigabytes.
+  ///   - mostPixels: the limit of pixels, checked before anything of their size is allocated.
+  /// - Throws: `PictureError.damaged`, `tooManyPixels` and `tooLarge`.
+  init(
+    _ bytes: UnsafeRawBufferPointer, path: String, keepsTexts: Bool = true, mostPixels: Int = .max
+  ) throws(PictureError) {
     var (width, height, channels) = (UInt32(0), UInt32(0), Int32(0))
     var (pixels, texts, exif) = (cpng_buffer(), cpng_buffer(), cpng_buffer())
     var message = [CChar](repeating: 0, count: 160)
-    let status = cpng_decode(
-      bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, &width, &height,
-      &channels, &pixels, &texts, &exif, &message)
+    let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    let status = withUnsafeMutablePointer(to: &texts) { texts in
+      cpng_decode(
+        start, bytes.count, mostPixels, &width, &height, &channels, &pixels,
+        keepsTexts ? texts : nil, &exif, &message)
+    }
     defer {
       free(pixels.bytes)
       free(texts.bytes)
       free(exif.bytes)
+    }
+    guard status != 2 else {
+      throw .beyondLimits(
+        path: path, width: Int(width), height: Int(height), mostPixels: mostPixels)
     }
     guard status == 0 else { throw .damaged(path: path, reason: String(message: message)) }
     let values = Array(UnsafeBufferPointer(start: pixels.bytes, count: pixels.count))

@@ -42,6 +42,25 @@ public struct Picture: Equatable, Sendable {
     PNGFile.encode(self, texts: texts)
   }
 
+  /// The picture as a baseline JPEG file with color at half the resolution (4:2:0), without EXIF and
+  /// comments; transparent pixels lie over white.
+  ///
+  /// - Parameter quality: 0 to 100 as in libjpeg; 0 is the same as 1.
+  /// - Throws: `PictureError.unencodable` beyond 65,500 pixels in a direction.
+  public func jpeg(quality: Int) throws(PictureError) -> Data {
+    precondition((0...100).contains(quality), "the quality \(quality) is not within 0 to 100")
+    return try JPEGFile.encode(self, quality: quality)
+  }
+
+  /// The picture as a WebP file with lossy compression; opacity is kept without loss.
+  ///
+  /// - Parameter quality: 0 to 100 as in libwebp.
+  /// - Throws: `PictureError.unencodable` beyond 16,383 pixels in a direction.
+  public func webp(quality: Int) throws(PictureError) -> Data {
+    precondition((0...100).contains(quality), "the quality \(quality) is not within 0 to 100")
+    return try WebPFile.encode(self, quality: quality)
+  }
+
   /// Writes the picture as a PNG file, atomically.
   ///
   /// - Throws: `FileError.unwritable`, and `otherKind` where the path holds something other than a

@@ -77,20 +77,24 @@ public struct RGBImage: Hashable, Sendable {
 
   /// Decodes the bytes of a PNG, JPEG or WebP file, see above.
   ///
-  /// - Parameter path: the name of the file in messages.
-  /// - Throws: `PictureError`.
+  /// - Parameters:
+  ///   - path: the name of the file in messages.
+  ///   - mostPixels: the limit of pixels, for files that are not trusted. It is checked by the file's
+  ///     head, before anything of their size is allocated.
+  /// - Throws: `PictureError`; `tooManyPixels` beyond the limit.
   public init(
-    _ bytes: UnsafeRawBufferPointer, path: String, transparency: Transparency = .overWhite
+    _ bytes: UnsafeRawBufferPointer, path: String, transparency: Transparency = .overWhite,
+    mostPixels: Int = .max
   ) throws(PictureError) {
     let stored: (image: RGBImage, exif: [UInt8])
     if FileKind.png.matches(bytes) {
-      let file = try PNGFile(bytes, path: path)
+      let file = try PNGFile(bytes, path: path, keepsTexts: false, mostPixels: mostPixels)
       stored = (RGBImage(file.picture, transparency: transparency), file.exif)
     } else if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
-      let file = try JPEGFile(bytes, path: path)
+      let file = try JPEGFile(bytes, path: path, mostPixels: mostPixels)
       stored = (file.image, file.exif)
     } else if bytes.starts(with: "RIFF".utf8), bytes.dropFirst(8).starts(with: "WEBP".utf8) {
-      let file = try WebPFile(bytes, path: path)
+      let file = try WebPFile(bytes, path: path, mostPixels: mostPixels)
       stored = (RGBImage(file.picture, transparency: transparency), file.exif)
     } else {
       throw .otherFormat(path: path)

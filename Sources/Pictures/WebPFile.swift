@@ -1,4 +1,5 @@
 import CWebP
+import Foundation
 
 /// The content of a WebP file.
 struct WebPFile {
@@ -9,8 +10,11 @@ struct WebPFile {
 
   /// Decodes the bytes of a file.
   ///
-  /// - Throws: `PictureError.damaged`, also for animations, and `tooLarge`.
-  init(_ bytes: UnsafeRawBufferPointer, path: String) throws(PictureError) {
+  /// - Parameter mostPixels: the limit of pixels, checked before anything of their size is allocated.
+  /// - Throws: `PictureError.damaged`, also for animations, `tooManyPixels` and `tooLarge`.
+  init(
+    _ bytes: UnsafeRawBufferPointer, path: String, mostPixels: Int = .max
+  ) throws(PictureError) {
     let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     var config = WebPDecoderConfig()
     guard WebPInitDecoderConfig(&config) != 0 else {
@@ -22,8 +26,8 @@ struct WebPFile {
     }
     let (width, height) = (Int(config.input.width), Int(config.input.height))
     let channels = config.input.has_alpha != 0 ? 4 : 3
-    guard width * height <= RGBImage.largest / channels else {
-      throw .tooLarge(path: path, width: width, height: height)
+    guard width * height <= min(mostPixels, RGBImage.largest / channels) else {
+      throw .beyondLimits(path: path, width: width, height: height, mostPixels: mostPixels)
     }
     config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB
     config.output.is_external_memory = 1
@@ -67,5 +71,51 @@ struct WebPFile {
       place = content.upperBound + size % 2
     }
     return []
+  }
+
+  /// The bytes of a file with lossy compression, RGB, or RGBA with lossless opacity.
+  ///
+  /// - Throws: `PictureError.unencodable`.
+  static func encode(_ picture: Picture, quality: Int) throws(PictureError) -> Data {
+    let (width, height) = (picture.width, picture.height)
+    func fail(_ reason: String) -> PictureError {
+      .unencodable(format: "WebP", width: width, height: height, reason: reason)
+    }
+    let sides = 1...Int(WEBP_MAX_DIMENSION)
+    guard sides.contains(width), sides.contains(height) else {
+      throw fail("each side must have 1 to \(sides.upperBound) pixels")
+    }
+    var config = WebPConfig()
+    var source = WebPPicture()
+    guard WebPConfigInit(&config) != 0, WebPPictureInit(&source) != 0 else {
+      throw fail("libwebp is of another version than its header")
+    }
+    defer { WebPPictureFree(&source) }
+    config.quality = Float(quality)
+    (source.width, source.height) = (Int32(width), Int32(height))
+    let isImported =
+      picture.channels == 4
+      ? WebPPictureImportRGBA(&source, picture.values, Int32(width * 4))
+      : WebPPictureImportRGB(&source, RGBImage(picture).values, Int32(width * 3))
+    guard isImported != 0 else { throw fail("out of memory") }
+    var writer = WebPMemoryWriter()
+    WebPMemoryWriterInit(&writer)
+    defer { WebPMemoryWriterClear(&writer) }
+    let isEncoded = withUnsafeMutablePointer(to: &writer) { writer in
+      source.writer = WebPMemoryWrite
+      source.custom_ptr = UnsafeMutableRawPointer(writer)
+      return WebPEncode(&config, &source)
+    }
+    guard isEncoded != 0, let bytes = writer.mem else {
+      switch source.error_code {
+      case VP8_ENC_ERROR_OUT_OF_MEMORY, VP8_ENC_ERROR_BITSTREAM_OUT_OF_MEMORY:
+        throw fail("out of memory")
+      case VP8_ENC_ERROR_PARTITION0_OVERFLOW, VP8_ENC_ERROR_PARTITION_OVERFLOW,
+        VP8_ENC_ERROR_FILE_TOO_BIG:
+        throw fail("it does not fit into the format's blocks at quality \(quality)")
+      default: throw fail("libwebp reports error \(source.error_code.rawValue)")
+      }
+    }
+    return Data(bytes: bytes, count: writer.size)
   }
 }

@@ -19,12 +19,15 @@ import Testing
     }
   }
 
-  /// What is wrong with a file by `PictureError.damaged`.
+  /// What is wrong with a file by `PictureError.damaged` or `tooLarge`.
   private func damage(_ bytes: Data) -> String? {
     do {
       _ = try read(bytes)
     } catch PictureError.damaged(_, let reason) {
       return reason
+    } catch let error as PictureError {
+      guard case .tooLarge = error else { return nil }
+      return error.description
     } catch {
       return nil
     }

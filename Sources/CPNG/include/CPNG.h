@@ -28,10 +28,12 @@ int cpng_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int chan
                 const cpng_text *texts, int text_count, cpng_buffer *out, char message[160]);
 
 // Decodes a picture to 8-bit pixels with 1, 3 or 4 channels. `texts` gets the text chunks in UTF-8 as
-// keyword, zero, text, zero … , `exif` the eXIf chunk. Returns 0, or 1 with a message; the buffers are
-// then empty. A picture whose pixels would take more than CPNG_LARGEST bytes is refused.
-int cpng_decode(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
-                int *channels, cpng_buffer *pixels, cpng_buffer *texts, cpng_buffer *exif,
-                char message[160]);
+// keyword, zero, text, zero … , or is NULL to leave them out; `exif` gets the eXIf chunk. Returns 0, or 1
+// with a message; the buffers are then empty. Returns 2 with the size and without a message where the
+// picture has more than `most_pixels` or its pixels would take more than CPNG_LARGEST bytes. Nothing of
+// that size has been allocated.
+int cpng_decode(const uint8_t *bytes, size_t count, size_t most_pixels, uint32_t *width,
+                uint32_t *height, int *channels, cpng_buffer *pixels, cpng_buffer *texts,
+                cpng_buffer *exif, char message[160]);
 
 #endif
