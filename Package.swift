@@ -92,6 +92,9 @@ let package = Package(
         "Files", "Tensors", "Runtime", "Recipe", "Weights", "Flow", "Models", "Pipelines",
         "Datasets", "Training", "Evaluation",
       ]),
+    .target(
+      name: "Serving",
+      dependencies: ["Files", "PJRT", "Runtime", "Models", "Pictures", "Pipelines"]),
     .executableTarget(
       name: "twinflow",
       dependencies: [
@@ -151,6 +154,11 @@ let package = Package(
       dependencies: [
         "Runtime", "Recipe", "Weights", "Pipelines", "Datasets", "Training", "Evaluation",
         "Comparison",
+      ]),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: [
+        "Files", "PJRT", "Runtime", "Models", "Pictures", "Pipelines", "Serving", "TestSupport",
       ]),
     .testTarget(
       name: "CommandTests",
