@@ -10,6 +10,12 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    // Its configuration from files and variables is not used.
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
   ],
   targets: [
     // Libraries of the system, and what C alone can say.
@@ -28,7 +34,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("jemalloc", .when(platforms: [.linux]))]),
     .target(name: "CFiles"),
     .target(name: "CPJRT"),
-    .target(name: "CSystem"),
+    .target(name: "CPOSIX"),
     .target(name: "CQuantization"),
     .target(name: "CKernels", dependencies: ["CPJRT"]),
 
@@ -38,7 +44,7 @@ let package = Package(
     .target(name: "PJRT", dependencies: ["CAllocator", "CPJRT", "CKernels"]),
     .target(name: "Tensors", dependencies: ["PJRT"]),
 
-    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis", "CSystem"]),
+    .target(name: "Processes", dependencies: ["PJRT", "Files", "CHiredis", "CPOSIX"]),
     .target(name: "Runtime", dependencies: ["Files", "PJRT", "Tensors", "Processes"]),
 
     // Networks and how they are trained.
@@ -94,15 +100,23 @@ let package = Package(
       ]),
     .target(
       name: "Serving",
-      dependencies: ["Files", "PJRT", "Runtime", "Models", "Pictures", "Pipelines"]),
+      dependencies: [
+        "Files", "PJRT", "Tensors", "Runtime", "Flow", "Models", "Pictures", "Pipelines",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
+      resources: [.embedInCode("Page/page.html")]),
     .executableTarget(
       name: "twinflow",
       dependencies: [
-        "CSystem", "Files", "Tensors", "Processes", "Runtime", "Recipe", "Layers", "Weights",
+        "CPOSIX", "Files", "Tensors", "Processes", "Runtime", "Recipe", "Layers", "Weights",
         "Flow",
         "Models", "Pipelines", "Golden", "Datasets", "Pictures", "Training", "Evaluation",
-        "Comparison",
+        "Comparison", "Serving",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "twinflow-bench",

@@ -43,8 +43,8 @@ extension RGBImage {
     return RGBImage(width: width, height: height, values: mirrored)
   }
 
-  /// A rectangle of the image.
-  private func cropped(x: Int, y: Int, width: Int, height: Int) -> RGBImage {
+  /// A rectangle of the image, whose left upper corner is at `x` and `y`.
+  public func cropped(x: Int, y: Int, width: Int, height: Int) -> RGBImage {
     guard (x, y, width, height) != (0, 0, self.width, self.height) else { return self }
     var kept: [UInt8] = []
     kept.reserveCapacity(width * height * 3)

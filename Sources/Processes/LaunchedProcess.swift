@@ -1,4 +1,4 @@
-import CSystem
+import CPOSIX
 import Foundation
 
 /// A process that `twinflow launch` has started. When the launcher ends for any reason, it stops
@@ -23,7 +23,7 @@ public struct LaunchedProcess: Sendable {
     }
     self.launcher = launcher
     store = environment[ProcessPlace.storeKey].flatMap { LaunchStore(entering: $0) }
-    _ = CSystem_EndWithParent(SIGTERM)
+    _ = CPOSIX_EndWithParent(SIGTERM)
     // The launcher may have ended before the call.
     if hasLost { kill(getpid(), SIGTERM) }
   }

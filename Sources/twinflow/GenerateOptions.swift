@@ -82,12 +82,16 @@ struct ModelOptions: ParsableArguments {
 
   /// Opens the model.
   ///
+  /// - Parameters:
+  ///   - options: how it is held besides what these options say.
+  ///   - log: gets what was recognized, a sentence each.
   /// - Throws: `PipelineError`, and the errors of configurations and weights.
   func open(
-    on engine: Engine, log: @escaping @Sendable (String) -> Void
+    on engine: Engine, _ given: ImagePipeline.Options = ImagePipeline.Options(),
+    log: @escaping @Sendable (String) -> Void
   ) throws -> ImagePipeline {
     let library = ModelLibrary()
-    var options = ImagePipeline.Options()
+    var options = given
     options.transformerStorage = weights ?? .stored
     options.encoderStorage = encoderWeights ?? .stored
     options.compute =

@@ -1,4 +1,4 @@
-import CSystem
+import CPOSIX
 import Foundation
 
 /// Standard input, output and error, and the check that output was written.
@@ -28,7 +28,7 @@ enum StandardStreams {
   /// - Returns: the reason why output was lost, nil where all was written or the reader has closed
   ///   the pipe.
   static func flush() -> String? {
-    let code = CSystem_FlushOutput()
+    let code = CPOSIX_FlushOutput()
     guard code != 0, code != EPIPE else { return nil }
     if code > 0 { return String(cString: strerror(code)) }
     // An earlier write has failed for an unknown reason.

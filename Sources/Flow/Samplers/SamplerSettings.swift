@@ -175,6 +175,13 @@ extension SamplerSettings.Step where Number == Double {
       secondTarget: next)
   }
 
+  /// The same step of a run whose times are scaled, as one that starts at a time below 1.
+  public func scaled(by factor: Double) -> Self {
+    Self(
+      time: time * factor, target: target * factor, next: next * factor, stochastic: stochastic,
+      extrapolation: extrapolation, correct: correct, secondTarget: secondTarget * factor)
+  }
+
   /// Whether fresh noise has any weight in this step.
   var needsNoise: Bool { stochastic > 0 && next > 0 }
 }

@@ -89,6 +89,23 @@ public final class Denoiser: Sendable {
     package let guidance: (unconditional: Named<Tensor>, scale: Tensor)?
   }
 
+  /// An image that the samples of a run start from: Meng and others, "SDEdit", 2022.
+  package struct Source: Sendable {
+    /// Its latents, f32 of the shape of one sample, batch 1.
+    let latents: ShardedArray
+    /// The time that the run starts at, above 0 and at most 1; 1 keeps nothing of the image.
+    let strength: Double
+    /// 1 where samples may differ from the image and 0 where they may not, f32
+    /// `[1, height, width, 1]`; nil for everywhere.
+    let mask: ShardedArray?
+
+    /// Makes a source.
+    package init(latents: ShardedArray, strength: Double, mask: ShardedArray? = nil) {
+      precondition(strength > 0 && strength <= 1, "a run cannot start at time \(strength)")
+      (self.latents, self.strength, self.mask) = (latents, strength, mask)
+    }
+  }
+
   /// The progress of a run.
   public struct Progress: Sendable {
     /// The number of steps made.
@@ -116,6 +133,10 @@ public final class Denoiser: Sendable {
     case start(steps: Int)
     /// The state before the first step.
     case state
+    /// The state before the first step, from an image.
+    case stateFromImage
+    /// The state after a step, with the image where the mask keeps it.
+    case masked
     /// One step.
     case step(ConditionTypes, corrects: Bool)
   }
@@ -251,6 +272,7 @@ public final class Denoiser: Sendable {
   ///
   /// - Parameters:
   ///   - noise: standard normal noise of the batch's shape, f32, and the steps' keys.
+  ///   - source: the image to start from, nil for noise alone; times are scaled to its strength.
   ///   - isGuided: whether a step is guided, by its number; asked only where conditions are.
   ///   - observer: called after every step; an error that it throws cancels the run and is
   ///     rethrown. Without an observer the host does not wait between steps.
@@ -258,11 +280,12 @@ public final class Denoiser: Sendable {
   /// - Throws: `RuntimeError.outOfMemory`, and the plugin's errors.
   package func callAsFunction(
     _ start: Named<ShardedArray>, _ steps: [SamplerSettings.Step<Double>],
-    _ conditions: Conditions, isGuided: (Int) -> Bool = { _ in true },
-    observer: ((Progress) throws -> Void)? = nil
+    _ conditions: Conditions, from source: Source? = nil,
+    isGuided: (Int) -> Bool = { _ in true }, observer: ((Progress) throws -> Void)? = nil
   ) throws -> (samples: ShardedArray, areFinite: Bool) {
     precondition(!steps.isEmpty, "a run has no steps")
-    var state = try initialState(start["noise"]!)
+    let steps = source.map { source in steps.map { $0.scaled(by: source.strength) } } ?? steps
+    var state = try initialState(start["noise"]!, source)
     var arguments = try network.component.load().prefixed("weights")
     arguments.merge(conditions.given.prefixed("given"))
     arguments.merge(conditions.unconditional.prefixed("unconditional"))
@@ -281,6 +304,10 @@ public final class Denoiser: Sendable {
         try step.start(given)
       }
       state = results.filter { $0.hasPrefix("state.") }
+      if let source, let mask = source.mask, numbers.next > 0 {
+        state["state.x"] = try masked(
+          state["state.x"]!, start["noise"]!, source.latents, mask, time: numbers.next)
+      }
       last = (results, completion, step)
       if let observer {
         try completion.wait()
@@ -296,15 +323,56 @@ public final class Denoiser: Sendable {
     )
   }
 
-  /// The state before the first step.
-  private func initialState(_ noise: ShardedArray) throws -> Named<ShardedArray> {
-    try program(.state) {
-      try engine.compile(Named([("noise", TensorType(shape, .float32))])) { arguments in
-        let state = Sampler.State(noise: arguments["noise"]!)
-        return Named([
-          ("state.x", state.x), ("state.data", state.data), ("state.noise", state.noise),
-        ])
+  /// The state before the first step: `t·z + (1 − t)·x` for the noise z and an image x.
+  private func initialState(
+    _ noise: ShardedArray, _ source: Source?
+  ) throws -> Named<ShardedArray> {
+    func named(_ state: Sampler.State) -> Named<Tensor> {
+      Named([("state.x", state.x), ("state.data", state.data), ("state.noise", state.noise)])
+    }
+    guard let source else {
+      return try program(.state) {
+        try engine.compile(Named([("noise", TensorType(shape, .float32))])) { arguments in
+          named(Sampler.State(noise: arguments["noise"]!))
+        }
+      }(Named([("noise", noise)]))
+    }
+    let arguments = Named([
+      ("noise", noise), ("latents", source.latents),
+      ("time", try engine.array([source.strength], shape: [])),
+    ])
+    return try program(.stateFromImage) {
+      try engine.compile(arguments.types) { arguments in
+        var state = Sampler.State(noise: arguments["noise"]!)
+        state.x = Self.noised(arguments, time: arguments["time"]!)
+        return named(state)
       }
-    }(Named([("noise", noise)]))
+    }(arguments)
+  }
+
+  /// The image of `latents` with `noise` at a time, in f64.
+  private static func noised(_ arguments: Named<Tensor>, time: Tensor) -> Tensor {
+    let noise = arguments["noise"]!.cast(to: .float64)
+    let image = arguments["latents"]!.cast(to: .float64).broadcast(to: noise.shape)
+    return time * noise + (1 - time) * image
+  }
+
+  /// Samples at a time, with the image and the noise of the start where the mask is 0.
+  private func masked(
+    _ x: ShardedArray, _ noise: ShardedArray, _ latents: ShardedArray, _ mask: ShardedArray,
+    time: Double
+  ) throws -> ShardedArray {
+    let arguments = Named([
+      ("x", x), ("noise", noise), ("latents", latents), ("mask", mask),
+      ("time", try engine.array([time], shape: [])),
+    ])
+    return try program(.masked) {
+      try engine.compile(arguments.types, donating: { $0 == "x" }) { arguments in
+        let x = arguments["x"]!
+        let mask = arguments["mask"]!.cast(to: .float64).broadcast(to: x.shape)
+        let kept = Self.noised(arguments, time: arguments["time"]!)
+        return Named([("x", mask * x + (1 - mask) * kept)])
+      }
+    }(arguments)["x"]!
   }
 }

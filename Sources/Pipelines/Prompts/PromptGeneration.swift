@@ -96,7 +96,7 @@ public struct PromptGeneration: Sendable {
       let own = requests(range)
       let began = clock.now
       var step = 0
-      let latents = try pipeline.denoise(own, conditions(own)) {
+      let latents = try pipeline.denoise(own, conditions(own)) { _ in
         step += 1
         try progress?(start + range.count * step / (steps + 1))
       }
@@ -129,7 +129,7 @@ public struct PromptGeneration: Sendable {
 
 extension ShardedArray {
   /// The first of some pictures `[batch, height, width, channels]` whose values are within about ±1.
-  fileprivate func pictures(_ count: Int) throws -> [RGBImage] {
+  func pictures(_ count: Int) throws -> [RGBImage] {
     let shape = type.shape
     let size = shape[1] * shape[2] * shape[3]
     let values = try array(of: Float.self)

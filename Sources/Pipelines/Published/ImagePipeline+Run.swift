@@ -78,7 +78,7 @@ extension ImagePipeline {
     let total = batches.reduce(0) { $0 + $1[0].schedule.count }
     var done = 0
     let latents = try zip(batches, conditions).map { batch, conditions in
-      try denoise(batch, conditions) {
+      try denoise(batch, conditions) { _ in
         done += 1
         try observer?(.step(done, of: total))
       }
@@ -104,17 +104,24 @@ extension ImagePipeline {
   }
 
   /// The latents of a batch.
-  func denoise(
+  ///
+  /// - Parameters:
+  ///   - source: the image to start from, nil for noise alone.
+  ///   - observer: called after every step; an error that it throws cancels the run.
+  /// - Throws: `PipelineError.imagesNotFinite`, `RuntimeError.outOfMemory`, the errors of weights and
+  ///   the plugin's errors.
+  package func denoise(
     _ batch: [ResolvedRequest], _ conditions: Denoiser.Conditions,
-    afterStep: @escaping () throws -> Void
+    from source: Denoiser.Source? = nil, observer: (Denoiser.Progress) throws -> Void
   ) throws -> ShardedArray {
     let (size, schedule) = (batch[0].size, batch[0].schedule)
     let denoiser = denoiser(batch: batch.count, size)
     let steps = schedule.steps(tokens: tokenCount(size))
     let keys = try engine.array(batch.flatMap { [$0.seed, 0] }, shape: [batch.count, 2])
     let start = try denoiser.noise(Named([("key", keys)]), steps: steps.count)
-    let (latents, areFinite) = try denoiser(
-      start, steps, conditions, observer: { _ in try afterStep() })
+    let (latents, areFinite) = try withoutActuallyEscaping(observer) { observer in
+      try denoiser(start, steps, conditions, from: source, observer: observer)
+    }
     guard areFinite else {
       throw PipelineError.imagesNotFinite(
         path: transformer.component.path, guidance: batch[0].guidance ?? 0)

@@ -37,6 +37,11 @@ extension ImagePipeline {
     package let condition: Named<ShardedArray>
     /// The number of tokens of each prompt.
     package let counts: [Int]
+
+    /// Takes features that have been encoded before.
+    package init(condition: Named<ShardedArray>, counts: [Int]) {
+      (self.condition, self.counts) = (condition, counts)
+    }
   }
 
   /// The tokens of prompts within the pipeline's template.

@@ -27,7 +27,7 @@ public final class ImagePipeline: Sendable {
   package let transformer: TransformerComponent
   package let codec: PictureCodec
   package let scheduler: FlowMatchEuler
-  let engine: Engine
+  package let engine: Engine
   let denoisers = Mutex<[Shape: Denoiser]>([:])
   private let programs = Mutex<[ProgramKey: CompiledFunction]>([:])
 
@@ -140,6 +140,15 @@ public final class ImagePipeline: Sendable {
       ? try PublishedConfig.read(from: folder.folder("scheduler") + "/scheduler_config.json")
       : FlowMatchEuler()
     try checkFit()
+  }
+
+  /// Takes everything of another pipeline but the transformer.
+  init(copying other: ImagePipeline, transformer: TransformerComponent) {
+    (folder, kind, options) = (other.folder, other.kind, other.options)
+    (replacements, engine) = (other.replacements, other.engine)
+    (tokenizer, encoder, processor) = (other.tokenizer, other.encoder, other.processor)
+    (codec, scheduler) = (other.codec, other.scheduler)
+    self.transformer = transformer
   }
 
   /// The codec of a transformer's samples.

@@ -19,10 +19,12 @@ extension TransformerComponent {
   ///
   /// - Parameters:
   ///   - dtype: the element type of the factors.
+  ///   - sharesBase: whether the network without LoRA is used as well.
   ///   - log: gets a sentence for each file.
   /// - Throws: `WeightsError` for a file that does not fit the network.
   func adding(
-    _ loras: [LoRAUse], dtype: DType, on engine: Engine, log: (String) -> Void
+    _ loras: [LoRAUse], dtype: DType, sharesBase: Bool = false, on engine: Engine,
+    log: (String) -> Void
   ) throws -> TransformerComponent {
     var changed = self
     let model = ModelConfig(config)
@@ -42,7 +44,7 @@ extension TransformerComponent {
         ) {
           try fitted.load(
             as: name, scale: use.scale, dtype: dtype, on: engine.client, mesh: engine.mesh)
-        })
+        }, sharesFirst: sharesBase && number == 0)
       if let card = try SamplingCard(file), card.anyStep { changed.sampling = card }
       log(
         "\(use.path) is LoRA in the style of \(file.style.rawValue), of rank \(file.rank) on "

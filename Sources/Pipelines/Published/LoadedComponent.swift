@@ -34,14 +34,16 @@ extension Component {
 
 extension Component {
   /// A component of two, each with some of a network's parameters.
-  static func joined(_ first: Component, _ second: Component) -> Component {
+  static func joined(
+    _ first: Component, _ second: Component, sharesFirst: Bool = false
+  ) -> Component {
     Component(
       path: "\(first.path) and \(second.path)", files: first.files + second.files,
       types: first.types.merging(second.types),
       shardings: first.shardings.merging(second.shardings)
     ) {
       defer {
-        first.release()
+        if !sharesFirst { first.release() }
         second.release()
       }
       return try first.load().merging(second.load())

@@ -5,9 +5,9 @@
 
 // Requests a signal to this process when the thread that started it ends. Returns 0, or -1 with
 // errno set.
-int CSystem_EndWithParent(int signal);
+int CPOSIX_EndWithParent(int signal);
 
 // Flushes standard output. Returns 0, the error code, or -1 where an earlier write failed.
-int CSystem_FlushOutput(void);
+int CPOSIX_FlushOutput(void);
 
 #endif
