@@ -173,7 +173,9 @@ let package = Package(
       name: "ServingTests",
       dependencies: [
         "Files", "PJRT", "Runtime", "Models", "Pictures", "Pipelines", "Serving", "TestSupport",
-      ]),
+      ],
+      // The page is tested in a browser, by Tests/ServingTests/Page/test_page.py.
+      exclude: ["Page"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [
