@@ -124,7 +124,7 @@ enum OpenAIAnswer {
     struct Facts: Encodable {
       let isDefault: Bool
       let size: String
-      let isOneSize: Bool
+      let isFreeInSize: Bool
       let sizeMultiple: Int
       let steps: Int
       let guidance: Double
@@ -134,7 +134,7 @@ enum OpenAIAnswer {
 
       enum CodingKeys: String, CodingKey {
         case isDefault = "default"
-        case isOneSize = "one_size"
+        case isFreeInSize = "free_size"
         case sizeMultiple = "size_multiple"
         case size, steps, guidance, styles, edits, loras
       }

@@ -87,7 +87,7 @@ struct OpenAIFields: Sendable {
     pictures.guidance = try given.number("guidance_scale", in: 0...100)
     // Numbers of JavaScript are whole up to 2^53.
     pictures.seed = try given.integer("seed", in: 0...Int.max).map(UInt64.init)
-    pictures.style = try given.choice("sampling_style")
+    pictures.style = try given.choice("twinflow_style")
     let loras = try given.objects("loras", atMost: 8) ?? []
     for lora in loras {
       pictures.loras.append(

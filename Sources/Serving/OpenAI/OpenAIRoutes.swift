@@ -47,7 +47,7 @@ struct OpenAIRoutes: Sendable {
       facts: OpenAIAnswer.Model.Facts(
         isDefault: name == service.models.names[0],
         size: pipeline.standardSize(editing: []).description,
-        isOneSize: pipeline.kind.sizeFollowsNetwork,
+        isFreeInSize: !pipeline.kind.sizeFollowsNetwork,
         sizeMultiple: pipeline.sizeMultiple, steps: pipeline.standardSteps,
         guidance: pipeline.standardGuidance ?? 0,
         styles: pipeline.isAnyStep ? SamplerSettings.Style.allCases.map(\.rawValue) : [],
