@@ -82,6 +82,7 @@ train-twinflow: build
 
 emoji-data: build
 	@scripts/fetch-minilm >/dev/null
+	@scripts/fetch-efficientnet >/dev/null
 	@[ -e out/emoji-data ] || scripts/emoji-data out/emoji-data
 
 train-emoji: emoji-data

@@ -99,7 +99,7 @@ public struct ImageServer: Sendable {
       return response
     }
     router.get("health") { _, _ in
-      Response(json: ["status": "ok", "model": service.models.names[0]])
+      try Response(json: ["status": "ok", "model": service.models.names[0]])
     }
     router.get("metrics") { _, _ in
       let gauges = ServerMetrics.Gauges(

@@ -314,7 +314,7 @@ public final class Denoiser: Sendable {
         try observer(
           Progress(
             step: i + 1, total: steps.count, preview: results["samples"]!,
-            state: results["state.x"]!))
+            state: state["state.x"]!))
       }
     }
     try RuntimeError.reportingMemory(of: last.step) { try last.completion.wait() }

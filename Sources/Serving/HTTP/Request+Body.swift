@@ -51,6 +51,6 @@ extension Request {
 }
 
 extension ServerContext {
-  /// Whom a request is for: the client's own name for its user where a key admits it, and its address.
+  /// Whom a request is for: its address.
   func client(_ request: Request) -> String { address }
 }

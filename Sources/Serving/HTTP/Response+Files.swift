@@ -5,22 +5,18 @@ import NIOCore
 
 extension Response {
   /// An answer in JSON.
-  init(json value: some Encodable, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]) {
+  ///
+  /// - Throws: the error of encoding.
+  init(json value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    // The values of answers are texts and finite numbers.
-    let bytes = (try? encoder.encode(value)) ?? Data("{}".utf8)
-    self.init(file: bytes, type: "application/json", status: status, headers: headers)
+    self.init(file: try encoder.encode(value), type: "application/json")
   }
 
   /// A file as an answer.
-  init(
-    file: Data, type: String, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
-  ) {
-    var headers = headers
-    headers[.contentType] = type
-    headers[.xContentTypeOptions] = "nosniff"
-    self.init(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: file)))
+  init(file: Data, type: String) {
+    let headers: HTTPFields = [.contentType: type, .xContentTypeOptions: "nosniff"]
+    self.init(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: file)))
   }
 
   /// A stream of server-sent events.

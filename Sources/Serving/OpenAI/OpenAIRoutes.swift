@@ -15,11 +15,11 @@ struct OpenAIRoutes: Sendable {
   /// Adds the routes.
   func add(to router: Router<ServerContext>) {
     router.get("v1/models") { _, _ in
-      Response(json: OpenAIAnswer.Models(data: service.models.names.map(model)))
+      try Response(json: OpenAIAnswer.Models(data: service.models.names.map(model)))
     }
     router.get("v1/models/:name") { _, context in
       let name = try service.models.name(of: context.parameters.require("name"))
-      return Response(json: model(name))
+      return try Response(json: model(name))
     }
     router.post("v1/images/generations") { request, context in
       let fields = try await OpenAIFields(
@@ -82,7 +82,7 @@ struct OpenAIRoutes: Sendable {
       try Task.checkCancellation()
       return pictures.compactMap { $0 }
     }
-    return Response(json: OpenAIAnswer.Pictures(common: common, data: data))
+    return try Response(json: OpenAIAnswer.Pictures(common: common, data: data))
   }
 
   /// Answers with server-sent events.

@@ -26,25 +26,25 @@ struct WebUIRoutes: Sendable {
       return try await answer(fields, request, context)
     }
     router.get("sdapi/v1/sd-models") { _, _ in
-      Response(
+      try Response(
         json: service.models.names.map {
           Model(title: $0, name: $0, hash: nil, sha256: nil, file: $0, config: nil)
         })
     }
     router.get("sdapi/v1/options") { _, _ in
-      Response(json: ["sd_model_checkpoint": progress.model ?? service.models.names[0]])
+      try Response(json: ["sd_model_checkpoint": progress.model ?? service.models.names[0]])
     }
     router.post("sdapi/v1/options") { request, _ in
       let options = try await request.json(limits: service.limits)
       if let name = try options.string("sd_model_checkpoint", atMost: 1000) {
         progress.choose(try service.models.name(of: name))
       }
-      return Response(json: [String: String]())
+      return try Response(json: [String: String]())
     }
     router.get("sdapi/v1/samplers") { _, _ in
-      Response(json: [Sampler(name: "Euler", aliases: ["euler"], options: [:])])
+      try Response(json: [Sampler(name: "Euler", aliases: ["euler"], options: [:])])
     }
-    router.get("sdapi/v1/progress") { _, _ in Response(json: progress.state) }
+    router.get("sdapi/v1/progress") { _, _ in try Response(json: progress.state) }
   }
 
   private struct Model: Encodable {
@@ -93,7 +93,7 @@ struct WebUIRoutes: Sendable {
       return files.compactMap { $0 }
     }
     let seeds = (0..<order.count).map { order.request.seed &+ UInt64($0) }
-    return Response(json: Answer(images: files, order: order, seeds: seeds))
+    return try Response(json: Answer(images: files, order: order, seeds: seeds))
   }
 
   private struct Answer: Encodable {
