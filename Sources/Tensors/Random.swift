@@ -26,12 +26,21 @@ public struct Key: Sendable {
   public static let type = TensorType([2], .uint64)
 
   /// Independent keys.
-  public func split(_ count: Int) -> [Key] { derived(count, tag: 0x5851_F42D_4C95_7F2D) }
+  public func split(_ count: Int) -> [Key] { derived(count, tag: Self.splitTag) }
+
+  /// The states of the keys that `split` gives, ui64`[count, 2]`.
+  public func splitStates(_ count: Int) -> Tensor { derivedStates(count, tag: Self.splitTag) }
+
+  private static let splitTag: UInt64 = 0x5851_F42D_4C95_7F2D
 
   /// Keys from the stream of bits that a tag selects, so that no two uses share a stream.
   private func derived(_ count: Int, tag: UInt64) -> [Key] {
+    derivedStates(count, tag: tag).unstack().map { Key($0) }
+  }
+
+  private func derivedStates(_ count: Int, tag: UInt64) -> Tensor {
     let tag = Tensor.constant([tag, 0x1405_7B7E_F767_814F], shape: [2])
-    return Key(state ^ tag).bits(Shape([count, 2]), .uint64).unstack().map { Key($0) }
+    return Key(state ^ tag).bits(Shape([count, 2]), .uint64)
   }
 
   /// A key for one round of many, such as a step, by its number, any integer scalar.

@@ -193,7 +193,7 @@ public final class Denoiser: Sendable {
   private func compileStart(_ steps: Int) throws -> CompiledFunction {
     var types = Named([("key", keyType)])
     if randomness == .batch { types["number"] = TensorType([], .uint64) }
-    return try engine.compile(types) { [shape, randomness] arguments in
+    return try engine.compile(types) { [shape, row, randomness] arguments in
       let key = arguments["key"]!
       var results = Named<Tensor>()
       switch randomness {
@@ -202,10 +202,12 @@ public final class Denoiser: Sendable {
         results["noise"] = keys[0].normal(shape)
         for (i, key) in keys[1].split(steps).enumerated() { results["keys.\(i)"] = key.state }
       case .perSample:
-        let keys = key.unstack().map { Key($0).split(2) }
-        results["noise"] = Self.rows(keys.map { $0[0] }, shape, .float32)
-        let own = keys.map { $0[1].split(steps) }
-        for i in 0..<steps { results["keys.\(i)"] = .stack(own.map { $0[i].state }) }
+        let made = Self.rows(key) { key in
+          let keys = key.split(2)
+          return [keys[0].normal(row), keys[1].splitStates(steps)]
+        }
+        results["noise"] = made[0]
+        for (i, state) in made[1].unstack(1).enumerated() { results["keys.\(i)"] = state }
       }
       return results
     }
@@ -215,11 +217,15 @@ public final class Denoiser: Sendable {
     randomness == .batch ? Key.type : TensorType([shape[0], 2], .uint64)
   }
 
-  /// Normal noise whose rows each have a key.
-  private static func rows(_ keys: [Key], _ shape: Shape, _ dtype: DType) -> Tensor {
-    let row = Shape(Array(shape.sizes.dropFirst()))
-    return .stack(keys.map { $0.normal(row, dtype) })
+  /// What each of some keys gives, `[keys, …]`.
+  ///
+  /// A loop, because XLA takes minutes to fuse the random numbers of 32 keys side by side for a GPU.
+  private static func rows(_ keys: Tensor, _ make: (Key) -> [Tensor]) -> [Tensor] {
+    scan([], [keys]) { _, key in ([], make(Key(key[0]))) }.outputs
   }
+
+  /// The shape of one sample.
+  private var row: Shape { Shape(Array(shape.sizes.dropFirst())) }
 
   private func compileStep(_ conditions: ConditionTypes, corrects: Bool) throws -> CompiledFunction
   {
@@ -236,7 +242,7 @@ public final class Denoiser: Sendable {
     return try engine.compile(
       arguments, shardings: component.shardings.prefixed("weights"),
       donating: { $0.hasPrefix("state.") }
-    ) { [shape, network, randomness, guided] arguments in
+    ) { [shape, row, network, randomness, guided] arguments in
       let traced = TracedConditions(
         given: arguments.group("given"),
         guidance: arguments["guidance"].map { (arguments.group("unconditional"), $0) })
@@ -247,7 +253,7 @@ public final class Denoiser: Sendable {
       let fresh =
         switch randomness {
         case .batch: Key(key).normal(shape, .float64)
-        case .perSample: Self.rows(key.unstack().map { Key($0) }, shape, .float64)
+        case .perSample: Self.rows(key) { [$0.normal(row, .float64)] }[0]
         }
       let state = arguments.group("state")
       let next = Sampler.advance(
