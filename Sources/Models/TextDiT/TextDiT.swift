@@ -118,6 +118,18 @@ extension TextDiT: VelocityModel {
     let image = output(norm(h) * (1 + m[1]) + m[0])
       .imageOfTokens(
         height: x.shape[1], width: x.shape[2], patch: patch, order: .rowColumnChannel)
-    return stem.map { $0.joined(pixels, image, signal: context.signal) } ?? image
+    let result = stem.map { $0.joined(pixels, image, signal: context.signal) } ?? image
+    return config.preconditioning ? result + linearEstimate(x, t) : result
+  }
+
+  /// The best estimate of the velocity z − x that is a multiple of `x_t = t·z + (1 − t)·x`, for
+  /// samples x of variance 1: `(2t − 1) / (t² + (1 − t)²) · x_t`. At time 1 it is the noise itself.
+  ///
+  /// After Karras et al., "Elucidating the design space of diffusion-based generative models", 2022,
+  /// section 5.
+  private func linearEstimate(_ x: Tensor, _ t: Tensor) -> Tensor {
+    let t = t.cast(to: .float32).abs()
+    let ratio = (2 * t - 1) / (t * t + (1 - t) * (1 - t))
+    return ratio.cast(to: x.dtype).expanded([1, 2, 3]) * x
   }
 }

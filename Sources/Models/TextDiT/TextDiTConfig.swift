@@ -21,6 +21,8 @@ public struct TextDiTConfig: Hashable, Sendable {
   public var patch = 4
   /// The features of each pixel in convolutions before and after the blocks; 0 for none.
   public var stem = 0
+  /// Whether the network predicts what the best linear estimate of the velocity from its input leaves.
+  public var preconditioning = false
   /// The features of a token.
   public var width = 192
   /// The number of blocks.
@@ -68,6 +70,10 @@ extension TextDiTConfig: RecipeGroup {
       "stem", \.stem, in: 0...SizeLimit.features.upperBound,
       "features of each pixel in convolutions before and after the blocks, which let patches be "
         + "large; 0 for none"),
+    Field(
+      "preconditioning", \.preconditioning,
+      "whether the network predicts what a linear estimate from its input leaves: one step from "
+        + "noise need not reproduce the noise"),
     Field(
       "width", \.width, where: { SizeLimit.features.contains($0) && $0 % 4 == 0 },
       else: "it must be a multiple of 4, at most \(SizeLimit.features.upperBound)",
