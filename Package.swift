@@ -131,6 +131,10 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["PJRT", "Tensors", "Runtime", "Layers", "Weights", "Models"],
       path: "Tests/Support"),
+    .target(
+      name: "TestModels",
+      dependencies: ["Tensors", "Runtime", "Models", "Pipelines", "TestSupport"],
+      path: "Tests/SupportModels"),
     .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "ProcessesTests", dependencies: ["PJRT", "Processes"]),
@@ -148,8 +152,7 @@ let package = Package(
       name: "PipelinesTests",
       dependencies: [
         "Files", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models", "Pictures",
-        "Pipelines",
-        "TestSupport",
+        "Pipelines", "TestModels", "TestSupport",
       ]),
     .testTarget(
       name: "TrainingTests",
@@ -161,7 +164,7 @@ let package = Package(
       name: "EvaluationTests",
       dependencies: [
         "Files", "Tensors", "Runtime", "Weights", "Models", "Pictures", "Pipelines", "Datasets",
-        "Evaluation", "TestSupport",
+        "Evaluation", "TestModels", "TestSupport",
       ]),
     .testTarget(
       name: "ComparisonTests",
@@ -172,7 +175,13 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "Files", "PJRT", "Runtime", "Models", "Pictures", "Pipelines", "Serving", "TestSupport",
+        "Files", "PJRT", "Tensors", "Runtime", "Flow", "Models", "Pictures", "Pipelines", "Serving",
+        "TestModels",
+        "TestSupport", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       // The page is tested in a browser, by Tests/ServingTests/Page/test_page.py.
       exclude: ["Page"]),

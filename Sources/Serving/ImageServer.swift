@@ -30,8 +30,8 @@ public struct ImageServer: Sendable {
   }
 
   private let options: Options
-  private let service: PictureService
-  private let worker: PictureWorker
+  let service: PictureService
+  let worker: PictureWorker
   private let metrics = ServerMetrics()
   private let logger: Logger
 
@@ -84,7 +84,8 @@ public struct ImageServer: Sendable {
     try await application.runService()
   }
 
-  private func router() -> Router<ServerContext> {
+  /// The routes, with what every request goes through.
+  func router() -> Router<ServerContext> {
     let router = Router(context: ServerContext.self)
     router.add(middleware: ErrorMiddleware(metrics: metrics))
     router.add(middleware: AccessMiddleware(key: options.key))

@@ -4,6 +4,7 @@ import Pictures
 import Pipelines
 import Runtime
 import Tensors
+import TestModels
 import TestSupport
 
 /// A file of prompts with pictures, and a small text-to-image model with random weights.
@@ -33,20 +34,7 @@ struct PromptFiles {
         to: "\(folder.path)/p/\(number).png", texts: [(key: "number", text: "\(number)")])
     }
     try write(Self.lines)
-    try BertFolder.write("\(folder.path)/bert")
-    var config = TextDiTConfig()
-    (config.size, config.patch, config.width, config.depth) = (16, 4, 16, 1)
-    (config.heads, config.textWidth, config.hasTargetTime) = (2, 12, true)
-    let (network, engine) = (ModelConfig(config), try SharedEngine.get())
-    var seed: UInt64 = 0
-    let weights = try network.weights.mapValues { spec in
-      seed += 1
-      let values = Numbers.random(spec.shape.sizes, seed: seed, in: -0.5...0.5, .float32).values
-      return try engine.array(values.map { Float($0) }, shape: spec.shape.sizes)
-    }
-    try TransformerFolder("\(model)/transformer").write(
-      weights, card: ModelFile.Card(model: network), as: .float32, stamp: "test", on: engine)
-    try ModelFolder(encoders: "\(folder.path)/bert").writeIndex(of: config, in: model)
+    try SmallTextDiT.write(model, encoder: "\(folder.path)/bert")
   }
 
   /// Replaces the file of prompts.

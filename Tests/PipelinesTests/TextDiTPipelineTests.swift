@@ -4,6 +4,7 @@ import Models
 import Pictures
 import Runtime
 import Tensors
+import TestModels
 import TestSupport
 import Testing
 
@@ -21,10 +22,7 @@ import Testing
   }
 
   private static func config(targets: Bool = false) -> TextDiTConfig {
-    var config = TextDiTConfig()
-    (config.size, config.patch, config.width, config.depth) = (16, 4, 16, 2)
-    (config.heads, config.textWidth, config.hasTargetTime) = (2, 12, targets)
-    return config
+    SmallTextDiT.config(targets: targets, depth: 2)
   }
 
   /// Writes a model.
@@ -32,18 +30,8 @@ import Testing
   private func model(
     _ name: String, _ config: TextDiTConfig = config(), guidance: Double = 0
   ) throws -> String {
-    let (path, engine) = ("\(folder.path)/\(name)", try SharedEngine.get())
-    let network = ModelConfig(config)
-    var seed: UInt64 = 0
-    let weights = try network.weights.mapValues { spec in
-      seed += 1
-      let values = Numbers.random(spec.shape.sizes, seed: seed, in: -0.3...0.3, .float32).values
-      return try engine.array(values.map { Float($0) }, shape: spec.shape.sizes)
-    }
-    try TransformerFolder("\(path)/transformer").write(
-      weights, card: ModelFile.Card(model: network, guidance: guidance), as: .float32,
-      stamp: "test", on: engine)
-    try ModelFolder(encoders: encoder).writeIndex(of: config, in: path)
+    let path = "\(folder.path)/\(name)"
+    try SmallTextDiT.write(path, encoder: encoder, config, guidance: guidance, scale: 0.3)
     return path
   }
 

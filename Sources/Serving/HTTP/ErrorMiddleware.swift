@@ -38,7 +38,10 @@ struct ErrorMiddleware: RouterMiddleware {
 
   /// The answer to an error.
   private static func answer(_ error: any Error, _ request: Request) -> Response {
-    let described = APIError(serving: error, request)
+    let described =
+      (error as? HTTPError)?.status == .notFound
+      ? APIError.noSuchPath(request.uri.path, method: request.method.rawValue)
+      : APIError(serving: error)
     var headers = HTTPFields()
     for (name, value) in described.headers {
       if let name = HTTPField.Name(name) { headers[name] = value }
@@ -51,10 +54,8 @@ struct ErrorMiddleware: RouterMiddleware {
 
 extension APIError {
   /// The error of a request, with those of the server's parts.
-  fileprivate init(serving error: any Error, _ request: Request) {
+  init(serving error: any Error) {
     switch error {
-    case let error as HTTPError where error.status == .notFound:
-      self = .noSuchPath(request.uri.path, method: request.method.rawValue)
     case let error as PictureQueue.Refusal:
       switch error {
       // A batch takes about a second at most.

@@ -23,7 +23,9 @@ extension Response {
   ///
   /// - Parameter body: sends events; where the client has gone, sending throws.
   init(
-    events body: @escaping @Sendable ((ServerSentEvent) async throws -> Void) async throws -> Void
+    events body:
+      @escaping @Sendable (_ send: @escaping @Sendable (ServerSentEvent) async throws -> Void)
+      async throws -> Void
   ) {
     let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
     self.init(

@@ -68,7 +68,7 @@ struct OpenAIRoutes: Sendable {
         inputImages: 0))
     let writer = PictureWriter(
       order: order, fields: fields, store: store, host: request.head.authority)
-    if fields.streams { return stream(order, kind: kind, common, writer) }
+    if fields.streams { return stream(order, kind: kind, common, writer, context) }
     let data = try await context.whileConnected(seconds: service.limits.seconds) {
       var pictures = [OpenAIAnswer.Picture?](repeating: nil, count: order.count)
       for await event in order.events {
@@ -85,30 +85,38 @@ struct OpenAIRoutes: Sendable {
     return try Response(json: OpenAIAnswer.Pictures(common: common, data: data))
   }
 
-  /// Answers with server-sent events.
+  /// Answers with server-sent events; an error that comes up on the way is the last of them.
   private func stream(
     _ order: PictureService.Order, kind: String, _ common: OpenAIAnswer.Common,
-    _ writer: PictureWriter
+    _ writer: PictureWriter, _ context: ServerContext
   ) -> Response {
     Response(events: { send in
-      var previews = [Int](repeating: 0, count: order.count)
-      for await event in order.events {
-        switch event {
-        case .step(_, _, _, nil): break
-        case .step(let number, _, _, let preview?):
-          let event = OpenAIAnswer.Event(
-            kind: kind, preview: previews[number], common: common,
-            picture: try writer.answer(preview, number: number, PictureTiming(), isPreview: true))
-          previews[number] += 1
-          try await send(ServerSentEvent(name: event.name, json: event))
-        case .finished(let number, let picture, let timing):
-          let event = OpenAIAnswer.Event(
-            kind: kind, preview: nil, common: common,
-            picture: try writer.answer(picture, number: number, timing))
-          try await send(ServerSentEvent(name: event.name, json: event))
-        case .failed(let error):
-          try await send(ServerSentEvent(name: "error", json: APIError(error)))
+      do {
+        try await context.whileConnected(seconds: service.limits.seconds) {
+          var previews = [Int](repeating: 0, count: order.count)
+          for await event in order.events {
+            switch event {
+            case .step(_, _, _, nil): break
+            case .step(let number, _, _, let preview?):
+              let event = OpenAIAnswer.Event(
+                kind: kind, preview: previews[number], common: common,
+                picture: try writer.answer(
+                  preview, number: number, PictureTiming(), isPreview: true))
+              previews[number] += 1
+              try await send(ServerSentEvent(name: event.name, json: event))
+            case .finished(let number, let picture, let timing):
+              let event = OpenAIAnswer.Event(
+                kind: kind, preview: nil, common: common,
+                picture: try writer.answer(picture, number: number, timing))
+              try await send(ServerSentEvent(name: event.name, json: event))
+            case .failed(let error): throw error
+            }
+          }
         }
+      } catch is CancellationError {
+        // The client has gone.
+      } catch {
+        try await send(ServerSentEvent(name: "error", json: APIError(serving: error)))
       }
     })
   }

@@ -20,6 +20,9 @@ struct PictureFields: Sendable {
   var steps: Int?
   /// The scale of guidance; nil for the model's default.
   var guidance: Double?
+  /// Whether the scale counts from 1, which is none, and what the model has no use for is left out: a
+  /// scale and a negative prompt for weights that hold their guidance.
+  var guidanceIsLenient = false
   /// The target times of each step; nil for those of the preset of the number of steps.
   var style: SamplerSettings.Style?
   /// The LoRA, by name and scale.

@@ -73,7 +73,7 @@ final class PictureService: Sendable {
     let sizes = ServedSize(fields.size, pipeline, like: fields.images)
     let source = try source(fields, sizes.made, pipeline)
     var request = ImageRequest(prompt: fields.prompt)
-    (request.negative, request.guidance) = (fields.negative, fields.guidance)
+    (request.negative, request.guidance) = Self.guidance(fields, pipeline)
     (request.size, request.steps) = (sizes.made, fields.steps)
     if let style = fields.style {
       var settings = SamplerSettings.preset(fields.steps ?? 1)
@@ -134,6 +134,18 @@ final class PictureService: Sendable {
     private let count: Atomic<Int>
     init(count: Int) { self.count = Atomic(count) }
     func isLast() -> Bool { count.wrappingSubtract(1, ordering: .relaxed).newValue == 0 }
+  }
+
+  /// The negative prompt and the scale of guidance of a request.
+  private static func guidance(
+    _ fields: PictureFields, _ pipeline: ImagePipeline
+  ) -> (negative: String?, scale: Double?) {
+    guard fields.guidanceIsLenient else { return (fields.negative, fields.guidance) }
+    guard !pipeline.isAnyStep else { return (nil, nil) }
+    let start = pipeline.kind.guidanceStart
+    let scale = fields.guidance.map { max(0, $0 - 1 + start) }
+    let isGuided = (scale ?? pipeline.standardGuidance ?? 0) > start
+    return (isGuided ? fields.negative : nil, scale)
   }
 
   /// The numbers of the steps after which previews are sent, evenly over a run; the last step gives the

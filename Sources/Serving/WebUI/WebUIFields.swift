@@ -18,6 +18,8 @@ struct WebUIFields: Sendable {
     pictures.negative = negative.flatMap { $0.isEmpty ? nil : $0 }
     pictures.steps = try given.integer("steps", in: 1...limits.steps)
     pictures.guidance = try given.number("cfg_scale", in: 0...100)
+    // Clients send these with every request, whatever the model.
+    pictures.guidanceIsLenient = true
     let seed = try given.integer("seed", in: -1...Int.max) ?? -1
     pictures.seed = seed < 0 ? nil : UInt64(seed)
     let batch = try given.integer("batch_size", in: 1...limits.pictures) ?? 1
