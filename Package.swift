@@ -183,8 +183,8 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
-      // The page is tested in a browser, by Tests/ServingTests/Page/test_page.py.
-      exclude: ["Page"]),
+      // By Python: clients, and the page in a browser.
+      exclude: ["Clients", "Page"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [

@@ -57,12 +57,20 @@ public struct APIKey: Sendable, CustomStringConvertible {
     return difference == 0
   }
 
-  /// Whether a request's header `Authorization` has the key: `Bearer KEY`, RFC 6750, 2.1.
+  /// Whether a request's header `Authorization` has the key: `Bearer KEY`, RFC 6750, 2.1, or `Basic`
+  /// with any user and the key as the password, RFC 7617, as clients of AUTOMATIC1111's API send it.
   public func authorizes(_ header: String?) -> Bool {
-    guard let header, let blank = header.utf8.firstIndex(of: 0x20),
-      header[..<blank].lowercased() == "bearer"
-    else { return false }
-    return matches(header[blank...].trimmingCharacters(in: .whitespaces))
+    guard let header, let blank = header.utf8.firstIndex(of: 0x20) else { return false }
+    let content = header[blank...].trimmingCharacters(in: .whitespaces)
+    switch header[..<blank].lowercased() {
+    case "bearer": return matches(content)
+    case "basic":
+      guard let data = Data(base64Encoded: content),
+        let pair = String(data: data, encoding: .utf8), let colon = pair.firstIndex(of: ":")
+      else { return false }
+      return matches(String(pair[pair.index(after: colon)...]))
+    default: return false
+    }
   }
 
   /// Says that there is a key, not which.

@@ -14,6 +14,10 @@ import Testing
       ("Basic \(text)", false), ("Bearer \(text)0", false), ("Bearer \(text.dropLast())", false),
       ("Bearer \(text)\(text)", false), ("Bearer 0123456789abcdeF", false),
       ("Bearer \0123456789abcdef", false), ("Bearer x \(text)", false),
+      ("Basic \(Data("user:\(text)".utf8).base64EncodedString())", true),
+      ("basic \(Data(":\(text)".utf8).base64EncodedString())", true),
+      ("Basic \(Data(text.utf8).base64EncodedString())", false),
+      ("Basic \(Data("user:other-\(text)".utf8).base64EncodedString())", false),
     ] as [(String?, Bool)])
   func authorizesOnlyTheKey(header: String?, expected: Bool) throws {
     let key = try APIKey(" \(Self.text)\n", source: "test")
