@@ -10,6 +10,8 @@ package enum JSON: Sendable {
   case bool(Bool)
   /// A number that is written without a fraction and an exponent, and that an `Int` holds.
   case integer(Int)
+  /// A number that is written so, and that only a `UInt64` holds.
+  case unsigned(UInt64)
   /// Any other number.
   case number(Double)
   /// A string.
@@ -23,6 +25,7 @@ package enum JSON: Sendable {
   package var double: Double? {
     switch self {
     case .integer(let number): Double(number)
+    case .unsigned(let number): Double(number)
     case .number(let number): number
     default: nil
     }
@@ -33,7 +36,7 @@ package enum JSON: Sendable {
     switch self {
     case .null: "null"
     case .bool: "true or false"
-    case .integer, .number: "a number"
+    case .integer, .unsigned, .number: "a number"
     case .string: "a string"
     case .array: "a list"
     case .object: "an object"

@@ -161,6 +161,7 @@ package struct JSONReader {
     }
     let number = String(decoding: bytes[text], as: UTF8.self)
     if isWhole, let value = Int(number) { return .integer(value) }
+    if isWhole, let value = UInt64(number) { return .unsigned(value) }
     guard let value = Double(number), value.isFinite else {
       throw wrong("a number is beyond the range of 64 bits")
     }

@@ -36,9 +36,19 @@ import Testing
     #expect(found == value)
   }
 
+  @Test(arguments: [("9223372036854775808", 1 << 63), ("18446744073709551615", UInt64.max)])
+  func largeWholeNumbersAreExact(text: String, value: UInt64) throws {
+    guard case .unsigned(let found) = try read(text) else {
+      Issue.record("\(text) is not read as a large whole number")
+      return
+    }
+    #expect(found == value)
+  }
+
   @Test(
     arguments: [
-      ("9223372036854775808", 0x1p63), ("1.5", 1.5), ("-1.5e-3", -0.0015), ("2E+2", 200),
+      ("18446744073709551616", 0x1p64), ("-9223372036854775809", -0x1p63), ("1.5", 1.5),
+      ("-1.5e-3", -0.0015), ("2E+2", 200),
       ("0.0", 0), ("1e-999", 0),
     ])
   func otherNumbersAreRead(text: String, value: Double) throws {

@@ -218,10 +218,33 @@ import Testing
     expectClose(results["half"]!.values, results["single"]!.values, relative: 0.1, absolute: 0.3)
   }
 
+  /// The network with preconditioning is the one without it and a multiple of its input: the noise at
+  /// time 1, nothing in the middle, and the input's opposite at time 0, whichever sign the time has.
+  @Test func preconditioningAddsAMultipleOfTheInput() throws {
+    var conditioned = Self.stemmed
+    conditioned.preconditioning = true
+    let declared = Scope.declare { TextDiT($0, Self.stemmed) }
+    let given = Self.inputs().merging(declared.random().prefixed("weights"))
+    for (time, multiple) in [
+      (1, 1), (-1, 1), (0.5, 0), (0, -1), (0.8, 0.6 / 0.68), (-0.2, -0.6 / 0.68),
+    ] {
+      let results = try evaluate(given) { inputs in
+        var inputs = inputs
+        inputs["t"] = inputs["t"]! * 0 + time
+        let weights = inputs.group("weights")
+        return Named([
+          ("conditioned", Self.run(weights, inputs, conditioned)),
+          ("sum", Self.run(weights, inputs, Self.stemmed) + multiple * inputs["x"]!),
+        ])
+      }
+      expectClose(results["conditioned"]!, results["sum"]!, relative: 1e-5, absolute: 1e-5)
+    }
+  }
+
   @Test func configsAreReadAsWritten() throws {
     for space in TextDiTConfig.Space.allCases {
       var config = Self.stemmed
-      (config.space, config.execution) = (space, .scanned)
+      (config.space, config.execution, config.preconditioning) = (space, .scanned, true)
       let json = try JSONEncoder().encode(config)
       #expect(try JSONDecoder().decode(TextDiTConfig.self, from: json) == config)
       #expect(config.worksOnLatents == (space == .latents))

@@ -127,6 +127,7 @@ enum OpenAIAnswer {
       let isFreeInSize: Bool
       let sizeMultiple: Int
       let steps: Int
+      let isGuided: Bool
       let guidance: Double
       let styles: [String]
       let edits: Bool
@@ -134,6 +135,7 @@ enum OpenAIAnswer {
 
       enum CodingKeys: String, CodingKey {
         case isDefault = "default"
+        case isGuided = "guided"
         case isFreeInSize = "free_size"
         case sizeMultiple = "size_multiple"
         case size, steps, guidance, styles, edits, loras

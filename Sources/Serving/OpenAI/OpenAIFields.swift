@@ -85,8 +85,7 @@ struct OpenAIFields: Sendable {
     pictures.negative = negative.flatMap { $0.isEmpty ? nil : $0 }
     pictures.steps = try given.integer("num_inference_steps", in: 1...limits.steps)
     pictures.guidance = try given.number("guidance_scale", in: 0...100)
-    // Numbers of JavaScript are whole up to 2^53.
-    pictures.seed = try given.integer("seed", in: 0...Int.max).map(UInt64.init)
+    pictures.seed = try given.integer("seed", in: 0...UInt64.max)
     pictures.style = try given.choice("twinflow_style")
     let loras = try given.objects("loras", atMost: 8) ?? []
     for lora in loras {

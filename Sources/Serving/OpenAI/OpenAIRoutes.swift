@@ -49,7 +49,7 @@ struct OpenAIRoutes: Sendable {
         size: pipeline.standardSize(editing: []).description,
         isFreeInSize: !pipeline.kind.sizeFollowsNetwork,
         sizeMultiple: pipeline.sizeMultiple, steps: pipeline.standardSteps,
-        guidance: pipeline.standardGuidance ?? 0,
+        isGuided: !pipeline.isAnyStep, guidance: pipeline.standardGuidance ?? 0,
         styles: pipeline.isAnyStep ? SamplerSettings.Style.allCases.map(\.rawValue) : [],
         edits: pipeline.kind.references != nil, loras: service.models.loras.keys.sorted()))
   }

@@ -145,18 +145,21 @@ struct RequestParameters: Sendable {
   }
 
   /// A whole number of a range; 2.0 is one, 2.5 is none.
-  func integer(_ name: String, in range: ClosedRange<Int>) throws(APIError) -> Int? {
+  func integer<Whole: FixedWidthInteger>(
+    _ name: String, in range: ClosedRange<Whole>
+  ) throws(APIError) -> Whole? {
     guard let (value, shown) = try numberValue(name, expected: "a whole number") else { return nil }
-    let whole: Int?
+    let whole: Whole?
     var isBelow = false
     switch value {
     case .integer(let number):
-      (whole, isBelow) = (number, number < range.lowerBound)
+      (whole, isBelow) = (Whole(exactly: number), number < range.lowerBound)
+    case .unsigned(let number): whole = Whole(exactly: number)
     case .number(let number):
       guard number == number.rounded() else {
         throw wrong(name, shown, "a whole number", code: "invalid_type")
       }
-      (whole, isBelow) = (Int(exactly: number), number < Double(range.lowerBound))
+      (whole, isBelow) = (Whole(exactly: number), number < Double(range.lowerBound))
     default: whole = nil
     }
     guard let whole, range.contains(whole) else {
@@ -293,6 +296,7 @@ struct RequestParameters: Sendable {
     switch values[name] {
     case nil: return nil
     case .json(.integer(let number)): return (.integer(number), "\(number)")
+    case .json(.unsigned(let number)): return (.unsigned(number), "\(number)")
     case .json(.number(let number)): return (.number(number), "\(number)")
     case .texts(let texts):
       let text = texts[texts.count - 1]
@@ -301,7 +305,7 @@ struct RequestParameters: Sendable {
         try? JSONReader.read(bytes, deepest: 0, mostValues: 1)
       }
       switch value {
-      case .integer, .number: return value.map { ($0, text.shown) }
+      case .integer, .unsigned, .number: return value.map { ($0, text.shown) }
       default: throw wrong(name, text.shown, expected, code: "invalid_type")
       }
     case let found?: throw wrongType(name, found, expected: expected)

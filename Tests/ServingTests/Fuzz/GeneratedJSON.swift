@@ -49,6 +49,7 @@ struct GeneratedJSON {
     case .null: text += "null"
     case .bool(let flag): text += "\(flag)"
     case .integer(let number): text += "\(number)"
+    case .unsigned(let number): text += "\(number)"
     case .number(let number): text += "\(number)"
     case .string(let string): write(string, &random)
     case .array(let elements):

@@ -21,6 +21,8 @@ import Testing
     let facts = try #require(list.pictures[0]["twinflow"] as? [String: Any])
     #expect(facts["size"] as? String == "16x16" && facts["default"] as? Bool == true)
     #expect(facts["styles"] as? [String] == ["few", "multi", "any"])
+    let base = try #require(list.pictures[1]["twinflow"] as? [String: Any])
+    #expect(facts["guided"] as? Bool == false && base["guided"] as? Bool == true)
     let alias = try await server.call(.get, "/v1/models/dall-e-3")
     #expect(alias.json["id"] as? String == "small")
     let other = try await server.call(.get, "/v1/models/sdxl")
@@ -32,9 +34,9 @@ import Testing
     let answer = try await server.post(
       "/v1/images/generations",
       #"""
-        {"model": "gpt-image-1", "prompt": "a fox", "n": 3, "size": "16x16", "seed": 5, "user": "u",
-        "quality": "high", "moderation": "low", "unknown": {"deep": [1]}}
-        """#)
+      {"model": "gpt-image-1", "prompt": "a fox", "n": 3, "size": "16x16", "seed": 5, "user": "u",
+      "quality": "high", "moderation": "low", "unknown": {"deep": [1]}}
+      """#)
     #expect(answer.status == 200)
     #expect(answer.json["size"] as? String == "16x16" && answer.json["model"] as? String == "small")
     let pictures = try answer.pictures.map(picture)
@@ -46,6 +48,10 @@ import Testing
     let again = try await server.post(
       "/v1/images/generations", #"{"prompt": "a fox", "seed": 6, "size": "auto"}"#)
     #expect(try picture(again.pictures[0]).values == pictures[1].values)
+    // Seeds have 64 bits.
+    let large = try await server.post(
+      "/v1/images/generations", #"{"prompt": "a fox", "seed": 18446744073709551614}"#)
+    #expect(large.text.contains(#""seed":18446744073709551614"#))
     let number = try #require(again.headers[.requestID])
     #expect(number.hasPrefix("req_") && number != answer.headers[.requestID])
   }
@@ -58,7 +64,9 @@ import Testing
       #"{"prompt": "a fox", "output_format": "\#(name)", "output_compression": 80}"#)
     let text = try #require(answer.pictures[0]["b64_json"] as? String)
     let file = try #require(Data(base64Encoded: text))
-    #expect(Array(file.prefix(start.unicodeScalars.count)) == start.unicodeScalars.map { UInt8($0.value) })
+    #expect(
+      Array(file.prefix(start.unicodeScalars.count)) == start.unicodeScalars.map { UInt8($0.value) }
+    )
     #expect(answer.json["output_format"] as? String == name)
   }
 
@@ -82,7 +90,8 @@ import Testing
     let server = try TestServer()
     let answer = try await server.post(
       "/v1/images/generations",
-      #"{"prompt": "a fox", "n": 2, "stream": true, "partial_images": 2, "num_inference_steps": 4}"#)
+      #"{"prompt": "a fox", "n": 2, "stream": true, "partial_images": 2, "num_inference_steps": 4}"#
+    )
     #expect(answer.status == 200 && answer.headers[.contentType] == "text/event-stream")
     let events = answer.text.components(separatedBy: "\n\n").filter { !$0.isEmpty }
     let names = events.map { $0.components(separatedBy: "\n")[0] }
@@ -157,7 +166,8 @@ import Testing
   @Test func wrongBodies() async throws {
     let server = try TestServer { $0.limits.jsonBytes = 2000 }
     for (body, status) in [
-      ("", 400), ("{", 400), ("[]", 400), (#"{"prompt": "\#(String(repeating: "a", count: 3000))"}"#, 413),
+      ("", 400), ("{", 400), ("[]", 400),
+      (#"{"prompt": "\#(String(repeating: "a", count: 3000))"}"#, 413),
     ] {
       let answer = try await server.post("/v1/images/generations", body)
       #expect(answer.status == status, "\(body.prefix(20)): \(answer.text)")
@@ -165,7 +175,9 @@ import Testing
     }
     let invalid = try await server.call(
       .post, "/v1/images/generations", [.contentType: "application/json"],
-      body: .init(buffer: ByteBuffer(bytes: Array(#"{"prompt": ""#.utf8) + [0xff, 0xfe] + Array(#""}"#.utf8))))
+      body: .init(
+        buffer: ByteBuffer(bytes: Array(#"{"prompt": ""#.utf8) + [0xff, 0xfe] + Array(#""}"#.utf8)))
+    )
     #expect(invalid.status == 400)
     let form = try await server.call(
       .post, "/v1/images/generations", [.contentType: "text/plain"],

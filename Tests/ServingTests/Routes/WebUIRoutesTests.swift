@@ -16,9 +16,9 @@ import Testing
     let answer = try await server.post(
       "/sdapi/v1/txt2img",
       #"""
-        {"prompt": "a fox", "batch_size": 2, "width": 16, "height": 16, "steps": 2, "seed": 4,
-        "sampler_name": "Euler a", "cfg_scale": 1}
-        """#)
+      {"prompt": "a fox", "batch_size": 2, "width": 16, "height": 16, "steps": 2, "seed": 4,
+      "sampler_name": "Euler a", "cfg_scale": 1}
+      """#)
     #expect(answer.status == 200)
     #expect(try picture(answer).width == 16)
     #expect(try picture(answer, 1).values != picture(answer).values)
