@@ -16,7 +16,7 @@ zsh_completion = $(share)/zsh/site-functions/_twinflow
 fish_completion = $(share)/fish/vendor_completions.d/twinflow.fish
 
 help:
-	@echo "make demo              draw emoji from words, and turn a base model into a one-step generator"
+	@echo "make demo              turn the base model into a one-step generator and draw pictures"
 	@echo "make install           PREFIX=/usr/local: install the program, recipes, weights and completions"
 	@echo "make test              run the quick tests; make test-all runs the slow ones too"
 	@echo "make train-base        train the base model from scratch"
@@ -34,7 +34,6 @@ build: setup
 	@swift build -c release --static-swift-stdlib --product twinflow $(SWIFT_FLAGS)
 
 demo: build
-	@scripts/fetch-minilm >/dev/null
 	@$(TWINFLOW) demo
 
 install: build
