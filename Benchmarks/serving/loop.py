@@ -20,6 +20,9 @@ turn = threading.Lock()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body go out together: apart they cost 40 ms.
+    wbufsize = 1 << 20
+    disable_nagle_algorithm = True
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -460,7 +460,11 @@ def other_errors_can_be_tried_again(page):
 def impossible_settings_are_not_sent(page):
     page.fresh("#prompt=cat")
     page.drawn("cat")
-    for field, value in (("seed", "18446744073709551616"), ("seed", "-1"), ("steps", "0"), ("guidance", "")):
+    wrong = [("seed", "18446744073709551616"), ("seed", "-1"), ("steps", "0")]
+    # The field of guidance is there for models that have a use for it.
+    if page.run("guided()"):
+        wrong.append(("guidance", ""))
+    for field, value in wrong:
         page.set(field, value)
         page.until(f"$('{field}-error').textContent !== ''")
         page.set(field, "1")
@@ -469,6 +473,17 @@ def impossible_settings_are_not_sent(page):
     page.run("$('prompt').focus()")
     page.press("Enter")
     page.until("$('prompt-error').textContent === 'Say what the picture shows.'")
+
+
+@check(faults=True)
+def guidance_is_offered_where_it_has_a_use(page):
+    page.fresh("#prompt=cat&guidance=3")
+    page.drawn("cat")
+    assert page.shows("guidance") and page.shows("negative")
+    equal(page.run("fieldsOf(state, 1).guidance_scale"), 3)
+    page.run("models.get('emoji').guided = false, showSettings()")
+    assert not page.shows("guidance") and not page.shows("negative")
+    equal(page.run("fieldsOf(state, 1).guidance_scale ?? null"), None)
 
 
 @check(faults=True)
@@ -549,6 +564,8 @@ def the_focus_order_follows_the_page(page):
         page.press("Tab")
     expected = ["prompt", "draw", "view", "save", "live", "steps", "steps-slider", "seed", "new-seed",
                 "seed-slider", "guidance", "guidance-slider", "format", "reset"]
+    if not page.run("guided()"):
+        expected = [name for name in expected if not name.startswith("guidance")]
     places = [order.index(name) for name in expected]
     equal(places, sorted(places))
 
