@@ -86,7 +86,9 @@ import Testing
     DispatchQueue.concurrentPerform(iterations: 16) { client in
       for number in 0..<200 {
         let id = UInt64(client * 1000 + number)
-        try! queue.add([job(id, "\(client % 5)", size: number % 3 == 0 ? 32 : 16)])
+        #expect(throws: Never.self) {
+          try queue.add([job(id, "\(client % 5)", size: number % 3 == 0 ? 32 : 16)])
+        }
       }
     }
     queue.close()
