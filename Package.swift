@@ -101,7 +101,7 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "Files", "PJRT", "Tensors", "Runtime", "Flow", "Models", "Pictures", "Pipelines",
+        "Files", "PJRT", "Tensors", "Runtime", "Weights", "Flow", "Models", "Pictures", "Pipelines",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -133,7 +133,7 @@ let package = Package(
       path: "Tests/Support"),
     .target(
       name: "TestModels",
-      dependencies: ["Tensors", "Runtime", "Models", "Pipelines", "TestSupport"],
+      dependencies: ["Tensors", "Runtime", "Weights", "Models", "Pipelines", "TestSupport"],
       path: "Tests/SupportModels"),
     .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Tensors", "Runtime", "TestSupport"]),
@@ -175,7 +175,8 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "Files", "PJRT", "Tensors", "Runtime", "Flow", "Models", "Pictures", "Pipelines", "Serving",
+        "Files", "PJRT", "Tensors", "Runtime", "Weights", "Flow", "Models", "Pictures", "Pipelines",
+        "Serving",
         "TestModels",
         "TestSupport", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),

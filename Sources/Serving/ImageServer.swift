@@ -37,7 +37,8 @@ public struct ImageServer: Sendable {
 
   /// Makes a server of models, the default one first.
   ///
-  /// - Throws: `ServingError.openWithoutKey` for an address beyond this machine without a key.
+  /// - Throws: `ServingError.openWithoutKey` for an address beyond this machine without a key,
+  ///   `WeightsError` for LoRA that fits none of the models, and the errors of its file.
   public init(
     _ models: [(name: String, pipeline: ImagePipeline)], _ options: Options, logger: Logger
   ) throws {
@@ -46,7 +47,7 @@ public struct ImageServer: Sendable {
     }
     self.options = options
     self.logger = logger
-    let served = ServedModels(models, loras: options.loras, memory: options.memory)
+    let served = try ServedModels(models, loras: options.loras, memory: options.memory)
     let queue = PictureQueue(limit: options.limits.queue)
     service = PictureService(served, queue, metrics, options.limits)
     worker = PictureWorker(queue, served, metrics)

@@ -9,6 +9,8 @@ struct DryRun {
   let plan: Plan
   /// The memory of a device in bytes.
   let capacity: Int
+  /// Whether that is an H200's because nothing else is known.
+  let isUsual: Bool
   /// A few steps on this machine; nil where it has too little memory, or fewer devices than the mesh.
   let trial: StepTrial?
   /// What is said of the encoding before the first step; nil where nothing is encoded.
@@ -22,14 +24,15 @@ struct DryRun {
     if options.device == .cuda {
       let engine = try options.open().spread(over: recipe.mesh)
       plan = try Plan(recipe, on: engine.client)
-      self.capacity = capacity?.count ?? engine.client.capacity() ?? Bytes.usual.count
+      let known = capacity?.count ?? engine.client.capacity()
+      (self.capacity, isUsual) = (known ?? Bytes.usual.count, known == nil)
       encoding = Self.encoding(recipe, on: engine)
       trial = try Self.trial(recipe, plan, on: engine)
       return
     }
     let engine = try Engine(plugin: options.plugin, devices: recipe.mesh.count)
     plan = try Plan(recipe, on: engine.client)
-    self.capacity = capacity?.count ?? Bytes.usual.count
+    (self.capacity, isUsual) = (capacity?.count ?? Bytes.usual.count, capacity == nil)
     encoding = Self.encoding(recipe, on: engine)
     // Virtual devices share the cores: their time says nothing of real ones.
     trial = recipe.mesh.count > 1 ? nil : try Self.trial(recipe, plan, on: options.open())
@@ -109,7 +112,8 @@ struct DryRun {
     if plan.memory.total <= capacity {
       lines.append(
         "It fits: \(number(100 * Double(memory.total) / Double(capacity))) % of "
-          + "\(gigabytes(capacity)).")
+          + gigabytes(capacity)
+          + (isUsual ? ", an H200's memory; --device-memory names another." : "."))
     }
     return lines.joined(separator: "\n")
   }

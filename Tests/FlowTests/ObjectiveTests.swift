@@ -62,6 +62,35 @@ import Testing
     #expect(results["details.difference"] == nil)
   }
 
+  @Test(
+    "RCGM's first step follows the path, the target network goes on", arguments: [0.01, 0.25, 1])
+  func firstStep(length: Double) throws {
+    var settings = TwinFlowSettings()
+    settings.groups = GroupWeights(endToEnd: 1, multiStep: 0, anyStep: 0, adversarial: 0)
+    (settings.order, settings.firstStep, settings.rectification) = (1, length, 0)
+    settings.enhancedRatio = 0
+    let objective = try TwinFlow(settings, batch: 4)
+    let results = try evaluate(Self.inputs(4)) { inputs in
+      let (live, target) = (Self.network(inputs), Self.network(inputs))
+      let loss = objective(
+        Networks(live: live, target: target), Self.samples(inputs), key: Key(seed: 1))
+      let (flow, velocity) = (loss.details["flow"]!, loss.details["velocity"]!)
+      let time = loss.details["t"]!
+      let rest = target(
+        loss.details["x_t"]! - flow * length, time: time - length, target: time.zerosLike,
+        condition: Self.samples(inputs).condition)
+      let residual = (velocity - flow * length - rest * (1 - length)) * (1 / length)
+      return Named([
+        ("found", loss.details["regression"]!), ("flow", flow),
+        ("expected", velocity - residual.clamped(-1...1)),
+        ("direct", velocity - (velocity - flow).clamped(-1...1)),
+      ])
+    }
+    expectNear(results["found"]!, results["expected"]!, relative: 1e-4)
+    // A first step all the way is flow matching.
+    if length == 1 { expectNear(results["found"]!, results["direct"]!, relative: 1e-5) }
+  }
+
   @Test("Guidance reaches the end-to-end rows only where the range goes beyond 1")
   func enhancedRange() throws {
     var settings = TwinFlowSettings()

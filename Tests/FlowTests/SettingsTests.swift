@@ -17,7 +17,7 @@ import Testing
     var settings = TwinFlowSettings()
     settings.groups = GroupWeights(
       endToEnd: 3, multiStep: 0.5, anyStep: 2, adversarial: 0, toData: 1)
-    settings.order = 3
+    (settings.order, settings.firstStep) = (3, 0.02)
     settings.consistencyRatio = 0.75
     settings.enhancedRatio = 4
     settings.enhancedRange = .init(lower: 0.125, upper: 0.5)
@@ -30,6 +30,7 @@ import Testing
     let yaml = """
       groups: {end_to_end: 3, multi_step: 0.5, any_step: 2, to_data: 1}
       order: 3
+      first_step: 0.02
       consistency_ratio: 0.75
       enhanced_ratio: 4
       enhanced_range: [0.125, 0.5]

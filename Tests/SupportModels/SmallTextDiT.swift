@@ -4,6 +4,7 @@ import Pipelines
 import Runtime
 import Tensors
 import TestSupport
+import Weights
 
 /// Text-to-image models of a few thousand random weights, for pictures of 16 × 16.
 public enum SmallTextDiT {
@@ -44,5 +45,25 @@ public enum SmallTextDiT {
       weights, card: ModelFile.Card(model: network, guidance: guidance), as: .float32,
       stamp: "test", on: engine)
     try ModelFolder(encoders: encoder).writeIndex(of: config, in: path)
+  }
+
+  /// Writes LoRA of rank 2 for the queries of the first block.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - width: the features of the network.
+  ///   - seed: that of the weights.
+  /// - Throws: the errors of files.
+  public static func writeLoRA(_ path: String, width: Int = 16, seed: UInt64 = 0) throws {
+    let map = "transformer.blocks.0.attn.to_q"
+    let types = Named([
+      ("\(map).lora_A.weight", TensorType([2, width], .float32)),
+      ("\(map).lora_B.weight", TensorType([width, 2], .float32)),
+    ])
+    try SafeTensors.write(types, to: path) { name in
+      let own = seed + (name.contains("lora_A") ? 1 : 2)
+      let values = Numbers.random(types[name]!.shape.sizes, seed: own, in: -1...1, .float32).values
+      return values.flatMap { value in withUnsafeBytes(of: Float(value)) { Array($0) } }
+    }
   }
 }

@@ -210,7 +210,7 @@ public struct TwinFlow: Objective {
       return flow.stopGradient()
     }
     let network = settings.targetEMADecay == 1 ? networks.live : networks.target
-    let consistent = RCGM(order: settings.order).target(
+    let consistent = RCGM(firstStep: settings.firstStep, order: settings.order).target(
       velocity.rows(rows).stopGradient(), flow: flow.rows(rows), x: path.point.rows(rows),
       time: path.time.rows(rows), target: path.target.rows(rows),
       condition: batch.condition.rows(rows), network: network)

@@ -6,6 +6,8 @@ public struct TwinFlowSettings: Hashable, Sendable {
   public var groups = GroupWeights()
   /// N of RCGM: the steps of the target network; 0 leaves RCGM out.
   public var order = 2
+  /// The length of RCGM's first step along the path to the data.
+  public var firstStep = 0.01
   /// The largest distance of the target time from the current one, as a fraction of the latter.
   public var consistencyRatio = 1.0
   /// Guidance that is folded into the training target.
@@ -100,6 +102,10 @@ extension TwinFlowSettings {
     Field("groups", \.groups, "relative sizes of groups"),
     Field(
       "order", \.order, in: 0...16, "N of RCGM: steps of the target network; 0 leaves RCGM out"),
+    Field(
+      "first_step", \.firstStep, in: 0.001...1,
+      "length of RCGM's first step, along the path to the data: a longer one follows the data more, the "
+        + "target network less"),
     Field(
       "consistency_ratio", \.consistencyRatio, in: 0...1,
       "largest distance of the target time, as a fraction of the current one"),

@@ -67,7 +67,11 @@ extension APIError {
     case ServedModels.Failure.unknownLoRA(let name, let known):
       self = .invalid(
         "There is no LoRA \(name) on this server, which has \(known.isEmpty ? "none" : known.joined(separator: ", ")).",
-        param: "lora", code: "lora_not_found")
+        param: "loras", code: "lora_not_found")
+    case ServedModels.Failure.unfitLoRA(let loras, let model):
+      self = .invalid(
+        "\(loras.joined(separator: ", ")) does not fit the model \(model). Name LoRA of that model.",
+        param: "loras", code: "lora_mismatch")
     case let error as ServerContext.Overdue:
       self = .unavailable(
         "The pictures were not made within \(Int(error.seconds)) seconds. Try again later.",

@@ -2,6 +2,7 @@ import Files
 import Pipelines
 import Runtime
 import Synchronization
+import Weights
 
 /// The models of a server: opened when it starts, loaded when a picture is asked for, and released by
 /// least use where memory is limited.
@@ -12,6 +13,8 @@ final class ServedModels: Sendable {
     case unknownModel(String, known: [String])
     /// There is no LoRA of this name among those known.
     case unknownLoRA(String, known: [String])
+    /// The weights of these LoRA are not those of a model.
+    case unfitLoRA([String], model: String)
   }
 
   /// The names of the models, the default one first.
@@ -22,6 +25,7 @@ final class ServedModels: Sendable {
   let memory: Int?
 
   private let pipelines: [String: ImagePipeline]
+  private let fitting: [String: [String]]
   private let state = Mutex(State())
 
   private struct State {
@@ -40,15 +44,36 @@ final class ServedModels: Sendable {
   ]
 
   /// Takes models, the default one first.
+  ///
+  /// - Throws: `WeightsError` for LoRA that fits none of the models, and the errors of its file.
   init(
     _ models: [(name: String, pipeline: ImagePipeline)], loras: [String: String] = [:],
     memory: Int? = nil
-  ) {
+  ) throws {
     precondition(!models.isEmpty, "a server needs a model")
     names = models.map(\.name)
     pipelines = Dictionary(uniqueKeysWithValues: models.map { ($0.name, $0.pipeline) })
     (self.loras, self.memory) = (loras, memory)
+    var fitting: [String: [String]] = [:]
+    for (name, path) in loras.sorted(by: { $0.key < $1.key }) {
+      var failure: (any Error)?
+      var isFit = false
+      for model in models {
+        do {
+          _ = try model.pipeline.adding([LoRAUse(path)])
+          fitting[model.name, default: []].append(name)
+          isFit = true
+        } catch {
+          failure = failure ?? error
+        }
+      }
+      if let failure, !isFit { throw failure }
+    }
+    self.fitting = fitting
   }
+
+  /// The names of the LoRA that fit a model.
+  func loras(of name: String) -> [String] { fitting[name] ?? [] }
 
   /// The name of the model that a request means; nil stands for the default one.
   func name(of requested: String?) throws(Failure) -> String {
@@ -65,7 +90,7 @@ final class ServedModels: Sendable {
 
   /// A model with LoRA, which need not be loaded.
   ///
-  /// - Throws: `Failure.unknownLoRA`, and the errors of LoRA that does not fit the model.
+  /// - Throws: `Failure.unknownLoRA`, `unfitLoRA`, and the errors of files.
   func pipeline(_ key: ServedModelKey) throws -> ImagePipeline {
     let base = pipelines[key.name]!
     if key.loras.isEmpty { return base }
@@ -76,13 +101,18 @@ final class ServedModels: Sendable {
       return variant.pipeline
     }
     if let known { return known }
-    let variant = try base.adding(
-      key.loras.map { lora in
-        guard let path = loras[lora.name] else {
-          throw Failure.unknownLoRA(lora.name, known: loras.keys.sorted())
-        }
-        return LoRAUse(path, scale: lora.scale)
-      })
+    let uses = try key.loras.map { lora in
+      guard let path = loras[lora.name] else {
+        throw Failure.unknownLoRA(lora.name, known: loras.keys.sorted())
+      }
+      return LoRAUse(path, scale: lora.scale)
+    }
+    let variant: ImagePipeline
+    do {
+      variant = try base.adding(uses)
+    } catch is WeightsError {
+      throw Failure.unfitLoRA(key.loras.map(\.name), model: key.name)
+    }
     state.withLock { state in
       state.variants.append((key, variant))
       if state.variants.count > Self.mostVariants { state.variants.removeFirst() }
@@ -108,6 +138,20 @@ final class ServedModels: Sendable {
     }
     for name in released { pipelines[name]!.release() }
     return try pipeline(key)
+  }
+
+  /// Releases all models except one, so that it has the memory.
+  ///
+  /// - Returns: whether there were any.
+  func releaseOthers(than name: String) -> Bool {
+    let released = state.withLock { state -> [String] in
+      let others = state.loaded.filter { $0 != name }
+      state.loaded.removeAll { $0 != name }
+      state.variants.removeAll { $0.key.name != name }
+      return others
+    }
+    for other in released { pipelines[other]!.release() }
+    return !released.isEmpty
   }
 
   private func bytes(_ names: [String]) -> Int {

@@ -1,5 +1,6 @@
 import Flow
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Models
 import Pictures
@@ -51,7 +52,13 @@ struct OpenAIRoutes: Sendable {
         sizeMultiple: pipeline.sizeMultiple, steps: pipeline.standardSteps,
         isGuided: !pipeline.isAnyStep, guidance: pipeline.standardGuidance ?? 0,
         styles: pipeline.isAnyStep ? SamplerSettings.Style.allCases.map(\.rawValue) : [],
-        edits: pipeline.kind.references != nil, loras: service.models.loras.keys.sorted()))
+        edits: pipeline.kind.references != nil, loras: service.models.loras(of: name)))
+  }
+
+  /// The address of the server as a client has it; a proxy in between says whether that is by TLS.
+  private static func address(_ request: Request) -> String {
+    let isSecure = request.headers[.forwardedProtocol]?.lowercased() == "https"
+    return "\(isSecure ? "https" : "http")://\(request.head.authority ?? "localhost")"
   }
 
   /// Makes the pictures of a request, and answers with all of them or with a stream of events.
@@ -67,7 +74,7 @@ struct OpenAIRoutes: Sendable {
         inputTokens: order.promptTokens, outputTokens: order.imageTokens * order.count,
         inputImages: 0))
     let writer = PictureWriter(
-      order: order, fields: fields, store: store, host: request.head.authority)
+      order: order, fields: fields, store: store, address: Self.address(request))
     if fields.streams { return stream(order, kind: kind, common, writer, context) }
     let data = try await context.whileConnected(seconds: service.limits.seconds) {
       var pictures = [OpenAIAnswer.Picture?](repeating: nil, count: order.count)
@@ -122,13 +129,18 @@ struct OpenAIRoutes: Sendable {
   }
 }
 
+extension HTTPField.Name {
+  /// The protocol that a client speaks with the proxy before the server.
+  fileprivate static let forwardedProtocol = Self("X-Forwarded-Proto")!
+}
+
 /// Turns pictures into what an answer holds.
 struct PictureWriter: Sendable {
   let order: PictureService.Order
   let fields: OpenAIFields
   let store: PictureStore
-  /// The host that the client has asked.
-  let host: String?
+  /// The address of the server as the client has it, without a slash at its end.
+  let address: String
 
   /// A picture in an answer.
   func answer(
@@ -140,7 +152,7 @@ struct PictureWriter: Sendable {
     var answer = OpenAIAnswer.Picture(seed: seed, timing: timing)
     if fields.wantsAddress, !isPreview {
       let name = store.add(file, type: fields.format.mediaType)
-      answer.url = "http://\(host ?? "localhost")/v1/images/files/\(name).\(fields.format.rawValue)"
+      answer.url = "\(address)/v1/images/files/\(name).\(fields.format.rawValue)"
     } else {
       answer.base64 = file.base64EncodedString()
     }

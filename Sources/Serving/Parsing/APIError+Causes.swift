@@ -17,10 +17,17 @@ extension APIError {
       self = .invalid(error.description, code: "invalid_multipart_form")
     case let error as PictureError: self.init(error, param: param)
     case let error as PipelineError: self.init(error)
-    case RuntimeError.outOfMemory, PJRTError.failure(.resourceExhausted, _, _):
-      self = .outOfMemory
+    case _ where Self.isOutOfMemory(error): self = .outOfMemory
     case is CancellationError: self = .stopping
     default: self = .failed
+    }
+  }
+
+  /// Whether an error says that the device's memory is exhausted.
+  static func isOutOfMemory(_ error: any Error) -> Bool {
+    switch error {
+    case RuntimeError.outOfMemory, PJRTError.failure(.resourceExhausted, _, _): true
+    default: false
     }
   }
 

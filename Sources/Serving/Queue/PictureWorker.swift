@@ -79,25 +79,35 @@ final class PictureWorker: Sendable {
     return 1 << (Int.bitWidth - 1 - largest.leadingZeroBitCount)
   }
 
-  /// Makes the pictures of a batch. What does not fit into memory is made in halves.
   private func make(_ jobs: [PictureJob], _ maker: inout PictureMaker) {
     let waiting = jobs.filter { !$0.isCancelled }
     guard !waiting.isEmpty else { return }
     for job in waiting { job.tell(.started) }
+    finish(waiting) { try maker.make($0) }
+  }
+
+  /// Makes the pictures of a batch and tells whoever waits. Where memory runs out, the other models are
+  /// released; then the batch is made in halves.
+  func finish(
+    _ jobs: [PictureJob], _ make: ([PictureJob]) throws -> [(RGBImage, PictureTiming)]
+  ) {
     do {
-      let made = try maker.make(waiting)
-      for (job, (picture, timing)) in zip(waiting, made) {
+      for (job, (picture, timing)) in zip(jobs, try make(jobs)) {
         job.tell(.finished(picture, timing))
         metrics.made(timing)
       }
     } catch is PictureMaker.Cancelled {
-      metrics.cancelled(waiting.count)
-    } catch RuntimeError.outOfMemory where waiting.count > 1 {
-      make(Array(waiting[..<(waiting.count / 2)]), &maker)
-      make(Array(waiting[(waiting.count / 2)...]), &maker)
+      metrics.cancelled(jobs.count)
     } catch {
-      metrics.failed(waiting.count)
-      for job in waiting { job.tell(.failed(error)) }
+      if APIError.isOutOfMemory(error) {
+        if models.releaseOthers(than: jobs[0].key.model.name) { return finish(jobs, make) }
+        if jobs.count > 1 {
+          finish(Array(jobs[..<(jobs.count / 2)]), make)
+          return finish(Array(jobs[(jobs.count / 2)...]), make)
+        }
+      }
+      metrics.failed(jobs.count)
+      for job in jobs { job.tell(.failed(error)) }
     }
   }
 }

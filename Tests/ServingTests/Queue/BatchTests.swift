@@ -20,7 +20,7 @@ import Testing
     folder = try TemporaryFolder()
     let path = "\(folder.path)/model"
     try SmallTextDiT.write(path, encoder: "\(folder.path)/bert")
-    models = ServedModels([("m", try ImagePipeline(ModelFolder(path), on: SharedEngine.get()))])
+    models = try ServedModels([("m", try ImagePipeline(ModelFolder(path), on: SharedEngine.get()))])
   }
 
   private func jobs(_ prompts: [String], steps: Int = 1) throws -> [PictureJob] {

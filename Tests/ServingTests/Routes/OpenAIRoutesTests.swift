@@ -1,7 +1,10 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import NIOCore
 import Pictures
+import TestModels
+import TestSupport
 import Testing
 
 @testable import Serving
@@ -86,6 +89,41 @@ import Testing
     }
   }
 
+  /// A proxy in front of the server speaks TLS.
+  @Test(arguments: [
+    ("https", "https"), ("HTTPS", "https"), ("http", "http"), ("javascript", "http"),
+  ])
+  func addressesHaveTheProtocolOfTheProxy(header: String, expected: String) async throws {
+    let server = try TestServer()
+    let answer = try await server.post(
+      "/v1/images/generations", #"{"prompt": "a fox", "response_format": "url"}"#,
+      [HTTPField.Name("X-Forwarded-Proto")!: header])
+    let address = try #require(answer.pictures[0]["url"] as? String)
+    #expect(address.hasPrefix("\(expected)://here:1/v1/images/files/"))
+  }
+
+  @Test func loRAIsNamedByRequests() async throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/x.safetensors"
+    try SmallTextDiT.writeLoRA(path)
+    let server = try TestServer { $0.loras = ["x": path] }
+    let list = try await server.call(.get, "/v1/models")
+    let facts = try #require(list.pictures[0]["twinflow"] as? [String: Any])
+    #expect(facts["loras"] as? [String] == ["x"])
+    func made(_ loras: String) async throws -> [UInt8] {
+      let answer = try await server.post(
+        "/v1/images/generations", #"{"prompt": "a fox", "seed": 1, "loras": \#(loras)}"#)
+      return try picture(#require(answer.pictures.first)).values
+    }
+    let plain = try await made("[]")
+    let changed = try await made(#"[{"name": "x"}]"#)
+    #expect(try await made(#"[{"name": "x", "scale": 0}]"#) == plain && changed != plain)
+    #expect(try await made("[]") == plain)
+    let wrong = try await server.post(
+      "/v1/images/generations", #"{"prompt": "a", "loras": [{"name": "y"}]}"#)
+    #expect(wrong.status == 400 && wrong.error["code"] as? String == "lora_not_found")
+  }
+
   @Test func streamsSendPreviewsAndPictures() async throws {
     let server = try TestServer()
     let answer = try await server.post(
@@ -152,7 +190,7 @@ import Testing
     (#"{"prompt": "a", "num_inference_steps": 100000}"#, 400, "num_inference_steps"),
     (#"{"prompt": "a", "seed": -4}"#, 400, "seed"),
     (#"{"prompt": "a", "negative_prompt": "b"}"#, 400, "negative_prompt"),
-    (#"{"prompt": "a", "loras": [{"name": "x"}]}"#, 400, "lora"),
+    (#"{"prompt": "a", "loras": [{"name": "x"}]}"#, 400, "loras"),
   ])
   func wrongRequests(json: String, status: Int, param: String) async throws {
     let server = try TestServer()
