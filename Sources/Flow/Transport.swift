@@ -28,15 +28,21 @@ public struct Evaluation {
   public let noise: Tensor
 }
 
+extension Evaluation {
+  /// The ends of the path of a velocity at a point.
+  init(velocity: Tensor, at x: Tensor, time: Tensor) {
+    let size = time.abs().expanded(toRank: x.rank).cast(to: x.dtype)
+    self.init(velocity: velocity, data: x - size * velocity, noise: x + (1 - size) * velocity)
+  }
+}
+
 extension VelocityModel {
   /// Evaluates the network and predicts both ends of the path.
   public func evaluate(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Evaluation {
-    let velocity = self(x, time: time, target: target, condition: condition)
-    let size = time.abs().expanded(toRank: x.rank).cast(to: x.dtype)
-    return Evaluation(
-      velocity: velocity, data: x - size * velocity, noise: x + (1 - size) * velocity)
+    Evaluation(
+      velocity: self(x, time: time, target: target, condition: condition), at: x, time: time)
   }
 }
 

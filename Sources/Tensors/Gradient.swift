@@ -85,3 +85,31 @@ extension Tensor {
     pullback([self], [.constant(1, dtype)], to: [other])[0] != nil
   }
 }
+
+/// The Jacobian-vector product: how results change with the first order along tangents of sources.
+///
+/// The pullback is linear in its cotangents, so its own pullback is the pushforward. What the first one
+/// computes of the cotangents themselves is not part of the result, and of the program neither.
+///
+/// - Parameters:
+///   - results: what changes.
+///   - sources: what they are computed from; the sources do not depend on one another.
+///   - tangents: the direction of each source, of its type.
+/// - Returns: one tensor of the same type for each of the results; zeros where it does not depend on the
+///   sources.
+public func pushforward(
+  of results: [Tensor], for sources: [Tensor], along tangents: [Tensor]
+) -> [Tensor] {
+  precondition(
+    sources.map(\.type) == tangents.map(\.type),
+    "tangents \(tangents.map(\.type)) are not of the sources' types \(sources.map(\.type))")
+  let cotangents = results.map { Tensor.parameter($0.type) }
+  let back = pullback(results, cotangents, to: sources)
+  let reached = back.indices.filter { back[$0] != nil }
+  let found = pullback(reached.map { back[$0]! }, reached.map { tangents[$0] }, to: cotangents)
+  // A barrier may still hold the cotangents, whose values do not matter.
+  let zeros = Dictionary(
+    uniqueKeysWithValues: zip(cotangents, results).map { ($0.id, $1.zerosLike) })
+  return Graph.substitute(
+    zip(found, results).map { $0 ?? $1.zerosLike }, zeros)
+}

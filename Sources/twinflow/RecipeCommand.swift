@@ -106,6 +106,17 @@ extension Preset {
     case .twinFlowLoRA2: "TwinFlow with LoRA and one time, order 2."
     case .twinFlowDataFree: "TwinFlow without data: the network learns from its own samples."
     case .tutorial: "TwinFlow for small networks, from scratch."
+    case .meanFlow: "Mean flows: the mean velocity between two times, by its exact derivative."
+    case .improvedMeanFlow:
+      "Improved mean flows: the derivative follows the network's own velocity."
+    case .soFlow: "Solution flows: mean flows without a derivative."
+    case .sCM: "Consistency training in continuous time, by the exact derivative (sCM)."
+    case .sCD: "Consistency distillation in continuous time, by the exact derivative (sCM)."
+    case .ucgm: "Consistency training in continuous time, by a difference (UCGM)."
+    case .progressive: "Progressive distillation: 50 steps to 25, the first of its runs."
+    case .dmd: "Distribution matching with three networks (DMD2 without its adversarial term)."
+    case .vsd: "Variational score distillation with three networks."
+    case .sid: "Score identity distillation with three networks (SiD)."
     }
   }
 }

@@ -208,7 +208,15 @@ import Testing
     (settings[2].dataFree, settings[2].targetEMADecay) = (true, 1)
     settings[3].timeConvention = .middle
     settings[3].groups = GroupWeights(toData: 2)
-    return settings + [TutorialSettings(), DistributionMatchingSettings()]
+    var forms = MeanFlowSettings.Form.allCases.map { _ in MeanFlowSettings() }
+    for (i, form) in MeanFlowSettings.Form.allCases.enumerated() { forms[i].form = form }
+    var consistency = [ConsistencySettings](repeating: ConsistencySettings(), count: 2)
+    (consistency[1].source, consistency[1].guidance) = (.teacher, 2)
+    (consistency[1].derivative, consistency[1].tangent) = (.difference, .clamped)
+    let list: [any ObjectiveSettings] =
+      settings + [TutorialSettings(), DistributionMatchingSettings(), ScoreIdentitySettings()]
+      + forms
+    return list + consistency + [ProgressiveSettings()]
   }()
 
   @Test("The mean of micro-batches is the batch", arguments: accumulated.indices, [2, 3])

@@ -27,7 +27,8 @@ import Testing
   }
 
   @Test(arguments: Preset.allCases) func presetsAreValidAndCanBeChanged(preset: Preset) throws {
-    let recipe = try tinyRecipe("out", "objective={preset: \(preset.rawValue)}")
+    let start = preset.settings.needsStart ? ["start=base.safetensors"] : []
+    let recipe = try tinyRecipe("out", ["objective={preset: \(preset.rawValue)}"] + start)
     #expect(recipe.objective == ObjectiveConfig(preset.settings))
     if var changed = preset.settings as? TwinFlowSettings {
       changed.enhancedRatio = 0.125

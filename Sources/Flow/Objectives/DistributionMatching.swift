@@ -3,10 +3,12 @@ import Tensors
 
 /// Distribution matching distillation with three networks: Yin and others, "One-step diffusion with
 /// distribution matching distillation", 2024, and "Improved distribution matching distillation",
-/// 2024, without their regression and adversarial terms.
+/// 2024, without their regression and adversarial terms; and Wang and others, "ProlificDreamer:
+/// High-fidelity and diverse text-to-3D generation with variational score distillation", 2023.
 ///
 /// A one-step generator, a frozen teacher of the data's flow, and a network that learns the flow of
-/// the generator's samples; the difference of the latter two is the generator's gradient.
+/// the generator's samples; the difference of the latter two is the generator's gradient. The two methods
+/// differ in its weight.
 public struct DistributionMatching: Objective {
   /// The settings.
   public let settings: DistributionMatchingSettings
@@ -46,7 +48,7 @@ public struct DistributionMatching: Objective {
       batch,
       draws: Named([
         ("start", keys[0].normal(type.shape, type.dtype)), ("time", keys[1].uniform(row)),
-        ("noise", keys[2].normal(type.shape)),
+        ("noise", keys[2].normal(type.shape, type.dtype)),
         ("following_noise", keys[3].normal(type.shape, type.dtype)),
         ("following_time", keys[4].uniform(row)),
       ]))
@@ -67,23 +69,55 @@ public struct DistributionMatching: Objective {
     // of the noised x̂.
     let time = draws["time"]! * 0.96 + 0.02
     let point = interpolate(data: sample, noise: draws["noise"]!, time: time)
-    let real = teacher.evaluate(point, time: time, target: time, condition: batch.condition).data
-    let imagined = fake.evaluate(point, time: time, target: time, condition: batch.condition).data
-    let scale = (sample - real).abs().meanPerSample().maximum(1e-4).expanded(toRank: sample.rank)
-    let wanted = (sample - (imagined - real) / scale.cast(to: sample.dtype)).stopGradient()
+    let real = guidedEvaluation(
+      of: teacher, point, time: time, batch: batch, guidance: settings.guidance)
+    let imagined = fake.evaluate(point, time: time, target: time, condition: batch.condition)
+    let step: Tensor
+    switch settings.weight {
+    case .data:
+      let scale = (sample - real.data).abs().meanPerSample().maximum(1e-4)
+        .expanded(toRank: sample.rank)
+      step = (imagined.data - real.data) / scale.cast(to: sample.dtype)
+    case .noise:
+      // The difference of the predicted noises, through the noised sample's share of the sample.
+      let share = (1 - time).expanded(toRank: sample.rank).cast(to: sample.dtype)
+      step = (real.noise - imagined.noise) * share
+    }
+    let wanted = (sample - step).stopGradient()
     let matching = RegressionLoss.l2(made, wanted).mean()
 
-    // The network of the fakes: flow matching on generated samples.
-    let noise = draws["following_noise"]!
-    let t = draws["following_time"]!
-    let flow = fake(
-      interpolate(data: sample, noise: noise, time: t), time: t, target: t,
-      condition: batch.condition)
-    let following = RegressionLoss.l2(flow, noise - sample).mean()
+    let following = flowMatching(
+      fake, sample, noise: draws["following_noise"]!, time: draws["following_time"]!, batch)
     return Loss(
       total: matching, auxiliaries: Named([(Self.fake, following)]),
       metrics: Named([("loss", matching + following), ("fake", following)]))
   }
+}
+
+/// The loss of flow matching on samples, which get no gradient.
+func flowMatching(
+  _ network: any VelocityModel, _ sample: Tensor, noise: Tensor, time: Tensor, _ batch: Batch
+) -> Tensor {
+  let sample = sample.stopGradient()
+  let flow = network(
+    interpolate(data: sample, noise: noise, time: time), time: time, target: time,
+    condition: batch.condition)
+  return RegressionLoss.l2(flow, noise - sample).mean()
+}
+
+/// A network's evaluation at (x, t, t) with classifier-free guidance of a scale; 1 is none.
+func guidedEvaluation(
+  of network: any VelocityModel, _ x: Tensor, time: Tensor, batch: Batch, guidance: Double
+) -> Evaluation {
+  guard guidance != 1 else {
+    return network.evaluate(x, time: time, target: time, condition: batch.condition)
+  }
+  let both = network(
+    .concatenate([x, x]), time: .concatenate([time, time]), target: .concatenate([time, time]),
+    condition: batch.condition.appending(batch.unconditional)
+  ).split(2)
+  let velocity = both[1] + (both[0] - both[1]) * guidance
+  return Evaluation(velocity: velocity, at: x, time: time)
 }
 
 /// The settings of distribution matching.
@@ -92,6 +126,18 @@ public struct DistributionMatchingSettings: Hashable, Sendable {
   public var interval = 5
   /// The learning rate of the network of the fakes as a multiple of the generator's.
   public var fakeLearningRate = 1.0
+  /// The weight of the generator's gradient.
+  public var weight = Weight.data
+  /// The scale of the teacher's guidance; 1 is none.
+  public var guidance = 1.0
+
+  /// The weight of the generator's gradient.
+  public enum Weight: String, Codable, Hashable, Sendable, CaseIterable {
+    /// One over the mean distance of the sample from the teacher's data: distribution matching.
+    case data
+    /// That of the predicted noises: variational score distillation.
+    case noise
+  }
 
   /// Makes the published settings.
   public init() {}
@@ -106,6 +152,10 @@ public struct DistributionMatchingSettings: Hashable, Sendable {
       "fake_learning_rate", \.fakeLearningRate, where: { $0 > 0 }, else: "it must be above 0",
       "the third network's learning rate, as a multiple of the generator's"
     ).was("fake_rate"),
+    Field(
+      "weight", \.weight,
+      "weight of the generator's gradient; data: as in DMD, noise: as in VSD"),
+    Field("guidance", \.guidance, in: 0..., "scale of the teacher's guidance; 1 is none"),
   ]
 }
 
@@ -124,4 +174,7 @@ extension DistributionMatchingSettings: ObjectiveSettings {
 
   /// The teacher is a trained network.
   public var needsStart: Bool { true }
+
+  /// Guidance needs the teacher without its condition.
+  public var needsConditions: Bool { guidance != 1 }
 }

@@ -56,7 +56,11 @@ public enum Objectives: Catalogue {
   private static let all: [any ObjectiveSettings.Type] = [
     TwinFlowSettings.self,
     TutorialSettings.self,
+    MeanFlowSettings.self,
+    ConsistencySettings.self,
+    ProgressiveSettings.self,
     DistributionMatchingSettings.self,
+    ScoreIdentitySettings.self,
     ClassificationSettings.self,
   ]
 

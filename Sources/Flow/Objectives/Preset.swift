@@ -14,6 +14,26 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
   case twinFlowDataFree = "twinflow-data-free"
   /// TwinFlow for small networks, as in the published tutorial.
   case tutorial
+  /// Mean flows.
+  case meanFlow = "meanflow"
+  /// Improved mean flows.
+  case improvedMeanFlow = "improved-meanflow"
+  /// Solution flow models: mean flows without a derivative.
+  case soFlow = "soflow"
+  /// Consistency training in continuous time, by the exact derivative.
+  case sCM = "scm"
+  /// Consistency distillation in continuous time, by the exact derivative.
+  case sCD = "scd"
+  /// Consistency training in continuous time, by a difference, as in UCGM.
+  case ucgm
+  /// Progressive distillation: the first run.
+  case progressive
+  /// Distribution matching without an adversarial term.
+  case dmd
+  /// Variational score distillation.
+  case vsd
+  /// Score identity distillation.
+  case sid
 
   /// The settings of the objective.
   public var settings: any ObjectiveSettings {
@@ -38,6 +58,28 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
       settings.dataFree = true
       (settings.targetEMADecay, settings.enhancedRatio) = (1, 4)
     case .tutorial: return TutorialSettings()
+    case .meanFlow: return MeanFlowSettings()
+    case .improvedMeanFlow, .soFlow:
+      var settings = MeanFlowSettings()
+      settings.form = self == .soFlow ? .solution : .improved
+      return settings
+    case .sCM: return ConsistencySettings()
+    case .sCD:
+      var settings = ConsistencySettings()
+      settings.source = .teacher
+      return settings
+    case .ucgm:
+      var settings = ConsistencySettings()
+      (settings.derivative, settings.tangent) = (.difference, .clamped)
+      settings.timeDistribution = LogitNormal(mean: 0, deviation: 1.5)
+      return settings
+    case .progressive: return ProgressiveSettings()
+    case .dmd: return DistributionMatchingSettings()
+    case .vsd:
+      var settings = DistributionMatchingSettings()
+      settings.weight = .noise
+      return settings
+    case .sid: return ScoreIdentitySettings()
     }
     return settings
   }

@@ -104,8 +104,7 @@ extension TwinFlowSettings {
       "order", \.order, in: 0...16, "N of RCGM: steps of the target network; 0 leaves RCGM out"),
     Field(
       "first_step", \.firstStep, in: 0.001...1,
-      "length of RCGM's first step, along the path to the data: a longer one follows the data more, the "
-        + "target network less"),
+      "length of RCGM's first step: a longer one follows the data more"),
     Field(
       "consistency_ratio", \.consistencyRatio, in: 0...1,
       "largest distance of the target time, as a fraction of the current one"),

@@ -1,0 +1,215 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Flow
+
+/// The rivals of TwinFlow where data are normal, so that everything is known in closed form.
+@Suite struct GaussianObjectiveTests {
+  private static let flow = GaussianFlow(mean: 0.3, deviation: 0.6)
+
+  private static let inputs = Named([
+    ("x", Numbers.random([64, 3], seed: 1, .float64)), ("e", Numbers([0.01], [1], .float64)),
+  ])
+
+  /// A batch, an exact network whose error has gradients, and an exact teacher.
+  private static func parts(_ inputs: Named<Tensor>) -> (Batch, Networks) {
+    var live = flow
+    live.error = inputs["e"]!.reshape([]).broadcast(to: [64, 3])
+    return (
+      Batch(data: inputs["x"]!, condition: Named(), unconditional: Named()),
+      Networks(
+        live: live, target: live,
+        auxiliaries: ["teacher": flow, "fake": GaussianFlow(mean: -0.2, deviation: 0.9)])
+    )
+  }
+
+  private static func near(
+    _ a: Numbers, _ b: Numbers, _ tolerance: Double, _ what: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let worst = zip(a.values, b.values).map { Swift.abs($0 - $1) }.max()!
+    #expect(worst <= tolerance, "\(what): \(worst)", sourceLocation: sourceLocation)
+  }
+
+  /// The exact mean velocity obeys the identity of mean flows, and is the derivative's solution.
+  @Test func theMeanVelocityObeysItsIdentity() throws {
+    let results = try evaluate(Self.inputs) { inputs in
+      let x = inputs["x"]!
+      let t = Tensor.iota([64], axis: 0, .float64) / 80 + 0.2
+      let tt = t * 0.4
+      let velocity = Self.flow(x, time: t, target: t, condition: Named())
+      let derivative = pathDerivative(
+        of: Self.flow, at: x, time: t, target: tt, along: velocity, condition: Named())
+      return Named([
+        ("mean", Self.flow(x, time: t, target: tt, condition: Named())),
+        ("identity", velocity - (t - tt).expanded([1]) * derivative),
+      ])
+    }
+    Self.near(results["mean"]!, results["identity"]!, 1e-9, "u and v − (t − r)·du/dt")
+  }
+
+  @Test(arguments: ConsistencySettings.Derivative.allCases, ConsistencySettings.Tangent.allCases)
+  func theExactConsistencyModelDoesNotMove(
+    derivative: ConsistencySettings.Derivative, tangent: ConsistencySettings.Tangent
+  ) throws {
+    var settings = ConsistencySettings()
+    (settings.derivative, settings.tangent, settings.source) = (derivative, tangent, .teacher)
+    settings.differenceStep = 1e-3
+    let results = try evaluate(Self.inputs) { inputs in
+      var (batch, networks) = Self.parts(inputs)
+      networks = Networks(
+        live: Self.flow, target: Self.flow, auxiliaries: networks.auxiliaries)
+      let loss = Consistency(settings, batch: 64)(networks, batch, key: Key(seed: 3))
+      return loss.details.merging(Named([("loss", loss.total)]))
+    }
+    // Times are f32, and the difference has an error of second order.
+    Self.near(
+      results["tangent"]!, Numbers([Double](repeating: 0, count: 192), [64, 3], .float64),
+      derivative == .exact ? 2e-5 : 2e-4, "the tangent")
+  }
+
+  /// A constant error ε in F makes `df/dt = −ε`, so that the tangent leads back.
+  @Test func theTangentOfAnErrorLeadsBack() throws {
+    var settings = ConsistencySettings()
+    settings.source = .teacher
+    let results = try evaluate(Self.inputs) { inputs in
+      let (batch, networks) = Self.parts(inputs)
+      let loss = Consistency(settings, batch: 64)(networks, batch, key: Key(seed: 3))
+      let gradient = loss.total.gradients(for: [inputs["e"]!])[0]
+      return loss.details.merging(Named([("gradient", gradient)]))
+    }
+    // f(x_t, t) − t·ε, whose derivative is −ε less that of f along the exact path, which is 0.
+    let size = results["tangent"]!.values
+    #expect(size.allSatisfy { Swift.abs($0 + 0.01) < 2e-5 })
+    #expect(results["gradient"]!.values[0] > 0)
+  }
+
+  @Test(arguments: MeanFlowSettings.Form.allCases)
+  func meanFlowsHaveTheirTarget(form: MeanFlowSettings.Form) throws {
+    var settings = MeanFlowSettings()
+    (settings.form, settings.farShare, settings.stepRatio) = (form, 1, 0.2)
+    let results = try evaluate(Self.inputs) { inputs in
+      let (batch, networks) = Self.parts(inputs)
+      let objective = MeanFlow(settings, batch: 64)
+      let drawn = objective.draw(batch, key: Key(seed: 3))
+      let loss = objective(networks, drawn)
+      let (t, tt) = (drawn.draws["time"]!, drawn.draws["target"]!)
+      let flow = drawn.draws["noise"]! - batch.data
+      let point = loss.details["x_t"]!
+      // The derivative along the path of u, by a central difference of the exact network.
+      let h = 1e-4
+      let along =
+        form == .improved
+        ? networks.live(point, time: t, target: t, condition: Named()) : flow
+      let sides = [h, -h].map {
+        networks.live(point + along * $0, time: t + $0, target: tt, condition: Named())
+      }
+      let span = (t - tt).expanded([1]).cast(to: .float64)
+      let expected: Tensor
+      if form == .solution {
+        let moved = t - (t - tt) * 0.2
+        let rest = networks.live(
+          point - flow * span * 0.2, time: moved, target: tt, condition: Named())
+        expected = flow * 0.2 + rest * 0.8
+      } else {
+        expected = flow - span * (sides[0] - sides[1]) / (2 * h)
+      }
+      return Named([
+        ("found", loss.details["regression"]!), ("expected", expected), ("far", t - tt),
+      ])
+    }
+    #expect(results["far"]!.values.allSatisfy { $0 >= 0 } && results["far"]!.values.max()! > 0.2)
+    Self.near(
+      results["found"]!, results["expected"]!, form == .solution ? 1e-9 : 2e-3, "\(form)")
+  }
+
+  @Test func progressiveDistillationIsTwoStepsOfTheTeacher() throws {
+    var settings = ProgressiveSettings()
+    settings.steps = 4
+    let results = try evaluate(Self.inputs) { inputs in
+      let (batch, networks) = Self.parts(inputs)
+      let objective = ProgressiveDistillation(settings, batch: 64)
+      let drawn = objective.draw(batch, key: Key(seed: 3))
+      let loss = objective(networks, drawn)
+      let (t, x) = (drawn.draws["time"]!, loss.details["x_t"]!)
+      let first = Self.flow(x, time: t, target: t, condition: Named())
+      let middle = t - 0.125
+      let second = Self.flow(
+        x - first * 0.125, time: middle, target: middle, condition: Named())
+      return Named([
+        ("found", loss.details["regression"]!), ("expected", (first + second) * 0.5), ("time", t),
+      ])
+    }
+    Self.near(results["found"]!, results["expected"]!, 1e-9, "the regression target")
+    #expect(Set(results["time"]!.values) == [0.25, 0.5, 0.75, 1])
+  }
+
+  /// The gradient of the generator against the closed form: fakes N(−.2, .9²) for data N(.3, .6²).
+  @Test(arguments: DistributionMatchingSettings.Weight.allCases)
+  func distributionMatchingHasItsGradient(weight: DistributionMatchingSettings.Weight) throws {
+    var settings = DistributionMatchingSettings()
+    settings.weight = weight
+    let results = try evaluate(Self.inputs) { inputs in
+      let (batch, networks) = Self.parts(inputs)
+      let objective = DistributionMatching(settings, batch: 64)
+      let drawn = objective.draw(batch, key: Key(seed: 3))
+      let loss = objective(networks, drawn)
+      let time = drawn.draws["time"]! * 0.96 + 0.02
+      let t = time.expanded([1]).cast(to: .float64)
+      let made =
+        drawn.draws["start"]!
+        - networks.live(
+          drawn.draws["start"]!, time: time.zerosLike + 1, target: time.zerosLike,
+          condition: Named())
+      let point = t * drawn.draws["noise"]! + (1 - t) * made
+      // The expected data of a normal distribution at x_t.
+      let posterior = { (mean: Double, deviation: Double) -> Tensor in
+        let variance = t * t + (1 - t) * (1 - t) * (deviation * deviation)
+        return (point - (1 - t) * mean) * (1 - t) * (deviation * deviation) / variance + mean
+      }
+      let (real, fake) = (posterior(0.3, 0.6), posterior(-0.2, 0.9))
+      let step: Tensor
+      switch weight {
+      case .data:
+        step = (fake - real) / (made - real).abs().mean([1]).maximum(1e-4).expanded([1])
+      case .noise:
+        // ẑ = (x_t − (1 − t)·x̂) / t.
+        step = (fake - real) * (1 - t) / t * (1 - t)
+      }
+      // The sample falls by the error's growth: ∂made/∂ε = −1, and the loss is a mean of squares.
+      return Named([
+        ("found", loss.total.gradients(for: [inputs["e"]!])[0]),
+        ("expected", (step * -2).mean().reshape([1])), ("fake", loss.auxiliaries["fake"]!),
+      ])
+    }
+    expectClose(results["found"]!.values, results["expected"]!.values, relative: 1e-5)
+    #expect(results["fake"]!.values[0] > 0)
+  }
+
+  /// Where the networks of data and fakes agree, nothing moves; otherwise the gradient is the loss's own.
+  @Test func scoreIdentityHasItsGradient() throws {
+    func gradient(_ fake: GaussianFlow, at error: Double) throws -> (Double, Double) {
+      var inputs = Self.inputs
+      inputs["e"] = Numbers([error], [1], .float64)
+      let results = try evaluate(inputs) { inputs in
+        var (batch, networks) = Self.parts(inputs)
+        networks = Networks(
+          live: networks.live, target: networks.live,
+          auxiliaries: ["teacher": Self.flow, "fake": fake])
+        let loss = ScoreIdentity(ScoreIdentitySettings(), batch: 64)(
+          networks, batch, key: Key(seed: 3))
+        return Named([
+          ("gradient", loss.total.gradients(for: [inputs["e"]!])[0]), ("loss", loss.total),
+        ])
+      }
+      return (results["gradient"]!.values[0], results["loss"]!.values[0])
+    }
+    let (still, zero) = try gradient(Self.flow, at: 0)
+    #expect(Swift.abs(still) < 1e-9 && Swift.abs(zero) < 1e-9)
+    let far = GaussianFlow(mean: -0.2, deviation: 0.9)
+    let (slope, value) = try gradient(far, at: 0.01)
+    #expect(Swift.abs(slope) > 1e-3 && value.isFinite)
+  }
+}
