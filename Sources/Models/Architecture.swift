@@ -31,6 +31,9 @@ public protocol Architecture: RecipeGroup, Hashable {
 
   /// The parameters that checkpoints, from which training starts, may lack.
   var added: [AddedParameters] { get }
+
+  /// Whether the network's embedded condition can be shifted, see `ConditionShift`.
+  static var takesConditionShift: Bool { get }
 }
 
 extension Architecture {
@@ -39,6 +42,9 @@ extension Architecture {
 
   /// By default networks work on the data themselves.
   public var worksOnLatents: Bool { false }
+
+  /// By default it cannot.
+  public static var takesConditionShift: Bool { false }
 
   /// Whether the network predicts the velocity of a flow, so that it can generate.
   static var isGenerative: Bool { Network.self is any VelocityModel.Type }

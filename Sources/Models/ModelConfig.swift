@@ -29,6 +29,9 @@ public struct ModelConfig: Sendable {
       .map { String($0.dropLast(".lora_A.weight".count)) }
   }
 
+  /// Whether the network's embedded condition can be shifted.
+  public var takesConditionShift: Bool { type(of: architecture).takesConditionShift }
+
   /// Whether the network can generate; a classifier cannot.
   public var isGenerative: Bool { type(of: architecture).isGenerative }
 

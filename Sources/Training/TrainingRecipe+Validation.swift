@@ -50,6 +50,12 @@ extension TrainingRecipe {
             + "enhanced_ratio to 0")
       }
     }
+    guard objective.settings.conditionShift.isNone || model.takesConditionShift else {
+      throw invalid(
+        \.objective, found: objective.kind,
+        "\(model.kind) has no embedded condition to shift: leave condition_shift out, so that negative "
+          + "times mark the fake branch, or take dit, text-dit, qwen_image or z_image")
+    }
     guard lora != nil || baseDType == .stored else {
       throw invalid(
         \.baseDType, found: baseDType.rawValue,

@@ -116,6 +116,8 @@ extension Preset {
     case .progressive: "Progressive distillation: 50 steps to 25, the first of its runs."
     case .dmd: "Distribution matching with three networks (DMD2 without its adversarial term)."
     case .vsd: "Variational score distillation with three networks."
+    case .apex:
+      "TwinFlow whose fake branch has a shifted condition in place of negative times (APEX)."
     case .sid: "Score identity distillation with three networks (SiD)."
     }
   }

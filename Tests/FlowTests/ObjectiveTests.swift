@@ -181,6 +181,38 @@ import Testing
     #expect(first.map(\.count) == [8, 8, 8, 6, 24, 6, 2, 24])
   }
 
+  /// APEX: the fake branch has c' = a·c + b and positive times; all other evaluations have c.
+  @Test func aShiftedConditionMarksTheFakeBranch() throws {
+    var settings = TwinFlowSettings()
+    settings.conditionShift = ConditionShift(scale: -0.5, offset: 1)
+    let results = try evaluate(Self.inputs(8)) { inputs in
+      let condition = Tensor.iota([8, 1], axis: 0, .float32) * 0.1
+      let batch = Batch(
+        data: inputs["x"]!, condition: Named([("c", condition)]),
+        unconditional: Named([("c", condition.zerosLike)]))
+      guard let objective = try? TwinFlow(settings, batch: 8) else { preconditionFailure() }
+      let loss = objective(Networks(live: Echo(), target: Echo()), batch, key: Key(seed: 3))
+      return loss.details.filter { ["velocity", "t", "tt", "difference", "enhanced"].contains($0) }
+        .merging(Named([("flow", loss.details["flow"]!)]))
+    }
+    // Two rows a group; the adversarial ones are the last.
+    for row in 0..<8 {
+      let c = Double(row) * 0.1
+      let expected = row < 6 ? c : 1 - 0.5 * c
+      expectClose(
+        results["velocity"]!.row(row).values, [Double](repeating: expected, count: 6),
+        relative: 1e-6)
+    }
+    #expect(results["t"]!.values.allSatisfy { $0 >= 0 })
+    #expect(results["t"]!.rows(6..<8).values == results["tt"]!.rows(6..<8).values)
+    for row in 0..<2 {
+      let c = Double(row) * 0.1
+      expectClose(
+        results["difference"]!.row(row).values,
+        [Double](repeating: min(1, 1 - 0.5 * c - c), count: 6), relative: 1e-6)
+    }
+  }
+
   @Test func theTutorialsEmptyConditionIsAnotherSamples() throws {
     // With the target network told the condition alone, guidance is the difference of conditions.
     var settings = TutorialSettings()
@@ -301,5 +333,5 @@ private struct Missing: VelocityModel {
 private struct Echo: VelocityModel {
   func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
-  ) -> Tensor { x.zerosLike + condition["c"]! }
+  ) -> Tensor { x.zerosLike + condition["c"]!.shifted(by: condition) }
 }

@@ -27,6 +27,7 @@ import Testing
     settings.targetEMADecay = 1
     settings.dataFree = true
     settings.timeConvention = .middle
+    settings.conditionShift = ConditionShift(scale: -0.5, offset: 1)
     let yaml = """
       groups: {end_to_end: 3, multi_step: 0.5, any_step: 2, to_data: 1}
       order: 3
@@ -40,6 +41,7 @@ import Testing
       target_ema_decay: 1
       data_free: true
       time_convention: middle
+      condition_shift: [-0.5, 1]
       """
     #expect(try read(yaml) == settings)
     #expect(try keys(of: settings) == keys(in: yaml))

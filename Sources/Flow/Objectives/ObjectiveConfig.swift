@@ -30,6 +30,9 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// Whether elements of the data can have weights in its loss.
   var takesWeights: Bool { get }
 
+  /// A change of the embedded condition that marks the fake branch.
+  var conditionShift: ConditionShift { get }
+
   /// How the network receives target times.
   var timeConvention: TimeConvention { get }
 }
@@ -47,6 +50,8 @@ extension ObjectiveSettings {
   public var needsTwin: Bool { false }
   /// Most objectives weigh all elements equally.
   public var takesWeights: Bool { false }
+  /// Most objectives leave the condition as it is.
+  public var conditionShift: ConditionShift { ConditionShift() }
   /// Most networks have an embedder for target times.
   public var timeConvention: TimeConvention { .pair }
 }

@@ -34,6 +34,8 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
   case vsd
   /// Score identity distillation.
   case sid
+  /// TwinFlow with a shifted condition in place of negative times.
+  case apex
 
   /// The settings of the objective.
   public var settings: any ObjectiveSettings {
@@ -80,6 +82,7 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
       settings.weight = .noise
       return settings
     case .sid: return ScoreIdentitySettings()
+    case .apex: settings.conditionShift = ConditionShift(scale: -0.5, offset: 1)
     }
     return settings
   }

@@ -76,6 +76,10 @@ public struct TwinFlow: Objective {
       "a partition of \(partition.batch) rows got \(batch.data.type)")
     let networks = settings.timeConvention.applied(to: networks)
     let path = path(networks.live, batch, draws)
+    // Where a shifted condition marks the fake branch, every evaluation says which rows are of it.
+    let batch = Batch(
+      data: batch.data, condition: shifted(batch.condition),
+      unconditional: shifted(batch.unconditional), weights: batch.weights)
     let student = networks.live.evaluate(
       path.point, time: path.time, target: path.target, condition: batch.condition)
 
@@ -159,13 +163,22 @@ public struct TwinFlow: Objective {
       data: data,
       point: interpolate(data: data, noise: draws.noise, time: distance),
       time: .concatenate([
-        ones, drawn[p.endToEnd..<fake.lowerBound], -drawn[fake], drawn[p.toDataRows],
+        ones, drawn[p.endToEnd..<fake.lowerBound], twin(drawn[fake]), drawn[p.toDataRows],
       ]),
       target: .concatenate([
-        ones.zerosLike, near[p.multiStepRows], far[p.anyStepRows], -drawn[fake],
+        ones.zerosLike, near[p.multiStepRows], far[p.anyStepRows], twin(drawn[fake]),
         drawn[p.toDataRows].zerosLike,
       ]),
       flow: draws.noise - data)
+  }
+
+  /// Times of the fake branch: negative, except where its condition marks it.
+  private func twin(_ time: Tensor) -> Tensor { settings.conditionShift.isNone ? -time : time }
+
+  /// A condition of the whole batch, shifted on the adversarial rows.
+  private func shifted(_ condition: Named<Tensor>) -> Named<Tensor> {
+    settings.conditionShift.applied(
+      to: condition, rows: partition.adversarialRows, of: partition.batch)
   }
 
   /// One-step samples without gradient.
@@ -232,7 +245,8 @@ public struct TwinFlow: Objective {
     let rows = partition.endToEndRows
     let difference = twinDifference(
       live, data: student.data[rows].stopGradient(), condition: condition.rows(rows),
-      noise: draws.rectificationNoise, time: draws.rectificationTime
+      noise: draws.rectificationNoise, time: draws.rectificationTime,
+      shift: settings.conditionShift
     ).clamped(-1...1)
     let velocity = student.velocity[rows]
     let target = (velocity - difference.cast(to: velocity.dtype)).stopGradient()
@@ -242,11 +256,13 @@ public struct TwinFlow: Objective {
 
 /// `F(x_t, −t, −t) − F(x_t, t, t)` on paths to given data, without gradient, in f32 or wider.
 ///
-/// - Parameter joined: whether both are one evaluation of twice the rows; two evaluations can share
-///   the work that does not depend on the time.
+/// - Parameters:
+///   - shift: what marks the fake branch in place of the negative time.
+///   - joined: whether both are one evaluation of twice the rows; two evaluations can share the work that
+///     does not depend on the time.
 func twinDifference(
   _ live: any VelocityModel, data: Tensor, condition: Named<Tensor>, noise: Tensor, time: Tensor,
-  joined: Bool = true
+  shift: ConditionShift = ConditionShift(), joined: Bool = true
 ) -> Tensor {
   let point = interpolate(data: data, noise: noise, time: time)
   guard joined else {
@@ -255,10 +271,12 @@ func twinDifference(
     }
     return both[0] - both[1]
   }
-  let times = Tensor.concatenate([-time, time])
+  let times = Tensor.concatenate([shift.isNone ? -time : time, time])
+  let count = data.shape[0]
+  let fake = shift.applied(to: condition, rows: 0..<count, of: count)
   let both = live(
     .concatenate([point, point]), time: times, target: times,
-    condition: condition.appending(condition)
+    condition: fake.appending(condition)
   ).stopGradient().wide.split(2)
   return both[0] - both[1]
 }

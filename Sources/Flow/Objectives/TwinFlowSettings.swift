@@ -24,6 +24,8 @@ public struct TwinFlowSettings: Hashable, Sendable {
   public var targetEMADecay = 0.99
   /// Whether one-step samples of the network replace data.
   public var dataFree = false
+  /// What marks the fake branch in place of negative times.
+  public var conditionShift = ConditionShift()
   /// How the network receives the target time.
   public var timeConvention = TimeConvention.pair
 
@@ -128,6 +130,9 @@ extension TwinFlowSettings {
     Field(
       "data_free", \.dataFree,
       "one-step samples of the network replace data; needs target_ema_decay 1"),
+    Field(
+      "condition_shift", \.conditionShift,
+      "marks the fake branch in place of negative times, as in APEX"),
     Field(
       "time_convention", \.timeConvention, "pair: both times; middle: the one time t - tt/2"),
   ]

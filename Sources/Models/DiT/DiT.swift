@@ -53,7 +53,7 @@ public struct DiT: VelocityModel {
     let gap = (t - tt).cast(to: .float32).expanded([1])
     let context =
       embed(time, t) + embed(target, tt) * gap
-      + classEmbedding(classes).cast(to: .float32)
+      + classEmbedding(classes).cast(to: .float32).shifted(by: condition)
     let signal = context.silu().cast(to: x.dtype)
 
     let tokens = x.reshape([batch, rows, patch, columns, patch, config.channels])

@@ -74,6 +74,9 @@ extension DiTConfig: StackedArchitecture {
   /// The name in recipes.
   public static let kind = "dit"
 
+  /// The embedded condition can be shifted.
+  public static let takesConditionShift = true
+
   /// The description in the reference.
   public static let summary = """
     A class-conditional diffusion transformer (Peebles and Xie, 2023) with a second time embedder: its

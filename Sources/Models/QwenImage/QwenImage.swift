@@ -53,10 +53,11 @@ public struct QwenImage {
   ///     number of tokens before the padding; nil where there is none.
   ///   - time: signed times `[batch]`.
   ///   - target: signed target times `[batch]`, ignored without the second time embedder.
+  ///   - condition: the shift of the embedded text, where there is any.
   /// - Returns: `[batch, tokens, patch² · output channels]`, including the references' tokens.
   public func callAsFunction(
     _ tokens: Tensor, grids: [TokenGrid], text: Tensor, validText: Tensor? = nil, time t: Tensor,
-    target tt: Tensor
+    target tt: Tensor, condition: Named<Tensor> = Named()
   ) -> Tensor {
     precondition(
       tokens.rank == 3 && tokens.shape[2] == config.inputFeatures && !grids.isEmpty
@@ -74,7 +75,9 @@ public struct QwenImage {
       clean: references(grids, signal: { self.signal(t * 0, tt * 0).silu().cast(to: dtype) }),
       rotary: rotary,
       attention: AttentionOptions(mask: mask(validText, tokens: tokens, text: text)))
-    let start = [imageInput(tokens), textInput(textNorm(text.cast(to: dtype)))]
+    let start = [
+      imageInput(tokens), textInput(textNorm(text.cast(to: dtype))).shifted(by: condition),
+    ]
     let h = blocks(start) { block, h in block(h[0], h[1], context) }[0]
     let m = modulation(context.signal).sharded(.batch).expanded([1]).split(2, axis: -1)
     return output(norm(h) * (1 + m[0]) + m[1])
@@ -135,7 +138,8 @@ extension QwenImage: VelocityModel {
       TokenGrid(height: $0.shape[1] / config.patch, width: $0.shape[2] / config.patch)
     }
     let velocity = self(
-      tokens, grids: grids, text: text, validText: condition["text_mask"], time: t, target: tt)
+      tokens, grids: grids, text: text, validText: condition["text_mask"], time: t, target: tt,
+      condition: condition)
     return velocity.slice(1, 0..<grids[0].count)
       .imageOfTokens(height: x.shape[1], width: x.shape[2], patch: config.patch)
   }

@@ -6,6 +6,9 @@ extension QwenImageConfig: PublishedTransformer {
   /// The name in recipes.
   public static let kind = "qwen_image"
 
+  /// The embedded condition can be shifted.
+  public static let takesConditionShift = true
+
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> QwenImage { QwenImage(scope, self) }
 

@@ -101,11 +101,12 @@ extension TextDiT: VelocityModel {
     let isText = place.less(counts.expanded([1])).cast(to: .float32).expanded([2])
     let total = counts.maximum(counts.zerosLike + 1).cast(to: .float32).expanded([1])
     let mean = (normed * isText).sum([1]) / total
-    var signal = time(t) + pooledText(mean)
+    var signal = time(t) + pooledText(mean).shifted(by: condition)
     if let target { signal = signal + target(tt) * (t - tt).cast(to: .float32).expanded([1]) }
 
     let context = TextDiTBlock.Context(
-      signal: signal.silu().cast(to: dtype), text: text(normed.cast(to: dtype)),
+      signal: signal.silu().cast(to: dtype),
+      text: text(normed.cast(to: dtype)).shifted(by: condition),
       rotary: rotary(rows: rows, columns: columns),
       attention: AttentionOptions(mask: .keys(counts + Double(rows * columns))))
     let positions = Tensor.positions(

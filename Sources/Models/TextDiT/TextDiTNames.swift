@@ -6,6 +6,9 @@ extension TextDiTConfig: PublishedTransformer {
   /// The name in recipes.
   public static let kind = "text-dit"
 
+  /// The embedded condition can be shifted.
+  public static let takesConditionShift = true
+
   /// The class in `config.json`.
   public static let className = "TextDiTModel"
 

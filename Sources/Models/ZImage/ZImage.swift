@@ -74,10 +74,12 @@ public struct ZImage {
 
   /// See above.
   ///
-  /// - Parameter isTwin: bools `[batch]`, true on the twin trajectory.
+  /// - Parameters:
+  ///   - isTwin: bools `[batch]`, true on the twin trajectory.
+  ///   - condition: the shift of the embedded text, where there is any.
   private func output(
     _ x: Tensor, text: Tensor, validText: Tensor?, time t: Tensor, target tt: Tensor,
-    isTwin: Tensor
+    isTwin: Tensor, condition: Named<Tensor> = Named()
   ) -> Tensor {
     precondition(
       x.rank == 4 && x.shape[3] == config.channels,
@@ -94,7 +96,7 @@ public struct ZImage {
     let image = imageBlocks(imageTokens(x, sequence)) {
       $0($1, signal: signal, rotary: sequence.rotary.image, AttentionOptions())
     }
-    let words = textBlocks(textTokens(text.cast(to: dtype), isTwin, sequence)) {
+    let words = textBlocks(textTokens(text.cast(to: dtype), isTwin, sequence, condition)) {
       $0($1, signal: nil, rotary: sequence.rotary.text, sequence.attention.text)
     }
     let all = blocks(.concatenate([image, words], axis: 1)) {
@@ -122,8 +124,10 @@ public struct ZImage {
 
   /// The text's tokens, with their padding; those of the text itself are negated on the twin trajectory
   /// where target times are signed.
-  private func textTokens(_ text: Tensor, _ isTwin: Tensor, _ sequence: Sequence) -> Tensor {
-    var tokens = textInput(textNorm(text))
+  private func textTokens(
+    _ text: Tensor, _ isTwin: Tensor, _ sequence: Sequence, _ condition: Named<Tensor>
+  ) -> Tensor {
+    var tokens = textInput(textNorm(text)).shifted(by: condition)
     if config.times == .signed {
       tokens = isTwin.expanded([1, 2]).select(-tokens, tokens)
     }
@@ -155,7 +159,7 @@ extension ZImage: VelocityModel {
     guard let text = condition["text"] else { preconditionFailure("the text is missing") }
     return -output(
       x, text: text, validText: condition["text_mask"], time: ownTime(t), target: ownTime(tt),
-      isTwin: t.less(0))
+      isTwin: t.less(0), condition: condition)
   }
 
   /// The network's own time for one of the flow: `1 − t`, and on the twin trajectory `−(1 − |t|)`.

@@ -6,6 +6,9 @@ extension ZImageConfig: PublishedTransformer {
   /// The name in recipes.
   public static let kind = "z_image"
 
+  /// The embedded condition can be shifted.
+  public static let takesConditionShift = true
+
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> ZImage { ZImage(scope, self) }
 
