@@ -31,6 +31,9 @@ public protocol Objective: Sendable {
 
   /// The number of steps between updates of the generating network.
   var interval: Int { get }
+
+  /// The rows of the batch that a pushforward of the network is computed for in a step.
+  var pushforwardRows: Int { get }
 }
 
 extension Objective {
@@ -45,6 +48,9 @@ extension Objective {
 
   /// By default 1: an update in every step.
   public var interval: Int { 1 }
+
+  /// By default none.
+  public var pushforwardRows: Int { 0 }
 
   /// The loss of a batch, with draws from a key.
   public func callAsFunction(_ networks: Networks, _ batch: Batch, key: Key) -> Loss {
@@ -65,8 +71,8 @@ public struct DrawnBatch {
   }
 }
 
-/// A network of the same architecture that an objective has besides the generating one. It starts as
-/// a copy of that one and has its own optimizer state.
+/// A network that an objective has besides the generating one, with its own optimizer state: one of the same
+/// architecture, which starts as a copy of that one, or a critic, which starts fresh.
 public struct Auxiliary: Hashable, Sendable {
   /// Its name among the objective's networks.
   public let name: String
@@ -74,16 +80,21 @@ public struct Auxiliary: Hashable, Sendable {
   public let interval: Int?
   /// Its learning rate as a multiple of the recipe's.
   public let learningRateFactor: Double
+  /// The critic that it is; nil for a network like the generating one.
+  public let critic: CriticHeads?
 
   /// Describes a network.
-  public init(_ name: String, interval: Int?, learningRateFactor: Double = 1) {
+  public init(
+    _ name: String, interval: Int?, learningRateFactor: Double = 1, critic: CriticHeads? = nil
+  ) {
     self.name = name
     self.interval = interval
     self.learningRateFactor = learningRateFactor
+    self.critic = critic
   }
 }
 
-/// The networks that an objective evaluates, all bindings of one architecture.
+/// The networks that an objective evaluates: bindings of one architecture, and critics.
 public struct Networks {
   /// The network that is trained.
   public let live: any VelocityModel
@@ -91,15 +102,18 @@ public struct Networks {
   public let target: any VelocityModel
   /// The auxiliary networks by name.
   public let auxiliaries: [String: any VelocityModel]
+  /// The critics by name.
+  public let critics: [String: any Critic]
 
   /// Makes a set.
   public init(
     live: any VelocityModel, target: any VelocityModel,
-    auxiliaries: [String: any VelocityModel] = [:]
+    auxiliaries: [String: any VelocityModel] = [:], critics: [String: any Critic] = [:]
   ) {
     self.live = live
     self.target = target
     self.auxiliaries = auxiliaries
+    self.critics = critics
   }
 }
 

@@ -16,7 +16,7 @@ public enum TimeConvention: String, Codable, Hashable, Sendable, CaseIterable {
   func applied(to networks: Networks) -> Networks {
     Networks(
       live: applied(to: networks.live), target: applied(to: networks.target),
-      auxiliaries: networks.auxiliaries.mapValues { applied(to: $0) })
+      auxiliaries: networks.auxiliaries.mapValues { applied(to: $0) }, critics: networks.critics)
   }
 }
 

@@ -26,15 +26,20 @@ public struct TrainingCost: Hashable, Sendable {
     // Each network is replaced by a multiplication, because only its calls count.
     let live = CountedModel()
     let target = CountedModel()
-    let further = Dictionary(
-      uniqueKeysWithValues: objective.auxiliaries.map { ($0.name, CountedModel()) })
+    let (critics, copies) = (
+      objective.auxiliaries.filter { $0.critic != nil },
+      objective.auxiliaries.filter { $0.critic == nil }
+    )
+    let further = Dictionary(uniqueKeysWithValues: copies.map { ($0.name, CountedModel()) })
     let loss = objective(
-      Networks(live: live, target: target, auxiliaries: further),
+      Networks(
+        live: live, target: target, auxiliaries: further,
+        critics: Dictionary(uniqueKeysWithValues: critics.map { ($0.name, UncountedCritic()) })),
       Batch(data: data, condition: condition, unconditional: condition), key: Key(seed: 0))
 
     // A step that updates only some networks computes only what their losses need.
     var totals = (forward: 0.0, backward: 0.0)
-    func add(_ scalar: Tensor, _ trained: CountedModel, every interval: Int) {
+    func add(_ scalar: Tensor, _ trained: CountedModel?, every interval: Int) {
       for network in [live, target] + further.values {
         for call in network.calls where scalar.depends(on: call.result) {
           totals.forward += Double(call.rows) / Double(interval)
@@ -49,14 +54,16 @@ public struct TrainingCost: Hashable, Sendable {
       guard let interval = network.interval, let own = loss.auxiliaries[network.name] else {
         continue
       }
-      add(own, further[network.name]!, every: interval)
+      add(own, further[network.name], every: interval)
     }
+    // A pushforward is an evaluation and one of its tangents, of which the calls alone tell nothing.
+    totals.forward += 2 * Double(objective.pushforwardRows)
     (forward, backward) = totals
   }
 }
 
 /// A stand-in for a network that records its calls.
-private final class CountedModel: VelocityModel {
+private final class CountedModel: FeatureModel {
   private(set) var calls: [(rows: Int, result: Tensor)] = []
   private let weight = Tensor.placeholder(TensorType([], .float32))
 
@@ -67,4 +74,17 @@ private final class CountedModel: VelocityModel {
     calls.append((x.shape[0], result))
     return result
   }
+
+  /// Features of all layers cost as much as an evaluation.
+  func features(
+    after layers: [Int], _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> [Tensor] {
+    let result = self(x, time: time, target: target, condition: condition)
+    return layers.map { _ in result.reshape([x.shape[0], 1, -1]) }
+  }
+}
+
+/// A critic is small beside the networks.
+private struct UncountedCritic: Critic {
+  func callAsFunction(_ features: [Tensor]) -> Tensor { .concatenate(features, axis: 1) }
 }

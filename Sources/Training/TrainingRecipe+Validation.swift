@@ -50,6 +50,20 @@ extension TrainingRecipe {
             + "enhanced_ratio to 0")
       }
     }
+    if let highest = objective.settings.criticLayers.max() {
+      guard let features = model.features else {
+        throw invalid(
+          \.objective, found: objective.kind,
+          "\(model.kind) has no features that a critic could see: set adversarial.weight to 0, or take dit, "
+            + "text-dit or points")
+      }
+      guard highest < features.layers else {
+        throw invalid(
+          \.objective, found: "a critic on layer \(highest)",
+          "the network has the layers 0 to \(features.layers - 1): set adversarial.layers, as in "
+            + "[\(features.layers / 2)]")
+      }
+    }
     guard objective.settings.conditionShift.isNone || model.takesConditionShift else {
       throw invalid(
         \.objective, found: objective.kind,

@@ -52,8 +52,10 @@ struct TrainingStep: Sendable {
     let moments = recipe.optimizer.optimizer.state(for: trained)
     let target = objective?.target ?? .live
     let auxiliaries = (objective?.auxiliaries ?? []).map { network in
-      let own = network.interval == nil ? Named() : moments
-      return (network.name, NetworkState(trained: trained, moments: own))
+      let weights =
+        network.critic.map { recipe.model.weights(of: $0).arrays { _ in .float32 } } ?? trained
+      let own = network.interval == nil ? Named() : recipe.optimizer.optimizer.state(for: weights)
+      return (network.name, NetworkState(trained: weights, moments: own))
     }
     return TrainState(
       step: ArraySpec(TensorType([], .int32)),
@@ -79,8 +81,19 @@ struct TrainingStep: Sendable {
       target: specs.target.map { _ in RampedAverage(of: trained) },
       initial: specs.initial.map { $0.map { name, _ in trained[name]! } },
       ema: specs.ema.map { _ in trained },
-      auxiliaries: specs.auxiliaries.mapValues {
-        NetworkState(trained: trained, moments: zeros($0.moments))
+      auxiliaries: specs.auxiliaries.map { name, network in
+        let weights = critics[name].map { critic in
+          recipe.model.weights(of: critic).initialized(Key(seed: recipe.seed))
+        }
+        return NetworkState(trained: weights ?? trained, moments: zeros(network.moments))
+      })
+  }
+
+  /// The critics among the auxiliary networks.
+  private var critics: [String: CriticHeads] {
+    Dictionary(
+      uniqueKeysWithValues: auxiliaries.compactMap { network in
+        network.critic.map { (network.name, $0) }
       })
   }
 
@@ -184,12 +197,13 @@ struct TrainingStep: Sendable {
         let settings = auxiliaries.first { $0.name == network }!
         let (changed, _) = updated(
           state.auxiliaries[network]!, gradients, rate * settings.learningRateFactor, state.step,
-          every: settings.interval ?? 1)
+          every: settings.interval ?? 1, specs.auxiliaries[network]!.trained.shardings)
         next.auxiliaries[network] = changed
         continue
       }
       let (changed, norm) = updated(
-        state.live, gradients, rate, state.step, every: objective?.interval ?? 1)
+        state.live, gradients, rate, state.step, every: objective?.interval ?? 1,
+        specs.live.trained.shardings)
       next.live = changed
       metrics["gradient_norm"] = norm
       if let ema = state.ema {
@@ -207,10 +221,10 @@ struct TrainingStep: Sendable {
   /// One network after a step of the optimizer, and the norm of its gradients.
   private func updated(
     _ network: NetworkState<Tensor>, _ gradients: Named<Tensor>, _ rate: Tensor, _ step: Tensor,
-    every interval: Int
+    every interval: Int, _ shardings: Named<Sharding>
   ) -> (network: NetworkState<Tensor>, norm: Tensor) {
     var gradients = gradients.map { name, gradient in
-      gradient.sharded(weights[name]!.sharding)
+      gradient.sharded(shardings[name]!)
     }
     let norm: Tensor
     if recipe.optimizer.maxGradNorm > 0 {
@@ -249,8 +263,12 @@ struct TrainingStep: Sendable {
     let networks = Networks(
       live: bind(state.live.trained, recipe.lora), target: targetNetwork,
       auxiliaries: Dictionary(
-        uniqueKeysWithValues: state.auxiliaries.pairs.map {
+        uniqueKeysWithValues: state.auxiliaries.pairs.filter { critics[$0.name] == nil }.map {
           ($0.name, bind($0.value.trained, recipe.lora))
+        }),
+      critics: Dictionary(
+        uniqueKeysWithValues: critics.map { name, critic in
+          (name, recipe.model.critic(critic, state.auxiliaries[name]!.trained))
         }))
     return try objective.gradients(
       networks, objective.draw(self.batch(batch, dropping: keys[1]), key: keys[0]),

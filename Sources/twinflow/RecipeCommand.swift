@@ -115,6 +115,9 @@ extension Preset {
     case .ucgm: "Consistency training in continuous time, by a difference (UCGM)."
     case .progressive: "Progressive distillation: 50 steps to 25, the first of its runs."
     case .dmd: "Distribution matching with three networks (DMD2 without its adversarial term)."
+    case .dmd2: "Distribution matching with three networks and a critic (DMD2)."
+    case .sanaSprint:
+      "Consistency distillation with a critic on the teacher's features (SANA-Sprint)."
     case .vsd: "Variational score distillation with three networks."
     case .apex:
       "TwinFlow whose fake branch has a shifted condition in place of negative times (APEX)."

@@ -248,7 +248,10 @@ import Testing
     let list: [any ObjectiveSettings] =
       settings + [TutorialSettings(), DistributionMatchingSettings(), ScoreIdentitySettings()]
       + forms
-    return list + consistency + [ProgressiveSettings()]
+    var critics = (DistributionMatchingSettings(), ConsistencySettings())
+    critics.0.adversarial = AdversarialSettings(weight: 0.1)
+    (critics.1.source, critics.1.adversarial) = (.teacher, AdversarialSettings(weight: 0.5))
+    return list + consistency + [ProgressiveSettings(), critics.0, critics.1]
   }()
 
   @Test("The mean of micro-batches is the batch", arguments: accumulated.indices, [2, 3])
@@ -262,7 +265,8 @@ import Testing
       let networks = Networks(
         live: network, target: shifted,
         auxiliaries: Dictionary(
-          uniqueKeysWithValues: objective.auxiliaries.map { ($0.name, shifted) }))
+          uniqueKeysWithValues: objective.auxiliaries.map { ($0.name, shifted) }),
+        critics: ["critic": MeanCritic()])
       let drawn = objective.draw(Self.samples(inputs), key: Key(seed: 5))
       var all = Named<Tensor>()
       for (name, parts) in [("whole", 1), ("parts", count)] {
@@ -334,4 +338,11 @@ private struct Echo: VelocityModel {
   func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Tensor { x.zerosLike + condition["c"]!.shifted(by: condition) }
+}
+
+/// The sum of all features as one logit.
+private struct MeanCritic: Critic {
+  func callAsFunction(_ features: [Tensor]) -> Tensor {
+    features.dropFirst().reduce(features[0], +).sum([1, 2]).expanded([1])
+  }
 }

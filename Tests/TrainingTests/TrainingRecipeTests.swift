@@ -28,7 +28,9 @@ import Testing
 
   @Test(arguments: Preset.allCases) func presetsAreValidAndCanBeChanged(preset: Preset) throws {
     let start = preset.settings.needsStart ? ["start=base.safetensors"] : []
-    let recipe = try tinyRecipe("out", ["objective={preset: \(preset.rawValue)}"] + start)
+    // A critic sees the second layer.
+    let depth = preset.settings.criticLayers.isEmpty ? [] : ["model.depth=2"]
+    let recipe = try tinyRecipe("out", ["objective={preset: \(preset.rawValue)}"] + start + depth)
     #expect(recipe.objective == ObjectiveConfig(preset.settings))
     if var changed = preset.settings as? TwinFlowSettings {
       changed.enhancedRatio = 0.125
@@ -52,6 +54,7 @@ import Testing
     ("objective={preset: meanflow, time_distribution: [0, 0]}", "a deviation above 0"),
     ("objective={preset: scm, guidance: 2}", "only a teacher has guidance"),
     ("objective={preset: sid}", "name its weights under start"),
+    ("objective={preset: scm, adversarial: {weight: 1}}", "set source to teacher"),
     ("objective.regression_loss={kind: l3}", "l2"),
     ("objective={kind: classification}", "classification trains a classifier"),
     ("model={kind: classifier}", "a classifier is trained by classification"),

@@ -4,7 +4,8 @@ import Tensors
 
 /// Consistency models in continuous time: Lu and Song, "Simplifying, stabilizing and scaling continuous-time
 /// consistency models", arXiv 2410.11081 (sCM), and Sun and others, "Unified continuous generative models",
-/// arXiv 2505.07447 (UCGM), on the linear path.
+/// arXiv 2505.07447 (UCGM), on the linear path; with a critic as in Chen and others, "SANA-Sprint: One-step
+/// diffusion with continuous-time consistency distillation", arXiv 2503.09641.
 ///
 /// The network's data `f(x_t, t) = x_t − t·F(x_t, t, 0)` are to be the same along the path, whose derivative
 /// there is `df/dt = v − F − t·dF/dt`. The gradient moves F along it.
@@ -23,11 +24,15 @@ public struct Consistency: Objective {
 
   /// A frozen teacher for distillation.
   public var auxiliaries: [Auxiliary] {
-    settings.source == .teacher ? [Auxiliary(Self.teacher, interval: nil)] : []
+    settings.source == .teacher
+      ? [Auxiliary(Self.teacher, interval: nil)] + settings.adversarial.auxiliaries : []
   }
 
   /// One group.
   public var rowGroups: [Int] { [batch] }
+
+  /// All rows, where the derivative is exact.
+  public var pushforwardRows: Int { settings.derivative == .exact ? batch : 0 }
 
   /// The objective on one micro-batch.
   public func microBatch(of count: Int) throws -> any Objective {
@@ -36,20 +41,26 @@ public struct Consistency: Objective {
 
   /// Draws all random numbers of a step.
   public func draw(_ batch: Batch, key: Key) -> DrawnBatch {
-    let keys = key.split(2)
+    let keys = key.split(4)
     let (type, row) = (batch.data.type, Shape([batch.data.shape[0]]))
     return DrawnBatch(
       batch,
       draws: Named([
         ("time", settings.timeDistribution.draw(keys[0], row)),
         ("noise", keys[1].normal(type.shape, type.dtype)),
-      ]))
+        ("highest", keys[2].uniform(row)),
+      ]).merging(settings.adversarial.draws(keys[3], type)))
   }
 
   /// The loss of a batch with its draws.
   public func callAsFunction(_ networks: Networks, _ drawn: DrawnBatch) -> Loss {
-    let (batch, t) = (drawn.batch, drawn.draws["time"]!)
-    let noise = drawn.draws["noise"]!
+    let (batch, noise) = (drawn.batch, drawn.draws["noise"]!)
+    var t = drawn.draws["time"]!
+    if settings.adversarial.isOn {
+      // Some samples go all the way from noise, for the critic.
+      let isHighest = drawn.draws["highest"]!.less(settings.highestShare)
+      t = isHighest.select(t.zerosLike + 1, t)
+    }
     let point = interpolate(data: batch.data, noise: noise, time: t)
     let zero = t.zerosLike
     let velocity = networks.live(point, time: t, target: zero, condition: batch.condition)
@@ -95,12 +106,20 @@ public struct Consistency: Objective {
       let c = settings.robustness
       each = ((square + c * c).sqrt() - c) * (t * (Double.pi / 2)).cos().cast(to: square.dtype)
     }
-    let loss = each.mean()
+    var loss = each.mean()
+    var (further, metrics) = (Named<Tensor>(), Named<Tensor>())
+    if settings.source == .teacher, let teacher = networks.auxiliaries[Self.teacher] {
+      let made = point - wide.cast(to: point.dtype) * velocity
+      if let (generator, critic) = settings.adversarial.losses(made, teacher, networks, drawn) {
+        loss = loss + generator
+        further[AdversarialSettings.name] = critic
+        (metrics["adversarial"], metrics["critic"]) = (generator, critic)
+      }
+    }
+    metrics["loss"] = loss
+    metrics["tangent"] = tangent.squared().meanPerSample().sqrt().mean()
     return Loss(
-      total: loss,
-      metrics: Named([
-        ("loss", loss), ("tangent", tangent.squared().meanPerSample().sqrt().mean()),
-      ]),
+      total: loss, auxiliaries: further, metrics: metrics,
       details: Named([
         ("x_t", point), ("velocity", velocity), ("tangent", tangent), ("regression", wanted),
       ]))
@@ -161,6 +180,10 @@ public struct ConsistencySettings: Hashable, Sendable {
   public var guidance = 1.0
   /// The distribution of times.
   public var timeDistribution = LogitNormal(mean: -1, deviation: 1.4)
+  /// The adversarial term, for distillation.
+  public var adversarial = AdversarialSettings()
+  /// The share of the samples at time 1 where there is an adversarial term.
+  public var highestShare = 0.5
 
   /// Makes the published settings of sCM.
   public init() {}
@@ -190,6 +213,10 @@ public struct ConsistencySettings: Hashable, Sendable {
     ),
     Field("guidance", \.guidance, in: 0..., "scale of the teacher's guidance; 1 is none"),
     Field("time_distribution", \.timeDistribution, "times have this logit"),
+    Field("adversarial", \.adversarial, "a critic"),
+    Field(
+      "highest_share", \.highestShare, in: 0...1, "share of the samples at time 1 beside a critic"
+    ).when("a critic") { $0.adversarial.isOn },
   ]
 
   /// Checks that the settings fit each other.
@@ -198,6 +225,11 @@ public struct ConsistencySettings: Hashable, Sendable {
       throw invalid(
         \.guidance, found: guidance,
         "only a teacher has guidance: set source to teacher, or guidance to 1")
+    }
+    guard source == .teacher || !adversarial.isOn else {
+      throw invalid(
+        \.adversarial, found: "a weight of \(adversarial.weight)",
+        "the critic sees the teacher's features: set source to teacher")
     }
   }
 }
@@ -214,6 +246,9 @@ extension ConsistencySettings: ObjectiveSettings {
 
   /// The objective on batches of a size.
   public func objective(batch: Int) -> (any Objective)? { Consistency(self, batch: batch) }
+
+  /// The layers that the critic sees.
+  public var criticLayers: [Int] { adversarial.isOn ? adversarial.layers : [] }
 
   /// The teacher is a trained network.
   public var needsStart: Bool { source == .teacher }

@@ -3,7 +3,7 @@ import Tensors
 
 /// Distribution matching distillation with three networks: Yin and others, "One-step diffusion with
 /// distribution matching distillation", 2024, and "Improved distribution matching distillation",
-/// 2024, without their regression and adversarial terms; and Wang and others, "ProlificDreamer:
+/// 2024 (DMD2), with its adversarial term and without its regression; and Wang and others, "ProlificDreamer:
 /// High-fidelity and diverse text-to-3D generation with variational score distillation", 2023.
 ///
 /// A one-step generator, a frozen teacher of the data's flow, and a network that learns the flow of
@@ -26,7 +26,7 @@ public struct DistributionMatching: Objective {
     [
       Auxiliary(Self.teacher, interval: nil),
       Auxiliary(Self.fake, interval: 1, learningRateFactor: settings.fakeLearningRate),
-    ]
+    ] + settings.adversarial.auxiliaries
   }
 
   /// Every how many steps the generator is updated.
@@ -42,7 +42,7 @@ public struct DistributionMatching: Objective {
 
   /// Draws all random numbers of a step.
   public func draw(_ batch: Batch, key: Key) -> DrawnBatch {
-    let keys = key.split(5)
+    let keys = key.split(6)
     let (type, row) = (batch.data.type, Shape([batch.data.shape[0]]))
     return DrawnBatch(
       batch,
@@ -51,7 +51,7 @@ public struct DistributionMatching: Objective {
         ("noise", keys[2].normal(type.shape, type.dtype)),
         ("following_noise", keys[3].normal(type.shape, type.dtype)),
         ("following_time", keys[4].uniform(row)),
-      ]))
+      ]).merging(settings.adversarial.draws(keys[5], type)))
   }
 
   /// The losses of the generator and of the network of the fakes.
@@ -88,9 +88,15 @@ public struct DistributionMatching: Objective {
 
     let following = flowMatching(
       fake, sample, noise: draws["following_noise"]!, time: draws["following_time"]!, batch)
-    return Loss(
-      total: matching, auxiliaries: Named([(Self.fake, following)]),
-      metrics: Named([("loss", matching + following), ("fake", following)]))
+    var (total, further) = (matching, Named([(Self.fake, following)]))
+    var metrics = Named([("loss", matching + following), ("fake", following)])
+    if let (generator, critic) = settings.adversarial.losses(made, teacher, networks, drawn) {
+      total = total + generator
+      further[AdversarialSettings.name] = critic
+      (metrics["adversarial"], metrics["critic"]) = (generator, critic)
+      metrics["loss"] = metrics["loss"]! + generator + critic
+    }
+    return Loss(total: total, auxiliaries: further, metrics: metrics)
   }
 }
 
@@ -130,6 +136,8 @@ public struct DistributionMatchingSettings: Hashable, Sendable {
   public var weight = Weight.data
   /// The scale of the teacher's guidance; 1 is none.
   public var guidance = 1.0
+  /// The adversarial term.
+  public var adversarial = AdversarialSettings()
 
   /// The weight of the generator's gradient.
   public enum Weight: String, Codable, Hashable, Sendable, CaseIterable {
@@ -156,6 +164,7 @@ public struct DistributionMatchingSettings: Hashable, Sendable {
       "weight", \.weight,
       "weight of the generator's gradient; data: as in DMD, noise: as in VSD"),
     Field("guidance", \.guidance, in: 0..., "scale of the teacher's guidance; 1 is none"),
+    Field("adversarial", \.adversarial, "a critic"),
   ]
 }
 
@@ -174,6 +183,9 @@ extension DistributionMatchingSettings: ObjectiveSettings {
 
   /// The teacher is a trained network.
   public var needsStart: Bool { true }
+
+  /// The layers that the critic sees.
+  public var criticLayers: [Int] { adversarial.isOn ? adversarial.layers : [] }
 
   /// Guidance needs the teacher without its condition.
   public var needsConditions: Bool { guidance != 1 }

@@ -21,6 +21,9 @@ public struct MeanFlow: Objective {
   /// One group: which rows have a target time of their own is drawn.
   public var rowGroups: [Int] { [batch] }
 
+  /// All rows, except in the form without a derivative.
+  public var pushforwardRows: Int { settings.form == .solution ? 0 : batch }
+
   /// The objective on one micro-batch.
   public func microBatch(of count: Int) throws -> any Objective {
     MeanFlow(settings, batch: try batch.shared(by: count))

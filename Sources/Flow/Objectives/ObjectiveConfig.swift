@@ -30,6 +30,9 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// Whether elements of the data can have weights in its loss.
   var takesWeights: Bool { get }
 
+  /// The layers of the network whose features a critic sees; none without a critic.
+  var criticLayers: [Int] { get }
+
   /// A change of the embedded condition that marks the fake branch.
   var conditionShift: ConditionShift { get }
 
@@ -50,6 +53,8 @@ extension ObjectiveSettings {
   public var needsTwin: Bool { false }
   /// Most objectives weigh all elements equally.
   public var takesWeights: Bool { false }
+  /// Most objectives have no critic.
+  public var criticLayers: [Int] { [] }
   /// Most objectives leave the condition as it is.
   public var conditionShift: ConditionShift { ConditionShift() }
   /// Most networks have an embedder for target times.

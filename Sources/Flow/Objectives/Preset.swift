@@ -30,6 +30,10 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
   case progressive
   /// Distribution matching without an adversarial term.
   case dmd
+  /// Distribution matching with an adversarial term.
+  case dmd2
+  /// SANA-Sprint: consistency distillation with an adversarial term.
+  case sanaSprint = "sana-sprint"
   /// Variational score distillation.
   case vsd
   /// Score identity distillation.
@@ -77,6 +81,15 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
       return settings
     case .progressive: return ProgressiveSettings()
     case .dmd: return DistributionMatchingSettings()
+    case .dmd2:
+      var settings = DistributionMatchingSettings()
+      settings.adversarial = AdversarialSettings(weight: 1e-3)
+      return settings
+    case .sanaSprint:
+      var settings = ConsistencySettings()
+      settings.source = .teacher
+      settings.adversarial = AdversarialSettings(weight: 0.5)
+      return settings
     case .vsd:
       var settings = DistributionMatchingSettings()
       settings.weight = .noise

@@ -40,6 +40,13 @@ public struct DiT: VelocityModel {
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
+    evaluated(x, t, tt, condition, after: []).output
+  }
+
+  /// The velocity, and the features after chosen layers.
+  private func evaluated(
+    _ x: Tensor, _ t: Tensor, _ tt: Tensor, _ condition: Named<Tensor>, after layers: [Int]
+  ) -> (output: Tensor, features: [Tensor]) {
     let patch = config.patch
     precondition(
       x.rank == 4 && x.shape[1] % patch == 0 && x.shape[2] % patch == 0
@@ -59,13 +66,24 @@ public struct DiT: VelocityModel {
     let tokens = x.reshape([batch, rows, patch, columns, patch, config.channels])
       .transpose([0, 1, 3, 2, 4, 5]).reshape([batch, rows * columns, -1])
     let positions = Tensor.positions(height: rows, width: columns, features: config.width)
-    var h = patches(tokens) + positions.cast(to: x.dtype)
-    h = blocks(h) { block, h in block(h, signal).sharded(.batch) }
+    let states = blocks.outputs([patches(tokens) + positions.cast(to: x.dtype)], after: layers) {
+      block, h in [block(h[0], signal).sharded(.batch)]
+    }
 
     let m = modulation(signal).sharded(.batch).expanded([1]).split(2, axis: -1)
-    let y = output(norm(h) * (1 + m[1]) + m[0])
-    return y.reshape([batch, rows, columns, patch, patch, config.channels])
+    let y = output(norm(states.last[0]) * (1 + m[1]) + m[0])
+    let image = y.reshape([batch, rows, columns, patch, patch, config.channels])
       .transpose([0, 1, 3, 2, 4, 5]).reshape(x.shape)
+    return (image, states.chosen.map { $0[0] })
+  }
+}
+
+extension DiT: FeatureModel {
+  /// The tokens after chosen layers.
+  public func features(
+    after layers: [Int], _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
+  ) -> [Tensor] {
+    evaluated(x, t, tt, condition, after: layers).features
   }
 }
 

@@ -70,6 +70,13 @@ public struct DiTConfig {
   }
 }
 
+extension DiTConfig: FeatureArchitecture {
+  /// The width of the tokens.
+  public var featureWidth: Int { width }
+  /// The number of blocks.
+  public var featureLayers: Int { depth }
+}
+
 extension DiTConfig: StackedArchitecture {
   /// The name in recipes.
   public static let kind = "dit"

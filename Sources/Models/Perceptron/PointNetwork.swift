@@ -40,13 +40,38 @@ public struct PointNetwork: VelocityModel {
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
+    output(norm(states(x, t, tt).last!))
+  }
+
+  /// The values after each block.
+  private func states(_ x: Tensor, _ t: Tensor, _ tt: Tensor) -> [Tensor] {
     let embed = { (mlp: MLP, time: Tensor) in
       mlp((time.cast(to: .float32) * config.timeScale).sinusoidal(config.frequencies))
     }
     let gap = (t - tt).cast(to: .float32).expanded([1])
     let signal = (embed(time, t) + embed(target, tt) * gap).silu().cast(to: x.dtype)
-    var h = input(x)
-    for block in blocks { h = h + block.mlp(block.norm(h) + block.shift(signal)) }
-    return output(norm(h))
+    var states = [input(x)]
+    for block in blocks {
+      let h = states.last!
+      states.append(h + block.mlp(block.norm(h) + block.shift(signal)))
+    }
+    return Array(states.dropFirst())
   }
+}
+
+extension PointNetwork: FeatureModel {
+  /// The values after chosen blocks, one token each.
+  public func features(
+    after layers: [Int], _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
+  ) -> [Tensor] {
+    let states = states(x, t, tt)
+    return layers.map { states[$0].expanded([1]) }
+  }
+}
+
+extension PointNetworkConfig: FeatureArchitecture {
+  /// The width of the values.
+  public var featureWidth: Int { width }
+  /// The number of blocks.
+  public var featureLayers: Int { depth }
 }

@@ -84,6 +84,13 @@ extension TextDiT: VelocityModel {
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
+    evaluated(x, t, tt, condition, after: []).output
+  }
+
+  /// The velocity, and the image tokens after chosen layers.
+  private func evaluated(
+    _ x: Tensor, _ t: Tensor, _ tt: Tensor, _ condition: Named<Tensor>, after layers: [Int]
+  ) -> (output: Tensor, features: [Tensor]) {
     let (patch, dtype) = (config.patch, x.dtype)
     precondition(
       x.rank == 4 && x.shape[1] % patch == 0 && x.shape[2] % patch == 0
@@ -112,15 +119,18 @@ extension TextDiT: VelocityModel {
     let positions = Tensor.positions(
       height: rows, width: columns, features: config.width, base: config.size / patch)
     let pixels = stem?.features(x) ?? x
-    var h = imageInput(pixels.patchTokens(patch, order: .rowColumnChannel))
-    h = blocks(h + positions.cast(to: dtype)) { block, h in block(h, context) }
+    let start = imageInput(pixels.patchTokens(patch, order: .rowColumnChannel))
+    let states = blocks.outputs([start + positions.cast(to: dtype)], after: layers) { block, h in
+      [block(h[0], context)]
+    }
 
     let m = modulation(context.signal).sharded(.batch).expanded([1]).split(2, axis: -1)
-    let image = output(norm(h) * (1 + m[1]) + m[0])
+    let image = output(norm(states.last[0]) * (1 + m[1]) + m[0])
       .imageOfTokens(
         height: x.shape[1], width: x.shape[2], patch: patch, order: .rowColumnChannel)
     let result = stem.map { $0.joined(pixels, image, signal: context.signal) } ?? image
-    return config.preconditioning ? result + linearEstimate(x, t) : result
+    let features = states.chosen.map { $0[0] }
+    return (config.preconditioning ? result + linearEstimate(x, t) : result, features)
   }
 
   /// The best estimate of the velocity z − x that is a multiple of `x_t = t·z + (1 − t)·x`, for
@@ -133,4 +143,20 @@ extension TextDiT: VelocityModel {
     let ratio = (2 * t - 1) / (t * t + (1 - t) * (1 - t))
     return ratio.cast(to: x.dtype).expanded([1, 2, 3]) * x
   }
+}
+
+extension TextDiT: FeatureModel {
+  /// The image tokens after chosen layers.
+  public func features(
+    after layers: [Int], _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
+  ) -> [Tensor] {
+    evaluated(x, t, tt, condition, after: layers).features
+  }
+}
+
+extension TextDiTConfig: FeatureArchitecture {
+  /// The width of the image tokens.
+  public var featureWidth: Int { width }
+  /// The number of blocks.
+  public var featureLayers: Int { depth }
 }

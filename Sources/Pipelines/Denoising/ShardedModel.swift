@@ -3,7 +3,7 @@ import Tensors
 
 /// A network whose evaluations are sharded over the mesh by samples and computed in a given element
 /// type.
-package struct ShardedModel: VelocityModel {
+package struct ShardedModel: FeatureModel {
   let model: any VelocityModel
   let compute: DType
 
@@ -21,5 +21,19 @@ package struct ShardedModel: VelocityModel {
       sharded(x.cast(to: compute)), time: sharded(time), target: sharded(target),
       condition: condition.mapValues(sharded))
     return sharded(result).cast(to: x.dtype)
+  }
+
+  /// See `FeatureModel`; the features have the samples' element type.
+  package func features(
+    after layers: [Int], _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> [Tensor] {
+    guard let model = model as? any FeatureModel else {
+      preconditionFailure("\(type(of: model)) has no features")
+    }
+    let sharded = { (value: Tensor) in value.sharded(.batch) }
+    return model.features(
+      after: layers, sharded(x.cast(to: compute)), time: sharded(time), target: sharded(target),
+      condition: condition.mapValues(sharded)
+    ).map { sharded($0).cast(to: x.dtype) }
   }
 }
