@@ -1,5 +1,5 @@
 # The tasks of this project; `make` lists them.
-.PHONY: help setup build demo install uninstall test test-all lint train-base train-classifier evaluate \
+.PHONY: help setup build demo install uninstall test test-setup test-all lint train-base train-classifier evaluate \
 	bench emoji-data train-emoji
 
 SWIFT_FLAGS ?=
@@ -16,13 +16,13 @@ zsh_completion = $(share)/zsh/site-functions/_twinflow
 fish_completion = $(share)/fish/vendor_completions.d/twinflow.fish
 
 help:
-	@echo "make demo              turn the base model into a one-step generator and draw pictures"
+	@echo "make demo              draw emoji from words, and turn a base model into a one-step generator"
 	@echo "make install           PREFIX=/usr/local: install the program, recipes, weights and completions"
 	@echo "make test              run the quick tests; make test-all runs the slow ones too"
 	@echo "make train-base        train the base model from scratch"
 	@echo "make train-classifier  train the classifier for evaluation"
 	@echo "make train-twinflow    train the base model to one step with the long recipe"
-	@echo "make train-emoji       train the emoji model: base and TwinFlow, many hours"
+	@echo "make train-emoji       train the emoji model in four parts, a day or so"
 	@echo "make evaluate          evaluate the model of make train-twinflow with 10,000 samples"
 	@echo "make bench             time training and sampling against PyTorch"
 	@echo "make lint              check the formatting, and that imports are declared"
@@ -34,9 +34,11 @@ build: setup
 	@swift build -c release --static-swift-stdlib --product twinflow $(SWIFT_FLAGS)
 
 demo: build
+	@scripts/fetch-minilm >/dev/null
 	@$(TWINFLOW) demo
 
 install: build
+	@scripts/fetch-minilm >/dev/null
 	@install -D -m 755 $(TWINFLOW) "$(bin)/twinflow"
 	@find Recipes Assets -type f -exec install -D -m 644 {} "$(share)/twinflow/{}" \;
 	@install -D -m 644 -t "$(share)/doc/twinflow" LICENSE NOTICE README.md
@@ -54,12 +56,14 @@ uninstall:
 		[ ! -d "$(share)/$$folder" ] || find "$(share)/$$folder" -type d -empty -delete; \
 	done
 
-test: lint
+test-setup:
 	@scripts/setup --tests
+	@scripts/fetch-minilm >/dev/null
+
+test: lint test-setup
 	@$(TEST)
 
-test-all: lint
-	@scripts/setup --tests
+test-all: lint test-setup
 	@vocabularies="$$(scripts/vocabularies)" && \
 	  TWINFLOW_SLOW_TESTS=1 TWINFLOW_VOCABULARIES="$$vocabularies" $(TEST)
 	@for limit in AVX2 SSE41; do \
@@ -88,6 +92,8 @@ emoji-data: build
 train-emoji: emoji-data
 	@$(TWINFLOW) train Recipes/emoji/base.yaml
 	@$(TWINFLOW) train Recipes/emoji/twinflow.yaml
+	@$(TWINFLOW) train Recipes/emoji/refine.yaml
+	@$(TWINFLOW) train Recipes/emoji/finish.yaml
 
 evaluate: build
 	@$(TWINFLOW) evaluate out/twinflow/weights.safetensors --steps 1 2 --samples 10000

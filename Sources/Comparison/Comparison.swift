@@ -14,7 +14,7 @@ public struct Comparison {
   public let recipe: ComparisonRecipe
   private let engine: Engine
   private let metric: Metric
-  private let runs: [(name: String, recipe: TrainingRecipe)]
+  private let base: TrainingRecipe?
 
   /// The progress of a comparison.
   public enum Event {
@@ -33,11 +33,20 @@ public struct Comparison {
   public init(_ recipe: ComparisonRecipe, classifier: String, on engine: Engine) throws {
     self.recipe = recipe
     self.engine = engine
-    let base = try recipe.baseRecipe().map { [(name: "base", recipe: $0)] } ?? []
-    runs = try base + recipe.methods.map { (name: $0.name, recipe: try recipe.training($0)) }
+    base = try recipe.baseRecipe()
+    let all =
+      try [base].compactMap { $0.map { ("base", $0) } }
+      + recipe.methods.flatMap { method in
+        let variants =
+          try recipe.trials(method)
+          + (recipe.seeds ?? []).map { ComparisonRecipe.Variant(seed: $0) }
+        return try (variants.isEmpty ? [ComparisonRecipe.Variant()] : variants).map {
+          (method.name, try recipe.training(method, as: $0))
+        }
+      }
     metric = try Metric(
-      runs[0].recipe.data, samples: recipe.samples, classifier: classifier, on: engine)
-    for (name, training) in runs { try metric.check(training.model, "the method \(name)") }
+      all[0].1.data, samples: recipe.samples, classifier: classifier, on: engine)
+    for (name, training) in all { try metric.check(training.model, "the method \(name)") }
     try Self.checkOutputs(recipe.output)
   }
 
@@ -55,44 +64,74 @@ public struct Comparison {
       title: recipe.title, distance: metric.name, accuracy: metric.accuracyName,
       floor: metric.floor,
       samples: recipe.samples, evaluations: recipe.evaluations, steps: recipe.steps)
-    for (name, training) in runs {
-      let trainer = try Trainer(training, on: engine, start: .continued, by: "compare") {
-        events(.notice("\(name): \($0)"))
-      }
-      var seconds: [Double] = []
-      let finished = try trainer.run(
-        progress: {
-          seconds.append(1 / $0.rate)
-          events(.training(name, $0))
-        }, stopping: stopping)
-      guard finished else { return nil }
-      let path = training.result
-      let key = try key(of: path)
-      let saved = SavedRow(of: training)
-      if let saved, saved.key == key, saved.isIntact {
-        report.rows.append(saved.row.named(name))
-        continue
-      }
-      if saved != nil, seconds.isEmpty {
-        events(.notice("\(name): the saved measurement is of other weights, data or settings."))
-      }
-      events(.measuring(name))
-      let file = try ModelFile(path, on: engine)
-      let scores = try recipe.steps.map {
-        try metric.measure(file, steps: $0, samples: recipe.samples, on: engine)
-      }
-      let row = ComparisonReport.Row(
-        name: name, trainingSteps: training.steps,
-        evaluations: try TrainingCost(training).evaluations,
-        seconds: seconds.isEmpty
-          ? saved?.isIntact == true ? saved?.row.seconds : nil
-          : seconds.sorted()[seconds.count / 2],
-        memory: try trainer.memory(), parameters: trainer.parameters,
-        distances: scores.map(\.distance), accuracies: scores.map(\.accuracy))
-      try SavedRow(key, row).write(for: training)
+    if let base {
+      guard let row = try row("base", base, events, stopping) else { return nil }
       report.rows.append(row)
     }
+    for method in recipe.methods {
+      var best: (rate: Double, distance: Double)?
+      for variant in try recipe.trials(method) {
+        let name = "\(method.name) at \(variant.learningRate!)"
+        guard
+          let row = try row(name, recipe.training(method, as: variant), events, stopping)
+        else { return nil }
+        // A trial that diverged has no distance.
+        let distance = row.distances[0].isFinite ? row.distances[0] : .infinity
+        if distance < best?.distance ?? .infinity { best = (variant.learningRate!, distance) }
+      }
+      if let best { events(.notice("\(method.name): the learning rate is \(best.rate).")) }
+      var rows: [ComparisonReport.Row] = []
+      for seed in recipe.seeds.map({ $0.map(Optional.some) }) ?? [nil] {
+        let variant = ComparisonRecipe.Variant(seed: seed, learningRate: best?.rate)
+        let name = method.name + (seed.map { ", seed \($0)" } ?? "")
+        guard
+          let row = try row(name, recipe.training(method, as: variant), events, stopping)
+        else { return nil }
+        rows.append(row)
+      }
+      report.rows.append(ComparisonReport.Row(method.name, rows))
+    }
     return report
+  }
+
+  /// Trains and measures one run; nil if it was stopped.
+  private func row(
+    _ name: String, _ training: TrainingRecipe, _ events: @escaping (Event) -> Void,
+    _ stopping: () -> Bool
+  ) throws -> ComparisonReport.Row? {
+    let trainer = try Trainer(training, on: engine, start: .continued, by: "compare") {
+      events(.notice("\(name): \($0)"))
+    }
+    var seconds: [Double] = []
+    let finished = try trainer.run(
+      progress: {
+        seconds.append(1 / $0.rate)
+        events(.training(name, $0))
+      }, stopping: stopping)
+    guard finished else { return nil }
+    let path = training.result
+    let key = try key(of: path)
+    let saved = SavedRow(of: training)
+    if let saved, saved.key == key, saved.isIntact { return saved.row.named(name) }
+    if saved != nil, seconds.isEmpty {
+      events(.notice("\(name): the saved measurement is of other weights, data or settings."))
+    }
+    events(.measuring(name))
+    let file = try ModelFile(path, on: engine)
+    let scores = try recipe.steps.map {
+      try metric.measure(file, steps: $0, samples: recipe.samples, on: engine)
+    }
+    let row = ComparisonReport.Row(
+      name: name, trainingSteps: training.steps,
+      learningRate: training.optimizer.learningRate,
+      evaluations: try TrainingCost(training).evaluations,
+      seconds: seconds.isEmpty
+        ? saved?.isIntact == true ? saved?.row.seconds : nil
+        : seconds.sorted()[seconds.count / 2],
+      memory: try trainer.memory(), parameters: trainer.parameters,
+      distances: scores.map(\.distance), accuracies: scores.map(\.accuracy))
+    try SavedRow(key, row).write(for: training)
+    return row
   }
 
   /// Checks, before anything is trained, that the outputs replace no other files.
@@ -128,7 +167,11 @@ public struct Comparison {
   ///
   /// - Throws: the errors of files.
   public func networks() throws -> [(name: String, file: ModelFile)] {
-    try runs.map { name, training in
+    // Of several seeds the first one's.
+    let methods = try recipe.methods.map { method in
+      (method.name, try recipe.training(method, as: .init(seed: recipe.seeds?.first)))
+    }
+    return try ([base].compactMap { $0.map { ("base", $0) } } + methods).map { name, training in
       (name, try ModelFile(training.result, on: engine))
     }
   }

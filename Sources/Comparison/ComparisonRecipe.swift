@@ -25,6 +25,13 @@ public struct ComparisonRecipe: Hashable, Sendable {
   /// Network evaluations of one sample that each method may make; an evaluation with its gradient
   /// counts as three.
   public var evaluations = 1.0
+  /// The seeds that each method is trained with; nil for that of the training recipe alone.
+  public var seeds: [Int]?
+  /// The learning rates that are tried for each method that names none; nil for that of the training
+  /// recipe.
+  public var learningRates: [Double]?
+  /// The share of the budget that a trial of a learning rate has.
+  public var trialShare = 0.25
   /// The numbers of sampling steps to measure.
   public var steps = [1, 2, 4, 8]
   /// The number of samples to measure.
@@ -88,6 +95,18 @@ extension ComparisonRecipe: RecipeGroup {
         + "three"
     ).required,
     Field(
+      "seeds", \.seeds, where: { $0.map { !$0.isEmpty && Set($0).count == $0.count } ?? true },
+      else: "it must be different seeds",
+      "seeds that each method is trained with; absent for that of the shared recipe"),
+    Field(
+      "learning_rates", \.learningRates,
+      where: { $0.map { rates in !rates.isEmpty && rates.allSatisfy { $0 > 0 } } ?? true },
+      else: "it must be numbers above 0",
+      "learning rates that are tried for methods that name none, with the first seed; the one with the "
+        + "smallest distance at the first of `steps` is taken"),
+    Field(
+      "trial_share", \.trialShare, in: 0.001...1, "share of the budget that a trial has"),
+    Field(
       "steps", \.steps,
       where: { !$0.isEmpty && $0.allSatisfy(SamplerSettings.counts.contains) },
       else:
@@ -148,15 +167,55 @@ extension ComparisonRecipe {
   /// The training recipe of a method; its number of steps follows from the budget.
   ///
   /// - Throws: `RecipeError`, and `ComparisonError` for a budget below one step or beyond counting.
-  func training(_ method: Method) throws -> TrainingRecipe {
-    var settings = try method.set.map {
+  func training(_ method: Method) throws -> TrainingRecipe { try training(method, as: Variant()) }
+
+  /// One of the runs of a method.
+  struct Variant: Hashable {
+    /// Its seed; nil for the recipe's.
+    var seed: Int?
+    /// Its learning rate; nil for the recipe's.
+    var learningRate: Double?
+    /// Whether it is a trial of the learning rate.
+    var isTrial = false
+
+    /// Where it is in the folder of the method; empty for that folder itself.
+    fileprivate var folder: String {
+      if isTrial, let learningRate { return "/trial-\(learningRate)" }
+      return seed.map { "/seed-\($0)" } ?? ""
+    }
+  }
+
+  /// The settings of a method.
+  private func settings(_ method: Method) throws -> [RecipeSetting] {
+    try method.set.map {
       try RecipeSetting($0, from: "the comparison's method \"\(method.name)\":")
     }
+  }
+
+  /// The learning rates that are tried for a method; none where it names its own.
+  func trials(_ method: Method) throws -> [Variant] {
+    guard let learningRates, learningRates.count > 1,
+      try !settings(method).contains(where: {
+        $0.path.starts(with: ["optimizer"])
+          && ["optimizer", "learning_rate"].contains($0.path.last)
+      })
+    else { return [] }
+    return learningRates.map { Variant(seed: seeds?.first, learningRate: $0, isTrial: true) }
+  }
+
+  /// The training recipe of one of a method's runs, see above.
+  func training(_ method: Method, as variant: Variant) throws -> TrainingRecipe {
+    var settings = try settings(method)
+    if let seed = variant.seed { settings.append(RecipeSetting(["seed"], to: "\(seed)")) }
+    if let rate = variant.learningRate {
+      settings.append(try RecipeSetting("optimizer.learning_rate=\(rate)"))
+    }
+    let evaluations = evaluations * (variant.isTrial ? trialShare : 1)
     if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
       settings.append(
         RecipeSetting(["start"], to: "\(output)/\(Self.baseFolder)/weights.safetensors"))
     }
-    var recipe = try training(settings, folder: folder(method.name))
+    var recipe = try training(settings, folder: folder(method.name) + variant.folder)
     let cost = try TrainingCost(recipe)
     let steps = evaluations / cost.evaluations
     guard steps >= 1 else {

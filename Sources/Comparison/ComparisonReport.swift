@@ -26,6 +26,8 @@ public struct ComparisonReport: Codable, Sendable {
     public let name: String
     /// Training steps.
     public let trainingSteps: Int
+    /// The learning rate.
+    public let learningRate: Double
     /// Network evaluations of one sample in a training step.
     public let evaluations: Double
     /// The median seconds of a training step, nil if they were not measured.
@@ -38,12 +40,51 @@ public struct ComparisonReport: Codable, Sendable {
     public let distances: [Double]
     /// The second figures, one for each number of sampling steps.
     public let accuracies: [Double]
+    /// The number of runs, with a seed each, of which the figures are means.
+    public var runs = 1
+    /// The standard deviations of the distances over the runs; nil for one run.
+    public var spreads: [Double]?
 
     /// The same figures under another name.
     func named(_ name: String) -> Row {
       Row(
-        name: name, trainingSteps: trainingSteps, evaluations: evaluations, seconds: seconds,
-        memory: memory, parameters: parameters, distances: distances, accuracies: accuracies)
+        name: name, trainingSteps: trainingSteps, learningRate: learningRate,
+        evaluations: evaluations, seconds: seconds, memory: memory, parameters: parameters,
+        distances: distances, accuracies: accuracies)
+    }
+
+    /// One run.
+    init(
+      name: String, trainingSteps: Int, learningRate: Double, evaluations: Double,
+      seconds: Double?, memory: Int?, parameters: Parameters, distances: [Double],
+      accuracies: [Double]
+    ) {
+      (self.name, self.trainingSteps, self.learningRate) = (name, trainingSteps, learningRate)
+      (self.evaluations, self.seconds, self.memory) = (evaluations, seconds, memory)
+      (self.parameters, self.distances, self.accuracies) = (parameters, distances, accuracies)
+    }
+
+    /// The means of runs that differ in the seed.
+    init(_ name: String, _ rows: [Row]) {
+      let first = rows[0]
+      func means(_ values: (Row) -> [Double]) -> [Double] {
+        first.distances.indices.map { i in
+          rows.reduce(0) { $0 + values($1)[i] } / Double(rows.count)
+        }
+      }
+      let distances = means(\.distances)
+      self.init(
+        name: name, trainingSteps: first.trainingSteps, learningRate: first.learningRate,
+        evaluations: first.evaluations, seconds: first.seconds, memory: first.memory,
+        parameters: first.parameters, distances: distances, accuracies: means(\.accuracies))
+      guard rows.count > 1 else { return }
+      runs = rows.count
+      spreads = distances.indices.map { i in
+        let squares = rows.reduce(0) { sum, row in
+          sum + (row.distances[i] - distances[i]) * (row.distances[i] - distances[i])
+        }
+        return (squares / Double(rows.count - 1)).squareRoot()
+      }
     }
   }
 
@@ -67,25 +108,29 @@ public struct ComparisonReport: Codable, Sendable {
     ]
     let heads =
       ["method"] + steps.map { "\($0) step\($0 == 1 ? "" : "s")" } + [
-        "trained", "frozen", "auxiliary", "memory", "steps", "s / step",
+        "trained", "frozen", "auxiliary", "memory", "rate", "steps", "s / step",
       ]
     lines.append("| " + heads.joined(separator: " | ") + " |")
     lines.append("|---|" + String(repeating: "---:|", count: heads.count - 1))
     for row in rows {
       let cells = steps.indices.map { i in
-        Self.number(row.distances[i]) + String(format: " (%.3f)", row.accuracies[i])
+        Self.number(row.distances[i]) + (row.spreads.map { " ± " + Self.number($0[i]) } ?? "")
+          + String(format: " (%.3f)", row.accuracies[i])
       }
       let facts = [
         Self.short(Double(row.parameters.trained)), Self.short(Double(row.parameters.frozen)),
         Self.short(Double(row.parameters.auxiliary)),
         row.memory.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "–",
-        "\(row.trainingSteps)", row.seconds.map { String(format: "%.3g", $0) } ?? "–",
+        Self.number(row.learningRate), "\(row.trainingSteps)",
+        row.seconds.map { String(format: "%.3g", $0) } ?? "–",
       ]
       lines.append(
         "| " + ([row.name.replacing("|", with: "\\|")] + cells + facts).joined(separator: " | ")
           + " |")
     }
-    lines += ["", "In brackets: \(accuracy)."]
+    let runs = rows.map(\.runs).max() ?? 1
+    let spread = runs > 1 ? " Means of \(runs) seeds, ± their standard deviation." : ""
+    lines += ["", "In brackets: \(accuracy).\(spread)"]
     return lines.joined(separator: "\n") + "\n"
   }
 

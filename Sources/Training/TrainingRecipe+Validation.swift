@@ -55,7 +55,7 @@ extension TrainingRecipe {
         throw invalid(
           \.objective, found: objective.kind,
           "\(model.kind) has no features that a critic could see: set adversarial.weight to 0, or take dit, "
-            + "text-dit or points")
+            + "text-dit or perceptron")
       }
       guard highest < features.layers else {
         throw invalid(

@@ -21,9 +21,7 @@ struct Serve: ParsableCommand {
         twinflow serve
         twinflow serve --model z=Z-Image-Turbo --model emoji --memory 20GB
         twinflow serve --host 0.0.0.0 --api-key key.txt
-      """#,
-    // Until the model that comes with the program does.
-    shouldDisplay: false)
+      """#)
 
   @Option(help: ArgumentHelp("The name or address to listen at.", valueName: "host"))
   var host = "127.0.0.1"

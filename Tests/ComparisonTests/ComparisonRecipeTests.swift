@@ -34,6 +34,7 @@ import Testing
     ("samples=9223372036854775807", "1000000"), ("methods=[{name: \"a\\nb\"}]", "a line"),
     ("methods=[{name: \"a\\u0085b\"}]", "a line"), ("methods=[{name: base}]", "the base model"),
     ("methods=[{name: a}, {name: a}]", "different names"), ("methods=[]", "different names"),
+    ("seeds=[]", "different seeds"), ("learning_rates=[0]", "above 0"),
     ("sets=[line]", "swiss-roll"), ("stepps=[1]", "steps"),
   ])
   func impossibleValuesAreNamed(setting: String, hint: String) throws {
@@ -50,6 +51,40 @@ import Testing
       contentsOf: Self.root + "/Recipes/compare/points.yaml",
       settings: [RecipeSetting(["recipe"], to: Self.root + "/Recipes/points.yaml")]
         + settings.map { try RecipeSetting($0) })
+  }
+
+  /// Every method gets the same few learning rates to try, and the same seeds.
+  @Test func learningRatesAreTriedOnOneSeed() throws {
+    let recipe = try comparison(
+      "seeds=[5, 6]", "learning_rates=[1e-3, 3e-3]", "trial_share=0.5", "evaluations=1e6",
+      "methods=[{name: a, set: ['objective={preset: rcgm}']}, "
+        + "{name: b, set: ['objective={preset: rcgm}', 'optimizer.learning_rate=2e-3']}]")
+    let trials = try recipe.trials(recipe.methods[0])
+    #expect(trials.map(\.learningRate) == [1e-3, 3e-3] && trials.allSatisfy { $0.seed == 5 })
+    #expect(try recipe.trials(recipe.methods[1]).isEmpty)
+    let whole = try recipe.training(recipe.methods[0], as: .init(seed: 6, learningRate: 3e-3))
+    let trial = try recipe.training(recipe.methods[0], as: trials[0])
+    #expect(whole.seed == 6 && whole.optimizer.learningRate == 3e-3)
+    #expect(trial.seed == 5 && trial.optimizer.learningRate == 1e-3)
+    #expect(abs(whole.steps - 2 * trial.steps) <= 1)
+    #expect(whole.output.hasSuffix("/a/seed-6") && trial.output.hasSuffix("/a/trial-0.001"))
+    #expect(
+      try recipe.training(recipe.methods[1], as: .init(seed: 5)).optimizer.learningRate == 2e-3)
+  }
+
+  /// Means over the seeds, and the deviation of one from another.
+  @Test func rowsOfSeedsAreJoined() throws {
+    let rows = [[1.0, 4], [3, 4]].enumerated().map { number, distances in
+      ComparisonReport.Row(
+        name: "a, seed \(number)", trainingSteps: 10, learningRate: 1e-3, evaluations: 8,
+        seconds: nil,
+        memory: nil, parameters: .init(trained: 1, frozen: 0, auxiliary: 0), distances: distances,
+        accuracies: [0.5, 1])
+    }
+    let row = ComparisonReport.Row("a", rows)
+    #expect(row.name == "a" && row.runs == 2 && row.distances == [2, 4])
+    #expect(row.spreads == [Double(2).squareRoot(), 0] && row.accuracies == [0.5, 1])
+    #expect(ComparisonReport.Row("a", [rows[0]]).spreads == nil)
   }
 
   @Test func namesBecomeFolders() throws {

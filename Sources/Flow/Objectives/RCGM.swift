@@ -21,6 +21,10 @@ struct RCGM {
     _ velocity: Tensor, flow: Tensor, x: Tensor, time: Tensor, target: Tensor,
     condition: Named<Tensor>, network: any VelocityModel
   ) -> Tensor {
+    // A first step all the way leaves nothing to the target network.
+    guard firstStep < 1 else {
+      return (velocity - (velocity - flow).clamped(-1...1)).stopGradient()
+    }
     let wide = { (t: Tensor) in t.expanded(toRank: x.rank).cast(to: x.dtype) }
     let start = (time - firstStep).maximum(target)
     var point = x - flow * firstStep
