@@ -206,7 +206,7 @@ extension ComparisonRecipe {
   /// The training recipe of one of a method's runs, see above.
   func training(_ method: Method, as variant: Variant) throws -> TrainingRecipe {
     var settings = try settings(method)
-    if let seed = variant.seed { settings.append(RecipeSetting(["seed"], to: "\(seed)")) }
+    if let seed = variant.seed { settings.append(try RecipeSetting("seed=\(seed)")) }
     if let rate = variant.learningRate {
       settings.append(try RecipeSetting("optimizer.learning_rate=\(rate)"))
     }

@@ -23,12 +23,12 @@ struct EmojiSheet {
       "red heart",
     ],
     [
-      "dog face", "fox", "octopus", "butterfly", "grinning face", "face with sunglasses",
+      "dog face", "fox", "octopus", "butterfly", "grinning face", "smiling face with sunglasses",
       "thumbs up: medium skin tone", "guitar",
     ],
     [
-      "snowman", "umbrella with rain drops", "soccer ball", "alarm clock", "cup with straw",
-      "woman astronaut: dark skin tone", "person surfing: light skin tone", "a blue heart",
+      "snowman", "umbrella with rain drops", "soccer ball", "alarm clock", "hot beverage",
+      "clapping hands: medium skin tone", "person surfing: light skin tone", "a blue heart",
     ],
   ]
   /// The pictures of each prompt.
