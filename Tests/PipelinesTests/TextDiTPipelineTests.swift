@@ -155,13 +155,13 @@ import Testing
 
   @Test("A model that comes with the program is found by its name and its path, from any folder")
   func sharedModels() throws {
-    let place = try model("share/Assets/emoji")
+    let place = try model("share/Assets/drawings")
     let library = ModelLibrary(
       environment: ["XDG_CACHE_HOME": "\(folder.path)/cache"],
       shared: SharedFiles(
         environment: ["TWINFLOW_SHARE": "\(folder.path)/share"], executable: nil))
-    #expect(try library.path(of: "emoji") == place)
-    #expect(try library.path(of: "Assets/emoji") == place)
+    #expect(try library.path(of: "drawings") == place)
+    #expect(try library.path(of: "Assets/drawings") == place)
     #expect(throws: FileError.self) { try library.path(of: "Assets/none") }
   }
 
