@@ -57,8 +57,9 @@ import Testing
   @Test func learningRatesAreTriedOnOneSeed() throws {
     let recipe = try comparison(
       "seeds=[5, 6]", "learning_rates=[1e-3, 3e-3]", "trial_share=0.5", "evaluations=1e6",
-      "methods=[{name: a, set: ['objective={preset: rcgm}']}, "
-        + "{name: b, set: ['objective={preset: rcgm}', 'optimizer.learning_rate=2e-3']}]")
+      "methods=[{name: a, set: ['objective={preset: rcgm, enhanced_ratio: 0}']}, "
+        + "{name: b, set: ['objective={preset: rcgm, enhanced_ratio: 0}', 'optimizer.learning_rate=2e-3']}]"
+    )
     let trials = try recipe.trials(recipe.methods[0])
     #expect(trials.map(\.learningRate) == [1e-3, 3e-3] && trials.allSatisfy { $0.seed == 5 })
     #expect(try recipe.trials(recipe.methods[1]).isEmpty)
