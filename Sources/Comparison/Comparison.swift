@@ -79,6 +79,9 @@ public struct Comparison {
         let distance = row.distances[0].isFinite ? row.distances[0] : .infinity
         if distance < best?.distance ?? .infinity { best = (variant.learningRate!, distance) }
       }
+      if best == nil, try !recipe.trials(method).isEmpty {
+        throw ComparisonError.noLearningRate(method: method.name)
+      }
       if let best { events(.notice("\(method.name): the learning rate is \(best.rate).")) }
       var rows: [ComparisonReport.Row] = []
       for seed in recipe.seeds.map({ $0.map(Optional.some) }) ?? [nil] {

@@ -100,8 +100,8 @@ extension ComparisonRecipe: RecipeGroup {
       "seeds that each method is trained with; absent for that of the shared recipe"),
     Field(
       "learning_rates", \.learningRates,
-      where: { $0.map { rates in !rates.isEmpty && rates.allSatisfy { $0 > 0 } } ?? true },
-      else: "it must be numbers above 0",
+      where: { $0.map { rates in rates.count > 1 && rates.allSatisfy { $0 > 0 } } ?? true },
+      else: "it must be two numbers above 0, or more; a single one belongs into the shared recipe",
       "learning rates that are tried for methods that name none, with the first seed; the one with the "
         + "smallest distance at the first of `steps` is taken"),
     Field(
@@ -194,7 +194,7 @@ extension ComparisonRecipe {
 
   /// The learning rates that are tried for a method; none where it names its own.
   func trials(_ method: Method) throws -> [Variant] {
-    guard let learningRates, learningRates.count > 1,
+    guard let learningRates,
       try !settings(method).contains(where: {
         $0.path.starts(with: ["optimizer"])
           && ["optimizer", "learning_rate"].contains($0.path.last)
@@ -265,6 +265,8 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
   case budgetTooLarge(method: String, evaluations: Double, most: Double)
   /// Nothing measures how near samples come to the data.
   case noMetric(data: String)
+  /// No trial of a learning rate has made samples that can be measured.
+  case noLearningRate(method: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
@@ -275,6 +277,8 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
     case .budgetTooLarge(let method, let evaluations, let most):
       "A budget of \(evaluations) evaluations is for more steps of \(method) than can be counted. "
         + "Lower evaluations to \(most) at most."
+    case .noLearningRate(let method):
+      "With every one of learning_rates the samples of \(method) are not finite. Add smaller ones."
     case .noMetric(let data):
       "Nothing measures how near samples come to \(data). Compare on fashion-mnist or on points."
     }
