@@ -73,7 +73,8 @@ public struct Comparison {
       for variant in try recipe.trials(method) {
         let name = "\(method.name) at \(variant.learningRate!)"
         guard
-          let row = try row(name, recipe.training(method, as: variant), events, stopping)
+          let row = try row(
+            name, recipe.training(method, as: variant), events, stopping, mayDiverge: true)
         else { return nil }
         // A trial that diverged has no distance.
         let distance = row.distances[0].isFinite ? row.distances[0] : .infinity
@@ -98,9 +99,12 @@ public struct Comparison {
   }
 
   /// Trains and measures one run; nil if it was stopped.
+  ///
+  /// - Parameter mayDiverge: whether samples that are not finite are infinitely far from the data rather
+  ///   than an error.
   private func row(
     _ name: String, _ training: TrainingRecipe, _ events: @escaping (Event) -> Void,
-    _ stopping: () -> Bool
+    _ stopping: () -> Bool, mayDiverge: Bool = false
   ) throws -> ComparisonReport.Row? {
     let trainer = try Trainer(training, on: engine, start: .continued, by: "compare") {
       events(.notice("\(name): \($0)"))
@@ -121,8 +125,12 @@ public struct Comparison {
     }
     events(.measuring(name))
     let file = try ModelFile(path, on: engine)
-    let scores = try recipe.steps.map {
-      try metric.measure(file, steps: $0, samples: recipe.samples, on: engine)
+    let scores = try recipe.steps.map { steps in
+      do {
+        return try metric.measure(file, steps: steps, samples: recipe.samples, on: engine)
+      } catch EvaluationError.featuresNotFinite where mayDiverge {
+        return Metric.Scores(distance: .infinity, accuracy: 0)
+      }
     }
     let row = ComparisonReport.Row(
       name: name, trainingSteps: training.steps,
@@ -133,7 +141,9 @@ public struct Comparison {
         : seconds.sorted()[seconds.count / 2],
       memory: try trainer.memory(), parameters: trainer.parameters,
       distances: scores.map(\.distance), accuracies: scores.map(\.accuracy))
-    try SavedRow(key, row).write(for: training)
+    if row.distances.allSatisfy(\.isFinite) || !mayDiverge {
+      try SavedRow(key, row).write(for: training)
+    }
     return row
   }
 

@@ -22,11 +22,27 @@ public struct DistributionMatching: Objective {
   static let (teacher, fake) = ("teacher", "fake")
 
   /// The frozen teacher, and the network of the fakes, which is updated in every step.
-  public var auxiliaries: [Auxiliary] {
+  static func networks(fakeLearningRate: Double) -> [Auxiliary] {
     [
-      Auxiliary(Self.teacher, interval: nil),
-      Auxiliary(Self.fake, interval: 1, learningRateFactor: settings.fakeLearningRate),
-    ] + settings.adversarial.auxiliaries
+      Auxiliary(teacher, interval: nil),
+      Auxiliary(fake, interval: 1, learningRateFactor: fakeLearningRate),
+    ]
+  }
+
+  /// The random numbers of the generator and of the network of the fakes.
+  static func draws(_ keys: [Key], _ type: TensorType) -> Named<Tensor> {
+    let row = Shape([type.shape[0]])
+    return Named([
+      ("start", keys[0].normal(type.shape, type.dtype)), ("time", keys[1].uniform(row)),
+      ("noise", keys[2].normal(type.shape, type.dtype)),
+      ("following_noise", keys[3].normal(type.shape, type.dtype)),
+      ("following_time", keys[4].uniform(row)),
+    ])
+  }
+
+  /// The frozen teacher, and the network of the fakes, which is updated in every step.
+  public var auxiliaries: [Auxiliary] {
+    Self.networks(fakeLearningRate: settings.fakeLearningRate) + settings.adversarial.auxiliaries
   }
 
   /// Every how many steps the generator is updated.
@@ -43,15 +59,10 @@ public struct DistributionMatching: Objective {
   /// Draws all random numbers of a step.
   public func draw(_ batch: Batch, key: Key) -> DrawnBatch {
     let keys = key.split(6)
-    let (type, row) = (batch.data.type, Shape([batch.data.shape[0]]))
     return DrawnBatch(
       batch,
-      draws: Named([
-        ("start", keys[0].normal(type.shape, type.dtype)), ("time", keys[1].uniform(row)),
-        ("noise", keys[2].normal(type.shape, type.dtype)),
-        ("following_noise", keys[3].normal(type.shape, type.dtype)),
-        ("following_time", keys[4].uniform(row)),
-      ]).merging(settings.adversarial.draws(keys[5], type)))
+      draws: Self.draws(keys, batch.data.type)
+        .merging(settings.adversarial.draws(keys[5], batch.data.type)))
   }
 
   /// The losses of the generator and of the network of the fakes.

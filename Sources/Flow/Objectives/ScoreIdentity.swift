@@ -16,14 +16,9 @@ public struct ScoreIdentity: Objective {
     (self.settings, self.batch) = (settings, batch)
   }
 
-  private static let (teacher, fake) = ("teacher", "fake")
-
-  /// The frozen teacher, and the network of the fakes, which is updated in every step.
+  /// Those of distribution matching.
   public var auxiliaries: [Auxiliary] {
-    [
-      Auxiliary(Self.teacher, interval: nil),
-      Auxiliary(Self.fake, interval: 1, learningRateFactor: settings.fakeLearningRate),
-    ]
+    DistributionMatching.networks(fakeLearningRate: settings.fakeLearningRate)
   }
 
   /// Every how many steps the generator is updated.
@@ -39,22 +34,16 @@ public struct ScoreIdentity: Objective {
 
   /// Draws all random numbers of a step.
   public func draw(_ batch: Batch, key: Key) -> DrawnBatch {
-    let keys = key.split(5)
-    let (type, row) = (batch.data.type, Shape([batch.data.shape[0]]))
-    return DrawnBatch(
-      batch,
-      draws: Named([
-        ("start", keys[0].normal(type.shape, type.dtype)), ("time", keys[1].uniform(row)),
-        ("noise", keys[2].normal(type.shape, type.dtype)),
-        ("following_noise", keys[3].normal(type.shape, type.dtype)),
-        ("following_time", keys[4].uniform(row)),
-      ]))
+    DrawnBatch(batch, draws: DistributionMatching.draws(key.split(5), batch.data.type))
   }
 
   /// The losses of the generator and of the network of the fakes.
   public func callAsFunction(_ networks: Networks, _ drawn: DrawnBatch) -> Loss {
     let (batch, draws) = (drawn.batch, drawn.draws)
-    let (teacher, fake) = (networks.auxiliaries[Self.teacher]!, networks.auxiliaries[Self.fake]!)
+    let (teacher, fake) = (
+      networks.auxiliaries[DistributionMatching.teacher]!,
+      networks.auxiliaries[DistributionMatching.fake]!
+    )
     let one = Tensor.ones([batch.data.shape[0]], .float32)
     let made = networks.live.evaluate(
       draws["start"]!, time: one, target: one.zerosLike, condition: batch.condition
@@ -75,7 +64,7 @@ public struct ScoreIdentity: Objective {
     let following = flowMatching(
       fake, made, noise: draws["following_noise"]!, time: draws["following_time"]!, batch)
     return Loss(
-      total: identity, auxiliaries: Named([(Self.fake, following)]),
+      total: identity, auxiliaries: Named([(DistributionMatching.fake, following)]),
       metrics: Named([
         ("loss", identity + following), ("identity", identity), ("fake", following),
       ]))
