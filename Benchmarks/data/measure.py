@@ -1,6 +1,6 @@
 """Measures what `run` describes; prints a Markdown table.
 
-usage: measure.py FOLDER TWINFLOW [--rounds 2] [--steps 40] [--pictures 1000]
+usage: measure.py FOLDER TWINFLOW [--rounds 2] [--steps 40] [--pictures 1000] [--sides 512 64]
 """
 
 import argparse
@@ -18,6 +18,7 @@ parser.add_argument("twinflow")
 parser.add_argument("--rounds", type=int, default=2)
 parser.add_argument("--steps", type=int, default=40, help="measured steps of 64 samples")
 parser.add_argument("--pictures", type=int, default=1000)
+parser.add_argument("--sides", type=int, nargs="+", default=[512, 64], help="sides of the pictures")
 options = parser.parse_args()
 WARMUP = 20
 
@@ -51,7 +52,7 @@ def peer(*flags):
 
 SIDES = {"ours": ours, "PyTorch": peer(), "PyTorch, compiled": peer("--compile")}
 print("| pictures | program | samples/s | waiting for data |\n|---|---|--:|--:|")
-for side in (512, 64):
+for side in options.sides:
     folder = f"{options.place}/{side}"
     run([sys.executable, f"{here}/pictures.py", folder, str(options.pictures), str(side)])
     found = {name: [] for name in SIDES}

@@ -13,8 +13,10 @@ public struct Comparison {
   /// The recipe.
   public let recipe: ComparisonRecipe
   private let engine: Engine
-  private let metric: Metric
+  private let metric: any Metric
   private let base: TrainingRecipe?
+  /// The network that the shared recipe starts from, where the comparison trains no base model.
+  private let start: ComparedNetwork?
 
   /// The progress of a comparison.
   public enum Event {
@@ -44,9 +46,11 @@ public struct Comparison {
           (method.name, try recipe.training(method, as: $0))
         }
       }
-    metric = try Metric(
-      all[0].1.data, samples: recipe.samples, classifier: classifier, on: engine)
-    for (name, training) in all { try metric.check(training.model, "the method \(name)") }
+    start =
+      try base == nil
+      ? ComparedNetwork(ComparisonRecipe.baseName, startOf: recipe.sharedRecipe()) : nil
+    metric = try recipe.metric(for: all[0].1, classifier: classifier, on: engine)
+    for (name, training) in all { try metric.check(training, "the method \(name)") }
     try Self.checkOutputs(recipe.output)
   }
 
@@ -61,12 +65,13 @@ public struct Comparison {
     events: @escaping (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
   ) throws -> ComparisonReport? {
     var report = ComparisonReport(
-      title: recipe.title, distance: metric.name, accuracy: metric.accuracyName,
-      floor: metric.floor,
-      samples: recipe.samples, evaluations: recipe.evaluations, steps: recipe.steps)
+      title: recipe.title, names: metric.names, real: metric.real, samples: recipe.samples,
+      evaluations: recipe.evaluations, steps: recipe.steps)
     if let base {
-      guard let row = try row("base", base, events, stopping) else { return nil }
+      guard let row = try row(ComparisonRecipe.baseName, base, events, stopping) else { return nil }
       report.rows.append(row)
+    } else if let start {
+      report.rows.append(try row(of: start, events))
     }
     for method in recipe.methods {
       var best: (rate: Double, distance: Double)?
@@ -74,11 +79,11 @@ public struct Comparison {
         let name = "\(method.name) at \(variant.learningRate!)"
         guard
           let row = try row(
-            name, recipe.training(method, as: variant), events, stopping, mayDiverge: true)
+            name, recipe.training(method, as: variant), events, stopping, isTrial: true)
         else { return nil }
-        // A trial that diverged has no distance.
-        let distance = row.distances[0].isFinite ? row.distances[0] : .infinity
-        if distance < best?.distance ?? .infinity { best = (variant.learningRate!, distance) }
+        if row.distances[0] < best?.distance ?? .infinity {
+          best = (variant.learningRate!, row.distances[0])
+        }
       }
       if best == nil, try !recipe.trials(method).isEmpty {
         throw ComparisonError.noLearningRate(method: method.name)
@@ -98,52 +103,71 @@ public struct Comparison {
     return report
   }
 
-  /// Trains and measures one run; nil if it was stopped.
+  /// Trains and measures one run; nil if it was stopped. A run whose losses or samples are not finite has
+  /// no scores.
   ///
-  /// - Parameter mayDiverge: whether samples that are not finite are infinitely far from the data rather
-  ///   than an error.
+  /// - Parameter isTrial: whether only the first of the numbers of steps is measured.
   private func row(
     _ name: String, _ training: TrainingRecipe, _ events: @escaping (Event) -> Void,
-    _ stopping: () -> Bool, mayDiverge: Bool = false
+    _ stopping: () -> Bool, isTrial: Bool = false
   ) throws -> ComparisonReport.Row? {
     let trainer = try Trainer(training, on: engine, start: .continued, by: "compare") {
       events(.notice("\(name): \($0)"))
     }
     var seconds: [Double] = []
-    let finished = try trainer.run(
-      progress: {
-        seconds.append(1 / $0.rate)
-        events(.training(name, $0))
-      }, stopping: stopping)
-    guard finished else { return nil }
-    let path = training.result
-    let key = try key(of: path)
-    let saved = SavedRow(of: training)
+    let steps = isTrial ? Array(recipe.steps.prefix(1)) : recipe.steps
+    func row(_ scores: [ComparisonReport.Scores?], saved: SavedRow? = nil) throws
+      -> ComparisonReport.Row
+    {
+      ComparisonReport.Row(
+        name: name, trainingSteps: training.steps, learningRate: training.optimizer.learningRate,
+        evaluations: try TrainingCost(training).evaluations,
+        seconds: seconds.isEmpty ? saved?.row.seconds : seconds.sorted()[seconds.count / 2],
+        memory: try trainer.memory(), parameters: trainer.parameters, scores: scores)
+    }
+    do {
+      let finished = try trainer.run(
+        progress: {
+          seconds.append(1 / $0.rate)
+          events(.training(name, $0))
+        }, stopping: stopping)
+      guard finished else { return nil }
+    } catch let error as TrainingError {
+      guard case .notFinite = error else { throw error }
+      events(.notice("\(name): \(error)"))
+      return try row(steps.map { _ in nil })
+    }
+    let network = ComparedNetwork(name, of: training)
+    let key = try key(of: network, steps)
+    let saved = SavedRow(in: training.output)
     if let saved, saved.key == key, saved.isIntact { return saved.row.named(name) }
     if saved != nil, seconds.isEmpty {
       events(.notice("\(name): the saved measurement is of other weights, data or settings."))
     }
     events(.measuring(name))
-    let file = try ModelFile(path, on: engine)
-    let scores = try recipe.steps.map { steps in
-      do {
-        return try metric.measure(file, steps: steps, samples: recipe.samples, on: engine)
-      } catch EvaluationError.featuresNotFinite where mayDiverge {
-        return Metric.Scores(distance: .infinity, accuracy: 0)
-      }
-    }
+    let found = try row(
+      metric.measure(network, steps: steps), saved: saved?.isIntact == true ? saved : nil)
+    try SavedRow(key, found).write(in: training.output)
+    return found
+  }
+
+  /// Measures the network that all methods start from.
+  private func row(
+    of start: ComparedNetwork, _ events: (Event) -> Void
+  ) throws -> ComparisonReport.Row {
+    let folder = "\(recipe.output)/\(ComparisonRecipe.baseName)"
+    let key = try key(of: start, recipe.steps)
+    if let saved = SavedRow(in: folder), saved.key == key, saved.isIntact { return saved.row }
+    events(.measuring(start.name))
+    let types = try WeightFiles(path: start.weights).types
     let row = ComparisonReport.Row(
-      name: name, trainingSteps: training.steps,
-      learningRate: training.optimizer.learningRate,
-      evaluations: try TrainingCost(training).evaluations,
-      seconds: seconds.isEmpty
-        ? saved?.isIntact == true ? saved?.row.seconds : nil
-        : seconds.sorted()[seconds.count / 2],
-      memory: try trainer.memory(), parameters: trainer.parameters,
-      distances: scores.map(\.distance), accuracies: scores.map(\.accuracy))
-    if row.distances.allSatisfy(\.isFinite) || !mayDiverge {
-      try SavedRow(key, row).write(for: training)
-    }
+      name: start.name, trainingSteps: 0, learningRate: nil, evaluations: 0, seconds: nil,
+      memory: nil,
+      parameters: .init(
+        trained: 0, frozen: types.values.reduce(0) { $0 + $1.shape.count }, auxiliary: 0),
+      scores: try metric.measure(start, steps: recipe.steps))
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try SavedRow(key, row).write(in: folder)
     return row
   }
 
@@ -151,7 +175,7 @@ public struct Comparison {
   private static func checkOutputs(_ folder: String) throws {
     let report = folder + "/report.json"
     let data = FileManager.default.contents(atPath: report)
-    if let data, (try? JSONDecoder().decode(ComparisonReport.self, from: data)) == nil {
+    if let data, (try? JSONDecoder().decode(ReportMark.self, from: data)) == nil {
       throw FileError.otherKind(
         path: report, found: "something else", expected: "the report of a comparison")
     }
@@ -168,31 +192,44 @@ public struct Comparison {
   }
 
   /// The hash of all that a measurement depends on.
-  private func key(of weights: String) throws -> String {
+  private func key(of network: ComparedNetwork, _ steps: [Int]) throws -> String {
     let hash = ContentHash()
-    hash.add(try WeightFiles.contentHash(weights))
-    hash.add("\(recipe.steps) \(recipe.samples) \(programVersion)")
+    hash.add(try WeightFiles.contentHash(network.weights))
+    hash.add("\(steps) \(recipe.samples) \(programVersion)")
     hash.add(metric.content)
     return hash.text
   }
 
-  /// The trained networks, after a run.
+  /// The networks that there are after a run; of several seeds the first one's.
+  ///
+  /// - Throws: `RecipeError`.
+  private func compared() throws -> [ComparedNetwork] {
+    let first = base.map { ComparedNetwork(ComparisonRecipe.baseName, of: $0) } ?? start
+    let methods = try recipe.methods.map { method in
+      let variant = ComparisonRecipe.Variant(seed: recipe.seeds?.first)
+      return ComparedNetwork(method.name, of: try recipe.training(method, as: variant))
+    }
+    // A run that diverged early has none.
+    return ([first].compactMap { $0 } + methods).filter { WeightFiles.exist(at: $0.weights) }
+  }
+
+  /// The networks of classes or points, after a run.
   ///
   /// - Throws: the errors of files.
   public func networks() throws -> [(name: String, file: ModelFile)] {
-    // Of several seeds the first one's.
-    let methods = try recipe.methods.map { method in
-      (method.name, try recipe.training(method, as: .init(seed: recipe.seeds?.first)))
-    }
-    return try ([base].compactMap { $0.map { ("base", $0) } } + methods).map { name, training in
-      (name, try ModelFile(training.result, on: engine))
-    }
+    try compared().map { ($0.name, try ModelFile($0.weights, on: engine)) }
+  }
+
+  /// A page of pictures that the networks make of some prompts in one step, after a run; nil where they
+  /// take no prompts.
+  ///
+  /// - Throws: the errors of files, of evaluation and of the plugin.
+  public func promptSheet() throws -> PromptSheet? {
+    try (metric as? PromptMetric)?.sheet(compared())
   }
 
   /// The set of points that methods are compared on, nil for pictures.
-  public var points: Points? {
-    if case .points(let set, _, _) = metric { set } else { nil }
-  }
+  public var points: Points? { (metric as? PointMetric)?.set }
 
   /// The trajectories from noise to generated points, for a comparison on points.
   ///
@@ -200,12 +237,19 @@ public struct Comparison {
   public func trajectories(
     steps: Int, count: Int
   ) throws -> [(name: String, start: [Float], end: [Float])] {
-    guard case .points = metric else { return [] }
+    guard let metric = metric as? PointMetric else { return [] }
     return try networks().map { name, file in
-      let points = try Metric.points(file, file.card.sampler(steps), count: count, on: engine)
+      let points = try metric.points(file, file.card.sampler(steps), count: count)
       return (name, points.start, points.end)
     }
   }
+}
+
+/// What tells a report from other JSON, also one of an earlier version.
+private struct ReportMark: Decodable {
+  let title: String
+  let evaluations: Double
+  let steps: [Int]
 }
 
 /// The measurements of a run, saved in its folder, so that a comparison can be stopped at any time.
@@ -228,20 +272,16 @@ private struct SavedRow: Codable {
     ContentHash.of(key + (try JSONFile.text(row)))
   }
 
-  init?(of training: TrainingRecipe) {
-    guard let data = FileManager.default.contents(atPath: Self.path(training)),
+  init?(in folder: String) {
+    guard let data = FileManager.default.contents(atPath: Self.path(folder)),
       let saved = try? JSONDecoder().decode(SavedRow.self, from: data)
     else { return nil }
     self = saved
   }
 
-  func write(for training: TrainingRecipe) throws {
-    try JSONFile.write(self, to: Self.path(training))
-  }
+  func write(in folder: String) throws { try JSONFile.write(self, to: Self.path(folder)) }
 
-  private static func path(_ training: TrainingRecipe) -> String {
-    training.output + "/measured.json"
-  }
+  private static func path(_ folder: String) -> String { folder + "/measured.json" }
 }
 
 extension Trainer {

@@ -32,6 +32,8 @@ public struct ComparisonRecipe: Hashable, Sendable {
   public var learningRates: [Double]?
   /// The share of the budget that a trial of a learning rate has.
   public var trialShare = 0.25
+  /// The prompts that pictures are made of, for text-to-image models.
+  public var prompts: ComparedPrompts?
   /// The numbers of sampling steps to measure.
   public var steps = [1, 2, 4, 8]
   /// The number of samples to measure.
@@ -69,6 +71,20 @@ extension ComparisonRecipe.Method: RecipeGroup {
       }, else: "it must be a line of text", "name in the report"
     ).required,
     Field("set", \.set, "the settings in which it differs, each `key=value`"),
+  ]
+}
+
+extension ComparedPrompts: RecipeGroup {
+  /// The values of absent keys.
+  public static let defaults = Self()
+
+  /// The keys of recipes.
+  public static let fields: [Field] = [
+    Field("file", path: \.file, "JSON lines with `prompt`, `picture` and `split`").required,
+    Field("split", \.split, "the split of the file; absent for all prompts"),
+    Field(
+      "samples_per_prompt", \.samples, in: 1...PromptEvaluation.mostSamples,
+      "pictures of each prompt; their number is `samples` in all"),
   ]
 }
 
@@ -113,6 +129,7 @@ extension ComparisonRecipe: RecipeGroup {
         "it must be numbers of steps up to \(SamplerSettings.counts.upperBound), as in [1, 2, 4, 8]",
       "numbers of sampling steps that are measured"),
     Field("samples", \.samples, in: Evaluator.samples, "samples for each measurement"),
+    Field("prompts", \.prompts, "the prompts of pictures, for text-to-image models"),
     Field("methods", \.methods, "the methods").required,
     Field("output", path: \.output, "the folder for runs, reports and charts").required,
   ]
@@ -126,9 +143,9 @@ extension ComparisonRecipe: RecipeGroup {
       throw invalid(
         \.methods, found: "a list of \(names)", "it must list methods of different names")
     }
-    guard base == nil || !names.contains(Self.baseFolder) else {
+    guard !names.contains(Self.baseName) else {
       throw invalid(
-        \.methods, found: "a list with \"\(Self.baseFolder)\"",
+        \.methods, found: "a list with \"\(Self.baseName)\"",
         "the base model has that name in the report")
     }
     guard Set(methods.map { folder($0.name) }).count == methods.count else {
@@ -160,9 +177,14 @@ extension ComparisonRecipe {
     try base.map { settings in
       try training(
         settings.map { try RecipeSetting($0, from: "the comparison's base:") },
-        folder: Self.baseFolder)
+        folder: Self.baseName)
     }
   }
+
+  /// The training recipe that all methods share.
+  ///
+  /// - Throws: `RecipeError`.
+  func sharedRecipe() throws -> TrainingRecipe { try training([], folder: "shared") }
 
   /// The training recipe of a method; its number of steps follows from the budget.
   ///
@@ -213,7 +235,7 @@ extension ComparisonRecipe {
     let evaluations = evaluations * (variant.isTrial ? trialShare : 1)
     if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
       settings.append(
-        RecipeSetting(["start"], to: "\(output)/\(Self.baseFolder)/weights.safetensors"))
+        RecipeSetting(["start"], to: "\(output)/\(Self.baseName)/weights.safetensors"))
     }
     var recipe = try training(settings, folder: folder(method.name) + variant.folder)
     let cost = try TrainingCost(recipe)
@@ -237,14 +259,15 @@ extension ComparisonRecipe {
       settings: shared + settings + [RecipeSetting(["output"], to: "\(output)/\(folder)")])
   }
 
-  private static let baseFolder = "base"
+  /// The name of the base model in the report, and of its folder.
+  static let baseName = "base"
 
   /// The folder of a method: its name in small letters, and where another method's would be the same,
   /// what tells the names apart.
   func folder(_ name: String) -> String {
     let plain = Self.plainFolder(name)
     let others = methods.map(\.name).filter { $0 != name }.map(Self.plainFolder)
-    let isAlone = !others.contains(plain) && plain != Self.baseFolder
+    let isAlone = !others.contains(plain) && plain != Self.baseName
     return isAlone ? plain : "\(plain)-\(ContentHash.of(name).prefix(8))"
   }
 
@@ -265,6 +288,8 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
   case budgetTooLarge(method: String, evaluations: Double, most: Double)
   /// Nothing measures how near samples come to the data.
   case noMetric(data: String)
+  /// Pictures of prompts are compared, and the recipe names no prompts.
+  case noPrompts(data: String)
   /// No trial of a learning rate has made samples that can be measured.
   case noLearningRate(method: String)
 
@@ -279,8 +304,13 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
         + "Lower evaluations to \(most) at most."
     case .noLearningRate(let method):
       "With every one of learning_rates the samples of \(method) are not finite. Add smaller ones."
+    case .noPrompts(let data):
+      "Pictures of prompts from \(data) are to be compared, and the recipe names no prompts. Add, for "
+        + "example, prompts: {file: prompts.jsonl}, with lines such as "
+        + #"{"prompt": "a red apple", "picture": "apple.png"}."#
     case .noMetric(let data):
-      "Nothing measures how near samples come to \(data). Compare on fashion-mnist or on points."
+      "Nothing measures how near samples come to \(data). Compare on fashion-mnist, on points, or "
+        + "text-to-image models on images."
     }
   }
 }

@@ -5,29 +5,63 @@ import Foundation
 public struct ComparisonReport: Codable, Sendable {
   /// The title.
   public let title: String
-  /// The name of the distance.
-  public let distance: String
-  /// The meaning of the second figure.
-  public let accuracy: String
-  /// The distance of the same number of real samples.
-  public let floor: Double
+  /// The meanings of the figures.
+  public let names: Names
+  /// The figures of real samples.
+  public let real: Real
   /// The number of samples behind each figure.
   public let samples: Int
   /// The training budget of each method in network evaluations of one sample.
   public let evaluations: Double
   /// The numbers of steps that were measured.
   public let steps: [Int]
-  /// The rows: the base model, if the comparison trains one, and the methods.
+  /// The rows: the base model and the methods.
   public internal(set) var rows: [Row] = []
 
-  /// One trained network.
+  /// The meanings of the figures of `Scores`.
+  public struct Names: Codable, Sendable {
+    /// The name of the distance.
+    public let distance: String
+    /// The meaning of the accuracy.
+    public let accuracy: String
+    /// The meaning of the precision.
+    public let precision: String
+    /// The meaning of the recall.
+    public let recall: String
+    /// The meaning of the diversity.
+    public let diversity: String
+  }
+
+  /// The figures of the same number of real samples, nil where there are none.
+  public struct Real: Codable, Sendable {
+    /// Their distance to other real ones.
+    public let distance: Double?
+    /// Their diversity.
+    public let diversity: Double?
+  }
+
+  /// The figures of a network's samples at one number of steps.
+  public struct Scores: Codable, Hashable, Sendable {
+    /// The distance to real samples; smaller is better.
+    public let distance: Double
+    /// The fraction that is what was asked for.
+    public let accuracy: Double
+    /// The fraction that is near to real samples; nil for too few.
+    public let precision: Double?
+    /// The fraction of real samples that are near to one; nil for too few.
+    public let recall: Double?
+    /// How much samples differ; nil where there is one of each kind.
+    public let diversity: Double?
+  }
+
+  /// One trained network, or the means of several that differ in the seed.
   public struct Row: Codable, Sendable {
     /// The method.
     public let name: String
-    /// Training steps.
+    /// Training steps; 0 for a network that was not trained here.
     public let trainingSteps: Int
-    /// The learning rate.
-    public let learningRate: Double
+    /// The learning rate, nil without training.
+    public let learningRate: Double?
     /// Network evaluations of one sample in a training step.
     public let evaluations: Double
     /// The median seconds of a training step, nil if they were not measured.
@@ -36,55 +70,59 @@ public struct ComparisonReport: Codable, Sendable {
     public let memory: Int?
     /// The numbers of parameters.
     public let parameters: Parameters
-    /// The distances, one for each number of sampling steps.
-    public let distances: [Double]
-    /// The second figures, one for each number of sampling steps.
-    public let accuracies: [Double]
-    /// The number of runs, with a seed each, of which the figures are means.
+    /// The scores at each number of sampling steps; nil where samples are not finite.
+    public let scores: [Scores?]
+    /// The number of runs, with a seed each, of which the scores are means.
     public var runs = 1
-    /// The standard deviations of the distances over the runs; nil for one run.
-    public var spreads: [Double]?
+    /// The standard deviations of the scores over the runs; nil for one run.
+    public var spreads: [Scores?]?
+
+    /// The distances at each number of steps, infinite for samples that are not finite.
+    public var distances: [Double] { scores.map { $0?.distance ?? .infinity } }
 
     /// The same figures under another name.
     func named(_ name: String) -> Row {
       Row(
         name: name, trainingSteps: trainingSteps, learningRate: learningRate,
         evaluations: evaluations, seconds: seconds, memory: memory, parameters: parameters,
-        distances: distances, accuracies: accuracies)
+        scores: scores)
     }
 
     /// One run.
     init(
-      name: String, trainingSteps: Int, learningRate: Double, evaluations: Double,
-      seconds: Double?, memory: Int?, parameters: Parameters, distances: [Double],
-      accuracies: [Double]
+      name: String, trainingSteps: Int, learningRate: Double?, evaluations: Double,
+      seconds: Double?, memory: Int?, parameters: Parameters, scores: [Scores?]
     ) {
       (self.name, self.trainingSteps, self.learningRate) = (name, trainingSteps, learningRate)
       (self.evaluations, self.seconds, self.memory) = (evaluations, seconds, memory)
-      (self.parameters, self.distances, self.accuracies) = (parameters, distances, accuracies)
+      (self.parameters, self.scores) = (parameters, scores)
     }
 
-    /// The means of runs that differ in the seed.
+    /// The means of runs that differ in the seed. Where the samples of one are not finite, there is none.
     init(_ name: String, _ rows: [Row]) {
       let first = rows[0]
-      func means(_ values: (Row) -> [Double]) -> [Double] {
-        first.distances.indices.map { i in
-          rows.reduce(0) { $0 + values($1)[i] } / Double(rows.count)
-        }
+      let all = first.scores.indices.map { step -> [Scores]? in
+        let found = rows.compactMap { $0.scores[step] }
+        return found.count == rows.count ? found : nil
       }
-      let distances = means(\.distances)
       self.init(
         name: name, trainingSteps: first.trainingSteps, learningRate: first.learningRate,
         evaluations: first.evaluations, seconds: first.seconds, memory: first.memory,
-        parameters: first.parameters, distances: distances, accuracies: means(\.accuracies))
+        parameters: first.parameters,
+        scores: all.map { $0.map { Scores(of: $0) { values in Self.mean(values) } } })
       guard rows.count > 1 else { return }
       runs = rows.count
-      spreads = distances.indices.map { i in
-        let squares = rows.reduce(0) { sum, row in
-          sum + (row.distances[i] - distances[i]) * (row.distances[i] - distances[i])
-        }
-        return (squares / Double(rows.count - 1)).squareRoot()
-      }
+      spreads = all.map { $0.map { Scores(of: $0) { values in Self.deviation(values) } } }
+    }
+
+    private static func mean(_ values: [Double]) -> Double {
+      values.reduce(0, +) / Double(values.count)
+    }
+
+    private static func deviation(_ values: [Double]) -> Double {
+      let mean = mean(values)
+      let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      return (squares / Double(values.count - 1)).squareRoot()
     }
   }
 
@@ -97,59 +135,18 @@ public struct ComparisonReport: Codable, Sendable {
     /// Parameters of further networks: target averages, initial networks, teachers, fakes.
     public let auxiliary: Int
   }
+}
 
-  /// The report as Markdown.
-  public var markdown: String {
-    var lines = [
-      "# \(title)", "",
-      "Each method was trained for \(Self.short(evaluations)) network evaluations of one sample, one "
-        + "with its gradient counted as three. Figures are the \(distance) of \(samples) samples; "
-        + "that of the same number of real ones is \(Self.number(floor)).", "",
-    ]
-    let heads =
-      ["method"] + steps.map { "\($0) step\($0 == 1 ? "" : "s")" } + [
-        "trained", "frozen", "auxiliary", "memory", "rate", "steps", "s / step",
-      ]
-    lines.append("| " + heads.joined(separator: " | ") + " |")
-    lines.append("|---|" + String(repeating: "---:|", count: heads.count - 1))
-    for row in rows {
-      let cells = steps.indices.map { i in
-        Self.number(row.distances[i]) + (row.spreads.map { " ± " + Self.number($0[i]) } ?? "")
-          + String(format: " (%.3f)", row.accuracies[i])
-      }
-      let facts = [
-        Self.short(Double(row.parameters.trained)), Self.short(Double(row.parameters.frozen)),
-        Self.short(Double(row.parameters.auxiliary)),
-        row.memory.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "–",
-        Self.number(row.learningRate), "\(row.trainingSteps)",
-        row.seconds.map { String(format: "%.3g", $0) } ?? "–",
-      ]
-      lines.append(
-        "| " + ([row.name.replacing("|", with: "\\|")] + cells + facts).joined(separator: " | ")
-          + " |")
+extension ComparisonReport.Scores {
+  /// A figure of several scores for each of the figures.
+  fileprivate init(of all: [Self], _ figure: ([Double]) -> Double) {
+    func joined(_ values: [Double?]) -> Double? {
+      let found = values.compactMap { $0 }
+      return found.count == values.count ? figure(found) : nil
     }
-    let runs = rows.map(\.runs).max() ?? 1
-    let spread = runs > 1 ? " Means of \(runs) seeds, ± their standard deviation." : ""
-    lines += ["", "In brackets: \(accuracy).\(spread)"]
-    return lines.joined(separator: "\n") + "\n"
-  }
-
-  private static func number(_ value: Double) -> String { String(format: "%.3g", value) }
-
-  private static func short(_ value: Double) -> String {
-    switch value {
-    case 1e9...: String(format: "%.3g G", value / 1e9)
-    case 1e6...: String(format: "%.3g M", value / 1e6)
-    case 1e3...: String(format: "%.3g k", value / 1e3)
-    default: String(format: "%.0f", value)
-    }
-  }
-
-  /// Writes `report.json` and `report.md` into a folder.
-  ///
-  /// - Throws: `FileError.unwritable`.
-  public func write(to folder: String) throws {
-    try JSONFile.write(self, to: folder + "/report.json")
-    try StagedFile.write(Data(markdown.utf8), to: folder + "/report.md", as: .text)
+    self.init(
+      distance: figure(all.map(\.distance)), accuracy: figure(all.map(\.accuracy)),
+      precision: joined(all.map(\.precision)), recall: joined(all.map(\.recall)),
+      diversity: joined(all.map(\.diversity)))
   }
 }

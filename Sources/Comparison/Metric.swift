@@ -1,121 +1,68 @@
 import Datasets
-import Flow
-import Models
-import Tensors
 import Evaluation
-import Pipelines
 import Runtime
 import Training
-import Weights
 
-/// The metric for samples: for pictures the Fréchet distance and accuracy by a classifier, for
-/// points the sliced Wasserstein distance and precision.
-enum Metric {
-  case pictures(Evaluator, test: FeatureStatistics, floor: Double, content: String)
-  case points(Points, count: Int, PointPrecision)
+/// What a comparison measures of the samples of networks.
+protocol Metric {
+  /// The names of the figures.
+  var names: ComparisonReport.Names { get }
+  /// The figures of real samples.
+  var real: ComparisonReport.Real { get }
+  /// The identity of the metric: a change makes saved measurements useless.
+  var content: String { get }
 
-  /// The scores at one number of sampling steps.
-  struct Scores {
-    let distance: Double
-    let accuracy: Double
-  }
-
-  /// Makes the metric for a recipe's data.
+  /// Checks that the samples of a recipe's network can be measured.
   ///
-  /// - Parameter classifier: the classifier's weights, for pictures.
-  init(_ data: DataConfig, samples: Int, classifier: String, on engine: Engine) throws {
-    switch data.dataSet {
-    case let data as FashionMNISTData:
-      let evaluator = try Evaluator(classifier: classifier, on: engine)
-      let test = try FashionMNIST(.test, folder: data.path)
-      let reference = try evaluator.measure(test, counts: [test.count])[0].features
-      let training = try FashionMNIST(.training, folder: data.path)
-      let floor = try evaluator.measure(training, counts: [min(samples, training.count)])[0]
-      self = .pictures(
-        evaluator, test: reference, floor: try floor.features.distance(to: reference),
-        content: try WeightFiles.contentHash(classifier) + test.contentHash)
-    case let data as PointData:
-      let set = data.points
-      let precision = PointPrecision(
-        real: set.sample(samples, seed: Self.realSeed),
-        others: set.sample(samples, seed: Self.realSeed + 1))
-      self = .points(set, count: samples, precision)
-    default: throw ComparisonError.noMetric(data: data.kind)
-    }
-  }
-
-  /// The name of the distance.
-  var name: String {
-    switch self {
-    case .pictures: "Fréchet distance"
-    case .points: "sliced Wasserstein distance"
-    }
-  }
-
-  /// The meaning of the second figure.
-  var accuracyName: String {
-    switch self {
-    case .pictures: "the fraction classified as the requested class"
-    case .points: "the fraction as near to a real point as 99 of 100 real ones are"
-    }
-  }
-
-  /// The distance of the same number of real samples.
-  var floor: Double {
-    switch self {
-    case .pictures(_, _, let floor, _): floor
-    case .points(let set, let count, _):
-      SlicedWasserstein.distance(
-        set.sample(count, seed: Self.realSeed), set.sample(count, seed: Self.realSeed + 1))
-    }
-  }
-
-  /// Checks that it can measure a model's samples.
-  ///
-  /// - Parameter name: the model's name in messages.
+  /// - Parameter name: its name in messages.
   /// - Throws: `EvaluationError`.
-  func check(_ model: ModelConfig, _ name: String) throws {
-    if case .pictures(let evaluator, _, _, _) = self { try evaluator.check(model, name) }
+  func check(_ recipe: TrainingRecipe, _ name: String) throws
+
+  /// The scores of a network at some numbers of steps; nil where its samples are not finite.
+  ///
+  /// - Throws: the errors of files, of evaluation and of the plugin.
+  func measure(_ network: ComparedNetwork, steps: [Int]) throws -> [ComparisonReport.Scores?]
+}
+
+/// A network whose samples are measured.
+struct ComparedNetwork {
+  /// Its name in the report.
+  let name: String
+  /// Its weights: a file, or the folder of a transformer.
+  let weights: String
+  /// The folder of its run, or of the whole model that it is part of.
+  let folder: String
+
+  /// The network that a run has trained.
+  init(_ name: String, of recipe: TrainingRecipe) {
+    (self.name, weights, folder) = (name, recipe.result, recipe.output)
   }
 
-  /// The identity of the metric: the hashes of the classifier and the test pictures, or the name of
-  /// the set of points.
-  var content: String {
-    switch self {
-    case .pictures(_, _, _, let content): content
-    case .points(let set, _, _): set.rawValue
+  /// The network that a recipe starts from; nil where it starts from none.
+  ///
+  /// - Throws: `FileError.notFound`.
+  init?(_ name: String, startOf recipe: TrainingRecipe) throws {
+    guard let start = recipe.start, let weights = try recipe.startPath() else { return nil }
+    (self.name, self.weights, folder) = (name, weights, start)
+  }
+}
+
+extension ComparisonRecipe {
+  /// The metric for the data of a recipe.
+  ///
+  /// - Parameter classifier: the weights of the classifier of Fashion-MNIST.
+  /// - Throws: `ComparisonError.noMetric`, and the errors of files and of the plugin.
+  func metric(
+    for training: TrainingRecipe, classifier: String, on engine: Engine
+  ) throws -> any Metric {
+    switch training.data.dataSet {
+    case let data as FashionMNISTData:
+      return try ClassMetric(data, samples: samples, classifier: classifier, on: engine)
+    case let data as PointData: return PointMetric(data.points, count: samples, on: engine)
+    case is any PromptDataSet where training.model.text != nil && training.model.isPublished:
+      guard let prompts else { throw ComparisonError.noPrompts(data: training.data.kind) }
+      return try PromptMetric(prompts, samples: samples, training, on: engine)
+    default: throw ComparisonError.noMetric(data: training.data.kind)
     }
-  }
-
-  private static let realSeed: UInt64 = 1_000_003
-
-  /// The scores of a network at a number of steps.
-  func measure(
-    _ file: ModelFile, steps: Int, samples: Int, on engine: Engine
-  ) throws -> Scores {
-    let settings = file.card.sampler(steps)
-    switch self {
-    case .pictures(let evaluator, let test, _, _):
-      let row = try evaluator.rows(
-        file.path, file, settings: settings, samples: [samples], seed: 0, reference: test,
-        on: engine)[0]
-      return Scores(distance: row.distance, accuracy: row.accuracy)
-    case .points(let set, let count, let precision):
-      let made = try Self.points(file, settings, count: count, on: engine).end
-      return Scores(
-        distance: SlicedWasserstein.distance(made, set.sample(count, seed: Self.realSeed)),
-        accuracy: precision(made))
-    }
-  }
-
-  /// Generated points and the noise that they start from.
-  static func points(
-    _ file: ModelFile, _ settings: SamplerSettings, count: Int, on engine: Engine
-  ) throws -> (start: [Float], end: [Float]) {
-    let generator = try Generator(file, batch: count, on: engine)
-    let made = try generator(
-      [Prompt](repeating: "", count: count), settings, guidance: file.card.guidance, seed: 0)
-    let noise = try generator.noise(seed: 0)
-    return (try noise.array(of: Float.self), try made.array(of: Float.self))
   }
 }

@@ -24,6 +24,8 @@ public struct Evaluator: Sendable {
     public var features: FeatureStatistics
     /// The number of images classified as the requested class.
     public var correct = 0
+    /// The features of each image, where they were to be kept.
+    public var vectors: FeatureSet?
 
     /// The fraction classified as the requested class.
     public var accuracy: Double { Double(correct) / Double(features.count) }
@@ -56,7 +58,7 @@ public struct Evaluator: Sendable {
       let correct = logits.argmax().equal(arguments["classes"]!).cast(to: .int32)
       return Named([
         ("sum", kept.sum([0])), ("products", kept.dot(kept, contracting: ([0], [0]))),
-        ("correct", counted.select(correct, correct.zerosLike).sum()),
+        ("correct", counted.select(correct, correct.zerosLike).sum()), ("features", features),
       ])
     }
   }
@@ -79,16 +81,18 @@ public struct Evaluator: Sendable {
   ///
   /// - Parameters:
   ///   - counts: the sizes of the sets, 2 or more each.
+  ///   - keepsVectors: whether the features of each image are kept.
   ///   - make: the images and classes of a batch, by its number; those beyond the largest set are
   ///     ignored.
   /// - Returns: the measurement of each set.
   /// - Throws: `EvaluationError.otherClasses` for classes that the classifier does not have,
   ///   `featuresNotFinite`, and what `make` throws.
   public func measure(
-    _ counts: [Int], _ make: (Int) throws -> Batch
+    _ counts: [Int], keepsVectors: Bool = false, _ make: (Int) throws -> Batch
   ) throws -> [Measurement] {
     precondition(counts.allSatisfy { $0 > 1 }, "\(counts) images cannot be measured")
     var full = Measurement(features: FeatureStatistics(width: width))
+    if keepsVectors { full.vectors = FeatureSet(width: width) }
     var measured: [Int: Measurement] = [:]
     let largest = counts.max() ?? 0
     for number in 0..<(largest + Self.batch - 1) / Self.batch {
@@ -126,6 +130,10 @@ public struct Evaluator: Sendable {
     var result = measurement
     result.features.add(count: count, sum: sum, products: products)
     result.correct += Int(try results["correct"]!.array(of: Int32.self)[0])
+    if result.vectors != nil {
+      result.vectors!.append(
+        try results["features"]!.array(of: Float.self).prefix(count * width))
+    }
     return result
   }
 
@@ -133,13 +141,15 @@ public struct Evaluator: Sendable {
   ///
   /// - Throws: `EvaluationError.otherShape` where the classifier takes other images, `tooFew`, and
   ///   `featuresConstant`.
-  public func measure(_ set: FashionMNIST, counts: [Int]) throws -> [Measurement] {
+  public func measure(
+    _ set: FashionMNIST, counts: [Int], keepsVectors: Bool = false
+  ) throws -> [Measurement] {
     let name = "The set of \(set.split == .test ? "test" : "training") pictures"
     try checkShape([set.size, set.size, 1], of: name)
     guard set.count >= Self.samples.lowerBound else {
       throw EvaluationError.tooFew(source: name, found: set.count)
     }
-    let measured = try measure(counts) { number in
+    let measured = try measure(counts, keepsVectors: keepsVectors) { number in
       // The last batch is padded with the set's last picture, which is not counted.
       let indices = (number * Self.batch..<(number + 1) * Self.batch).map { min($0, set.count - 1) }
       let images = try engine.array(

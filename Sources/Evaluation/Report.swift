@@ -104,6 +104,27 @@ extension Evaluator {
     on engine: Engine,
     progress: (Int) -> Void = { _ in }
   ) throws -> [Report.Row] {
+    let (measured, seconds) = try measure(
+      file, settings: settings, guidance: guidance, samples: samples, seed: seed, compute: compute,
+      on: engine, progress: progress)
+    return try measured.map { result in
+      Report.Row(
+        name: name, steps: settings.count, guidance: guidance ?? file.card.guidance,
+        samples: result.features.count, distance: try result.features.distance(to: reference),
+        accuracy: result.accuracy, secondsPerImage: seconds)
+    }
+  }
+
+  /// Measures the pictures of a network, equally many of each class, see `rows`.
+  ///
+  /// - Parameter keepsVectors: whether the features of each picture are kept.
+  /// - Returns: the measurement of each number of pictures, and the seconds that a picture took.
+  /// - Throws: as `rows`.
+  public func measure(
+    _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil, samples: [Int],
+    seed: UInt64, compute: DType = .float32, keepsVectors: Bool = false, on engine: Engine,
+    progress: (Int) -> Void = { _ in }
+  ) throws -> (measurements: [Measurement], secondsPerImage: Double) {
     let guidance = guidance ?? file.card.guidance
     try check(file)
     let generator = try Generator(file, batch: Self.batch, compute: compute, on: engine)
@@ -112,7 +133,7 @@ extension Evaluator {
     var (making, made) = (Duration.zero, 0)
     let classes = self.classes
     let prompts = classes.map { Prompt.classNumber(Int($0)) }
-    let results = try measure(samples) { number in
+    let results = try measure(samples, keepsVectors: keepsVectors) { number in
       progress(number * Self.batch)
       let start = clock.now
       let images = try generator(
@@ -121,13 +142,7 @@ extension Evaluator {
       made += Self.batch
       return Batch(images: images, classes: classes)
     }
-    let seconds = making / .seconds(1) / Double(max(1, made))
-    return try results.map { result in
-      Report.Row(
-        name: name, steps: settings.count, guidance: guidance, samples: result.features.count,
-        distance: try result.features.distance(to: reference), accuracy: result.accuracy,
-        secondsPerImage: seconds)
-    }
+    return (results, making / .seconds(1) / Double(max(1, made)))
   }
 }
 

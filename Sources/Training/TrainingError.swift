@@ -44,10 +44,15 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case unfitEncoders(path: String, reason: String)
   /// A text has more tokens than the recipe's.
   case longText(sample: String, tokens: Int, limit: Int)
+  /// A run trains no text-to-image model.
+  case noWholeModel(path: String, weights: String)
 
   /// What was found, what was expected and what to do.
   public var description: String {
     switch self {
+    case .noWholeModel(let path, let weights):
+      return "\(path) is a run that trains no text-to-image model. Make pictures with: "
+        + "twinflow sample \(weights)"
     case .notFinite(let losses, let step, let checkpoint):
       let kept =
         checkpoint.map { "The last good checkpoint is in \($0)." }

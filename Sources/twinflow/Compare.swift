@@ -103,12 +103,16 @@ struct Compare: ParsableCommand {
     _ engine: Engine
   ) throws {
     let chart = LineChart(
-      title: report.title, axis: report.distance,
+      title: report.title, axis: report.names.distance,
       places: report.steps.map { "\($0) step\($0 == 1 ? "" : "s")" },
       lines: report.rows.map { ($0.name, $0.distances) },
-      level: report.floor > 0 ? ("real samples", report.floor) : nil)
+      level: report.real.distance.flatMap { $0 > 0 ? ("real samples", $0) : nil })
     try chart.picture.write(to: recipe.output + "/distances.png")
 
+    if let sheet = try comparison.promptSheet() {
+      try sheet.write(to: recipe.output + "/one-step.png")
+      return
+    }
     guard let set = comparison.points else {
       let gallery = Gallery(engine: engine, seed: 0)
       try gallery.comparison(comparison.networks(), title: report.title).picture

@@ -6,6 +6,7 @@ import Models
 import Pictures
 import Pipelines
 import Runtime
+import Training
 
 /// Measures text-to-image models on prompts: `twinflow evaluate --prompts`.
 struct EvaluatePrompts {
@@ -71,18 +72,13 @@ struct EvaluatePrompts {
 
   /// Opens the model of a run or in a folder.
   private func open(_ path: String) throws -> ImagePipeline {
-    let given = try SharedFiles.standard.path(path)
-    var replacements = ImagePipeline.Replacements()
-    let run = try ModelOfRun(given)
-    replacements.transformer = run?.transformer
-    replacements.loras = [run?.lora].compactMap { $0 }
     var pipelineOptions = ImagePipeline.Options()
     pipelineOptions.compute = sampler.precision
     // Prompts are padded to one length anyway, and most are short.
     pipelineOptions.textMultiple = 16
-    return try ImagePipeline(
-      ModelFolder(ModelLibrary().path(of: run?.model ?? given)), replacing: replacements,
-      pipelineOptions, on: engine, log: { FileHandle.standardError.write($0 + "\n") })
+    return try ModelOfRun.pipeline(
+      at: SharedFiles.standard.path(path), pipelineOptions, on: engine,
+      log: { FileHandle.standardError.write($0 + "\n") })
   }
 
   private func request(steps: Int) -> ImageRequest {

@@ -1,59 +1,16 @@
 import Evaluation
 import Foundation
 import Pictures
-import TestSupport
 import Testing
 
 /// `twinflow evaluate --prompts` on a small run.
 @Suite struct EvaluatePromptsTests {
-  private let folder: TemporaryFolder
-  private let prompts: String
-  private let features: String
+  private let model: SmallPromptModel
+  private var folder: TemporaryFolder { model.folder }
+  private var prompts: String { model.prompts }
+  private var features: String { model.features }
 
-  init() throws {
-    folder = try TemporaryFolder()
-    let data = folder.path + "/data"
-    try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-    try BertFolder.write(folder.path + "/bert")
-    var lines = ""
-    for (number, prompt) in ["a fox", "a red cat", "the dog", "a house"].enumerated() {
-      let values = (0..<20 * 20 * 3).map { UInt8(truncatingIfNeeded: $0 * (number + 3)) }
-      try Picture(width: 20, height: 20, channels: 3, values: values)
-        .write(to: "\(data)/\(number).png")
-      _ = try folder.file("data/\(number).txt", prompt + "\n")
-      let split = number < 2 ? "training" : "held-out"
-      lines += #"{"prompt": "\#(prompt)", "picture": "data/\#(number).png", "split": "\#(split)"}"#
-      lines += "\n"
-    }
-    prompts = try folder.file("splits.jsonl", lines)
-    // Where the program looks for it: a file is read by what is in it.
-    let models = folder.path + "/models/efficientnet-lite0"
-    try FileManager.default.createDirectory(atPath: models, withIntermediateDirectories: true)
-    features = models + "/efficientnet-lite0.pth"
-    try FeatureWeights.write(to: features)
-  }
-
-  /// Trains a small model.
-  private func train(_ settings: String...) throws -> Command.Result {
-    let recipe = try folder.file(
-      "recipe.yaml",
-      """
-      model: {kind: text-dit, size: 16, width: 16, depth: 1, heads: 2, text_width: 12}
-      encoders: \(folder.path)/bert
-      objective: {preset: flow-matching}
-      data: {kind: images, folder: \(folder.path)/data, size: [16, 16]}
-      optimizer: {kind: adamw, learning_rate: 1e-2}
-      condition_dropout: 0.2
-      guidance: 1.5
-      batch: 4
-      steps: 2
-      output: \(folder.path)/base
-      """)
-    return try Command.start(
-      ["train", recipe] + settings.flatMap { ["--set", $0] },
-      environment: ["TWINFLOW_MODELS": folder.path + "/models"]
-    ).finish()
-  }
+  init() throws { model = try SmallPromptModel() }
 
   private func evaluate(_ arguments: String...) throws -> Command.Result {
     try Command.start(
@@ -62,7 +19,7 @@ import Testing
   }
 
   @Test func aRunIsMeasuredAgainstABase() throws {
-    let trained = try train()
+    let trained = try model.train()
     #expect(trained.status == 0, "\(trained.errors)")
     let (report, sheet) = (folder.path + "/report.json", folder.path + "/sheet.png")
     let base = folder.path + "/base"
@@ -90,7 +47,7 @@ import Testing
 
   /// The log of a run has what the command says of its last weights.
   @Test func aRunIsMeasuredInTraining() throws {
-    let trained = try train(
+    let trained = try model.train(
       "evaluate_every=1", "evaluate_prompts=\(prompts)", "evaluate_splits=[held-out]",
       "evaluate_steps=[2]", "evaluate_count=2", "keep_best=retrieval_top_1/held-out/2_steps",
       "checkpoint_every=1")
@@ -117,7 +74,7 @@ import Testing
       ("evaluate_splits=[test]", "it has training, held-out"),
       ("evaluate_prompts=null", "evaluate_prompts"),
     ] {
-      let other = try train(
+      let other = try model.train(
         "evaluate_every=1", "evaluate_prompts=\(prompts)", setting,
         "output=\(folder.path)/other")
       #expect(other.status != 0 && other.errors.contains(hint), "\(other.errors)")
@@ -126,7 +83,7 @@ import Testing
   }
 
   @Test func badInputIsOneMessage() throws {
-    #expect(try train().status == 0)
+    #expect(try model.train().status == 0)
     let cases: [(arguments: [String], hint: String)] = [
       (["--splits", "test"], "it has training, held-out"), (["--samples", "100"], "--samples"),
       (["--style", "few"], "Leave out --style"), (["--size", "15x16"], "16x16"),

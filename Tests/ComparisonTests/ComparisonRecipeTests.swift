@@ -20,6 +20,7 @@ import Testing
     for comparison in recipe.comparisons {
       let base = try comparison.baseRecipe()
       #expect((base == nil) == (comparison.base == nil))
+      if base == nil { #expect(try comparison.sharedRecipe().start != nil) }
       for method in comparison.methods {
         let training = try comparison.training(method)
         #expect(training.steps > 10 && training.output.hasPrefix(comparison.output))
@@ -73,19 +74,53 @@ import Testing
       try recipe.training(recipe.methods[1], as: .init(seed: 5)).optimizer.learningRate == 2e-3)
   }
 
+  private func row(_ name: String, _ scores: [ComparisonReport.Scores?]) -> ComparisonReport.Row {
+    ComparisonReport.Row(
+      name: name, trainingSteps: 10, learningRate: 1e-3, evaluations: 8, seconds: nil, memory: nil,
+      parameters: .init(trained: 1, frozen: 0, auxiliary: 0), scores: scores)
+  }
+
+  private func score(
+    _ distance: Double, _ accuracy: Double, diversity: Double? = nil
+  ) -> ComparisonReport.Scores {
+    ComparisonReport.Scores(
+      distance: distance, accuracy: accuracy, precision: 0.25, recall: 0.75, diversity: diversity)
+  }
+
   /// Means over the seeds, and the deviation of one from another.
   @Test func rowsOfSeedsAreJoined() throws {
-    let rows = [[1.0, 4], [3, 4]].enumerated().map { number, distances in
-      ComparisonReport.Row(
-        name: "a, seed \(number)", trainingSteps: 10, learningRate: 1e-3, evaluations: 8,
-        seconds: nil,
-        memory: nil, parameters: .init(trained: 1, frozen: 0, auxiliary: 0), distances: distances,
-        accuracies: [0.5, 1])
-    }
-    let row = ComparisonReport.Row("a", rows)
-    #expect(row.name == "a" && row.runs == 2 && row.distances == [2, 4])
-    #expect(row.spreads == [Double(2).squareRoot(), 0] && row.accuracies == [0.5, 1])
+    let rows = [
+      row("a, seed 0", [score(1, 0.5, diversity: 2), score(4, 1)]),
+      row("a, seed 1", [score(3, 0.5, diversity: 4), score(4, 1)]),
+    ]
+    let joined = ComparisonReport.Row("a", rows)
+    #expect(joined.name == "a" && joined.runs == 2)
+    #expect(joined.scores == [score(2, 0.5, diversity: 3), score(4, 1)])
+    let spreads = try #require(joined.spreads)
+    #expect(spreads[0]?.distance == Double(2).squareRoot() && spreads[0]?.accuracy == 0)
+    #expect(spreads[0]?.diversity == Double(2).squareRoot() && spreads[1]?.distance == 0)
     #expect(ComparisonReport.Row("a", [rows[0]]).spreads == nil)
+  }
+
+  /// Where one of the seeds has diverged there is no mean, and the report says so.
+  @Test func divergedRunsHaveNoScores() throws {
+    let joined = ComparisonReport.Row(
+      "a",
+      [row("a, seed 0", [score(1, 0.5), nil]), row("a, seed 1", [score(3, 0.5), score(4, 1)])])
+    #expect(joined.scores == [score(2, 0.5), nil] && joined.distances[1] == .infinity)
+    var report = ComparisonReport(
+      title: "T",
+      names: .init(distance: "d", accuracy: "a", precision: "p", recall: "r", diversity: "v"),
+      real: .init(distance: 0.5, diversity: nil), samples: 10, evaluations: 1e6, steps: [1, 2])
+    report.rows = [joined, row("b|c", [score(1, 1, diversity: 5), score(2, 1)])]
+    let text = report.markdown
+    #expect(text.contains("| a | 2 ± 1.41 (0.500) | not finite |"))
+    #expect(text.contains("| b\\|c | 1 (1.000) | 2 (1.000) |"))
+    #expect(
+      text.contains("| b\\|c | 5 | – |") && text.contains("| a | 0.250 / 0.750 | not finite |"))
+    #expect(text.contains("real ones is 0.5.") && text.contains("Means of 2 seeds"))
+    let data = try JSONEncoder().encode(report)
+    #expect(try JSONDecoder().decode(ComparisonReport.self, from: data).markdown == text)
   }
 
   @Test func namesBecomeFolders() throws {

@@ -26,10 +26,22 @@ import Testing
 
   @Test func precisionDetectsPointsBetweenTheArms() {
     let real = Points.spiral.sample(2000, seed: 1)
-    let precision = PointPrecision(real: real, others: Points.spiral.sample(2000, seed: 2))
-    #expect(precision(real) == 1)
-    #expect(abs(precision(Points.spiral.sample(2000, seed: 3)) - 0.99) < 0.01)
+    let near = PointNeighborhood(real: real, others: Points.spiral.sample(2000, seed: 2))
+    #expect(near.precision(real) == 1 && near.recall(real) == 1)
+    #expect(abs(near.precision(Points.spiral.sample(2000, seed: 3)) - 0.99) < 0.01)
     let between = real.map { $0 * 0.5 }
-    #expect(precision(between) < 0.6)
+    #expect(near.precision(between) < 0.6)
+  }
+
+  /// Points of one half of the plane alone are all right, and half of the data are missing.
+  @Test func recallDetectsWhatIsMissing() {
+    let real = Points.eightGaussians.sample(2000, seed: 1)
+    let near = PointNeighborhood(real: real, others: Points.eightGaussians.sample(2000, seed: 2))
+    let all = Points.eightGaussians.sample(4000, seed: 3)
+    let right = stride(from: 0, to: all.count, by: 2).filter { all[$0] > 0 }
+      .flatMap { [all[$0], all[$0 + 1]] }
+    #expect(near.precision(right) > 0.97)
+    #expect(abs(near.recall(right) - 0.5) < 0.1)
+    #expect(near.recall(all) > 0.97)
   }
 }

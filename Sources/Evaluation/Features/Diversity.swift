@@ -17,20 +17,25 @@ public struct Diversity: Sendable, Equatable {
   public init(_ features: FeatureSet, prompts: [Int]) {
     precondition(prompts.count == features.count, "each picture has a prompt")
     let groups = Dictionary(grouping: prompts.indices) { prompts[$0] }.filter { $0.value.count > 1 }
-    perPrompt = groups.mapValues { numbers in
-      let vectors = numbers.map { features[$0].map(Double.init) }
-      let norms = vectors.map { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }
-      var (sum, pairs) = (0.0, 0)
-      for i in vectors.indices {
-        for j in vectors.indices where j > i {
-          let product = zip(vectors[i], vectors[j]).reduce(0) { $0 + $1.0 * $1.1 }
-          // Without a direction there is no cosine: such vectors count as unlike.
-          let scale = norms[i] * norms[j]
-          sum += 1 - (scale > 0 ? product / scale : 0)
-          pairs += 1
-        }
-      }
-      return sum / Double(pairs)
+    perPrompt = groups.mapValues { features.chosen($0).meanDistance! }
+  }
+}
+
+extension FeatureSet {
+  /// The mean of 1 − cosine over all pairs; nil for fewer than two vectors. A vector without a direction
+  /// has no cosine, and counts as unlike all others.
+  var meanDistance: Double? {
+    guard count > 1 else { return nil }
+    // |Σ v|² is the sum over all pairs in both orders and that of each vector with itself.
+    var (sum, own) = ([Double](repeating: 0, count: width), 0.0)
+    for number in 0..<count {
+      let vector = self[number].map(Double.init)
+      let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      guard norm > 0 else { continue }
+      for (index, value) in vector.enumerated() { sum[index] += value / norm }
+      own += 1
     }
+    let products = sum.reduce(0) { $0 + $1 * $1 } - own
+    return 1 - products / (Double(count) * Double(count - 1))
   }
 }

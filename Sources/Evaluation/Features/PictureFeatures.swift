@@ -13,7 +13,7 @@ import Weights
 /// Distances by these features are not comparable with published ones, which are by Inception's.
 public final class PictureFeatures: Sendable {
   /// The hash of the file of the weights.
-  let hash: String
+  public let hash: String
   private let engine: Engine
   private let weights: Named<ShardedArray>
   private let function: CompiledFunction

@@ -47,6 +47,15 @@ public struct PictureMeasures: Codable, Hashable, Sendable {
       real, pictures,
       subsets: [(first: Array(0..<real.count), second: Array(0..<pictures.count))], on: engine
     ).mean
+    try measureNeighborhoods(pictures, of: real, on: engine)
+  }
+
+  /// Measures how well pictures cover real ones; nothing for sets of no more than `neighbors`.
+  ///
+  /// - Throws: the plugin's errors.
+  public mutating func measureNeighborhoods(
+    _ pictures: FeatureSet, of real: FeatureSet, on engine: Engine
+  ) throws {
     guard pictures.count > Self.neighbors, real.count > Self.neighbors else { return }
     let found = try Neighborhoods(
       real: real, generated: pictures, nearest: Self.neighbors, on: engine)
@@ -65,20 +74,5 @@ public struct PictureMeasures: Codable, Hashable, Sendable {
     let found = try Retrieval(
       pictures.chosen(known), wanted: known.map { own[$0]! }, in: real, on: engine)
     (top1, top5) = (found.top(1), found.top(5))
-  }
-}
-
-extension FeatureSet {
-  /// The mean of 1 − cosine over all pairs; nil for fewer than two vectors.
-  var meanDistance: Double? {
-    guard count > 1 else { return nil }
-    var sum = [Double](repeating: 0, count: width)
-    var squares = 0.0
-    for (index, value) in normalized.values.enumerated() {
-      sum[index % width] += Double(value)
-      squares += Double(value) * Double(value)
-    }
-    let products = sum.reduce(0) { $0 + $1 * $1 } - squares
-    return 1 - products / (Double(count) * Double(count - 1))
   }
 }

@@ -1,9 +1,10 @@
-/// The fraction of generated points that are near real ones: precision in the sense of Kynkäänniemi
-/// and others, "Improved precision and recall metric", 2019, with one radius for all points.
+/// The fractions of generated points that are near real ones, and of real ones that are near generated
+/// ones: precision and recall in the sense of Kynkäänniemi and others, "Improved precision and recall
+/// metric", 2019, with one radius for all points.
 ///
-/// It detects points between the arms of a spiral, to which the sliced Wasserstein distance is
-/// nearly insensitive.
-public struct PointPrecision: Sendable {
+/// Precision detects points between the arms of a spiral, to which the sliced Wasserstein distance is
+/// nearly insensitive, recall parts of the data that are left out.
+public struct PointNeighborhood: Sendable {
   private let real: [Float]
   private let radius: Float
 
@@ -16,8 +17,13 @@ public struct PointPrecision: Sendable {
   }
 
   /// The fraction of points, x and y of each, within the radius of a real one.
-  public func callAsFunction(_ points: [Float]) -> Double {
-    let near = Self.squares(points, real).count { $0 <= radius }
+  public func precision(_ points: [Float]) -> Double { near(points, to: real) }
+
+  /// The fraction of real points within the radius of a point, x and y of each.
+  public func recall(_ points: [Float]) -> Double { near(real, to: points) }
+
+  private func near(_ points: [Float], to others: [Float]) -> Double {
+    let near = Self.squares(points, others).count { $0 <= radius }
     return Double(near) / Double(max(1, points.count / 2))
   }
 

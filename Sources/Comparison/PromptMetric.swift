@@ -1,0 +1,129 @@
+import Evaluation
+import Files
+import Models
+import Pipelines
+import Runtime
+import Training
+
+/// The prompts that pictures of text-to-image models are measured on.
+public struct ComparedPrompts: Hashable, Sendable {
+  /// The file of prompts, see `PromptSet`.
+  public var file = ""
+  /// The split of it; nil for all prompts.
+  public var split: String?
+  /// The number of pictures of each prompt.
+  public var samples = 2
+}
+
+/// Measures pictures of prompts by the features of EfficientNet-Lite0.
+struct PromptMetric: Metric {
+  let content: String
+  private let evaluation: PromptEvaluation
+  private let encoded: EncodedPrompts
+  private let size: ImageSize
+  private let precision: Precision
+  private let engine: Engine
+
+  private static let textMultiple = 16
+
+  /// Reads prompts and real pictures, and encodes the prompts.
+  ///
+  /// - Parameters:
+  ///   - samples: the number of pictures.
+  ///   - recipe: a recipe whose model has the encoder of the prompts.
+  init(
+    _ prompts: ComparedPrompts, samples: Int, _ recipe: TrainingRecipe, on engine: Engine
+  ) throws {
+    (self.engine, precision) = (engine, recipe.precision)
+    let found = try PromptSet(prompts.file)
+    let set = prompts.split == nil ? found.joined : found
+    var options = PromptEvaluation.Options()
+    options.splits = [prompts.split].compactMap { $0 }
+    options.samplesPerPrompt = prompts.samples
+    options.promptsPerSplit = max(1, samples / prompts.samples)
+    let sides = recipe.data.promptDataSet!.size
+    size = ImageSize(height: sides[0], width: sides[1])
+    let weights = try PictureFeatures.weights(at: nil)
+    let network = try PictureFeatures(weights: weights, on: engine)
+    evaluation = try PromptEvaluation(
+      set, options, size: size, by: network, on: engine, cache: FeatureCache())
+    let pipeline = try recipe.pipeline(with: nil, on: engine) {
+      $0.textMultiple = Self.textMultiple
+    }
+    var request = ImageRequest(prompt: set.lines[0].prompt)
+    request.size = size
+    encoded = try EncodedPrompts(evaluation.prompts, like: request, by: pipeline) { _ in }
+    content = "\(set.hash) \(prompts) \(network.hash)"
+  }
+
+  var names: ComparisonReport.Names {
+    let nearest = PictureMeasures.neighbors
+    return ComparisonReport.Names(
+      distance: "Fréchet distance of the features of EfficientNet-Lite0",
+      accuracy: "the fraction nearer to their own real picture than to any other (top 1)",
+      precision: "the fraction nearer to a real picture than its \(nearest)th neighbor is",
+      recall: "the fraction of real pictures that are in this way near to a generated one",
+      diversity: "the mean of 1 − cosine of the features of two pictures of a prompt")
+  }
+
+  /// Real pictures are one for each prompt.
+  var real: ComparisonReport.Real { ComparisonReport.Real(distance: nil, diversity: nil) }
+
+  func check(_ recipe: TrainingRecipe, _ name: String) throws {
+    let sides = recipe.data.promptDataSet?.size
+    guard sides == [size.height, size.width] else {
+      throw EvaluationError.otherSize(
+        model: name, found: ImageSize(height: sides?[0] ?? 0, width: sides?[1] ?? 0),
+        expected: size)
+    }
+  }
+
+  func measure(_ network: ComparedNetwork, steps: [Int]) throws -> [ComparisonReport.Scores?] {
+    let generation = try generation(network)
+    return try steps.map { steps in
+      do {
+        let row = try result(generation, network.name, steps: steps).rows[0]
+        return ComparisonReport.Scores(
+          distance: row.measures.frechetDistance ?? 0, accuracy: row.measures.top1 ?? 0,
+          precision: row.measures.precision, recall: row.measures.recall,
+          diversity: row.measures.diversity)
+      } catch PipelineError.imagesNotFinite {
+        return nil
+      }
+    }
+  }
+
+  /// A page of some prompts: their real pictures, and those of each network in one step.
+  func sheet(_ networks: [ComparedNetwork]) throws -> PromptSheet {
+    var sheet = PromptSheet(evaluation)
+    try sheet.addReal()
+    for network in networks {
+      do {
+        sheet.add(
+          try result(
+            generation(network), network.name, steps: 1, keeping: Set(sheet.lines)))
+      } catch PipelineError.imagesNotFinite {
+        continue
+      }
+    }
+    return sheet
+  }
+
+  private func generation(_ network: ComparedNetwork) throws -> PromptGeneration {
+    var options = ImagePipeline.Options()
+    (options.compute, options.textMultiple) = (precision, Self.textMultiple)
+    // Several numbers of steps are made of the same weights.
+    options.keepsComponents = true
+    return PromptGeneration(
+      try ModelOfRun.pipeline(
+        at: SharedFiles.standard.path(network.folder), options, on: engine), encoded)
+  }
+
+  private func result(
+    _ generation: PromptGeneration, _ name: String, steps: Int, keeping kept: Set<Int> = []
+  ) throws -> PromptEvaluation.Result {
+    var request = ImageRequest(prompt: "")
+    (request.steps, request.size) = (steps, size)
+    return try evaluation.measure(generation, name, like: request, keeping: kept)
+  }
+}
