@@ -42,8 +42,8 @@ public struct Comparison {
         let variants =
           try recipe.trials(method)
           + (recipe.seeds ?? []).map { ComparisonRecipe.Variant(seed: $0) }
-        return try (variants.isEmpty ? [ComparisonRecipe.Variant()] : variants).map {
-          (method.name, try recipe.training(method, as: $0))
+        return try (variants.isEmpty ? [ComparisonRecipe.Variant()] : variants).flatMap {
+          try recipe.stages(method, as: $0).map { (method.name, $0) }
         }
       }
     start =
@@ -68,7 +68,9 @@ public struct Comparison {
       title: recipe.title, names: metric.names, real: metric.real, samples: recipe.samples,
       evaluations: recipe.evaluations, steps: recipe.steps)
     if let base {
-      guard let row = try row(ComparisonRecipe.baseName, base, events, stopping) else { return nil }
+      guard let row = try row(ComparisonRecipe.baseName, [base], events, stopping) else {
+        return nil
+      }
       report.rows.append(row)
     } else if let start {
       report.rows.append(try row(of: start, events))
@@ -79,7 +81,7 @@ public struct Comparison {
         let name = "\(method.name) at \(variant.learningRate!)"
         guard
           let row = try row(
-            name, recipe.training(method, as: variant), events, stopping, isTrial: true)
+            name, recipe.stages(method, as: variant), events, stopping, isTrial: true)
         else { return nil }
         if row.distances[0] < best?.distance ?? .infinity {
           best = (variant.learningRate!, row.distances[0])
@@ -94,7 +96,7 @@ public struct Comparison {
         let variant = ComparisonRecipe.Variant(seed: seed, learningRate: best?.rate)
         let name = method.name + (seed.map { ", seed \($0)" } ?? "")
         guard
-          let row = try row(name, recipe.training(method, as: variant), events, stopping)
+          let row = try row(name, recipe.stages(method, as: variant), events, stopping)
         else { return nil }
         rows.append(row)
       }
@@ -103,35 +105,47 @@ public struct Comparison {
     return report
   }
 
-  /// Trains and measures one run; nil if it was stopped. A run whose losses or samples are not finite has
-  /// no scores.
+  /// Makes the stages of one run and measures it; nil if it was stopped. A run whose losses or samples are
+  /// not finite has no scores.
   ///
   /// - Parameter isTrial: whether only the first of the numbers of steps is measured.
   private func row(
-    _ name: String, _ training: TrainingRecipe, _ events: @escaping (Event) -> Void,
+    _ name: String, _ stages: [TrainingRecipe], _ events: @escaping (Event) -> Void,
     _ stopping: () -> Bool, isTrial: Bool = false
   ) throws -> ComparisonReport.Row? {
-    let trainer = try Trainer(training, on: engine, start: .continued, by: "compare") {
-      events(.notice("\(name): \($0)"))
-    }
+    let training = stages.last!
     var seconds: [Double] = []
-    let steps = isTrial ? Array(recipe.steps.prefix(1)) : recipe.steps
-    func row(_ scores: [ComparisonReport.Scores?], saved: SavedRow? = nil) throws
-      -> ComparisonReport.Row
-    {
-      ComparisonReport.Row(
-        name: name, trainingSteps: training.steps, learningRate: training.optimizer.learningRate,
-        evaluations: try TrainingCost(training).evaluations,
-        seconds: seconds.isEmpty ? saved?.row.seconds : seconds.sorted()[seconds.count / 2],
-        memory: try trainer.memory(), parameters: trainer.parameters, scores: scores)
-    }
-    do {
+    /// Makes a stage; nil if it was stopped.
+    func train(_ stage: TrainingRecipe) throws -> Trainer? {
+      let trainer = try Trainer(stage, on: engine, start: .continued, by: "compare") {
+        events(.notice("\(name): \($0)"))
+      }
       let finished = try trainer.run(
         progress: {
           seconds.append(1 / $0.rate)
           events(.training(name, $0))
         }, stopping: stopping)
-      guard finished else { return nil }
+      return finished ? trainer : nil
+    }
+    let steps = isTrial ? Array(recipe.steps.prefix(1)) : recipe.steps
+    func row(
+      _ scores: [ComparisonReport.Scores?], _ trainer: Trainer? = nil, saved: SavedRow? = nil
+    ) throws -> ComparisonReport.Row {
+      ComparisonReport.Row(
+        name: name, trainingSteps: stages.reduce(0) { $0 + $1.steps },
+        learningRate: training.optimizer.learningRate,
+        evaluations: try TrainingCost(training).evaluations,
+        seconds: seconds.isEmpty ? saved?.row.seconds : seconds.sorted()[seconds.count / 2],
+        memory: try trainer?.memory(), parameters: trainer?.parameters, scores: scores)
+    }
+    var trainer: Trainer?
+    do {
+      for stage in stages {
+        // The networks of one stage are released before those of the next are loaded.
+        trainer = nil
+        trainer = try train(stage)
+        if trainer == nil { return nil }
+      }
     } catch let error as TrainingError {
       guard case .notFinite = error else { throw error }
       events(.notice("\(name): \(error)"))
@@ -146,7 +160,7 @@ public struct Comparison {
     }
     events(.measuring(name))
     let found = try row(
-      metric.measure(network, steps: steps), saved: saved?.isIntact == true ? saved : nil)
+      metric.measure(network, steps: steps), trainer, saved: saved?.isIntact == true ? saved : nil)
     try SavedRow(key, found).write(in: training.output)
     return found
   }
@@ -207,7 +221,7 @@ public struct Comparison {
     let first = base.map { ComparedNetwork(ComparisonRecipe.baseName, of: $0) } ?? start
     let methods = try recipe.methods.map { method in
       let variant = ComparisonRecipe.Variant(seed: recipe.seeds?.first)
-      return ComparedNetwork(method.name, of: try recipe.training(method, as: variant))
+      return ComparedNetwork(method.name, of: try recipe.stages(method, as: variant).last!)
     }
     // A run that diverged early has none.
     return ([first].compactMap { $0 } + methods).filter { WeightFiles.exist(at: $0.weights) }

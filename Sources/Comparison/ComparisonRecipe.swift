@@ -16,6 +16,8 @@ public struct ComparisonRecipe: Hashable, Sendable {
   /// The training recipe that all methods share, a path relative to the working directory
   /// or that of a recipe that comes with the program.
   public var recipe = ""
+  /// The settings in which the base model and all methods differ from it, as `key=value`.
+  public var set: [String] = []
   /// The settings in which the base model differs from it, as `key=value`; nil where the recipe names
   /// its start.
   public var base: [String]?
@@ -49,6 +51,9 @@ public struct ComparisonRecipe: Hashable, Sendable {
     public var name: String
     /// The settings in which it differs from the shared recipe, as `key=value`.
     public var set: [String]
+    /// The further settings of consecutive runs, each from the result of the one before, which share the
+    /// budget; nil for one run.
+    public var stages: [[String]]?
   }
 
   /// The settings that all training recipes of the comparison share.
@@ -59,7 +64,7 @@ public struct ComparisonRecipe: Hashable, Sendable {
 
 extension ComparisonRecipe.Method: RecipeGroup {
   /// The values of absent keys.
-  public static let defaults = Self(name: "", set: [])
+  public static let defaults = Self(name: "", set: [], stages: nil)
 
   /// The keys of recipes.
   public static let fields: [Field] = [
@@ -71,6 +76,11 @@ extension ComparisonRecipe.Method: RecipeGroup {
       }, else: "it must be a line of text", "name in the report"
     ).required,
     Field("set", \.set, "the settings in which it differs, each `key=value`"),
+    Field(
+      "stages", \.stages, where: { $0.map { $0.count > 1 } ?? true },
+      else: "it must be two lists of settings, or more",
+      "further settings of consecutive runs, each from the result of the one before, which share the "
+        + "budget equally, as progressive distillation has them; absent for one run"),
   ]
 }
 
@@ -96,6 +106,10 @@ extension ComparisonRecipe: RecipeGroup {
   public static let fields: [Field] = [
     Field("title", \.title, "title of the report").required,
     Field("recipe", path: \.recipe, "the training recipe that all methods share").required,
+    Field(
+      "set", \.set,
+      "the settings in which the base model and all methods differ from it, each `key=value`"
+    ),
     Field(
       "base", \.base,
       "the settings in which the base model differs, each `key=value`; absent where the recipe names "
@@ -186,11 +200,6 @@ extension ComparisonRecipe {
   /// - Throws: `RecipeError`.
   func sharedRecipe() throws -> TrainingRecipe { try training([], folder: "shared") }
 
-  /// The training recipe of a method; its number of steps follows from the budget.
-  ///
-  /// - Throws: `RecipeError`, and `ComparisonError` for a budget below one step or beyond counting.
-  func training(_ method: Method) throws -> TrainingRecipe { try training(method, as: Variant()) }
-
   /// One of the runs of a method.
   struct Variant: Hashable {
     /// Its seed; nil for the recipe's.
@@ -207,11 +216,13 @@ extension ComparisonRecipe {
     }
   }
 
-  /// The settings of a method.
+  /// The settings of a method, without those of its stages.
   private func settings(_ method: Method) throws -> [RecipeSetting] {
-    try method.set.map {
-      try RecipeSetting($0, from: "the comparison's method \"\(method.name)\":")
-    }
+    try settings(method.set, of: method)
+  }
+
+  private func settings(_ texts: [String], of method: Method) throws -> [RecipeSetting] {
+    try texts.map { try RecipeSetting($0, from: "the comparison's method \"\(method.name)\":") }
   }
 
   /// The learning rates that are tried for a method; none where it names its own.
@@ -225,19 +236,40 @@ extension ComparisonRecipe {
     return learningRates.map { Variant(seed: seeds?.first, learningRate: $0, isTrial: true) }
   }
 
-  /// The training recipe of one of a method's runs, see above.
-  func training(_ method: Method, as variant: Variant) throws -> TrainingRecipe {
-    var settings = try settings(method)
-    if let seed = variant.seed { settings.append(try RecipeSetting("seed=\(seed)")) }
+  /// The training recipes of one of the runs of a method, one for each of its stages; the numbers of
+  /// steps follow from the budget.
+  ///
+  /// - Throws: `RecipeError`, and `ComparisonError` for a budget below one step or beyond counting.
+  func stages(_ method: Method, as variant: Variant = Variant()) throws -> [TrainingRecipe] {
+    var shared = try settings(method)
+    if let seed = variant.seed { shared.append(try RecipeSetting("seed=\(seed)")) }
     if let rate = variant.learningRate {
-      settings.append(try RecipeSetting("optimizer.learning_rate=\(rate)"))
+      shared.append(try RecipeSetting("optimizer.learning_rate=\(rate)"))
     }
-    let evaluations = evaluations * (variant.isTrial ? trialShare : 1)
-    if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
-      settings.append(
-        RecipeSetting(["start"], to: "\(output)/\(Self.baseName)/weights.safetensors"))
+    let all = method.stages ?? [[]]
+    let evaluations = evaluations * (variant.isTrial ? trialShare : 1) / Double(all.count)
+    var recipes: [TrainingRecipe] = []
+    for (number, own) in all.enumerated() {
+      var settings = try shared + settings(own, of: method)
+      if let before = recipes.last {
+        settings.append(RecipeSetting(["start"], to: before.result))
+      } else if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
+        settings.append(
+          RecipeSetting(["start"], to: "\(output)/\(Self.baseName)/weights.safetensors"))
+      }
+      // The last one is the run of the method.
+      let stage = number + 1 < all.count ? "/stage-\(number + 1)" : ""
+      var recipe = try training(settings, folder: folder(method.name) + variant.folder + stage)
+      recipe.steps = try steps(recipe, method, for: evaluations)
+      recipes.append(recipe)
     }
-    var recipe = try training(settings, folder: folder(method.name) + variant.folder)
+    return recipes
+  }
+
+  /// The number of steps that a budget is enough for.
+  private func steps(
+    _ recipe: TrainingRecipe, _ method: Method, for evaluations: Double
+  ) throws -> Int {
     let cost = try TrainingCost(recipe)
     let steps = evaluations / cost.evaluations
     guard steps >= 1 else {
@@ -249,14 +281,14 @@ extension ComparisonRecipe {
         method: method.name, evaluations: evaluations,
         most: Double(TrainingRecipe.mostSteps) * cost.evaluations)
     }
-    recipe.steps = Int(steps)
-    return recipe
+    return Int(steps)
   }
 
   private func training(_ settings: [RecipeSetting], folder: String) throws -> TrainingRecipe {
     try RecipeDecoder.decode(
       TrainingRecipe.self, contentsOf: SharedFiles.standard.recipe(recipe),
-      settings: shared + settings + [RecipeSetting(["output"], to: "\(output)/\(folder)")])
+      settings: shared + set.map { try RecipeSetting($0, from: "the comparison's set:") } + settings
+        + [RecipeSetting(["output"], to: "\(output)/\(folder)")])
   }
 
   /// The name of the base model in the report, and of its folder.

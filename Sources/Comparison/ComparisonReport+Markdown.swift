@@ -48,13 +48,13 @@ extension ComparisonReport {
   }
 
   private var costs: String {
-    Self.table(
+    let count = { (number: Int?) in number.map { Self.short(Double($0)) } ?? "–" }
+    return Self.table(
       ["method", "trained", "frozen", "further", "memory", "learning rate", "steps", "s / step"],
       rows.map { row in
         [
-          row.name, Self.short(Double(row.parameters.trained)),
-          Self.short(Double(row.parameters.frozen)),
-          Self.short(Double(row.parameters.auxiliary)),
+          row.name, count(row.parameters?.trained), count(row.parameters?.frozen),
+          count(row.parameters?.auxiliary),
           row.memory.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "–",
           row.learningRate.map(Self.number) ?? "–", "\(row.trainingSteps)",
           row.seconds.map { String(format: "%.3g", $0) } ?? "–",

@@ -68,8 +68,8 @@ public struct ComparisonReport: Codable, Sendable {
     public let seconds: Double?
     /// The peak memory of a training step in bytes, as planned by the compiler.
     public let memory: Int?
-    /// The numbers of parameters.
-    public let parameters: Parameters
+    /// The numbers of parameters; nil where the loss was not finite.
+    public let parameters: Parameters?
     /// The scores at each number of sampling steps; nil where samples are not finite.
     public let scores: [Scores?]
     /// The number of runs, with a seed each, of which the scores are means.
@@ -91,7 +91,7 @@ public struct ComparisonReport: Codable, Sendable {
     /// One run.
     init(
       name: String, trainingSteps: Int, learningRate: Double?, evaluations: Double,
-      seconds: Double?, memory: Int?, parameters: Parameters, scores: [Scores?]
+      seconds: Double?, memory: Int?, parameters: Parameters?, scores: [Scores?]
     ) {
       (self.name, self.trainingSteps, self.learningRate) = (name, trainingSteps, learningRate)
       (self.evaluations, self.seconds, self.memory) = (evaluations, seconds, memory)

@@ -121,7 +121,7 @@ import Testing
       ComparisonReport.self, from: Data(contentsOf: URL(fileURLWithPath: output + "/report.json")))
     #expect(report.rows.map(\.name) == ["base", "One", "Three"])
     #expect(report.rows[1].trainingSteps == Int(500 / report.rows[1].evaluations))
-    let parameters = report.rows.map(\.parameters)
+    let parameters = report.rows.compactMap(\.parameters)
     #expect(parameters.map { $0.auxiliary / $0.trained } == [0, 1, 2])
     for name in ["distances", "one-step"] {
       #expect(try Picture.read("\(output)/\(name).png").picture.width > 300)

