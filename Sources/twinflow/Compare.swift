@@ -83,9 +83,10 @@ struct Compare: ParsableCommand {
         case .training(let name, let progress):
           if bar?.name != name { bar = (name, ProgressBar(name, of: progress.total)) }
           bar?.bar.show(progress)
-        case .measuring:
+        case .measuring(let name):
           bar?.bar.finish()
           bar = nil
+          FileHandle.standardError.write("\(name): measuring its samples.\n")
         case .notice(let text): FileHandle.standardError.write(text + "\n")
         }
       }, stopping: { interrupt.isNoted })

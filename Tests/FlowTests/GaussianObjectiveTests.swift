@@ -50,6 +50,28 @@ import Testing
     Self.near(results["mean"]!, results["identity"]!, 1e-9, "u and v − (t − r)·du/dt")
   }
 
+  /// With the exact network as the source nothing is left of RCGM's residual but the error of a first step
+  /// of Euler's, while the path of a sample leaves much.
+  @Test func theExactNetworkIsItsOwnTargetOfRCGM() throws {
+    func residual(_ source: TwinFlowSettings.Source) throws -> Double {
+      var settings = TwinFlowSettings()
+      (settings.source, settings.enhancedRatio, settings.targetEMADecay) = (source, 1, 1)
+      (settings.groups, settings.rectification) = (GroupWeights(adversarial: 0), 0)
+      if source == .data { settings.enhancedRatio = 0 }
+      let results = try evaluate(Self.inputs) { inputs in
+        let batch = Self.parts(inputs).0
+        guard let objective = try? TwinFlow(settings, batch: 64) else { preconditionFailure() }
+        let loss = objective(
+          Networks(live: Self.flow, target: Self.flow), batch, key: Key(seed: 3))
+        let difference = loss.details["velocity"]! - loss.details["regression"]!
+        return Named([("residual", difference.abs().mean())])
+      }
+      return results["residual"]!.values[0]
+    }
+    #expect(try residual(.network) < 0.02)
+    #expect(try residual(.data) > 0.2)
+  }
+
   @Test(arguments: ConsistencySettings.Derivative.allCases, ConsistencySettings.Tangent.allCases)
   func theExactConsistencyModelDoesNotMove(
     derivative: ConsistencySettings.Derivative, tangent: ConsistencySettings.Tangent

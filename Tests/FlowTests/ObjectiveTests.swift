@@ -213,6 +213,31 @@ import Testing
     }
   }
 
+  /// With the network as the source, real rows follow F∅ + w·(F − F∅), outside the range of times F, and
+  /// fakes their path.
+  @Test(arguments: [1.0, 1.8]) func rowsFollowTheNetwork(ratio: Double) throws {
+    var settings = TwinFlowSettings()
+    (settings.source, settings.enhancedRatio, settings.targetEMADecay) = (.network, ratio, 1)
+    let results = try evaluate(Self.inputs(8)) { inputs in
+      let condition = Tensor.iota([8, 1], axis: 0, .float32) * 0.1
+      let batch = Batch(
+        data: inputs["x"]!, condition: Named([("c", condition)]),
+        unconditional: Named([("c", condition.zerosLike + 0.05)]))
+      guard let objective = try? TwinFlow(settings, batch: 8) else { preconditionFailure() }
+      let loss = objective(Networks(live: Echo(), target: Echo()), batch, key: Key(seed: 3))
+      return loss.details.filter { ["enhanced", "flow"].contains($0) }
+    }
+    // Two rows a group; the first ones have t = 1, the last ones are fakes.
+    for row in 0..<6 {
+      let c = Double(row) * 0.1
+      let expected = row < 2 ? c : 0.05 + ratio * (c - 0.05)
+      expectClose(
+        results["enhanced"]!.row(row).values, [Double](repeating: expected, count: 6),
+        relative: 1e-5)
+    }
+    #expect(results["enhanced"]!.rows(6..<8).values == results["flow"]!.rows(6..<8).values)
+  }
+
   @Test func theTutorialsEmptyConditionIsAnotherSamples() throws {
     // With the target network told the condition alone, guidance is the difference of conditions.
     var settings = TutorialSettings()

@@ -33,6 +33,7 @@ import Testing
       order: 3
       first_step: 0.02
       consistency_ratio: 0.75
+      source: data
       enhanced_ratio: 4
       enhanced_range: [0.125, 0.5]
       time_distribution: [0.8, 1.2, 0.95]
@@ -47,6 +48,7 @@ import Testing
     #expect(try keys(of: settings) == keys(in: yaml))
     #expect(try read(text(settings)) == settings)
     settings.regressionLoss = .l2
+    (settings.source, settings.dataFree) = (.network, false)
     #expect(try read(text(settings)) == settings)
   }
 
@@ -99,6 +101,8 @@ import Testing
     ("consistency_ratio: 0", "`order`"), ("consistency_ratio: 0.5", "`rectification`"),
     ("groups: {any_step: 1}", "`rectification`"),
     ("data_free: true\ntarget_ema_decay: 1\nenhanced_ratio: 0", "`enhanced_ratio`"),
+    ("data_free: true\ntarget_ema_decay: 1\nsource: network", "`source`"),
+    ("source: network\nenhanced_ratio: 0", "`enhanced_ratio`"), ("source: teacher", "`source`"),
     ("time_convention: middle\norder: 1", "`order`"),
     ("time_convention: middle\ngroups: {end_to_end: 1, adversarial: 1}", "`order`"),
     ("groups: {any_step: 0}", "`groups`"), ("groups: {multi_step: -1}", "`groups.multi_step`"),

@@ -190,22 +190,30 @@ public struct TwinFlow: Objective {
       .data.stopGradient()
   }
 
-  /// The path's velocity with guidance added, on rows whose time is within the range.
+  /// The velocity that rows with data follow: that of the path, or the target network's, with guidance added
+  /// on rows whose time is within the range.
   private func enhance(_ path: Path, _ batch: Batch, _ network: any VelocityModel) -> Tensor {
-    guard settings.enhancedRatio != 0 else { return path.flow }
+    let (settings, isNetworks) = (settings, settings.source == .network)
+    guard settings.enhancedRatio != 0 || isNetworks else { return path.flow }
     let range = settings.enhancedRange
-    // End-to-end rows have t = 1: below an upper end of 1 they need no evaluation.
-    let first = range.upper > 1 ? 0 : partition.endToEnd
+    // End-to-end rows have t = 1: below an upper end of 1 the path's need no evaluation.
+    let first = range.upper > 1 || isNetworks ? 0 : partition.endToEnd
     let rows = partition.realRanges(from: first)
     guard !rows.isEmpty else { return path.flow }
     let (x, t) = (path.point.rows(rows), path.time.rows(rows))
+    let condition = batch.condition.rows(rows)
+    if isNetworks, settings.enhancedRatio == 1 {
+      let own = network(x, time: t, target: t, condition: condition).stopGradient()
+      return path.flow.replacing(rows, with: own.cast(to: path.flow.dtype))
+    }
     let both = network(
       .concatenate([x, x]), time: .concatenate([t, t]), target: .concatenate([t, t]),
-      condition: batch.condition.rows(rows).appending(batch.unconditional.rows(rows))
+      condition: condition.appending(batch.unconditional.rows(rows))
     ).stopGradient().split(2)
-    let flow = path.flow.rows(rows)
+    let flow = isNetworks ? both[0] : path.flow.rows(rows)
     let guidance = (both[0] - both[1]) * settings.enhancedRatio
-    let start = settings.dataFree && settings.targetEMADecay == 1 ? both[1] : flow
+    let replacesFlow = isNetworks || (settings.dataFree && settings.targetEMADecay == 1)
+    let start = replacesFlow ? both[1] : flow
     let inside = (t.greater(range.lower) & t.less(range.upper)).expanded(toRank: x.rank)
     let enhanced = inside.select(start + guidance, flow)
     return path.flow.replacing(rows, with: enhanced)

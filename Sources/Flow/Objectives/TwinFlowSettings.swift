@@ -10,6 +10,8 @@ public struct TwinFlowSettings: Hashable, Sendable {
   public var firstStep = 0.01
   /// The largest distance of the target time from the current one, as a fraction of the latter.
   public var consistencyRatio = 1.0
+  /// Where the velocity that rows with data follow comes from.
+  public var source = Source.data
   /// Guidance that is folded into the training target.
   public var enhancedRatio = 0.8
   /// The times, ends excluded, at which guidance is folded into the target.
@@ -31,6 +33,15 @@ public struct TwinFlowSettings: Hashable, Sendable {
 
   /// Makes the settings of the published recipe for large models.
   public init() {}
+
+  /// Where a velocity comes from.
+  public enum Source: String, Codable, Hashable, Sendable, CaseIterable {
+    /// The path to the sample, as published.
+    case data
+    /// The target network, which knows the mean of all paths; with a decay of 1 it is the initial one, which
+    /// is distilled.
+    case network
+  }
 
   /// An open range of times.
   public struct TimeRange: Codable, Hashable, Sendable, RecipeForm {
@@ -111,8 +122,13 @@ extension TwinFlowSettings {
       "consistency_ratio", \.consistencyRatio, in: 0...1,
       "largest distance of the target time, as a fraction of the current one"),
     Field(
+      "source", \.source,
+      "velocity that rows follow; data: that of the path to the sample; network: the target network's"
+    ),
+    Field(
       "enhanced_ratio", \.enhancedRatio, in: 0...,
-      "guidance w folded into the target: in the end w / (1 - w)"),
+      "guidance w folded into the target: in the end w / (1 - w); without data, or with the network as "
+        + "the source, the scale, of which 1 is none"),
     Field(
       "enhanced_range", \.enhancedRange, "times, ends excluded, at which guidance is folded in"),
     Field(
@@ -153,6 +169,15 @@ extension TwinFlowSettings {
         \.enhancedRatio,
         "without data the initial network teaches only the enhanced target: set it to 1 for its "
           + "flow as it is, or to 4 for guidance")
+    }
+    if source == .network, dataFree {
+      throw invalid(
+        \.source, "without data the initial network is the source already: leave out source")
+    }
+    if source == .network, enhancedRatio == 0 {
+      throw invalid(
+        \.enhancedRatio,
+        "with the network as the source it is the scale of guidance: set it to 1 for none, or to 2")
     }
     if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
       throw invalid(
@@ -260,35 +285,6 @@ extension RegressionLoss: RecipeGroup {
   }
 }
 
-/// The settings of the TwinFlow objective for small networks.
-public struct TutorialSettings: Hashable, Sendable {
-  /// N of RCGM: the steps of the target network.
-  public var order = 2
-  /// Guidance that is folded into the training target.
-  public var enhancedRatio = 0.5
-  /// The EMA decay of the target network: 0 is the live network, 1 the initial one.
-  public var targetEMADecay = 0.99
-  /// Whether the twin trajectory's losses are added to RCGM's.
-  public var twin = true
-
-  /// Makes the settings of the published tutorial.
-  public init() {}
-
-  /// The values of absent keys.
-  public static let defaults = Self()
-
-  /// The keys of recipes.
-  public static let fields: [Field] = [
-    Field("order", \.order, in: 1...16, "N of RCGM: steps of the target network"),
-    Field("enhanced_ratio", \.enhancedRatio, in: 0..., "guidance folded into the target"),
-    Field(
-      "target_ema_decay", \.targetEMADecay, in: 0...1,
-      "EMA decay of the target network: 0 is the live one, 1 the initial one"
-    ).was("average_rate"),
-    Field("twin", \.twin, "whether the twin trajectory's losses are added to RCGM's"),
-  ]
-}
-
 extension TwinFlowSettings: ObjectiveSettings {
   /// The name in recipes.
   public static let kind = "twinflow"
@@ -317,22 +313,7 @@ extension TwinFlowSettings: ObjectiveSettings {
   public var needsTwin: Bool { groups.adversarial > 0 || rectification > 0 }
 
   /// Whether guidance is folded in; without data it only sharpens.
-  public var needsConditions: Bool { enhancedRatio != 0 && !dataFree }
-}
-
-extension TutorialSettings: ObjectiveSettings {
-  /// The name in recipes.
-  public static let kind = "tutorial"
-
-  /// The description in the reference.
-  public static let summary = "The version for small networks: every loss on the whole batch."
-
-  /// The objective on batches of a size.
-  public func objective(batch: Int) -> (any Objective)? { TutorialTwinFlow(self, batch: batch) }
-
-  /// Whether a loss evaluates the network at negative times.
-  public var needsTwin: Bool { twin }
-
-  /// Whether guidance is folded in.
-  public var needsConditions: Bool { enhancedRatio != 0 }
+  public var needsConditions: Bool {
+    enhancedRatio != 0 && !dataFree && !(source == .network && enhancedRatio == 1)
+  }
 }
