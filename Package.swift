@@ -53,7 +53,9 @@ let package = Package(
     .target(name: "Optimizers", dependencies: ["Tensors"]),
     .target(
       name: "Weights",
-      dependencies: ["CQuantization", "Files", "PJRT", "Tensors", "Runtime", "Layers"]),
+      dependencies: [
+        "CArchive", "CQuantization", "Files", "PJRT", "Tensors", "Runtime", "Layers",
+      ]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(name: "Tokenizers", dependencies: ["Files"]),
     .target(

@@ -12,6 +12,7 @@ extension GoldenCase {
       return try checkQwenImage(on: client)
     case "ZImageTransformer2DModel", "ZImageTransformer2DModelWrapper":
       return try checkZImage(on: client)
+    case SiTConfig.className: return try checkSiT(on: client)
     default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
     }
   }
@@ -158,7 +159,7 @@ extension GoldenCase {
 
   /// The names of the pairs of times of the expected outputs: `raw_a` is the output at `t_a` and
   /// `tt_a`, which are added to the used inputs.
-  private func timeSets(
+  func timeSets(
     rows: Int, targets: Bool, _ used: inout Named<HostArray>
   ) throws -> [String] {
     var sets: [String] = []

@@ -11,6 +11,7 @@ public enum Models: Catalogue {
     QwenImageConfig.self,
     ZImageConfig.self,
     TextDiTConfig.self,
+    SiTConfig.self,
   ]
 
   /// Those whose weights are published.

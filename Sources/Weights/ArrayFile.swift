@@ -14,10 +14,10 @@ enum ArrayFile: Sendable {
     let (isGGUF, isTorch) = try withExtendedLifetime(MappedFile(path)) {
       (path.hasSuffix(".gguf") || GGUF.begins($0.bytes), TorchFile.begins($0.bytes))
     }
-    if isGGUF {
-      self = .gguf(try GGUF(path: path))
-    } else if isTorch {
+    if isTorch {
       self = .torch(try TorchFile(path: path))
+    } else if isGGUF {
+      self = .gguf(try GGUF(path: path))
     } else {
       self = .safeTensors(try SafeTensors(path: path))
     }

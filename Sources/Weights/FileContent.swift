@@ -14,7 +14,7 @@ enum FileContent {
     if text.hasPrefix("{\"error\"") || text.hasPrefix("{\"message\"") {
       return "it is the message of a server that refused the download"
     }
-    if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x80, 2]) {
+    if bytes.starts(with: [0x80, 2]) {
       return "it is a file of PyTorch's own format, which can run code (convert it to safetensors)"
     }
     return nil

@@ -15,7 +15,7 @@ import Testing
     ("<!DOCTYPE html><html><body>Access to this model is restricted</body></html>", "a web page"),
     ("\n  <html>\n<head><title>404</title></head></html>", "a web page"),
     (#"{"error":"Repository not found"}"#, "message of a server"),
-    ("PK\u{3}\u{4}\u{0}\u{0}archive/data.pkl", "PyTorch's own format"),
+    ("PK\u{3}\u{4}\u{0}\u{0}archive/data.pkl", "an archive of PyTorch's that cannot be read"),
   ]
 
   @Test(arguments: contents, ["safetensors", "gguf"])

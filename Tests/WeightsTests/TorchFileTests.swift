@@ -10,8 +10,10 @@ import Testing
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appending(path: "../Fixtures/torch").path
 
-  @Test func arraysAreRead() throws {
-    let file = try WeightFiles(path: Self.folder + "/old.pth")
+  /// Also archives, as PyTorch 2.13 saves by default, and by a later protocol.
+  @Test(arguments: ["old.pth", "archive.pt", "archive-protocol-4.pt"])
+  func arraysAreRead(_ name: String) throws {
+    let file = try WeightFiles(path: "\(Self.folder)/\(name)")
     #expect(file.types["a.weight"] == TensorType([3, 4], .float32))
     #expect(file.types["a.half"] == TensorType([5], .float16))
     #expect(file.types["count"] == TensorType([], .int64))
@@ -28,6 +30,37 @@ import Testing
       Array($0.bindMemory(to: Float.self))
     }
     #expect(parameter == [-1.5, -1.5])
+  }
+
+  @Test func arraysOfArchivesAreReordered() throws {
+    let file = try WeightFiles(path: Self.folder + "/archive.pt")
+    #expect(file.types["turned"] == TensorType([3, 2], .float32))
+    let turned = file.bytes("turned", Region(whole: [3, 2])).withUnsafeBytes {
+      Array($0.bindMemory(to: Float.self))
+    }
+    #expect(turned == [0, 3, 1, 4, 2, 5])
+  }
+
+  /// Of a training program's file the averaged weights are read, not the optimizer's state.
+  @Test func theWeightsOfATrainingAreRead() throws {
+    let file = try WeightFiles(path: Self.folder + "/training.pt")
+    #expect(file.types == Named([("x", TensorType([3], .float32))]))
+    let values = file.bytes("x", Region(whole: [3])).withUnsafeBytes {
+      Array($0.bindMemory(to: Float.self))
+    }
+    #expect(values == [1, 1, 1])
+  }
+
+  /// What Python would run is named, and refused.
+  @Test func codeIsRefused() throws {
+    for (name, hint) in [
+      ("code.pt", "argparse.Namespace"), ("no-arrays.pt", "its dictionaries are a"),
+    ] {
+      let error = #expect(throws: WeightsError.self) {
+        try WeightFiles(path: "\(Self.folder)/\(name)")
+      }
+      #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
+    }
   }
 
   /// As in weights that were converted from TensorFlow's.
@@ -61,11 +94,11 @@ import Testing
   }
 
   /// Every byte that is missing or changed is an error or another number, and never a crash.
-  @Test func damagedFilesAreErrors() throws {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Self.folder + "/old.pth")))
+  @Test(arguments: ["old.pth", "archive.pt"]) func damagedFilesAreErrors(_ name: String) throws {
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(Self.folder)/\(name)")))
     let path = FileManager.default.temporaryDirectory.path + "/torch-\(UUID().uuidString).pth"
     defer { try? FileManager.default.removeItem(atPath: path) }
-    for count in stride(from: 12, to: bytes.count, by: 7) {
+    for count in stride(from: 12, to: bytes.count - 1, by: 7) {
       try Data(bytes[..<count]).write(to: URL(fileURLWithPath: path))
       #expect(throws: WeightsError.self) { try WeightFiles(path: path) }
     }

@@ -1,10 +1,11 @@
 /// A value that Python's `pickle` describes, of the few kinds that files of arrays are made of.
 ///
-/// Nothing is run: functions and classes are names here, and those that are not expected are errors.
+/// Nothing is run: functions and classes are names here, and others than those of arrays are errors.
 indirect enum PickleValue {
   case none
   case bool(Bool)
   case int(Int)
+  case float(Double)
   case text(String)
   case tuple([PickleValue])
   case list([PickleValue])
@@ -18,8 +19,8 @@ indirect enum PickleValue {
   case call(String, [PickleValue])
 }
 
-/// Reads values in the format of Python's `pickle`, protocol 2 and before: the opcodes that PyTorch's
-/// files of arrays have.
+/// Reads values in the format of Python's `pickle`, up to protocol 4: the opcodes that PyTorch's files of
+/// arrays have.
 struct PickleReader {
   private let bytes: UnsafeRawBufferPointer
   /// The place of the next byte.
@@ -54,8 +55,13 @@ struct PickleReader {
     case UInt8(ascii: "M"): stack.append(.int(Int(try integer(UInt16.self))))
     case UInt8(ascii: "J"): stack.append(.int(Int(try integer(Int32.self))))
     case 0x8A: stack.append(.int(try longInteger()))
+    case UInt8(ascii: "G"): stack.append(.float(try float()))
+    case 0x8C: stack.append(.text(try text(Int(try integer(UInt8.self)))))
     case UInt8(ascii: "X"): stack.append(.text(try text(Int(try integer(UInt32.self)))))
-    case UInt8(ascii: "c"): stack.append(.global("\(try line()).\(try line())"))
+    case UInt8(ascii: "c"): stack.append(.global(try Self.known("\(try line()).\(try line())")))
+    case 0x93: try global()
+    case 0x95: _ = try integer(UInt64.self)  // FRAME: the length of what follows.
+    case 0x94: memo[memo.count] = try top()  // MEMOIZE
     case UInt8(ascii: "("): marks.append(stack.count)
     case UInt8(ascii: ")"): stack.append(.tuple([]))
     case UInt8(ascii: "]"): stack.append(.list([]))
@@ -78,6 +84,31 @@ struct PickleReader {
     default:
       throw ByteFault(reason: "its pickle has the opcode \(opcode), which no file of arrays has")
     }
+  }
+
+  /// A name that a file of arrays may have.
+  ///
+  /// - Throws: `ByteFault` that says which other one it is.
+  private static func known(_ name: String) throws(ByteFault) -> String {
+    let makers = [
+      "collections.OrderedDict", "torch._utils._rebuild_tensor_v2",
+      "torch._utils._rebuild_parameter",
+    ]
+    guard makers.contains(name) || name.hasPrefix("torch.") && name.hasSuffix("Storage") else {
+      throw ByteFault(
+        reason: "it holds a \(name), of which Python would run the code; only arrays and plain "
+          + "containers are read (save its `state_dict` alone, or convert it to safetensors)")
+    }
+    return name
+  }
+
+  /// A name whose parts are the last two texts.
+  private mutating func global() throws(ByteFault) {
+    let parts = try pop(count: 2)
+    guard case .text(let module) = parts[0], case .text(let name) = parts[1] else {
+      throw ByteFault(reason: "its pickle names what is not a text")
+    }
+    stack.append(.global(try Self.known("\(module).\(name)")))
   }
 
   private mutating func call() throws(ByteFault) {
@@ -140,6 +171,11 @@ struct PickleReader {
     guard place + size <= bytes.count else { throw ByteFault(reason: "its pickle is truncated") }
     defer { place += size }
     return T(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: T.self))
+  }
+
+  /// A big-endian number of 8 bytes.
+  private mutating func float() throws(ByteFault) -> Double {
+    Double(bitPattern: try integer(UInt64.self).byteSwapped)
   }
 
   /// A signed integer of as many bytes as it says, of which 8 are kept: longer ones are marks of formats.

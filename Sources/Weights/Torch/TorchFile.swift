@@ -1,10 +1,12 @@
 import Files
 import Tensors
 
-/// A file of arrays as PyTorch wrote it before version 1.6: pickles about the arrays, then their numbers.
+/// A file of arrays as PyTorch writes it: an archive with a pickle about the arrays and their numbers, or, as
+/// before version 1.6, pickles followed by the numbers.
 ///
-/// The pickles are read as data; no code in them is run. `torch.save` of later versions writes archives,
-/// which are not read. Where the axes of some array are stored in another order, as in weights that were
+/// The pickles are read as data; no code in them is run, and what would call anything but the makers of
+/// arrays is refused. Of a dictionary of dictionaries, as training programs save it, that of the weights for
+/// generation is read, see `dictionaries`. Where the axes of some array are stored in another order, as in weights that were
 /// converted from TensorFlow's, all arrays are copied into memory.
 struct TorchFile: Sendable {
   /// The path of the file.
@@ -17,6 +19,7 @@ struct TorchFile: Sendable {
   /// Whether bytes are the start of such a file.
   static func begins(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.starts(with: [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20])
+      || TorchArchive.begins(bytes)
   }
 
   /// Opens a file and checks all of it.
@@ -54,29 +57,50 @@ private struct Contents {
   /// The strides in elements of the arrays that are not stored in the order of their axes.
   var orders: [String: [Int]] = [:]
 
+  /// The keys of dictionaries of arrays in the files of training programs, the wanted one first.
+  private static let dictionaries = [
+    "ema", "params_ema", "state_dict", "model", "module", "params",
+  ]
+
   init(_ bytes: UnsafeRawBufferPointer) throws(ByteFault) {
+    if TorchArchive.begins(bytes) {
+      try addArchive(bytes)
+      return
+    }
     var reader = PickleReader(bytes)
     // The magic number, the version, and the sizes of the writer's integers.
     for _ in 0..<3 { _ = try reader.next() }
-    guard case .pairs(let pairs) = try reader.next() else {
-      throw ByteFault(reason: "it does not hold a dictionary of arrays")
-    }
+    let arrays = try Self.arrays(in: try reader.next())
     guard case .list(let keys) = try reader.next() else {
       throw ByteFault(reason: "it does not list its storages")
     }
-    var arrays: [(name: String, array: Entry)] = []
     var widths: [String: Int] = [:]
-    for (key, value) in pairs {
-      guard case .text(let name) = key else {
-        throw ByteFault(reason: "a key of its dictionary is not a text")
-      }
-      let array = try Entry(value, name)
-      arrays.append((name, array))
-      widths[array.storage] = array.dtype.byteCount
-    }
+    for (_, array) in arrays.all { widths[array.storage] = array.dtype.byteCount }
     let storages = try Self.storages(keys, widths, bytes, from: reader.place)
+    try add(arrays.chosen) { storages[$0] }
+  }
+
+  /// Adds the arrays of an archive.
+  private mutating func addArchive(_ bytes: UnsafeRawBufferPointer) throws(ByteFault) {
+    let archive = try TorchArchive(bytes)
+    guard let place = archive.records["data.pkl"] else {
+      throw ByteFault(reason: "it is an archive without the data.pkl that PyTorch writes")
+    }
+    if let order = archive.records["byteorder"],
+      String(decoding: bytes[order], as: UTF8.self) != "little"
+    {
+      throw ByteFault(reason: "its numbers have the byte order of another kind of computer")
+    }
+    var reader = PickleReader(UnsafeRawBufferPointer(rebasing: bytes[place]))
+    try add(Self.arrays(in: try reader.next()).chosen) { archive.records["data/\($0)"] }
+  }
+
+  /// Adds arrays whose numbers lie in storages.
+  private mutating func add(
+    _ arrays: [(name: String, array: Entry)], _ storage: (String) -> Range<Int>?
+  ) throws(ByteFault) {
     for (name, array) in arrays {
-      guard let storage = storages[array.storage], types[name] == nil else {
+      guard let storage = storage(array.storage), types[name] == nil else {
         throw ByteFault(reason: "the numbers of \(name) are missing, or it is there twice")
       }
       let start = storage.lowerBound + array.offset * array.dtype.byteCount
@@ -87,6 +111,67 @@ private struct Contents {
       types[name] = type
       ranges[name] = start..<start + type.byteCount
       if !array.isInOrder { orders[name] = array.strides }
+    }
+  }
+
+  /// The arrays of the dictionary that is read, and all arrays of the file.
+  private static func arrays(
+    in value: PickleValue
+  ) throws(ByteFault) -> (
+    chosen: [(name: String, array: Entry)], all: [(name: String, array: Entry)]
+  ) {
+    guard case .pairs(let pairs) = value else {
+      throw ByteFault(reason: "it does not hold a dictionary of arrays")
+    }
+    var (own, inner, all) = (
+      [(name: String, array: Entry)](), [String: PickleValue](),
+      [
+        (name: String, array: Entry)
+      ]()
+    )
+    for (key, value) in pairs {
+      switch value {
+      case .call:
+        guard case .text(let name) = key else {
+          throw ByteFault(reason: "a key of its dictionary is not a text")
+        }
+        own.append((name, try Entry(value, name)))
+      case .pairs:
+        if case .text(let name) = key { inner[name] = value }
+        all += try Self.everything(in: value)
+      case .list, .tuple: all += try Self.everything(in: value)
+      default: continue
+      }
+    }
+    guard own.isEmpty else { return (own, own + all) }
+    for name in dictionaries {
+      guard let value = inner[name], let found = try? arrays(in: value).chosen, !found.isEmpty
+      else {
+        continue
+      }
+      return (found, all)
+    }
+    let keys = inner.keys.sorted().prefix(5).joined(separator: ", ")
+    throw ByteFault(
+      reason: "it holds no dictionary of arrays"
+        + (keys.isEmpty ? "" : "; its dictionaries are \(keys)"))
+  }
+
+  /// All arrays within a value.
+  private static func everything(
+    in value: PickleValue
+  ) throws(ByteFault) -> [(name: String, array: Entry)] {
+    switch value {
+    case .call: return [("", try Entry(value, "an array"))]
+    case .list(let items), .tuple(let items):
+      var found: [(name: String, array: Entry)] = []
+      for item in items { found += try everything(in: item) }
+      return found
+    case .pairs(let pairs):
+      var found: [(name: String, array: Entry)] = []
+      for (_, item) in pairs { found += try everything(in: item) }
+      return found
+    default: return []
     }
   }
 
