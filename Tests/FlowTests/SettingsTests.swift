@@ -86,6 +86,38 @@ import Testing
     #expect(try read("{steps: 6, stochasticity: 0.5}") == settings)
   }
 
+  @Test func everyKeyOfMeanFlowIsRead() throws {
+    var settings = MeanFlowSettings()
+    (settings.form, settings.farShare, settings.stepRatio) = (.solution, 0.5, 0.1)
+    settings.timeDistribution = LogitNormal(mean: -1, deviation: 0.5)
+    (settings.reduction, settings.weightPower, settings.weightOffset) = (.mean, 0.75, 0.01)
+    (settings.guidance, settings.guidanceMix) = (0.75, 0.5)
+    let yaml = """
+      form: solution
+      far_share: 0.5
+      time_distribution: [-1, 0.5]
+      step_ratio: 0.1
+      reduction: mean
+      weight_power: 0.75
+      weight_offset: 0.01
+      guidance: 0.75
+      guidance_mix: 0.5
+      """
+    #expect(try read(yaml) == settings)
+    #expect(try keys(of: settings) == keys(in: yaml))
+    #expect(try read(text(settings)) == settings)
+  }
+
+  @Test func theDeviationOfTheDataIsOfTheTrigonometricPath() throws {
+    var settings = ConsistencySettings()
+    (settings.parametrization, settings.dataDeviation) = (.trigonometric, 0.5)
+    let yaml = "parametrization: trigonometric\ndata_deviation: 0.5"
+    #expect(try read(yaml) == settings)
+    #expect(try read(text(settings)) == settings)
+    expectError("data_deviation: 0.5", naming: "`data_deviation`", ConsistencySettings.self)
+    expectError("reduction: median", naming: "`reduction`", MeanFlowSettings.self)
+  }
+
   /// What cannot be, and what the message must name.
   static let impossible: [(String, String)] = [
     ("order: -1", "`order`"), ("order: 17", "`order`"), ("order: 1.5", "`order`"),

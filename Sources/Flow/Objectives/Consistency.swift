@@ -22,6 +22,9 @@ public struct Consistency: Objective {
   /// The teacher, whose velocity the path follows; none where the path is that of the data.
   static let teacher = "teacher"
 
+  /// A quarter of a turn, as UCGM's code rounds it.
+  private static let quarter = 1.57
+
   /// A frozen teacher for distillation.
   public var auxiliaries: [Auxiliary] {
     settings.source == .teacher
@@ -67,44 +70,58 @@ public struct Consistency: Objective {
     let flow = flow(noise - batch.data, point, t, batch, networks)
 
     let live = networks.live
+    let own = velocity.stopGradient().wide
+    let wide = t.expanded(toRank: point.rank).cast(to: own.dtype)
     let change: Tensor
+    var (mean, middle) = (own, wide)
     switch settings.derivative {
     case .exact:
       change = pathDerivative(
         of: live, at: point, time: t, target: zero, along: flow, condition: batch.condition)
     case .difference:
-      // On both sides along the path, within the times that there are.
+      // Of the data on both sides along the path, within the times that there are: the change of F, at the
+      // mean of both F and both t.
       let (after, before) = (
         (t + settings.differenceStep).minimum(1), (t - settings.differenceStep).maximum(0)
       )
       let sides = [after, before].map { time in
         let moved = point + flow * (time - t).expanded(toRank: point.rank).cast(to: point.dtype)
-        return live(moved, time: time, target: zero, condition: batch.condition).wide
+        return live(moved, time: time, target: zero, condition: batch.condition)
+          .stopGradient().wide
       }
-      let width = (after - before).expanded(toRank: point.rank).cast(to: sides[0].dtype)
-      change = ((sides[0] - sides[1]) / width).stopGradient()
+      let width = (after - before).expanded(toRank: point.rank).cast(to: own.dtype)
+      change = (sides[0] - sides[1]) / width
+      mean = (sides[0] + sides[1]) * 0.5
+      middle = ((after + before) * 0.5).expanded(toRank: point.rank).cast(to: own.dtype)
     }
-    let own = velocity.stopGradient().wide
-    let wide = t.expanded(toRank: point.rank).cast(to: own.dtype)
-    let tangent = flow.wide - own - wide * change.wide
+    let tangent = flow.wide - mean - middle * change.wide
+    var (compared, from) = (velocity.wide, own)
     let moved: Tensor
     switch settings.tangent {
     case .normalized:
       // cos t of the published weight is 1 − t up to the scale of the linear path.
-      let weighted = tangent * (1 - wide)
+      var weighted = tangent * (1 - wide)
+      if settings.parametrization == .trigonometric {
+        // On the path cos(s)·x + sin(s)·σz, F is this one times the scale, up to what is the same for all
+        // networks, and dt/ds is σ times its square.
+        let deviation = settings.dataDeviation
+        let scale = ((1 - wide).squared() + (wide / deviation).squared()).sqrt()
+        weighted = weighted * scale * deviation
+        (compared, from) = (compared * scale, own * scale)
+      }
       let size = weighted.squared().meanPerSample().sqrt().expanded(toRank: point.rank)
       moved = weighted / (size + settings.tangentOffset)
     case .clamped:
       // A larger F makes smaller data: added to F, the change of the data is taken from them.
-      let weight = 4 * wide / (wide * (Double.pi / 2)).sin().maximum(1e-4)
+      let weight = 4 * wide / (wide * Self.quarter).sin().maximum(1e-4)
       moved = tangent.clamped(-1...1) * weight
     }
-    let wanted = (own + moved).stopGradient()
-    let square = RegressionLoss.l2(velocity, wanted)
+    let wanted = (from + moved).stopGradient()
+    let square = RegressionLoss.l2(compared, wanted)
     var each = square
     if settings.tangent == .clamped {
       let c = settings.robustness
-      each = ((square + c * c).sqrt() - c) * (t * (Double.pi / 2)).cos().cast(to: square.dtype)
+      each = ((square + c * c).sqrt() - c) * (t * Self.quarter).cos().cast(to: square.dtype)
     }
     var loss = each.mean()
     var (further, metrics) = (Named<Tensor>(), Named<Tensor>())
@@ -156,6 +173,14 @@ public struct ConsistencySettings: Hashable, Sendable {
     case clamped
   }
 
+  /// Whose F the loss of normalized tangents compares.
+  public enum Parametrization: String, Codable, Hashable, Sendable, CaseIterable {
+    /// The velocity of the linear path.
+    case linear
+    /// That of the path `cos(s)·x + sin(s)·σz`: sCM's own, TrigFlow.
+    case trigonometric
+  }
+
   /// Which path the data are to be the same along.
   public enum Source: String, Codable, Hashable, Sendable, CaseIterable {
     /// From the noise to the data: consistency training.
@@ -172,6 +197,10 @@ public struct ConsistencySettings: Hashable, Sendable {
   public var tangent = Tangent.normalized
   /// The constant that is added to the tangent's size.
   public var tangentOffset = 0.1
+  /// Whose F the loss of normalized tangents compares.
+  public var parametrization = Parametrization.linear
+  /// The standard deviation σ of the data, that of the noise of the trigonometric path.
+  public var dataDeviation = 1.0
   /// The constant c of the loss `√(square + c²) − c` of clamped tangents.
   public var robustness = 5.0
   /// Which path the data are to be the same along.
@@ -205,6 +234,16 @@ public struct ConsistencySettings: Hashable, Sendable {
     Field(
       "tangent_offset", \.tangentOffset, in: 0..., "constant that is added to the tangent's size"
     ).when("`tangent: normalized`") { $0.tangent == .normalized },
+    Field(
+      "parametrization", \.parametrization,
+      "whose F is compared, the linear path's or the trigonometric one's, as in sCM"
+    ).when("`tangent: normalized`") { $0.tangent == .normalized },
+    Field(
+      "data_deviation", \.dataDeviation, in: 0.01...100,
+      "standard deviation of the data on the trigonometric path"
+    ).when("`parametrization: trigonometric`") {
+      $0.tangent == .normalized && $0.parametrization == .trigonometric
+    },
     Field(
       "robustness", \.robustness, in: 0..., "c of the loss sqrt(square + c^2) - c"
     ).when("`tangent: clamped`") { $0.tangent == .clamped },

@@ -86,7 +86,7 @@ public struct DistributionMatching: Objective {
     let step: Tensor
     switch settings.weight {
     case .data:
-      let scale = (sample - real.data).abs().meanPerSample().maximum(1e-4)
+      let scale = ((sample - real.data).abs().meanPerSample() + 1e-6)
         .expanded(toRank: sample.rank)
       step = (imagined.data - real.data) / scale.cast(to: sample.dtype)
     case .noise:
@@ -95,7 +95,8 @@ public struct DistributionMatching: Objective {
       step = (real.noise - imagined.noise) * share
     }
     let wanted = (sample - step).stopGradient()
-    let matching = RegressionLoss.l2(made, wanted).mean()
+    // Half of it, so that its gradient is the step.
+    let matching = RegressionLoss.l2(made, wanted).mean() * 0.5
 
     let following = flowMatching(
       fake, sample, noise: draws["following_noise"]!, time: draws["following_time"]!, batch)

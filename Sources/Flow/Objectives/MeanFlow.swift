@@ -72,14 +72,22 @@ public struct MeanFlow: Objective {
       let between = t - (t - tt) * settings.stepRatio
       let rest = networks.live(
         point - guided * step, time: between, target: tt, condition: batch.condition)
-      wanted = (guided * settings.stepRatio + rest * (1 - settings.stepRatio)).stopGradient()
+      // The difference of the two solutions over the step's length, as the error of the velocity.
+      let change = (rest - velocity) * ((1 - settings.stepRatio) / settings.stepRatio)
+      wanted = (guided + change).stopGradient()
     }
-    let each = RegressionLoss.l2(velocity, wanted)
-    let weight = ((each + settings.weightOffset).power(-settings.weightPower)).stopGradient()
+    let square = RegressionLoss.l2(velocity, wanted)
+    let width = point.shape.count / point.shape[0]
+    let each = settings.reduction == .mean ? square : square * Double(width)
+    var weight = ((each + settings.weightOffset).power(-settings.weightPower)).stopGradient()
+    if settings.form == .solution {
+      // As published, the gradient of a far target is that of half the square.
+      weight = weight * (1 - t.greater(tt).cast(to: weight.dtype) * 0.5)
+    }
     let loss = (each * weight).mean()
     return Loss(
       total: loss,
-      metrics: Named([("loss", loss), ("mean_square", each.mean())]),
+      metrics: Named([("loss", loss), ("mean_square", square.mean())]),
       details: Named([
         ("x_t", point), ("velocity", velocity), ("regression", wanted),
       ]))
@@ -125,6 +133,14 @@ public struct MeanFlowSettings: Hashable, Sendable {
     case solution
   }
 
+  /// What a sample's loss is of its squared errors.
+  public enum Reduction: String, Codable, Hashable, Sendable, CaseIterable {
+    /// Their sum: mean flows and improved mean flows.
+    case sum
+    /// Their mean: SoFlow.
+    case mean
+  }
+
   /// Which velocity the derivative follows.
   public var form = Form.conditional
   /// The share of the samples whose target time is not the current one.
@@ -133,6 +149,8 @@ public struct MeanFlowSettings: Hashable, Sendable {
   public var timeDistribution = LogitNormal(mean: -0.4, deviation: 1)
   /// The length of the step of the form without a derivative, as a fraction of the way to the target time.
   public var stepRatio = 0.05
+  /// What a sample's loss is of its squared errors.
+  public var reduction = Reduction.sum
   /// The power p of the weight `1 / (square + c)^p` of each sample.
   public var weightPower = 1.0
   /// The constant c of the weight.
@@ -161,6 +179,8 @@ public struct MeanFlowSettings: Hashable, Sendable {
       "step_ratio", \.stepRatio, in: 0.001...1,
       "length of the step, as a fraction of the way to the target"
     ).when("`form: solution`") { $0.form == .solution },
+    Field(
+      "reduction", \.reduction, "square of a sample: the sum or the mean of its squared errors"),
     Field(
       "weight_power", \.weightPower, in: 0...2, "p of the weight 1 / (square + c)^p of a sample"),
     Field("weight_offset", \.weightOffset, in: 1e-8...1, "c of the weight"),

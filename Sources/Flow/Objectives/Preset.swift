@@ -65,9 +65,13 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
       (settings.targetEMADecay, settings.enhancedRatio) = (1, 4)
     case .tutorial: return TutorialSettings()
     case .meanFlow: return MeanFlowSettings()
-    case .improvedMeanFlow, .soFlow:
+    case .improvedMeanFlow:
       var settings = MeanFlowSettings()
-      settings.form = self == .soFlow ? .solution : .improved
+      (settings.form, settings.farShare, settings.weightOffset) = (.improved, 0.5, 0.01)
+      return settings
+    case .soFlow:
+      var settings = MeanFlowSettings()
+      (settings.form, settings.reduction, settings.weightOffset) = (.solution, .mean, 0.01)
       return settings
     case .sCM: return ConsistencySettings()
     case .sCD:

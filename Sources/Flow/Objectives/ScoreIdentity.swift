@@ -58,7 +58,7 @@ public struct ScoreIdentity: Objective {
     // Equation 23 of the paper, with the weight of its code: (r − i)·((r − x) − α·(r − i)).
     let difference = real - imagined
     let product = difference * ((real - made.wide) - difference * settings.alpha)
-    let scale = (made.wide - real).abs().meanPerSample().maximum(1e-4).stopGradient()
+    let scale = (made.wide - real).abs().meanPerSample().maximum(1e-5).stopGradient()
     let identity = (product.meanPerSample() / scale).mean()
 
     let following = flowMatching(
