@@ -74,8 +74,8 @@ let package = Package(
     .target(
       name: "Golden",
       dependencies: [
-        "Tensors", "Runtime", "Layers", "Optimizers", "Weights", "Flow", "Tokenizers", "Models",
-        "Pictures", "Pipelines",
+        "Tensors", "Runtime", "Recipe", "Layers", "Optimizers", "Weights", "Flow", "Tokenizers",
+        "Models", "Pictures", "Pipelines",
       ]),
 
     // Data in, figures out.

@@ -23,6 +23,8 @@ public struct GoldenCase: Sendable {
     case lora
     /// The objective for small networks.
     case tutorial
+    /// One loss of any objective.
+    case objective
     /// The any-step sampler.
     case sampler
     /// A transformer with published weights.
@@ -111,6 +113,7 @@ public struct GoldenCase: Sendable {
     switch kind {
     case .full, .lora: try checkMethod(on: client)
     case .tutorial: try checkTutorial(on: client)
+    case .objective: try checkObjective(on: client)
     case .sampler: try checkSampler(on: client)
     case .transformer: try checkTransformer(on: client)
     case .autoencoder: try checkAutoencoder(on: client)

@@ -3,7 +3,7 @@ import Layers
 import Tensors
 
 /// The network of the cases: a three-layer MLP of sample, times and condition.
-struct MLP: VelocityModel {
+struct MLP: FeatureModel {
   /// The names of its weights.
   static let names = (1...3).flatMap { ["fc\($0).bias", "fc\($0).weight"] }
 
@@ -20,14 +20,31 @@ struct MLP: VelocityModel {
   func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Tensor {
-    let times = takesTarget ? [time.expanded([1]), target.expanded([1])] : [time.expanded([1])]
-    var h = Tensor.concatenate(
-      [x.reshape([x.shape[0], -1])] + times + [condition["c"]!], axis: 1)
-    for (i, layer) in layers.enumerated() {
-      h = h.dot(layer.weight, contracting: ([1], [1])) + layer.bias
-      if i < 2 { h = h.tanh() }
-    }
-    return h.reshape(x.shape)
+    let last = hidden(x, time, target, condition)[1]
+    return affine(last, layers[2]).reshape(x.shape)
+  }
+
+  /// The values after hidden layers, as of one token.
+  func features(
+    after chosen: [Int], _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
+  ) -> [Tensor] {
+    let hidden = hidden(x, time, target, condition)
+    return chosen.map { hidden[$0].reshape([x.shape[0], 1, -1]) }
+  }
+
+  private func hidden(
+    _ x: Tensor, _ time: Tensor, _ target: Tensor, _ condition: Named<Tensor>
+  ) -> [Tensor] {
+    let times = takesTarget ? [time, target] : [time]
+    let input = Tensor.concatenate(
+      [x.reshape([x.shape[0], -1])] + times.map { $0.expanded([1]) }
+        + [condition["c"]!.shifted(by: condition)], axis: 1)
+    let first = affine(input, layers[0]).tanh()
+    return [first, affine(first, layers[1]).tanh()]
+  }
+
+  private func affine(_ x: Tensor, _ layer: (weight: Tensor, bias: Tensor)) -> Tensor {
+    x.dot(layer.weight, contracting: ([1], [1])) + layer.bias
   }
 }
 

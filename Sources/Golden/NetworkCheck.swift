@@ -9,7 +9,7 @@ extension GoldenCase.Kind {
   /// Whether the case has a network with published weights, in the folder `model`.
   var hasModelFolder: Bool {
     switch self {
-    case .full, .lora, .tutorial, .sampler, .tokenizer: false
+    case .full, .lora, .tutorial, .objective, .sampler, .tokenizer: false
     case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
       .trainingStepLoRA, .pipeline, .samplerOnModel:
       true
