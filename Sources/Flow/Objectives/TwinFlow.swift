@@ -92,7 +92,7 @@ public struct TwinFlow: Objective {
         [partition.adversarialRows], with: .ones(fakes.shape, fakes.dtype))
     }
     let each = settings.regressionLoss(student.velocity, regression, weights: elements)
-    let weights = weights(path)
+    let weights = weights(path).cast(to: each.dtype)
     let weighted = each * weights
     let base = base(weighted)
 
