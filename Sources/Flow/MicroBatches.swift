@@ -10,7 +10,8 @@ extension Objective {
   /// - Parameters:
   ///   - count: the number of micro-batches; 1 processes the whole batch.
   ///   - weights: the weights that gradients are computed for, by the name of an auxiliary network,
-  ///     or "" for the generating network.
+  ///     or "" for the generating network; its weights stand under the name of `twinLoss` where only that is
+  ///     minimized.
   /// - Returns: the loss's scalars, and the gradients by the same names.
   /// - Throws: `FlowError.indivisibleGroup`.
   public func gradients(
@@ -19,7 +20,7 @@ extension Objective {
   ) throws -> (metrics: Named<Tensor>, gradients: [Named<Tensor>]) {
     func results(_ loss: Loss) -> (metrics: Named<Tensor>, gradients: [Named<Tensor>]) {
       let gradients = weights.map { network, weights in
-        (network.isEmpty ? loss.total : loss.auxiliaries[network]!).gradients(for: weights)
+        scalar(loss, of: network).gradients(for: weights)
       }
       return (loss.metrics.merging(loss.auxiliaries.prefixed("auxiliary")), gradients)
     }
@@ -50,6 +51,12 @@ extension Objective {
     }
     return (metrics, gradients)
   }
+
+  /// What a network minimizes, by its name.
+  private func scalar(_ loss: Loss, of network: String) -> Tensor {
+    guard network.isEmpty else { return loss.auxiliaries[network]! }
+    return twinLoss.map { loss.total + loss.auxiliaries[$0]! } ?? loss.total
+  }
 }
 
 /// A batch divided into micro-batches: every array with a leading axis over them.
@@ -58,9 +65,12 @@ private struct MicroBatches {
   private(set) var arrays = Named<Tensor>()
   /// Draws without rows.
   private var empty = Named<Tensor>()
+  /// The number of steps before this one.
+  private let step: Tensor
 
   init(_ drawn: DrawnBatch, of objective: any Objective, count: Int) {
     let batch = drawn.batch
+    step = batch.step
     func divide(_ array: Tensor) -> Tensor {
       Self.divided(array, objective.rowGroups, count)
     }
@@ -88,7 +98,7 @@ private struct MicroBatches {
     DrawnBatch(
       Batch(
         data: arrays["data"]!, condition: arrays.group("condition"),
-        unconditional: arrays.group("unconditional"), weights: arrays["weights"]),
+        unconditional: arrays.group("unconditional"), weights: arrays["weights"], step: step),
       draws: arrays.group("draw").merging(empty))
   }
 

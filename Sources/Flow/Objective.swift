@@ -29,8 +29,12 @@ public protocol Objective: Sendable {
   /// The networks besides the generating one; none for most objectives.
   var auxiliaries: [Auxiliary] { get }
 
-  /// The number of steps between updates of the generating network.
+  /// The number of steps between updates of the generating network by its own loss.
   var interval: Int { get }
+
+  /// The name of the auxiliary loss of the generating network's own twin trajectory; nil for most objectives.
+  /// The network minimizes it in every step, together with its other loss where that is due.
+  var twinLoss: String? { get }
 
   /// The rows of the batch that a pushforward of the network is computed for in a step.
   var pushforwardRows: Int { get }
@@ -48,6 +52,9 @@ extension Objective {
 
   /// By default 1: an update in every step.
   public var interval: Int { 1 }
+
+  /// By default none.
+  public var twinLoss: String? { nil }
 
   /// By default none.
   public var pushforwardRows: Int { 0 }
@@ -128,15 +135,19 @@ public struct Batch {
   /// The weights of the data's elements in the loss `[batch, …]`, of the data's rank with axes of its
   /// sizes or of 1; nil weighs all equally.
   public let weights: Tensor?
+  /// The number of steps of the run before this one, a scalar.
+  public let step: Tensor
 
-  /// Makes a batch.
+  /// Makes a batch, by default of the first step.
   public init(
-    data: Tensor, condition: Named<Tensor>, unconditional: Named<Tensor>, weights: Tensor? = nil
+    data: Tensor, condition: Named<Tensor>, unconditional: Named<Tensor>, weights: Tensor? = nil,
+    step: Tensor = .constant(0, .int32)
   ) {
     self.data = data
     self.condition = condition
     self.unconditional = unconditional
     self.weights = weights
+    self.step = step
   }
 }
 
@@ -144,7 +155,7 @@ public struct Batch {
 public struct Loss {
   /// The scalar that is minimized.
   public let total: Tensor
-  /// The scalars that the auxiliary networks minimize, by their names.
+  /// The scalars that the auxiliary networks minimize, by their names, and that of the twin trajectory.
   public let auxiliaries: Named<Tensor>
   /// Scalars to be logged, by name.
   public let metrics: Named<Tensor>

@@ -2,8 +2,8 @@ import Layers
 import Tensors
 import Weights
 
-/// Parameters that a network has beyond those of the published checkpoints that its training may start
-/// from, such as a second time embedder.
+/// Parameters that a network has beyond those of the checkpoints that its training may start from, such as a
+/// second time embedder.
 ///
 /// They may be missing from such a checkpoint; no other parameter may, and of a checkpoint that has them
 /// they are read.
@@ -12,6 +12,8 @@ public struct AddedParameters: Hashable, Sendable {
   public let path: String
   /// Their values where a checkpoint has none.
   public let start: Start
+  /// What they are, in messages.
+  public let meaning: String
 
   /// The values of parameters that a checkpoint does not have.
   public enum Start: Hashable, Sendable {
@@ -22,7 +24,9 @@ public struct AddedParameters: Hashable, Sendable {
   }
 
   /// Describes parameters.
-  public init(_ path: String, _ start: Start) { (self.path, self.start) = (path, start) }
+  public init(_ path: String, _ start: Start, meaning: String = "second time embedder") {
+    (self.path, self.start, self.meaning) = (path, start, meaning)
+  }
 
   /// Whether a parameter is one of them.
   public func contains(_ name: String) -> Bool { name.hasPrefix(path + ".") }

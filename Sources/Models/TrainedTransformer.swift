@@ -30,7 +30,7 @@ extension ModelConfig {
   public var isPublished: Bool { published != nil }
 
   /// Whether a published network has the largest published sizes, as where a recipe names only the kind.
-  public var hasStandardSizes: Bool { published?.isStandard ?? false }
+  public var hasStandardSizes: Bool { withoutTwinHead.published?.isStandard ?? false }
 
   /// Whether the network has an embedder of target times; nil where it is not a published one.
   public var hasTargetTime: Bool? { published?.hasTargetTime }
@@ -52,16 +52,20 @@ extension ModelConfig {
     published.map { ModelConfig($0.withTargetTimes) } ?? self
   }
 
-  /// Whether weights of another network are weights of this one: they are equal, or they are published
-  /// ones that differ at most in target times and in how the stack is run.
+  /// Whether weights of another network are weights of this one: apart from a second output head they are
+  /// equal, or they are published ones that differ at most in target times and in how the stack is run.
   public func takesWeights(of other: ModelConfig) -> Bool {
-    published.map { $0.hasSizes(of: other.architecture) } ?? (self == other)
+    let (own, other) = (withoutTwinHead, other.withoutTwinHead)
+    return own.published.map { $0.hasSizes(of: other.architecture) } ?? (own == other)
   }
 
-  /// A published network of the sizes of another one of its kind, with the target times and the execution
-  /// that this one says.
+  /// A published network of the sizes of another one of its kind, with the target times, the second output
+  /// head and the execution that this one says.
   public func sized(like other: ModelConfig) -> ModelConfig {
-    guard let published, kind == other.kind, let other = other.published else { return self }
-    return ModelConfig(other.with(published))
+    guard let published, kind == other.kind, let other = other.withoutTwinHead.published else {
+      return self
+    }
+    let sized = ModelConfig(other.with(published))
+    return hasTwinHead ? sized.withTwinHead : sized
   }
 }

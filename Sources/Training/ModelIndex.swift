@@ -10,7 +10,7 @@ extension TrainingRecipe {
   ///
   /// - Throws: the errors of `encodersFolder`, and `FileError.unwritable`.
   func writeModelIndex(in folder: String) throws {
-    guard isModel, let network = model.architecture as? TextDiTConfig else { return }
+    guard isModel, let network = generatingModel.architecture as? TextDiTConfig else { return }
     try encodersFolder().writeIndex(of: network, in: folder)
   }
 }

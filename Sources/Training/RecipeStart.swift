@@ -33,8 +33,8 @@ extension TrainingRecipe {
     return folder
   }
 
-  /// This recipe with the sizes of the network that it starts from, and with the embedder of target times
-  /// that its objective needs; and the weights that it starts from.
+  /// This recipe with the sizes of the network that it starts from, and with the embedder of target times and
+  /// the second output head that its objective needs; and the weights that it starts from.
   ///
   /// - Parameters:
   ///   - isPlan: whether the weights to start from may be missing.
@@ -63,13 +63,14 @@ extension TrainingRecipe {
     if settings.timeConvention == .pair, settings.teachesAnyStep, model.hasTargetTime == false {
       recipe.model = recipe.model.withTargetTimes
     }
+    if settings.needsTwinHead { recipe.model = recipe.model.withTwinHead }
     if let base {
       guard recipe.model.takesWeights(of: base.model) else {
         throw TrainingError.otherModel(
-          path: base.path, found: base.model, expected: recipe.model)
+          path: base.path, found: base.model, expected: recipe.generatingModel)
       }
       try recipe.checkTrained(base)
-      if let text = base.notice(for: recipe.model) { notice(text) }
+      for text in base.notices(for: recipe.model) { notice(text) }
     }
     if recipe.model != model { try recipe.validate() }
     return (recipe, base)
@@ -97,7 +98,7 @@ extension TrainingRecipe {
 
   /// Checks that parameters which the weights to start from do not have are trained.
   private func checkTrained(_ base: StartWeights) throws {
-    guard let lora, base.notice(for: model) != nil,
+    guard let lora, !base.notices(for: model).isEmpty,
       let added = model.architecture.added.first,
       !model.weights.names.contains(where: { added.contains($0) && lora.trains($0) })
     else { return }

@@ -65,18 +65,22 @@ struct StartWeights {
   /// The parameters of a network that are not here and get fresh values.
   func missing(of model: ModelConfig) -> Named<ParameterSpec> { warmStart(model).initialized }
 
-  /// What is said to the user of parameters that are not here, nil where all are.
-  func notice(for model: ModelConfig) -> String? {
+  /// What is said to the user of parameters that are not here; nothing where all are.
+  func notices(for model: ModelConfig) -> [String] {
     let missing = model.architecture.added.filter { added in
       !files.types.names.contains { $0.hasPrefix(names.diskName(of: added.path) + ".") }
     }
-    guard let added = missing.first else { return nil }
-    let start =
-      switch added.start {
-      case .copied(let source): "as a copy of \(source)"
-      case .initialized: "from random values"
+    var told: [String] = []
+    for added in missing where !told.contains(added.meaning) { told.append(added.meaning) }
+    return told.map { meaning in
+      let parts = missing.filter { $0.meaning == meaning }.map { added in
+        switch added.start {
+        case .copied(let source): "\(added.path) is added and starts as a copy of \(source)"
+        case .initialized: "\(added.path) is added and starts from random values"
+        }
       }
-    return "\(path) has no second time embedder: \(added.path) is added and starts \(start)."
+      return "\(path) has no \(meaning): \(parts.joined(separator: ", "))."
+    }
   }
 
   /// How a network's parameters are stored; those that are not here are absent.

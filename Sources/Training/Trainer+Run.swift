@@ -75,9 +75,10 @@ extension Trainer {
 
   /// The weights after the last step, which observers may look at until the next one.
   private var presentWeights: RunWeights {
-    let frozen = state.frozen.filter { trainingStep.trainingLoRA[$0] == nil }
+    let all = state.frozen.filter { trainingStep.trainingLoRA[$0] == nil }
+      .merging(state.generating)
     return RunWeights(
-      step: step, parameters: frozen.merging(state.generating), merged: weights)
+      step: step, parameters: all.filter { !recipe.model.isTwinHead($0) }, merged: weights)
   }
 
   /// Whether to save and stop: where there are several processes, all at the same step.

@@ -13,7 +13,9 @@ extension Trainer {
   public func weights() throws -> Named<ShardedArray> {
     let trained = state.generating
     guard let lora = recipe.lora else {
-      return recipe.model.weights.map { name, _ in trained[name] ?? state.frozen[name]! }
+      return recipe.generatingModel.weights.map { name, _ in
+        trained[name] ?? state.frozen[name]!
+      }
     }
     let all = state.frozen.filter { trainingStep.trainingLoRA[$0] == nil }.merging(trained)
     let merged = try engine.compile(all.types, shardings: all.shardings) {

@@ -39,22 +39,28 @@ public struct TrainingCost: Hashable, Sendable {
 
     // A step that updates only some networks computes only what their losses need.
     var totals = (forward: 0.0, backward: 0.0)
-    func add(_ scalar: Tensor, _ trained: CountedModel?, every interval: Int) {
+    func add(_ scalar: Tensor, _ trained: CountedModel?, share: Double) {
       for network in [live, target] + further.values {
         for call in network.calls where scalar.depends(on: call.result) {
-          totals.forward += Double(call.rows) / Double(interval)
+          totals.forward += Double(call.rows) * share
           if network === trained, scalar.hasGradient(for: call.result) {
-            totals.backward += Double(call.rows) / Double(interval)
+            totals.backward += Double(call.rows) * share
           }
         }
       }
     }
-    add(loss.total, live, every: objective.interval)
+    let share = 1 / Double(objective.interval)
+    if let twin = objective.twinLoss.flatMap({ loss.auxiliaries[$0] }) {
+      add(loss.total + twin, live, share: share)
+      add(twin, live, share: 1 - share)
+    } else {
+      add(loss.total, live, share: share)
+    }
     for network in objective.auxiliaries {
       guard let interval = network.interval, let own = loss.auxiliaries[network.name] else {
         continue
       }
-      add(own, further[network.name], every: interval)
+      add(own, further[network.name], share: 1 / Double(interval))
     }
     // A pushforward is an evaluation and one of its tangents, of which the calls alone tell nothing.
     totals.forward += 2 * Double(objective.pushforwardRows)

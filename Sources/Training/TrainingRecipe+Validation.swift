@@ -70,6 +70,7 @@ extension TrainingRecipe {
         "\(model.kind) has no embedded condition to shift: leave condition_shift out, so that negative "
           + "times mark the fake branch, or take dit, text-dit, qwen_image or z_image")
     }
+    try checkTwinHead()
     guard lora != nil || baseDType == .stored else {
       throw invalid(
         \.baseDType, found: baseDType.rawValue,
@@ -207,6 +208,32 @@ extension TrainingRecipe {
       }
     }
     return nil
+  }
+
+  /// Checks that the network can have the output heads that the objective trains, and has no others.
+  private func checkTwinHead() throws {
+    let settings = objective.settings
+    guard !settings.needsTwinHead || model.takesTwinHead else {
+      throw invalid(
+        \.model, found: model.kind,
+        "it has one output head, and \(objective.kind) trains two: take dit, text-dit or perceptron, or set "
+          + "objective to {preset: dmd}, which has a network for each")
+    }
+    guard settings.needsTwinHead || model.hasTwinHead else { return }
+    guard lora == nil else {
+      throw invalid(
+        \.lora, found: "rank \(lora?.rank ?? 0)",
+        "a second output head is trained with all other weights: leave lora out, or set "
+          + (settings.needsTwinHead
+            ? "objective to {preset: dmd}, which needs no second head" : "model.twin_head to false")
+      )
+    }
+    guard settings.needsTwin, settings.conditionShift.isNone else {
+      throw invalid(
+        \.model, found: "twin_head: true",
+        "\(objective.kind) trains nothing at negative times: leave twin_head out, or set objective to "
+          + "{preset: twin-dmd}")
+    }
   }
 
   /// Checks that every pattern of `freeze` freezes a weight, and that something is left to train.

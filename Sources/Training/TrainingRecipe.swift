@@ -214,6 +214,9 @@ extension TrainingRecipe {
     lora?.trains(name) ?? !freeze.contains { NamePattern($0).matches(name) }
   }
 
+  /// The network that generates, whose weights are saved: without the second output head of training.
+  package var generatingModel: ModelConfig { model.withoutTwinHead }
+
   /// How the frozen weights are kept.
   ///
   /// - Parameter base: the file of the weights; without it they are taken to be in f32.
@@ -265,7 +268,7 @@ extension TrainingRecipe {
   /// The card of weight files.
   package var card: ModelFile.Card {
     var card = ModelFile.Card(
-      model: model, anyStep: objective.settings.teachesAnyStep, guidance: guidance)
+      model: generatingModel, anyStep: objective.settings.teachesAnyStep, guidance: guidance)
     card.timeConvention = objective.settings.timeConvention
     return card
   }

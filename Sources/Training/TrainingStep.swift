@@ -52,8 +52,10 @@ struct TrainingStep: Sendable {
     let moments = recipe.optimizer.optimizer.state(for: trained)
     let target = objective?.target ?? .live
     let auxiliaries = (objective?.auxiliaries ?? []).map { network in
+      // A copy of the network is evaluated as it generates, without the head for the twin trajectory.
       let weights =
-        network.critic.map { recipe.model.weights(of: $0).arrays { _ in .float32 } } ?? trained
+        network.critic.map { recipe.model.weights(of: $0).arrays { _ in .float32 } }
+        ?? trained.filter { !recipe.model.isTwinHead($0) }
       let own = network.interval == nil ? Named() : recipe.optimizer.optimizer.state(for: weights)
       return (network.name, NetworkState(trained: weights, moments: own))
     }
@@ -85,7 +87,9 @@ struct TrainingStep: Sendable {
         let weights = critics[name].map { critic in
           recipe.model.weights(of: critic).initialized(Key(seed: recipe.seed))
         }
-        return NetworkState(trained: weights ?? trained, moments: zeros(network.moments))
+        return NetworkState(
+          trained: weights ?? network.trained.map { name, _ in trained[name]! },
+          moments: zeros(network.moments))
       })
   }
 
@@ -110,9 +114,9 @@ struct TrainingStep: Sendable {
 
   /// Which networks a step updates.
   struct Updates: Hashable {
-    /// Whether the one that generates is among them.
+    /// Whether the one that generates is among them, by its own loss.
     var live: Bool
-    /// The names of the auxiliary ones.
+    /// The names of the auxiliary ones, and of the loss of the twin trajectory.
     var auxiliaries: Set<String>
   }
 
@@ -128,7 +132,8 @@ struct TrainingStep: Sendable {
   func updates(at step: Int) -> Updates {
     let due = auxiliaries.filter { $0.interval.map { step % $0 == 0 } ?? false }
     return Updates(
-      live: step % (objective?.interval ?? 1) == 0, auxiliaries: Set(due.map(\.name)))
+      live: step % (objective?.interval ?? 1) == 0,
+      auxiliaries: Set(due.map(\.name) + [objective?.twinLoss].compactMap { $0 }))
   }
 
   /// What tells programs of a step apart.
@@ -178,7 +183,11 @@ struct TrainingStep: Sendable {
       next.target = state.target!.updated(with: state.live.trained, decay: decay)
     }
     var trained: [(network: String, weights: Named<Tensor>)] = []
-    if updates.live { trained.append(("", state.live.trained)) }
+    if updates.live {
+      trained.append(("", state.live.trained))
+    } else if let twin = objective?.twinLoss {
+      trained.append((twin, state.live.trained))
+    }
     for network in auxiliaries where updates.auxiliaries.contains(network.name) {
       trained.append((network.name, state.auxiliaries[network.name]!.trained))
     }
@@ -193,17 +202,17 @@ struct TrainingStep: Sendable {
       metrics["loss"] = own.values.reduce(.constant(0, .float32), +)
     }
     for ((network, _), gradients) in zip(trained, gradients) {
-      guard network.isEmpty else {
-        let settings = auxiliaries.first { $0.name == network }!
+      if let settings = auxiliaries.first(where: { $0.name == network }) {
         let (changed, _) = updated(
           state.auxiliaries[network]!, gradients, rate * settings.learningRateFactor, state.step,
-          every: settings.interval ?? 1, specs.auxiliaries[network]!.trained.shardings)
+          specs.auxiliaries[network]!.trained
+        ) { _ in settings.interval }
         next.auxiliaries[network] = changed
         continue
       }
       let (changed, norm) = updated(
-        state.live, gradients, rate, state.step, every: objective?.interval ?? 1,
-        specs.live.trained.shardings)
+        state.live, gradients, rate, state.step, specs.live.trained
+      ) { interval(of: $0, updates) }
       next.live = changed
       metrics["gradient_norm"] = norm
       if let ema = state.ema {
@@ -218,11 +227,23 @@ struct TrainingStep: Sendable {
     return (next, metrics)
   }
 
+  /// After how many steps a weight of the generating network is updated again; nil where it is not in a step.
+  private func interval(of weight: String, _ updates: Updates) -> Int? {
+    guard let objective else { return 1 }
+    guard objective.twinLoss != nil else { return objective.interval }
+    // The loss of the twin trajectory, which is minimized in every step, does not depend on the first head.
+    guard recipe.model.isFirstHead(weight) else { return 1 }
+    return updates.live ? objective.interval : nil
+  }
+
   /// One network after a step of the optimizer, and the norm of its gradients.
+  ///
+  /// - Parameter interval: after how many steps a weight is updated again; nil leaves it as it is.
   private func updated(
     _ network: NetworkState<Tensor>, _ gradients: Named<Tensor>, _ rate: Tensor, _ step: Tensor,
-    every interval: Int, _ shardings: Named<Sharding>
+    _ specs: Named<ArraySpec>, every interval: (String) -> Int?
   ) -> (network: NetworkState<Tensor>, norm: Tensor) {
+    let shardings = specs.shardings
     var gradients = gradients.map { name, gradient in
       gradient.sharded(shardings[name]!)
     }
@@ -232,12 +253,20 @@ struct TrainingStep: Sendable {
     } else {
       norm = gradients.globalNorm()
     }
-    // How often this network was updated before.
-    let count = interval == 1 ? step : step / Tensor.constant(Double(interval), step.dtype)
-    let updated = recipe.optimizer.optimizer.update(
-      network.trained, gradients, network.moments, learningRate: rate,
-      step: count.cast(to: .float32))
-    return (NetworkState(trained: updated.weights, moments: updated.state), norm)
+    let optimizer = recipe.optimizer.optimizer
+    var next = network
+    for every in Set(specs.names.compactMap(interval)).sorted() {
+      let own = specs.filter { interval($0) == every }
+      // How often these weights were updated before.
+      let count = every == 1 ? step : step / Tensor.constant(Double(every), step.dtype)
+      let updated = optimizer.update(
+        own.map { name, _ in network.trained[name]! }, gradients,
+        optimizer.state(for: own).map { name, _ in network.moments[name]! }, learningRate: rate,
+        step: count.cast(to: .float32))
+      next.trained.merge(updated.weights)
+      next.moments.merge(updated.state)
+    }
+    return (next, norm)
   }
 
   /// The loss's scalars, and the gradients of networks.
@@ -249,10 +278,15 @@ struct TrainingStep: Sendable {
       let loss = classification(state.live.trained, batch)
       return (loss.metrics, trained.map { loss.total.gradients(for: $0.weights) })
     }
-    let bind = { (weights: Named<Tensor>, lora: LoRA?) in
-      ShardedModel(
-        model: recipe.model.velocityModel(narrowed(state.frozen.merging(weights)), lora: lora)!,
-        compute: recipe.precision.dtype)
+    func bind(
+      _ weights: Named<Tensor>, _ lora: LoRA?, as model: ModelConfig? = nil
+    ) -> ShardedModel {
+      let model = model ?? recipe.model
+      let all = state.frozen.merging(weights).filter {
+        model.hasTwinHead || !recipe.model.isTwinHead($0)
+      }
+      return ShardedModel(
+        model: model.velocityModel(narrowed(all), lora: lora)!, compute: recipe.precision.dtype)
     }
     let targetNetwork =
       switch objective.target {
@@ -264,21 +298,25 @@ struct TrainingStep: Sendable {
       live: bind(state.live.trained, recipe.lora), target: targetNetwork,
       auxiliaries: Dictionary(
         uniqueKeysWithValues: state.auxiliaries.pairs.filter { critics[$0.name] == nil }.map {
-          ($0.name, bind($0.value.trained, recipe.lora))
+          ($0.name, bind($0.value.trained, recipe.lora, as: recipe.generatingModel))
         }),
       critics: Dictionary(
         uniqueKeysWithValues: critics.map { name, critic in
           (name, recipe.model.critic(critic, state.auxiliaries[name]!.trained))
         }))
     return try objective.gradients(
-      networks, objective.draw(self.batch(batch, dropping: keys[1]), key: keys[0]),
+      networks,
+      objective.draw(
+        self.batch(batch, at: state.step, dropping: keys[1]), key: keys[0]),
       microBatches: recipe.accumulation, for: trained)
   }
 
   /// The batch as objectives see it.
   ///
-  /// - Parameter key: the source of which conditions are dropped.
-  private func batch(_ arrays: Named<Tensor>, dropping key: Key) -> Batch {
+  /// - Parameters:
+  ///   - step: the number of steps before this one.
+  ///   - key: the source of which conditions are dropped.
+  private func batch(_ arrays: Named<Tensor>, at step: Tensor, dropping key: Key) -> Batch {
     // Without data the network's own samples take their place.
     let type = inputs.sample.type(batch: recipe.batch)
     let data = arrays[InputSpec.sample] ?? .zeros(type.shape, type.dtype)
@@ -287,13 +325,15 @@ struct TrainingStep: Sendable {
     let weights = arrays[StepInputs.mask]
     guard recipe.conditionDropout > 0 else {
       return Batch(
-        data: data, condition: condition, unconditional: unconditional, weights: weights)
+        data: data, condition: condition, unconditional: unconditional, weights: weights,
+        step: step)
     }
     let dropped = key.bernoulli(recipe.conditionDropout, [recipe.batch])
     let kept = condition.map { name, value in
       dropped.expanded(toRank: value.rank).select(unconditional[name]!, value)
     }
-    return Batch(data: data, condition: kept, unconditional: unconditional, weights: weights)
+    return Batch(
+      data: data, condition: kept, unconditional: unconditional, weights: weights, step: step)
   }
 
   /// Matrices in the element type that networks compute in: what devices send each other of weights

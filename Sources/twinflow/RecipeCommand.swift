@@ -116,6 +116,8 @@ extension Preset {
     case .progressive: "Progressive distillation: 50 steps to 25, the first of its runs."
     case .dmd: "Distribution matching with three networks (DMD2 without its adversarial term)."
     case .dmd2: "Distribution matching with three networks and a critic (DMD2)."
+    case .twinDMD:
+      "Distribution matching by one network with a head for the generator and one for the fakes (Twin-DMD)."
     case .sanaSprint:
       "Consistency distillation with a critic on the teacher's features (SANA-Sprint)."
     case .vsd: "Variational score distillation with three networks."

@@ -38,14 +38,18 @@ import Weights
       try made.array(of: Float.self), Points.eightGaussians.sample(2000, seed: 99))
   }
 
-  @Test func learnsToGenerateInOneStep() throws {
+  @Test(arguments: [
+    ("{kind: distribution-matching, interval: 2}", 5e-4), ("{preset: twin-dmd}", 1e-3),
+  ])
+  func learnsToGenerateInOneStep(objective: String, learningRate: Double) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let engine = try Engine()
     try Trainer(recipe(), on: engine).run()
     let base = folder + "/base/weights.safetensors"
     let matching = try recipe(
-      "objective={kind: distribution-matching, interval: 2}", "start=\(base)", "steps=600",
-      "output=\(folder)/run", "optimizer.learning_rate=5e-4", "optimizer.max_grad_norm=10")
+      "objective=\(objective)", "start=\(base)", "steps=600",
+      "output=\(folder)/run", "optimizer.learning_rate=\(learningRate)",
+      "optimizer.max_grad_norm=10")
     let trainer = try Trainer(matching, on: engine)
     try trainer.run()
     let (before, after) = (

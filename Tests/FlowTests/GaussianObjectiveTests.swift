@@ -92,6 +92,79 @@ import Testing
       derivative == .exact ? 2e-5 : 2e-4, "the tangent")
   }
 
+  /// In the warm-up only a share of the derivative is in the tangent: of the exact model, in which it is what
+  /// the flow and F differ by, the rest of that difference is left.
+  @Test(arguments: [(0, 0.0), (1, 0.25), (3, 0.75), (4, 1), (9, 1)])
+  func theTangentWarmsUp(step: Int, share: Double) throws {
+    var settings = ConsistencySettings()
+    (settings.source, settings.tangentWarmup) = (.teacher, 4)
+    var inputs = Self.inputs
+    inputs["step"] = Numbers([Double(step)], [], .int32)
+    let results = try evaluate(inputs) { inputs in
+      let networks = Networks(
+        live: Self.flow, target: Self.flow, auxiliaries: Self.parts(inputs).1.auxiliaries)
+      let batch = Batch(
+        data: inputs["x"]!, condition: Named(), unconditional: Named(), step: inputs["step"]!)
+      let objective = Consistency(settings, batch: 64)
+      let drawn = objective.draw(batch, key: Key(seed: 3))
+      let loss = objective(networks, drawn)
+      let (t, point) = (drawn.draws["time"]!, loss.details["x_t"]!)
+      let flow = Self.flow(point, time: t, target: t, condition: Named())
+      return Named([
+        ("found", loss.details["tangent"]!),
+        ("expected", (flow - loss.details["velocity"]!) * (1 - share)),
+      ])
+    }
+    Self.near(results["found"]!, results["expected"]!, 2e-5, "the tangent")
+    #expect(share == 1 || results["expected"]!.values.contains { Swift.abs($0) > 0.05 })
+  }
+
+  /// On the trigonometric path the warm-up is of that path's derivative:
+  /// `−cos²(s)·(σF − dx/ds) − r·cos(s)·sin(s)·(x + σ·dF/ds)`.
+  @Test func theTrigonometricTangentWarmsUp() throws {
+    var settings = ConsistencySettings()
+    (settings.source, settings.tangentWarmup) = (.teacher, 4)
+    let (share, deviation) = (0.25, 0.7)
+    (settings.parametrization, settings.dataDeviation) = (.trigonometric, deviation)
+    let results = try evaluate(Self.inputs) { inputs in
+      let networks = Networks(
+        live: Self.flow, target: Self.flow, auxiliaries: Self.parts(inputs).1.auxiliaries)
+      let batch = Batch(
+        data: inputs["x"]!, condition: Named(), unconditional: Named(),
+        step: .constant(1, .int32))
+      let objective = Consistency(settings, batch: 64)
+      let drawn = objective.draw(batch, key: Key(seed: 3))
+      let loss = objective(networks, drawn)
+      let (time, x) = (drawn.draws["time"]!.cast(to: .float64), loss.details["x_t"]!)
+      let velocity = Self.flow(x, time: time, target: time, condition: Named())
+      func scale(_ t: Tensor) -> Tensor {
+        ((1 - t) * (1 - t) + t * t / (deviation * deviation)).sqrt()
+      }
+      func slope(_ t: Tensor) -> Tensor { (t - 1 + t / (deviation * deviation)) / scale(t) }
+      // F of the path x/scale, whose data are those of the linear one.
+      func own(_ change: Double) -> Tensor {
+        let (now, moved) = (time + change, x + velocity * change)
+        let t = now.expanded([1])
+        return Self.flow(moved, time: now, target: now.zerosLike, condition: Named()) * scale(t)
+          - moved * slope(t)
+      }
+      let t = time.expanded([1])
+      let (cosine, sine) = ((1 - t) / scale(t), t / deviation / scale(t))
+      let change = (own(1e-4) - own(-1e-4)) / 2e-4 * scale(t).squared() * deviation
+      let flow = (velocity * scale(t) - x * slope(t)) * deviation
+      let tangent =
+        -(cosine * cosine) * (own(0) * deviation - flow)
+        - cosine * sine * (x / scale(t) + change * deviation) * share
+      let size = tangent.squared().mean([1]).sqrt().expanded([1])
+      return Named([
+        ("found", loss.details["regression"]! - loss.details["velocity"]! * scale(t)),
+        ("expected", tangent / (size + 0.1)),
+      ])
+    }
+    Self.near(results["found"]!, results["expected"]!, 2e-4, "the tangent over its size")
+    #expect(results["expected"]!.values.contains { Swift.abs($0) > 0.3 })
+  }
+
   /// A constant error ε in F makes `df/dt = −ε`, so that the tangent leads back.
   @Test func theTangentOfAnErrorLeadsBack() throws {
     var settings = ConsistencySettings()

@@ -272,9 +272,10 @@ import Testing
     (consistency[1].derivative, consistency[1].tangent) = (.difference, .clamped)
     let list: [any ObjectiveSettings] =
       settings + [TutorialSettings(), DistributionMatchingSettings(), ScoreIdentitySettings()]
-      + forms
+      + [TwinDistributionMatchingSettings()] + forms
     var critics = (DistributionMatchingSettings(), ConsistencySettings())
     critics.0.adversarial = AdversarialSettings(weight: 0.1)
+    consistency[0].tangentWarmup = 10
     (critics.1.source, critics.1.adversarial) = (.teacher, AdversarialSettings(weight: 0.5))
     return list + consistency + [ProgressiveSettings(), critics.0, critics.1]
   }()
@@ -343,7 +344,7 @@ extension ObjectiveTests {
   private static func samples(_ inputs: Named<Tensor>) -> Batch {
     Batch(
       data: inputs["x"]!, condition: Named([("c", inputs["c"]!)]),
-      unconditional: Named([("c", inputs["e"]!)]))
+      unconditional: Named([("c", inputs["e"]!)]), step: .constant(3, .int32))
   }
 
   private static func gradients(_ loss: Tensor, _ inputs: Named<Tensor>) -> [Tensor] {

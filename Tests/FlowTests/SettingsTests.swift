@@ -62,6 +62,31 @@ import Testing
     #expect(try read(text(settings)) == settings)
   }
 
+  @Test func everyKeyOfTwinDistributionMatchingIsRead() throws {
+    var settings = TwinDistributionMatchingSettings()
+    (settings.interval, settings.fakeWeight) = (3, 0.5)
+    (settings.simulationSteps, settings.guidance) = (2, 3)
+    let yaml = "interval: 3\nfake_weight: 0.5\nsimulation_steps: 2\nguidance: 3"
+    #expect(try read(yaml) == settings)
+    #expect(try keys(of: settings) == keys(in: yaml))
+    #expect(try read(text(settings)) == settings)
+    #expect(try read("{}") == TwinDistributionMatchingSettings())
+  }
+
+  @Test(arguments: [
+    ("interval: 0", "`interval`"), ("fake_weight: 0", "above 0"),
+    ("simulation_steps: 0", "from 1 to 4"), ("simulation_steps: 5", "from 1 to 4"),
+    ("guidance: -1", "`guidance`"), ("fake_learning_rate: 1", "`fake_learning_rate`"),
+  ])
+  func impossibleTwinDistributionMatchingNamesTheKey(_ yaml: String, _ key: String) {
+    expectError(yaml, naming: key, TwinDistributionMatchingSettings.self)
+  }
+
+  @Test(arguments: ["tangent_warmup: -1", "tangent_warmup: 0.5", "tangent_warmup: 4294967296"])
+  func impossibleWarmUpNamesTheKey(_ yaml: String) {
+    expectError(yaml, naming: "`tangent_warmup`", ConsistencySettings.self)
+  }
+
   @Test func everyKeyOfTheSamplerIsRead() throws {
     var settings = SamplerSettings()
     (settings.count, settings.style, settings.order) = (6, .multi, 2)

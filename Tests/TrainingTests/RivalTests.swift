@@ -48,15 +48,20 @@ import Weights
     }
   }
 
-  /// A critic's state is part of checkpoints: a resumed run is the unbroken one.
-  @Test func aCriticIsResumed() throws {
+  /// A critic's state is part of checkpoints, and so is the step that a warm-up follows: a resumed run is the
+  /// unbroken one.
+  @Test(arguments: [
+    (
+      "{preset: dmd2, interval: 2, adversarial: {weight: 0.1, layers: [0], r1: 1}}",
+      "auxiliary.critic.weights.heads.0."
+    ), ("{preset: scd, tangent_warmup: 3}", "auxiliary.teacher.weights."),
+  ])
+  func isResumed(objective: String, state: String) throws {
     let engine = try SharedEngine.get()
     let base = try Trainer(recipe("base", ["objective={preset: flow-matching}"]), on: engine)
     #expect(try base.run())
     let settings = [
-      "start=\(folder.path)/base/weights.safetensors",
-      "objective={preset: dmd2, interval: 2, "
-        + "adversarial: {weight: 0.1, layers: [0], r1: 1}}",
+      "start=\(folder.path)/base/weights.safetensors", "objective=\(objective)",
       "checkpoint_every=2", "steps=4",
     ]
     let whole = try Trainer(recipe("whole", settings), on: engine)
@@ -70,9 +75,32 @@ import Weights
     }
     let (expected, found) = (try SafeTensors(path: files[0]), try SafeTensors(path: files[1]))
     #expect(expected.types == found.types)
-    #expect(expected.types.names.contains { $0.hasPrefix("auxiliary.critic.weights.heads.0.") })
+    #expect(expected.types.names.contains { $0.hasPrefix(state) })
     for name in expected.types.names {
       #expect(Array(expected.bytes(name)!) == Array(found.bytes(name)!), "\(name)")
     }
+  }
+
+  /// The warm-up is a part of one program: its first step differs from a run without, and no step is
+  /// compiled anew.
+  @Test func aWarmUpChangesTheFirstSteps() throws {
+    let engine = try SharedEngine.get()
+    let base = try Trainer(recipe("base", ["objective={preset: flow-matching}"]), on: engine)
+    #expect(try base.run())
+    let tangents = try [0, 2].map { steps -> [Float] in
+      let trainer = try Trainer(
+        recipe(
+          "warm-up-\(steps)",
+          [
+            "start=\(folder.path)/base/weights.safetensors", "optimizer.learning_rate=1e-30",
+            "objective={preset: scm, tangent_warmup: \(steps)}",
+          ]),
+        on: engine)
+      let tangents = try (0..<3).map { _ in try trainer.advance()["tangent"]! }
+      #expect(trainer.functions.count == 1)
+      return tangents
+    }
+    #expect(tangents[0][0] != tangents[1][0] && tangents[0][1] != tangents[1][1])
+    #expect(tangents[0][2] == tangents[1][2])
   }
 }

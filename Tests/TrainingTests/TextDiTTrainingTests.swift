@@ -99,6 +99,30 @@ import Weights
     #expect(try pixels(twin).allSatisfy { $0.isFinite })
   }
 
+  /// Twin-DMD adds a second time embedder and a second head; the model that is saved has no second head.
+  @Test(arguments: [0, 3]) func aBaseIsDistilledWithTwoHeads(stem: Int) throws {
+    let engine = try SharedEngine.get()
+    _ = try trained(recipe("base", set: ["model.stem=\(stem)"]))
+    let twin = try trained(
+      recipe(
+        "twin",
+        set: [
+          "model={kind: text-dit}", "start=\(folder.path)/base", "encoders=null",
+          "objective={preset: twin-dmd, guidance: 1.5}", "guidance=0",
+        ]))
+    #expect(twin.recipe.model.hasTwinHead && twin.recipe.model.hasTargetTime == true)
+    let state = try SafeTensors(path: newestState("\(folder.path)/twin"))
+    let heads = state.types.names.filter { $0.hasPrefix("weights.twin_head.") }
+    #expect(heads.count == (stem > 0 ? 10 : 4))
+    let saved = try WeightFiles(path: twin.recipe.result)
+    #expect(!saved.types.names.contains { $0.contains("twin_head") })
+    let config = try String(
+      contentsOfFile: "\(folder.path)/twin/transformer/config.json", encoding: .utf8)
+    #expect(!config.contains("twin_head"))
+    let pipeline = try ImagePipeline(ModelFolder("\(folder.path)/twin"), on: engine)
+    #expect(try pixels(pipeline).allSatisfy { $0.isFinite })
+  }
+
   /// A checkpoint is a model too, and is exported as one, in files of a size.
   @Test func aRunIsExportedAsAModel() throws {
     let engine = try SharedEngine.get()

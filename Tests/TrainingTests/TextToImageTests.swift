@@ -194,7 +194,8 @@ import Weights
     #expect(made.count == 32 * 48 * 3 && made.allSatisfy { $0.isFinite })
     // The run's own weights are a start too, whose second embedder is read and not replaced.
     let base = try StartWeights(folder, like: trainer.recipe.model)
-    #expect(base.model == trainer.recipe.model && base.notice(for: base.model) == nil)
+    #expect(base.model == trainer.recipe.model)
+    #expect(base.notices(for: base.model).isEmpty)
     let read = try base.weights(of: base.model, on: SharedEngine.get()) { _ in nil }
     #expect(try read[second]!.bytes() == after[second]!.bytes())
     // A file of these weights is no class-conditional network.

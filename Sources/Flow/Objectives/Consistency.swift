@@ -94,7 +94,15 @@ public struct Consistency: Objective {
       mean = (sides[0] + sides[1]) * 0.5
       middle = ((after + before) * 0.5).expanded(toRank: point.rank).cast(to: own.dtype)
     }
-    let tangent = flow.wide - mean - middle * change.wide
+    let start = flow.wide - mean
+    let whole = start - middle * change.wide
+    // Section 4.1 of sCM's paper: the derivative comes in over the first steps.
+    func warmedUp(from start: Tensor, to whole: Tensor) -> Tensor {
+      guard settings.tangentWarmup > 0 else { return whole }
+      let share = (batch.step.cast(to: .float32) / Double(settings.tangentWarmup)).minimum(1)
+      return start + (whole - start) * share.cast(to: whole.dtype)
+    }
+    let tangent = warmedUp(from: start, to: whole)
     var (compared, from) = (velocity.wide, own)
     let moved: Tensor
     switch settings.tangent {
@@ -106,7 +114,9 @@ public struct Consistency: Objective {
         // networks, and dt/ds is σ times its square.
         let deviation = settings.dataDeviation
         let scale = ((1 - wide).squared() + (wide / deviation).squared()).sqrt()
-        weighted = weighted * scale * deviation
+        // Without the derivative the weight is that of F on this path, cos(s)².
+        let early = start * ((1 - wide).squared() / scale) * deviation
+        weighted = warmedUp(from: early, to: whole * (1 - wide) * scale * deviation)
         (compared, from) = (compared * scale, own * scale)
       }
       let size = weighted.squared().meanPerSample().sqrt().expanded(toRank: point.rank)
@@ -197,6 +207,8 @@ public struct ConsistencySettings: Hashable, Sendable {
   public var tangent = Tangent.normalized
   /// The constant that is added to the tangent's size.
   public var tangentOffset = 0.1
+  /// The steps in which the derivative's factor in the tangent rises from 0 to 1; 0 for none.
+  public var tangentWarmup = 0
   /// Whose F the loss of normalized tangents compares.
   public var parametrization = Parametrization.linear
   /// The standard deviation σ of the data, that of the noise of the trigonometric path.
@@ -244,6 +256,9 @@ public struct ConsistencySettings: Hashable, Sendable {
     ).when("`parametrization: trigonometric`") {
       $0.tangent == .normalized && $0.parametrization == .trigonometric
     },
+    Field(
+      "tangent_warmup", \.tangentWarmup, in: 0...Int(Int32.max),
+      "steps in which the tangent's derivative comes in; 0: at once; sCM: 10000"),
     Field(
       "robustness", \.robustness, in: 0..., "c of the loss sqrt(square + c^2) - c"
     ).when("`tangent: clamped`") { $0.tangent == .clamped },

@@ -65,6 +65,14 @@ public struct DistributionMatching: Objective {
         .merging(settings.adversarial.draws(keys[5], batch.data.type)))
   }
 
+  /// What a sample has too much of: the difference of the fakes' and the teacher's data, over the mean
+  /// distance of the sample from the teacher's.
+  static func step(of sample: Tensor, real: Evaluation, imagined: Evaluation) -> Tensor {
+    let scale = ((sample - real.data).abs().meanPerSample() + 1e-6)
+      .expanded(toRank: sample.rank)
+    return (imagined.data - real.data) / scale.cast(to: sample.dtype)
+  }
+
   /// The losses of the generator and of the network of the fakes.
   public func callAsFunction(_ networks: Networks, _ drawn: DrawnBatch) -> Loss {
     let (batch, draws) = (drawn.batch, drawn.draws)
@@ -85,10 +93,7 @@ public struct DistributionMatching: Objective {
     let imagined = fake.evaluate(point, time: time, target: time, condition: batch.condition)
     let step: Tensor
     switch settings.weight {
-    case .data:
-      let scale = ((sample - real.data).abs().meanPerSample() + 1e-6)
-        .expanded(toRank: sample.rank)
-      step = (imagined.data - real.data) / scale.cast(to: sample.dtype)
+    case .data: step = Self.step(of: sample, real: real, imagined: imagined)
     case .noise:
       // The difference of the predicted noises, through the noised sample's share of the sample.
       let share = (1 - time).expanded(toRank: sample.rank).cast(to: sample.dtype)
@@ -113,12 +118,16 @@ public struct DistributionMatching: Objective {
 }
 
 /// The loss of flow matching on samples, which get no gradient.
+///
+/// - Parameter isTwin: whether the network learns it on its twin trajectory, at negative times.
 func flowMatching(
-  _ network: any VelocityModel, _ sample: Tensor, noise: Tensor, time: Tensor, _ batch: Batch
+  _ network: any VelocityModel, _ sample: Tensor, noise: Tensor, time: Tensor, _ batch: Batch,
+  isTwin: Bool = false
 ) -> Tensor {
   let sample = sample.stopGradient()
+  let signed = isTwin ? -time : time
   let flow = network(
-    interpolate(data: sample, noise: noise, time: time), time: time, target: time,
+    interpolate(data: sample, noise: noise, time: time), time: signed, target: signed,
     condition: batch.condition)
   return RegressionLoss.l2(flow, noise - sample).mean()
 }

@@ -27,6 +27,9 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// Whether it trains the network at negative times.
   var needsTwin: Bool { get }
 
+  /// Whether the network needs an output head of its own for negative times.
+  var needsTwinHead: Bool { get }
+
   /// Whether elements of the data can have weights in its loss.
   var takesWeights: Bool { get }
 
@@ -51,6 +54,8 @@ extension ObjectiveSettings {
   public var needsData: Bool { true }
   /// Most objectives have no twin trajectory.
   public var needsTwin: Bool { false }
+  /// Most objectives train one head.
+  public var needsTwinHead: Bool { false }
   /// Most objectives weigh all elements equally.
   public var takesWeights: Bool { false }
   /// Most objectives have no critic.
@@ -70,6 +75,7 @@ public enum Objectives: Catalogue {
     ConsistencySettings.self,
     ProgressiveSettings.self,
     DistributionMatchingSettings.self,
+    TwinDistributionMatchingSettings.self,
     ScoreIdentitySettings.self,
     ClassificationSettings.self,
   ]

@@ -140,6 +140,8 @@ public struct GroupWeights: Hashable, Sendable {
 public enum FlowError: Error, Equatable, CustomStringConvertible {
   /// A group with a positive weight would be empty.
   case batchTooSmall(batch: Int, weights: GroupWeights, smallest: Int)
+  /// A step of a simulation would have no row.
+  case fewerRowsThanSteps(batch: Int, steps: Int)
   /// A group of rows cannot be divided equally among micro-batches.
   case indivisibleGroup(name: String, rows: Int, microBatches: Int)
 
@@ -152,6 +154,9 @@ public enum FlowError: Error, Equatable, CustomStringConvertible {
       return "A batch of \(batch) leaves a group empty; the groups are "
         + groups.joined(separator: ", ")
         + ". Use a batch of \(smallest) or more, or set the unwanted groups' weights to 0."
+    case .fewerRowsThanSteps(let batch, let steps):
+      return "A batch of \(batch) has no row for each of the \(steps) simulated steps. Use a "
+        + "batch of \(steps) or more, or set simulation_steps to \(batch)."
     case .indivisibleGroup(let name, let rows, let count):
       return
         "\(name) has \(rows) rows, which cannot be divided equally among \(count) micro-batches. Choose a batch "

@@ -32,6 +32,8 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
   case dmd
   /// Distribution matching with an adversarial term.
   case dmd2
+  /// Distribution matching by one network with two heads.
+  case twinDMD = "twin-dmd"
   /// SANA-Sprint: consistency distillation with an adversarial term.
   case sanaSprint = "sana-sprint"
   /// Variational score distillation.
@@ -89,6 +91,7 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
       var settings = DistributionMatchingSettings()
       settings.adversarial = AdversarialSettings(weight: 1e-3)
       return settings
+    case .twinDMD: return TwinDistributionMatchingSettings()
     case .sanaSprint:
       var settings = ConsistencySettings()
       settings.source = .teacher

@@ -77,7 +77,7 @@ public struct TutorialTwinFlow: Objective {
     let order = keys[5].permutation(type.shape[0])
     let shuffled = Batch(
       data: batch.data, condition: batch.condition,
-      unconditional: batch.condition.mapValues { $0.take(order) })
+      unconditional: batch.condition.mapValues { $0.take(order) }, step: batch.step)
     return DrawnBatch(shuffled, draws: draws.named)
   }
 

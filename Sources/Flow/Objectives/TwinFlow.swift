@@ -79,7 +79,7 @@ public struct TwinFlow: Objective {
     // Where a shifted condition marks the fake branch, every evaluation says which rows are of it.
     let batch = Batch(
       data: batch.data, condition: shifted(batch.condition),
-      unconditional: shifted(batch.unconditional), weights: batch.weights)
+      unconditional: shifted(batch.unconditional), weights: batch.weights, step: batch.step)
     let student = networks.live.evaluate(
       path.point, time: path.time, target: path.target, condition: batch.condition)
 

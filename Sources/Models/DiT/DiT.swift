@@ -13,25 +13,24 @@ public struct DiT: VelocityModel {
   let target: MLP
   let classEmbedding: Embedding
   let blocks: Stack<DiTBlock>
-  let modulation: LinearMap
   let norm: LayerNorm
-  let output: LinearMap
+  let head: DiTHead
+  let twinHead: DiTHead?
 
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: DiTConfig) {
     self.config = config
-    let (width, pixels) = (config.width, config.patch * config.patch * config.channels)
-    patches = scope.linear("patches", pixels, width, to: .embed)
+    let width = config.width
+    patches = scope.linear("patches", config.patchFeatures, width, to: .embed)
     time = MLP(scope / "time", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
     target = MLP(scope / "target", 256, hidden: width, width, initial: .normal(0.02)) { $0.silu() }
     classEmbedding = Embedding(scope / "class_embedding", count: config.classes + 1, width: width)
     blocks = Stack(scope / "blocks", count: config.depth, execution: config.execution) {
       DiTBlock($0, config)
     }
-    modulation = scope.linear(
-      "modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
-    output = scope.linear("output", width, pixels, initial: .zeros, from: .embed)
+    head = DiTHead(scope, config)
+    twinHead = config.hasTwinHead ? DiTHead(scope / TwinHead.name, config) : nil
   }
 
   /// - Parameters:
@@ -70,8 +69,8 @@ public struct DiT: VelocityModel {
       block, h in [block(h[0], signal).sharded(.batch)]
     }
 
-    let m = modulation(signal).sharded(.batch).expanded([1]).split(2, axis: -1)
-    let y = output(norm(states.last[0]) * (1 + m[1]) + m[0])
+    let normed = norm(states.last[0])
+    let y = head(normed, signal).replaced(onTwinOf: t, by: twinHead?(normed, signal))
     let image = y.reshape([batch, rows, columns, patch, patch, config.channels])
       .transpose([0, 1, 3, 2, 4, 5]).reshape(x.shape)
     return (image, states.chosen.map { $0[0] })
@@ -84,6 +83,27 @@ extension DiT: FeatureModel {
     after layers: [Int], _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> [Tensor] {
     evaluated(x, t, tt, condition, after: layers).features
+  }
+}
+
+/// What follows the blocks: a map to the pixels of patches, shifted and scaled by time and class.
+struct DiTHead {
+  let modulation: LinearMap
+  let output: LinearMap
+
+  init(_ scope: Scope, _ config: DiTConfig) {
+    let width = config.width
+    modulation = scope.linear(
+      "modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
+    output = scope.linear(
+      "output", width, config.patchFeatures, initial: .zeros, from: .embed)
+  }
+
+  /// Patches `[batch, tokens, pixels]` of normed tokens `[batch, tokens, width]` with the signal
+  /// `[batch, width]`.
+  func callAsFunction(_ normed: Tensor, _ signal: Tensor) -> Tensor {
+    let m = modulation(signal).sharded(.batch).expanded([1]).split(2, axis: -1)
+    return output(normed * (1 + m[1]) + m[0])
   }
 }
 

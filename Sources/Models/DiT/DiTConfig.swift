@@ -22,11 +22,16 @@ public struct DiTConfig {
   public var classes = 10
   /// The factor on times before their sinusoidal features.
   public var timeScale = 1000.0
+  /// Whether the twin trajectory has an output head of its own.
+  public var hasTwinHead = false
   /// How the stack of blocks is executed.
   public var execution = StackExecution.unrolled
 
   /// Makes the sizes of the demo's network.
   public init() {}
+
+  /// The numbers of a patch.
+  var patchFeatures: Int { patch * patch * channels }
 
   /// The values of absent keys.
   public static let defaults = Self()
@@ -50,6 +55,7 @@ public struct DiTConfig {
     Field(
       "time_scale", \.timeScale, where: { $0 > 0 }, else: "it must be above 0",
       "factor on times before their sinusoidal features"),
+    twinHead(\.chosenTwinHead),
     Field(
       "execution", \.execution,
       "unrolled runs fastest, scanned compiles fastest, recomputed is smallest"
@@ -75,6 +81,14 @@ extension DiTConfig: FeatureArchitecture {
   public var featureWidth: Int { width }
   /// The number of blocks.
   public var featureLayers: Int { depth }
+}
+
+extension DiTConfig: TwinHeadedArchitecture {
+  /// The last modulation and the map to pixels.
+  public var head: [String] { ["modulation", "output"] }
+
+  /// The head for the twin trajectory starts as a copy of the other one.
+  public var added: [AddedParameters] { addedHead }
 }
 
 extension DiTConfig: StackedArchitecture {

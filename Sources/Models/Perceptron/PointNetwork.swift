@@ -14,6 +14,7 @@ public struct PointNetwork: VelocityModel {
   private let blocks: [(norm: LayerNorm, shift: LinearMap, mlp: MLP)]
   private let norm: LayerNorm
   private let output: LinearMap
+  private let twinOutput: LinearMap?
 
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: PointNetworkConfig) {
@@ -31,7 +32,11 @@ public struct PointNetwork: VelocityModel {
       )
     }
     norm = LayerNorm(scope / "norm", width, affine: false)
-    output = scope.linear("output", width, config.features, initial: .zeros, from: .embed)
+    let head = { (scope: Scope) in
+      scope.linear("output", width, config.features, initial: .zeros, from: .embed)
+    }
+    output = head(scope)
+    twinOutput = config.hasTwinHead ? head(scope / TwinHead.name) : nil
   }
 
   /// - Parameters:
@@ -40,7 +45,8 @@ public struct PointNetwork: VelocityModel {
   public func callAsFunction(
     _ x: Tensor, time t: Tensor, target tt: Tensor, condition: Named<Tensor>
   ) -> Tensor {
-    output(norm(states(x, t, tt).last!))
+    let normed = norm(states(x, t, tt).last!)
+    return output(normed).replaced(onTwinOf: t, by: twinOutput?(normed))
   }
 
   /// The values after each block.

@@ -14,6 +14,8 @@ public struct PointNetworkConfig {
   public var frequencies = 64
   /// The factor on times before their sinusoidal features.
   public var timeScale = 100.0
+  /// Whether the twin trajectory has an output head of its own.
+  public var hasTwinHead = false
 
   /// Makes the default sizes.
   public init() {}
@@ -33,7 +35,16 @@ public struct PointNetworkConfig {
     Field(
       "time_scale", \.timeScale, where: { $0 > 0 }, else: "it must be above 0",
       "factor on times before their sinusoidal features"),
+    twinHead(\.chosenTwinHead),
   ]
+}
+
+extension PointNetworkConfig: TwinHeadedArchitecture {
+  /// The last map.
+  public var head: [String] { ["output"] }
+
+  /// The head for the twin trajectory starts as a copy of the other one.
+  public var added: [AddedParameters] { addedHead }
 }
 
 extension PointNetworkConfig: Architecture {

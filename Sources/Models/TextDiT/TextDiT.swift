@@ -19,17 +19,16 @@ public struct TextDiT {
   let time: TimestepEmbedder
   let target: TimestepEmbedder?
   let blocks: Stack<TextDiTBlock>
-  let modulation: LinearMap
   let norm: LayerNorm
-  let output: LinearMap
+  let head: TextDiTHead
+  let twinHead: TextDiTHead?
 
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: TextDiTConfig) {
     self.config = config
     let width = config.width
-    let features = config.patch * config.patch * (config.stem > 0 ? config.stem : config.channels)
     stem = config.stem > 0 ? TextDiTStem(scope / "stem", config) : nil
-    imageInput = scope.linear("image_input", features, width, to: .embed)
+    imageInput = scope.linear("image_input", config.patchFeatures, width, to: .embed)
     textNorm = LayerNorm(scope / "text_norm", config.textWidth, affine: false)
     let embedder = { (name: String) in
       MLP(scope / name, config.textWidth, hidden: width, width) { $0.silu() }
@@ -42,13 +41,13 @@ public struct TextDiT {
     blocks = Stack(scope / "blocks", count: config.depth, execution: config.execution) {
       TextDiTBlock($0, config)
     }
-    modulation = scope.linear(
-      "modulation", width, 2 * width, initial: .zeros, from: .embed, to: .hidden)
     norm = LayerNorm(scope / "norm", width, affine: false)
-    // What ends the network starts at 0: this map, or the stem's last convolution.
-    output = scope.linear(
-      "output", width, features, initial: stem == nil ? .zeros : .xavier(width, features),
-      from: .embed)
+    head = TextDiTHead(scope, config, stem: stem?.end)
+    let twin = scope / TwinHead.name
+    twinHead =
+      config.hasTwinHead
+      ? TextDiTHead(
+        twin, config, stem: config.stem > 0 ? TextDiTStemEnd(twin / "stem", config) : nil) : nil
   }
 
   /// The rotary embedding of the tokens of an image: half of a head's features is turned by the row,
@@ -124,11 +123,9 @@ extension TextDiT: VelocityModel {
       [block(h[0], context)]
     }
 
-    let m = modulation(context.signal).sharded(.batch).expanded([1]).split(2, axis: -1)
-    let image = output(norm(states.last[0]) * (1 + m[1]) + m[0])
-      .imageOfTokens(
-        height: x.shape[1], width: x.shape[2], patch: patch, order: .rowColumnChannel)
-    let result = stem.map { $0.joined(pixels, image, signal: context.signal) } ?? image
+    let tokens = norm(states.last[0])
+    let result = head(tokens, pixels: pixels, signal: context.signal)
+      .replaced(onTwinOf: t, by: twinHead?(tokens, pixels: pixels, signal: context.signal))
     let features = states.chosen.map { $0[0] }
     return (config.preconditioning ? result + linearEstimate(x, t) : result, features)
   }

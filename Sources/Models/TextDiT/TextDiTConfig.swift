@@ -35,6 +35,8 @@ public struct TextDiTConfig: Hashable, Sendable {
   public var textWidth = 384
   /// Whether there is a second time embedder, for the target time.
   public var hasTargetTime = false
+  /// Whether the twin trajectory has an output head of its own.
+  public var hasTwinHead = false
   /// How the stack of blocks is executed.
   public var execution = StackExecution.unrolled
 
@@ -43,6 +45,9 @@ public struct TextDiTConfig: Hashable, Sendable {
 
   /// The features of a head.
   var headWidth: Int { width / heads }
+
+  /// The numbers of a patch, with a stem those of its features.
+  var patchFeatures: Int { patch * patch * (stem > 0 ? stem : channels) }
 }
 
 extension TextDiTConfig: RecipeGroup {
@@ -87,6 +92,7 @@ extension TextDiTConfig: RecipeGroup {
     Field("text_width", \.textWidth, in: SizeLimit.features, "features of a text token"),
     Field(
       "target_times", \.hasTargetTime, "whether there is a second time embedder, for target times"),
+    twinHead(\.chosenTwinHead),
     execution(\.chosenExecution) { $0.execution = .standard(depth: $0.depth) },
   ]
 

@@ -2,6 +2,14 @@ import Layers
 import Tensors
 import Weights
 
+extension TextDiTConfig: TwinHeadedArchitecture {
+  /// The last modulation, the map to patches, and the end of the stem.
+  public var head: [String] {
+    ["modulation", "output"]
+      + (stem > 0 ? ["join", "modulation", "output"].map { "stem.\($0)" } : [])
+  }
+}
+
 extension TextDiTConfig: PublishedTransformer {
   /// The name in recipes.
   public static let kind = "text-dit"
@@ -37,9 +45,11 @@ extension TextDiTConfig: PublishedTransformer {
   /// The second time embedder.
   public static let targetEmbedder = "time_embed_2"
 
-  /// The second time embedder starts as a copy of the first one.
+  /// The second time embedder starts as a copy of the first one, the head for the twin trajectory as one of
+  /// the other head.
   public var added: [AddedParameters] {
-    hasTargetTime ? [AddedParameters(Self.targetEmbedder, .copied(from: "time_embed"))] : []
+    (hasTargetTime ? [AddedParameters(Self.targetEmbedder, .copied(from: "time_embed"))] : [])
+      + addedHead
   }
 
   /// There are no marks of other programs.
@@ -49,7 +59,7 @@ extension TextDiTConfig: PublishedTransformer {
   /// those of the other config, or 3.
   public init(_ arrays: CheckpointArrays, like base: Self?) throws(UnknownSizes) {
     self = base ?? Self()
-    hasTargetTime = false
+    (hasTargetTime, hasTwinHead) = (false, false)
     let input = try arrays.shape("image_input.weight", axes: 2)
     width = input[0]
     stem = 0

@@ -118,7 +118,7 @@ final class SampleGrids: RunObserver {
     if let denoiser { return denoiser }
     let (recipe, convention) = (recipe, recipe.objective.settings.timeConvention)
     let made = denoiser(parameters) { weights in
-      convention.applied(to: recipe.model.velocityModel(weights, lora: recipe.lora)!)
+      convention.applied(to: recipe.generatingModel.velocityModel(weights, lora: recipe.lora)!)
     }
     denoiser = made
     return made
@@ -127,7 +127,7 @@ final class SampleGrids: RunObserver {
   /// The samples of the base model, which the weights are before the first step, without LoRA.
   private func sampleBase(_ present: RunWeights) throws -> [Picture] {
     let parameters = present.parameters.filter { !LoRA.isFactor($0) }
-    let model = recipe.model
+    let model = recipe.generatingModel
     let base = denoiser(parameters) { model.velocityModel($0)! }
     weights.set(parameters)
     defer { base.component.release() }
