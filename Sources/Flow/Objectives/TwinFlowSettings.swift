@@ -123,12 +123,10 @@ extension TwinFlowSettings {
       "largest distance of the target time, as a fraction of the current one"),
     Field(
       "source", \.source,
-      "velocity that rows follow; data: that of the path to the sample; network: the target network's"
-    ),
+      "velocity that rows follow: the path's (data), or the target network's"),
     Field(
       "enhanced_ratio", \.enhancedRatio, in: 0...,
-      "guidance w folded into the target: in the end w / (1 - w); without data, or with the network as "
-        + "the source, the scale, of which 1 is none"),
+      "guidance in the target: in the end w / (1 - w); without data the scale"),
     Field(
       "enhanced_range", \.enhancedRange, "times, ends excluded, at which guidance is folded in"),
     Field(
