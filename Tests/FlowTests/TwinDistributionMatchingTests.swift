@@ -156,7 +156,7 @@ import Testing
     var numbers = Numbers([1.1, -0.5, 0.4, 0.8], [4], .float32)
     let count = 600
     for step in 0..<count {
-      let rate = 0.05 * (1 - Double(step) / Double(count))
+      let rate = 0.08 * (1 - Double(step) / Double(count))
       numbers = try functions[step % settings.interval == 0 ? 0 : 1]([
         numbers, Numbers([Double(step)], [], .float32), Numbers([rate], [], .float32),
       ])[0]

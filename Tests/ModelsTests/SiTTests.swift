@@ -11,7 +11,7 @@ import Weights
     var config = SiTConfig()
     (config.size, config.width, config.depth, config.heads) = (8, 16, 2, 2)
     (config.classes, config.hasTargetTime) = (5, true)
-    config.execution = .standard(depth: 2)
+    config.execution = .unrolled
     return config
   }()
   static let weights = Scope.declare { SiT($0, config) }

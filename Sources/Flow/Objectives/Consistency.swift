@@ -248,7 +248,7 @@ public struct ConsistencySettings: Hashable, Sendable {
     ).when("`tangent: normalized`") { $0.tangent == .normalized },
     Field(
       "parametrization", \.parametrization,
-      "whose F is compared, the linear path's or the trigonometric one's, as in sCM"
+      "whose F is compared; linear: this path's, trigonometric: that of sCM"
     ).when("`tangent: normalized`") { $0.tangent == .normalized },
     Field(
       "data_deviation", \.dataDeviation, in: 0.01...100,
