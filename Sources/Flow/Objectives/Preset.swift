@@ -75,10 +75,10 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
       var settings = MeanFlowSettings()
       (settings.form, settings.reduction, settings.weightOffset) = (.solution, .mean, 0.01)
       return settings
-    case .sCM: return ConsistencySettings()
-    case .sCD:
+    case .sCM, .sCD:
       var settings = ConsistencySettings()
-      settings.source = .teacher
+      settings.parametrization = .trigonometric
+      if self == .sCD { settings.source = .teacher }
       return settings
     case .ucgm:
       var settings = ConsistencySettings()
@@ -94,7 +94,7 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
     case .twinDMD: return TwinDistributionMatchingSettings()
     case .sanaSprint:
       var settings = ConsistencySettings()
-      settings.source = .teacher
+      (settings.source, settings.parametrization) = (.teacher, .trigonometric)
       settings.adversarial = AdversarialSettings(weight: 0.5)
       return settings
     case .vsd:
