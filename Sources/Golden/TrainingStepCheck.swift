@@ -61,6 +61,13 @@ extension GoldenCase {
           multiple: sizes.patch,
           conditions: [("text", [nil, sizes.textWidth]), ("text_mask", [nil])]
         ) { QwenImage($0, sizes) }, on: client)
+    case "SD3Transformer2DModel", "SD3Transformer2DModelWrapper":
+      let sizes: SD3Config = try transformerConfig()
+      return try check(
+        TrainedNetwork(
+          names: sizes.names, channels: sizes.channels, multiple: sizes.patch,
+          conditions: [("text", [nil, sizes.textWidth]), ("pooled", [sizes.pooledWidth])]
+        ) { SD3($0, sizes) }, on: client)
     default:
       throw fail(
         "the training of its network, \(header.className ?? "null"), is not supported")

@@ -13,6 +13,7 @@ extension GoldenCase {
     case "ZImageTransformer2DModel", "ZImageTransformer2DModelWrapper":
       return try checkZImage(on: client)
     case SiTConfig.className: return try checkSiT(on: client)
+    case "SD3Transformer2DModel", "SD3Transformer2DModelWrapper": return try checkSD3(on: client)
     default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
     }
   }
@@ -127,6 +128,39 @@ extension GoldenCase {
         if expected["gen_\(set)"] != nil {
           let velocity = network(image, time: time, target: target, condition: condition)
           results["gen_\(set)"] = velocity.channelsFirst
+        }
+      }
+      return results
+    }
+  }
+
+  private func checkSD3(on client: Client) throws -> [Comparison] {
+    let sizes: SD3Config = try transformerConfig()
+    let latents = try latents("latents", channels: sizes.channels, multiple: sizes.patch)
+    let rows = latents.rowCount
+    guard latents.shape[2...].allSatisfy({ $0 <= sizes.positionTable * sizes.patch }) else {
+      throw fail("its input latents is \(latents.shape), larger than its table of positions")
+    }
+    var used = Named([("latents", latents)])
+    used["txt"] = try input("txt", shape: [rows, nil, sizes.textWidth])
+    used["pooled"] = try input("pooled", shape: [rows, sizes.pooledWidth])
+    guard used["txt"]!.shape[1] > 0 else { throw fail("its input txt has no tokens") }
+    let sets = try timeSets(rows: rows, targets: sizes.hasTargetTime, &used)
+    return try compare(
+      Scope.declare { SD3($0, sizes) }, names: ModelConfig(sizes).names(in:),
+      ignoring: sizes.ignores, inputs: used, on: client
+    ) { weights, inputs in
+      let network = Scope.bind(weights) { SD3($0, sizes) }
+      let condition = Named([("text", inputs["txt"]!), ("pooled", inputs["pooled"]!)])
+      var results = Named<Tensor>()
+      for set in sets {
+        let time = inputs["t_\(set)"]!
+        let velocity = network(
+          inputs["latents"]!.channelsLast, time: time, target: inputs["tt_\(set)"] ?? time,
+          condition: condition)
+        // The published wrapper has the sign of the flow.
+        for name in ["raw_\(set)", "gen_\(set)"] where expected[name] != nil {
+          results[name] = velocity.channelsFirst
         }
       }
       return results

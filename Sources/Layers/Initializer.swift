@@ -10,6 +10,9 @@ public indirect enum Initializer: Sendable, Hashable {
   case normal(Double)
   /// Uniform within ± a bound.
   case uniform(Double)
+  /// The positions of a square of tokens, `[1, tokens, features]`, scaled to the range of a square with
+  /// sides of `base` tokens; see `Tensor.positions`.
+  case positions(base: Int)
   /// Another initializer for each element of the first axis, with numbers of its own.
   case stacked(Initializer)
 
@@ -35,8 +38,16 @@ public indirect enum Initializer: Sendable, Hashable {
     case .ones: .ones(type.shape, type.dtype)
     case .normal(let deviation): key.normal(type.shape, type.dtype) * deviation
     case .uniform(let bound): (key.uniform(type.shape, type.dtype) * 2 - 1) * bound
+    case .positions(let base): Self.positions(type, base: base)
     case .stacked(let inner): inner(key, type)
     }
+  }
+
+  private static func positions(_ type: TensorType, base: Int) -> Tensor {
+    let side = Int(Double(type.shape[1]).squareRoot().rounded())
+    precondition(side * side == type.shape[1], "\(type) is no square of tokens")
+    return .positions(height: side, width: side, features: type.shape[2], base: base)
+      .reshape(type.shape).cast(to: type.dtype)
   }
 }
 

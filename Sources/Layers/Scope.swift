@@ -153,9 +153,9 @@ public struct Scope {
   }
 
   /// The parameters of `count` equal layers, each with a leading axis over the layers: `*` in their
-  /// names stands for the layer's number.
-  func stacked(count: Int, _ build: (Scope) -> some Any) -> Named<Tensor> {
-    let layers = self / "*"
+  /// names stands for the layer's number, or `*+13` where the first layer has the number 13.
+  func stacked(count: Int, first: Int = 0, _ build: (Scope) -> some Any) -> Named<Tensor> {
+    let layers = self / (first == 0 ? "*" : "*+\(first)")
     let declared = Scope.declare(
       Source(.declaring, source.lora, prefix: layers.place), build)
     var weights = Named<Tensor>()

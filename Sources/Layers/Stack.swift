@@ -21,15 +21,17 @@ public struct Stack<Layer> {
   private let build: (Scope) -> Layer
 
   /// Makes a stack of `count` layers that a closure builds.
+  ///
+  /// - Parameter first: the number of the first layer in names, where layers before it are another stack.
   public init(
-    _ scope: Scope, count: Int, execution: StackExecution = .unrolled,
+    _ scope: Scope, count: Int, first: Int = 0, execution: StackExecution = .unrolled,
     _ build: @escaping (Scope) -> Layer
   ) {
     self.count = count
     self.execution = execution
     self.scope = scope
     self.build = build
-    weights = scope.stacked(count: count, build)
+    weights = scope.stacked(count: count, first: first, build)
   }
 
   /// A single layer, for computations that it shares with the network around the stack.

@@ -32,6 +32,9 @@ public protocol Architecture: RecipeGroup, Hashable {
   /// The parameters that checkpoints, from which training starts, may lack.
   var added: [AddedParameters] { get }
 
+  /// Whether a parameter is a table, such as one of positions, which is not trained.
+  func isTable(_ name: String) -> Bool
+
   /// Whether the network's embedded condition can be shifted, see `ConditionShift`.
   static var takesConditionShift: Bool { get }
 }
@@ -42,6 +45,9 @@ extension Architecture {
 
   /// By default networks work on the data themselves.
   public var worksOnLatents: Bool { false }
+
+  /// By default all parameters are trained.
+  public func isTable(_ name: String) -> Bool { false }
 
   /// By default it cannot.
   public static var takesConditionShift: Bool { false }

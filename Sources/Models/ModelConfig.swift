@@ -54,6 +54,12 @@ public struct ModelConfig: Sendable {
   /// What the network takes of each sample beside the sample itself.
   public var conditions: [InputSpec] { Array(inputs().dropFirst()) }
 
+  /// The features of the whole text that the network takes beside those of its tokens; nil for none.
+  public var pooledText: InputSpec? { conditions.first { $0.name == InputSpec.pooled } }
+
+  /// Whether a parameter is a table, which is not trained.
+  public func isTable(_ name: String) -> Bool { architecture.isTable(name) }
+
   /// The number of classes that the network knows, 0 for one that is not conditioned on classes.
   public var classes: Int { conditions.compactMap(\.count).first.map { $0 - 1 } ?? 0 }
 

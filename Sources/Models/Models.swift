@@ -10,6 +10,7 @@ public enum Models: Catalogue {
     ClassifierConfig.self,
     QwenImageConfig.self,
     ZImageConfig.self,
+    SD3Config.self,
     TextDiTConfig.self,
     SiTConfig.self,
   ]

@@ -47,6 +47,7 @@ public enum PublishedNetworks {
   private static let all: [Entry] = [
     .transformer(QwenImageConfig.self),
     .transformer(ZImageConfig.self),
+    .transformer(SD3Config.self),
     .transformer(TextDiTConfig.self),
     Entry(["DiTTransformer2DModel"]) { path, _ in
       let config: ClassDiTConfig = try PublishedConfig.read(from: path)

@@ -24,6 +24,9 @@ public protocol PublishedTransformer: StackedArchitecture {
   /// The height and width of the patches of latents that become tokens.
   var patch: Int { get }
 
+  /// The largest height and width of latents, nil for any.
+  var largestSide: Int? { get }
+
   /// Whether there is a second time embedder.
   var hasTargetTime: Bool { get set }
 
@@ -46,6 +49,9 @@ public protocol PublishedTransformer: StackedArchitecture {
 }
 
 extension PublishedTransformer {
+  /// By default latents have any size.
+  public var largestSide: Int? { nil }
+
   /// By default a network has them or not.
   public var withTargetTimes: Self {
     var config = self
@@ -148,6 +154,11 @@ public struct CheckpointArrays {
   /// layer 0.
   func shape(_ name: String) -> [Int]? {
     types[NameMap.numbered(names.diskName(of: name), 0)]?.shape.sizes
+  }
+
+  /// The shape of an array of one layer, whose name has `*`; nil where there is none.
+  func shape(_ name: String, layer: Int) -> [Int]? {
+    types[NameMap.numbered(names.diskName(of: name), layer)]?.shape.sizes
   }
 
   /// The shape of an array.

@@ -10,6 +10,8 @@ enum SizeLimit {
   static let patch = 1...256
   /// Features, channels, frequencies.
   static let features = 1...1 << 20
+  /// The rows and columns of a table of positions.
+  static let table = 1...4096
   /// Layers of a stack that is executed as a loop.
   static let layers = 1...10_000
   /// Unrolled layers, which increase the compiler's time and memory.

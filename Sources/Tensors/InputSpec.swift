@@ -34,6 +34,12 @@ public struct InputSpec: Hashable, Sendable {
     [InputSpec("text", [tokens, width]), InputSpec("text_mask", [tokens], .int32)]
   }
 
+  /// The name of the features of a whole text.
+  public static let pooled = "pooled"
+
+  /// The features of a whole text, which its encoders make of it beside those of its tokens.
+  public static func pooled(width: Int) -> InputSpec { InputSpec(pooled, [width]) }
+
   /// The type for a batch.
   public func type(batch: Int) -> TensorType { TensorType(Shape([batch] + shape.sizes), dtype) }
 }

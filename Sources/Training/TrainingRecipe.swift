@@ -208,10 +208,11 @@ extension TrainingRecipe: RecipeGroup {
 }
 
 extension TrainingRecipe {
-  /// Whether a weight is trained: all are that `freeze` does not name, or with LoRA its matrices and the
-  /// weights in `full`.
+  /// Whether a weight is trained: all are that are no tables and that `freeze` does not name, or with LoRA
+  /// its matrices and the weights in `full`.
   func trains(_ name: String) -> Bool {
-    lora?.trains(name) ?? !freeze.contains { NamePattern($0).matches(name) }
+    guard !model.isTable(name) else { return false }
+    return lora?.trains(name) ?? !freeze.contains { NamePattern($0).matches(name) }
   }
 
   /// The network that generates, whose weights are saved: without the second output head of training.

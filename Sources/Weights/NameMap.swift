@@ -5,6 +5,7 @@ import Tensors
 /// In memory the layers of a stack are one array with a leading axis, and `*` in its name stands for
 /// the layer's number; on disk each layer is a separate array, as in published checkpoints:
 /// `blocks.*.mlp.input.weight` `[6, …]` is `blocks.0.mlp.input.weight` … `blocks.5.mlp.input.weight`.
+/// `*+13` stands for the numbers from 13 on.
 /// Rules describe the other differences. The same table reads and writes checkpoints and LoRA files.
 public struct NameMap: Hashable, Sendable {
   /// One difference between memory and disk. Names are complete or leading components.
@@ -19,6 +20,9 @@ public struct NameMap: Hashable, Sendable {
     /// The matrix `memory` is, on disk, the kernel of a convolution with one tap, with so many more axes
     /// of size 1 at its end. A rule of another kind may rename it.
     case pointwise(_ memory: String, axes: Int)
+    /// The map `memory` has, on disk, the two halves of its first axis in the other order. A rule of
+    /// another kind may rename it.
+    case swapHalves(_ memory: String)
   }
 
   /// The rules; for each name the first of a kind that fits applies, `rename` last.
@@ -69,7 +73,7 @@ public struct NameMap: Hashable, Sendable {
   /// The arrays on disk that hold a parameter, without their unit axes.
   private func matrices(of name: String, shapes: Named<Shape>) -> [Piece] {
     guard let shape = shapes[name] else { preconditionFailure("\(name) is no parameter") }
-    let isStack = name.split(separator: ".").contains("*")
+    let isStack = name.split(separator: ".").contains { Self.firstLayer($0) != nil }
     precondition(!isStack || shape.rank > 0, "\(name) has no axis over layers")
     let layer = isStack ? Array(shape.sizes.dropFirst()) : shape.sizes
     let parts = layout(of: name, layer, shapes)
@@ -111,6 +115,11 @@ public struct NameMap: Hashable, Sendable {
     for rule in rules {
       switch rule {
       case .rename, .pointwise: continue
+      case .swapHalves(let memory):
+        guard Self.rest(of: name, after: memory) != nil, !shape.isEmpty else { continue }
+        precondition(shape[0] % 2 == 0, "\(name) \(shape) has no two halves")
+        let half = shape[0] / 2
+        return [-half, half].map { (renamed(name), shape, [$0] + origin.dropFirst()) }
       case .split(let disk, let memory):
         guard let place = memory.firstIndex(where: { Self.rest(of: name, after: $0) != nil }),
           let rest = Self.rest(of: name, after: memory[place]), !shape.isEmpty
@@ -165,10 +174,18 @@ public struct NameMap: Hashable, Sendable {
     return rest.isEmpty || rest.first == "." ? String(rest) : nil
   }
 
-  /// A name with a layer's number.
+  /// A name with a layer's number, counted from the first layer of its stack.
   public static func numbered(_ name: String, _ number: Int) -> String {
     name.split(separator: ".", omittingEmptySubsequences: false)
-      .map { $0 == "*" ? "\(number)" : String($0) }.joined(separator: ".")
+      .map { part in firstLayer(part).map { "\($0 + number)" } ?? String(part) }
+      .joined(separator: ".")
+  }
+
+  /// The number of the first layer that a component of a name stands for, 0 for `*`; nil for other
+  /// components.
+  private static func firstLayer(_ component: Substring) -> Int? {
+    guard component.first == "*" else { return nil }
+    return component.count == 1 ? 0 : Int(component.dropFirst(2))
   }
 
   private static func withoutStar(_ name: String) -> String {
