@@ -53,6 +53,9 @@ private struct PipelineCheck {
       throw golden.fail("the class of its pipeline, \(name), is not known")
     }
     if case .extrapolated = kind.guidance { kind.guidance = .extrapolated(limit: run.limit) }
+    if case .clipsAndT5 = kind.textEncoders, let tokens = run.t5Tokens {
+      kind.textEncoders = .clipsAndT5(tokens: tokens)
+    }
     if let area = run.latentArea { kind.references?.latentArea = area }
     if let area = run.conditionArea, area > 0 { kind.references?.conditionArea = area }
     pipeline = try ImagePipeline(folder, kind: kind, .golden, on: engine)
@@ -68,7 +71,21 @@ private struct PipelineCheck {
   private var scale: Double? {
     guard let scale = run.guidance, scale > pipeline.kind.guidanceStart else { return nil }
     // Qwen-Image's pipelines guide only with a negative prompt.
-    return run.negatives == nil && pipeline.kind.guidanceStart >= 1 ? nil : scale
+    guard case .rescaled = pipeline.kind.guidance else { return scale }
+    return run.negatives == nil ? nil : scale
+  }
+
+  /// The tokens of prompts.
+  ///
+  /// - Parameter further: the prompts for further text encoders, nil for the same.
+  private func tokens(
+    _ prompts: [String], further: [[String]?]
+  ) throws -> ImagePipeline.TextTokens {
+    guard let joint = pipeline.joint else {
+      return try pipeline.tokens(prompts, grids: references.grids)
+    }
+    return try pipeline.tokens(
+      jointly: ([prompts] + further.map { $0 ?? prompts }).prefix(joint.parts.count).map(\.self))
   }
 
   /// Whether a step is guided.
@@ -79,14 +96,15 @@ private struct PipelineCheck {
 
   /// Compares everything that the case expects of this run.
   func comparisons() throws -> [Comparison] {
-    let tokens = try pipeline.tokens(run.prompts, grids: references.grids)
+    let tokens = try tokens(run.prompts, further: run.further)
     let texts = try pipeline.features(tokens, images: embeddings)
     var found = try outputs(of: texts, tokens, prefix: "")
     if run.references > 0 { try addReferences(tokens, &found) }
     var negative: ImagePipeline.TextFeatures?
     if scale != nil {
-      let tokens = try pipeline.tokens(
-        run.negatives ?? run.prompts.map { _ in pipeline.kind.negative }, grids: references.grids)
+      let tokens = try self.tokens(
+        run.negatives ?? run.prompts.map { _ in pipeline.kind.negative },
+        further: run.furtherNegatives)
       negative = try pipeline.features(tokens, images: embeddings)
       found.merge(try outputs(of: negative!, tokens, prefix: "negative_"))
     }
@@ -120,7 +138,10 @@ private struct PipelineCheck {
   ) throws -> Named<HostArray> {
     var found = try texts.published(tokens, padding: pipeline.tokenizer.paddingToken ?? 0)
     // Only those of the prompts are called so.
-    for name in ["input_ids", "attention_mask"] where !prefix.isEmpty { found[name] = nil }
+    for name in found.names
+    where !prefix.isEmpty && ["input_ids", "attention_mask"].contains(where: name.hasPrefix) {
+      found[name] = nil
+    }
     return Named(
       found.pairs.map { name, value in
         (name.hasPrefix("input") || name.hasPrefix("attention") ? name : prefix + name, value)
@@ -157,6 +178,11 @@ private struct PipelineCheck {
         try NetworkCall(pipeline, $0, latentsOfImages, noise.shape, on: engine)
       }
     )
+    let skipping = try scale == nil ? nil : run.skipping
+    let skipped = try skipping.map {
+      try NetworkCall(
+        pipeline, texts, latentsOfImages, noise.shape, skipping: Set($0.layers), on: engine)
+    }
     var calls = 0
     for (i, step) in steps.enumerated() {
       let before = i == 0 ? noise : try latents(after: i - 1, like: noise)
@@ -168,6 +194,18 @@ private struct PipelineCheck {
         if outputs.count > 1 { found["pred_uncond_\(i)"] = outputs[1] }
         for output in outputs {
           found["call\(calls).out"] = output
+          calls += 1
+        }
+      } else if pipeline.joint != nil {
+        // One call for both, and another one for that without some blocks.
+        var all = [HostArray.joined([u, c].compactMap { $0?.channelsFirst })]
+        if let skipped, skipping!.guides(i, of: steps.count) {
+          all.append(try skipped(before, time: step.time, target: step.time).channelsFirst)
+        }
+        for output in all {
+          found["call\(calls).out"] = output
+          found["call\(calls).t"] = HostArray(
+            [Float](repeating: Float(step.time) * 1000, count: output.rowCount), [output.rowCount])
           calls += 1
         }
       } else {
@@ -204,7 +242,8 @@ private struct PipelineCheck {
     for i in steps.indices { start["keys.\(i)"] = keys }
     var states: [HostArray] = []
     let conditions = try pipeline.conditions(
-      texts, negative, scale: scale, references: latentsOfImages)
+      texts, negative, scale: scale, skipping: scale == nil ? nil : run.skipping,
+      references: latentsOfImages)
     let (latents, _) = try denoiser(start, steps, conditions, isGuided: isGuided) { progress in
       states.append(
         HostArray(

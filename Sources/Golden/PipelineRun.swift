@@ -1,4 +1,5 @@
 import Models
+import Pipelines
 
 extension GoldenCase {
   /// One run of a pipeline, by the published names.
@@ -15,6 +16,13 @@ extension GoldenCase {
     let truncation: Double?
     let steps: Int
     let size: ImageSize
+    /// The prompts for the second and the third text encoder; nil for the same.
+    let further: [[String]?]
+    let furtherNegatives: [[String]?]
+    /// The number of tokens of T5.
+    let t5Tokens: Int?
+    /// The guidance by skipped blocks.
+    let skipping: LayerSkipping?
     let conditionArea: Int?
     let latentArea: Int?
     let references: Int
@@ -31,6 +39,19 @@ extension GoldenCase {
       case conditionArea = "condition_area"
       case latentArea = "vae_area"
       case references = "n_refs"
+      case prompts2 = "prompts_2"
+      case prompt2 = "prompt_2"
+      case prompts3 = "prompts_3"
+      case prompt3 = "prompt_3"
+      case negatives2 = "negative_prompts_2"
+      case negative2 = "negative_prompt_2"
+      case negatives3 = "negative_prompts_3"
+      case negative3 = "negative_prompt_3"
+      case t5Tokens = "max_sequence_length"
+      case skippedLayers = "skip_guidance_layers"
+      case skipScale = "skip_layer_guidance_scale"
+      case skipStart = "skip_layer_guidance_start"
+      case skipStop = "skip_layer_guidance_stop"
     }
 
     init(from decoder: any Decoder) throws {
@@ -46,6 +67,20 @@ extension GoldenCase {
       }
       self.prompts = prompts
       negatives = try texts(.negatives, .negative)
+      further = try [texts(.prompts2, .prompt2), texts(.prompts3, .prompt3)]
+      furtherNegatives = try [texts(.negatives2, .negative2), texts(.negatives3, .negative3)]
+      t5Tokens = try keys.decodeIfPresent(Int.self, forKey: .t5Tokens)
+      skipping = try keys.decodeIfPresent([Int].self, forKey: .skippedLayers).map { layers in
+        var skipping = LayerSkipping(layers: layers)
+        for (key, path) in [
+          (CodingKeys.skipScale, \LayerSkipping.scale), (.skipStart, \.start), (.skipStop, \.stop),
+        ] {
+          if let number = try keys.decodeIfPresent(Double.self, forKey: key) {
+            skipping[keyPath: path] = number
+          }
+        }
+        return skipping
+      }
       guidance =
         try keys.decodeIfPresent(Double.self, forKey: .trueGuidance)
         ?? keys.decodeIfPresent(Double.self, forKey: .guidance)

@@ -13,6 +13,8 @@ extension GoldenCase {
     let height: Int
     let width: Int
     let runs: [Run]
+    /// The number of tokens of T5.
+    let max_sequence_length: Int?
   }
 
   /// Runs the sampler of the case on its model.
@@ -26,12 +28,16 @@ extension GoldenCase {
     _ settings: SamplerCase, on engine: Engine
   ) throws -> [Comparison] {
     let folder = try ModelFolder(modelPath)
-    let pipeline = try ImagePipeline(folder, .golden, on: engine)
+    var kind = PipelineKind.all.first { $0.className == folder.className }
+    if case .clipsAndT5? = kind?.textEncoders, let tokens = settings.max_sequence_length {
+      kind?.textEncoders = .clipsAndT5(tokens: tokens)
+    }
+    let pipeline = try ImagePipeline(folder, kind: kind, .golden, on: engine)
     let size = ImageSize(height: settings.height, width: settings.width)
     let tokens = try pipeline.tokens(settings.prompts)
     let texts = try pipeline.features(tokens)
     let published = try texts.published(tokens, padding: 0)
-    var list = ["prompt_embeds", "prompt_embeds_mask"].compactMap { name in
+    var list = ["prompt_embeds", "prompt_embeds_mask", "pooled"].compactMap { name in
       expected[name].map { comparison(of: name, name, published[name]!, $0) }
     }
     let shape = pipeline.latentShape(batch: settings.prompts.count, size).sizes

@@ -27,6 +27,10 @@ public protocol PublishedTransformer: StackedArchitecture {
   /// The largest height and width of latents, nil for any.
   var largestSide: Int? { get }
 
+  /// The number of blocks that guidance can leave out, see `LayerSkippingModel`; 0 for networks that it
+  /// cannot do without any.
+  var skippableLayers: Int { get }
+
   /// Whether there is a second time embedder.
   var hasTargetTime: Bool { get set }
 
@@ -51,6 +55,9 @@ public protocol PublishedTransformer: StackedArchitecture {
 extension PublishedTransformer {
   /// By default latents have any size.
   public var largestSide: Int? { nil }
+
+  /// By default no block can be left out.
+  public var skippableLayers: Int { 0 }
 
   /// By default a network has them or not.
   public var withTargetTimes: Self {

@@ -42,6 +42,9 @@ extension ModelConfig {
   /// network.
   public var patch: Int { published?.patch ?? 1 }
 
+  /// The largest height and width of samples, nil for any.
+  public var largestSide: Int? { published?.largestSide }
+
   /// Whether a parameter of a published network belongs to its embedder of target times.
   public func isTargetEmbedder(_ name: String) -> Bool {
     published.map { name.hasPrefix(type(of: $0).targetEmbedder + ".") } ?? false

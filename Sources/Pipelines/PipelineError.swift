@@ -50,12 +50,20 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case emptyPrompt
   /// A model does not make pictures of a size.
   case wrongSize(ImageSize, multiple: Int, nearest: ImageSize)
+  /// A picture has more pixels on a side than its network has positions for.
+  case tooLargeSize(ImageSize, largest: Int)
   /// A pipeline takes another number of reference images.
   case wrongReferences(pipeline: String, found: Int, expected: ClosedRange<Int>)
   /// Guidance is asked of a network whose weights have it already.
   case guidanceInWeights(path: String, scale: Double)
   /// A negative prompt is given, and no guidance uses it.
   case negativeWithoutGuidance(start: Double)
+  /// Guidance by skipped blocks is asked of a pipeline without it.
+  case noLayerSkipping(pipeline: String)
+  /// Guidance is to leave out a block that the network does not have.
+  case unknownLayer(Int, count: Int)
+  /// Guidance by skipped blocks is asked for without other guidance.
+  case skippingWithoutGuidance(start: Double)
   /// A sampler for target times is asked of a network without them.
   case noTargetTimes(path: String)
   /// A shift of the schedule is asked of a network with target times.
@@ -152,6 +160,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
       return
         "The size is \(size), and this model makes pictures whose width and height are multiples "
         + "of \(multiple). The nearest size is \(nearest)."
+    case .tooLargeSize(let size, let largest):
+      return "The size is \(size), and this model makes pictures of at most \(largest) pixels on a "
+        + "side. Give a smaller --size."
     case .wrongReferences(let pipeline, let found, let expected):
       guard expected.upperBound > 0 else {
         return "\(pipeline) takes no images, and \(found) "
@@ -169,6 +180,14 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .negativeWithoutGuidance(let start):
       return "A negative prompt was given, and only guidance uses one. "
         + "Give --guidance above \(start), or leave out --negative."
+    case .noLayerSkipping(let pipeline):
+      return "\(pipeline) has no guidance by skipped blocks. Leave out --skip-layers."
+    case .unknownLayer(let layer, let count):
+      return "Guidance is to skip block \(layer), and the transformer has the blocks 0 to "
+        + "\(count - 1). Name some of them with --skip-layers."
+    case .skippingWithoutGuidance(let start):
+      return "Blocks are to be skipped, which only guidance does. "
+        + "Give --guidance above \(start), or leave out --skip-layers."
     case .noTargetTimes(let path):
       return "\(path) has no embedder of target times, so it takes only Euler steps. "
         + "Leave out --style and --stochastic."

@@ -57,12 +57,18 @@ struct StepInputs: Sendable {
           \.data, found: "\(size)",
           "heights and widths of this model's pictures are multiples of \(multiple)")
       }
+      if let largest = recipe.model.largestSide, size.contains(where: { $0 > largest * reduction })
+      {
+        throw recipe.invalid(
+          \.data, found: "\(size)",
+          "this model's pictures have at most \(largest * reduction) pixels on a side")
+      }
       return [size[0] / reduction, size[1] / reduction, channels]
     }
     let references = try latent(data.referenceSize)
     let conditioner = EncodedText(
       tokens: textTokens ?? data.textTokens ?? text.shape[0], width: text.shape[1],
-      dtype: recipe.precision.dtype,
+      dtype: recipe.precision.dtype, pooled: recipe.model.pooledText?.shape[0],
       references: [Shape](repeating: references, count: data.references))
     samples = try data.sizes.map { .sample(try latent($0)) }
     self.conditioner = conditioner

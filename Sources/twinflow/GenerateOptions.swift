@@ -36,6 +36,11 @@ struct ModelOptions: ParsableArguments {
     transform: pathOption)
   var textEncoder: String?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Whether Stable Diffusion 3 uses its T5, which takes most of the text encoders' memory.")
+  var t5: Bool?
+
   @Option(
     help: ArgumentHelp(
       "LoRA for the transformer, with a scale where it is not 1; again for further files.",
@@ -77,6 +82,7 @@ struct ModelOptions: ParsableArguments {
     filled.weights = weights ?? record.weights
     filled.encoderWeights = encoderWeights ?? record.encoderWeights
     filled.precision = precision ?? record.precision
+    filled.t5 = t5 ?? record.leavesOutT5.map { !$0 }
     return filled
   }
 
@@ -94,6 +100,7 @@ struct ModelOptions: ParsableArguments {
     var options = given
     options.transformerStorage = weights ?? .stored
     options.encoderStorage = encoderWeights ?? .stored
+    options.usesT5 = t5 ?? true
     options.compute =
       precision ?? (engine.client.platformName == "cpu" ? .float32 : .bfloat16)
     var replacements = ImagePipeline.Replacements()
@@ -122,6 +129,34 @@ struct PictureOptions: ParsableArguments {
       discussion: "Not for TwinFlow's weights, which were trained with it.", valueName: "scale"),
     transform: number(0...1000))
   var guidance: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Blocks of the transformer that a further evaluation leaves out, as in 7,8,9, to guide by what "
+        + "they add.",
+      discussion: "For Stable Diffusion 3.5 medium, whose recommended blocks are 7,8,9.",
+      valueName: "numbers"),
+    transform: layersOption)
+  var skipLayers: [Int]?
+
+  @Option(
+    help: ArgumentHelp(
+      "The scale of guidance by skipped blocks, by default 2.8.", valueName: "scale"),
+    transform: number(0...1000))
+  var skipScale: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The fraction of the steps after which blocks are skipped, by default 0.01.",
+      valueName: "fraction"),
+    transform: number(0...1))
+  var skipStart: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The fraction of the steps at which this ends, by default 0.2.", valueName: "fraction"),
+    transform: number(0...1))
+  var skipStop: Double?
 
   @Option(
     help: ArgumentHelp("The width and height in pixels.", valueName: "width>x<height"),
@@ -157,6 +192,7 @@ struct PictureOptions: ParsableArguments {
       prompt: prompt ?? record?.prompt ?? "", seed: seed ?? record?.seed ?? 0)
     request.negative = negative ?? record?.negative
     request.guidance = guidance ?? record?.guidance
+    request.skipping = try skipping(like: record?.skipping)
     request.size =
       size ?? record.map { ImageSize(height: $0.height, width: $0.width) }
     request.steps = steps ?? record?.steps
@@ -172,6 +208,34 @@ struct PictureOptions: ParsableArguments {
     }
     return request
   }
+}
+
+extension PictureOptions {
+  /// The guidance by skipped blocks, with the settings of a picture where none are given.
+  private func skipping(like record: LayerSkipping?) throws -> LayerSkipping? {
+    guard var skipping = skipLayers.map({ LayerSkipping(layers: $0) }) ?? record else {
+      guard skipScale == nil, skipStart == nil, skipStop == nil else {
+        throw ValidationError("--skip-scale, --skip-start and --skip-stop need --skip-layers.")
+      }
+      return nil
+    }
+    if let skipScale { skipping.scale = skipScale }
+    if let skipStart { skipping.start = skipStart }
+    if let skipStop { skipping.stop = skipStop }
+    return skipping
+  }
+}
+
+/// Reads numbers of blocks such as `7,8,9`.
+///
+/// - Throws: `NumberError`.
+func layersOption(_ text: String) throws -> [Int] {
+  let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+  let known = numbers.compactMap(\.self).filter { $0 >= 0 }
+  guard known.count == numbers.count else {
+    throw NumberError(description: "it must be numbers of blocks, as in 7,8,9")
+  }
+  return known
 }
 
 /// Reads a file of LoRA with an optional scale, such as `style.safetensors:0.8`.

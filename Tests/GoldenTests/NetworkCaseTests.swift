@@ -7,8 +7,8 @@ import Testing
 @Suite struct NetworkCaseTests {
   /// One small case of each network.
   static let cases = [
-    "tr_dit_plain", "tr_sit", "tr_qwenimage_wrapper_edit", "tr_zimage_wrapper", "ae_kl16",
-    "ae_qwenimage",
+    "tr_dit_plain", "tr_sit", "tr_qwenimage_wrapper_edit", "tr_zimage_wrapper", "tr_sd3_wrapper",
+    "ae_kl16", "ae_qwenimage",
   ]
 
   @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {

@@ -14,7 +14,9 @@ import Weights
     (image.depth, image.refinerDepth, image.execution) = (2, 1, .unrolled)
     var qwen = QwenImageConfig()
     (qwen.depth, qwen.execution, qwen.hasTargetTime) = (2, .unrolled, true)
-    return [ModelConfig(image), ModelConfig(qwen)]
+    var stable = SD3Config()
+    (stable.depth, stable.dualLayers, stable.positionTable) = (3, [0], 8)
+    return [ModelConfig(image), ModelConfig(qwen), ModelConfig(stable)]
   }()
 
   /// The linear maps of a network in a layout, with their sizes.

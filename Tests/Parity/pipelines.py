@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 import torch
-from diffusers import QwenImagePipeline, ZImagePipeline
+from diffusers import QwenImagePipeline, StableDiffusion3Pipeline, ZImagePipeline
 from safetensors.numpy import save_file
 
 import small_models
@@ -33,15 +33,27 @@ CASES = [
     dict(kind="z-image", count=2, negative=True, guidance=3.0, height=48, width=96, steps=2),
     dict(kind="z-image", count=1, negative=False, guidance=5.0, height=32, width=64, steps=3,
          cfg_normalization=True, cfg_truncation=0.5),
+    dict(kind="sd3", count=2, negative=True, guidance=4.5, height=64, width=48, steps=3),
+    dict(kind="sd3", count=1, negative=False, guidance=1.0, height=48, width=96, steps=1,
+         max_sequence_length=20),
+    dict(kind="sd3", count=3, negative=False, guidance=2.0, height=32, width=32, steps=4, t5=False),
+    dict(kind="sd3", count=2, negative=True, guidance=3.0, height=48, width=48, steps=5, further=True,
+         dual=[1], skip_guidance_layers=[0, 1], skip_layer_guidance_scale=1.5,
+         skip_layer_guidance_start=0.1, skip_layer_guidance_stop=0.7),
 ]
+CLASSES = {"qwen-image": QwenImagePipeline, "z-image": ZImagePipeline, "sd3": StableDiffusion3Pipeline}
+# Settings that are given to the published pipeline as they are.
+GIVEN = ["cfg_normalization", "cfg_truncation", "max_sequence_length", "skip_guidance_layers",
+         "skip_layer_guidance_scale", "skip_layer_guidance_start", "skip_layer_guidance_stop"]
 
 
 def run(case, folder, seed):
     """Runs a case with diffusers and writes it."""
     generator = torch.Generator().manual_seed(seed)
     model = os.path.join(folder, "model")
-    small_models.write(model, case["kind"], seed, heads=2 + seed % 2, layers=2 + seed % 3)
-    kind = QwenImagePipeline if case["kind"] == "qwen-image" else ZImagePipeline
+    sizes = {name: case[name] for name in ("t5", "dual") if name in case}
+    small_models.write(model, case["kind"], seed, heads=2 + seed % 2, layers=2 + seed % 3, **sizes)
+    kind = CLASSES[case["kind"]]
     pipeline = kind.from_pretrained(model, torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     start = seed % len(PROMPTS)
@@ -68,9 +80,12 @@ def run(case, folder, seed):
         settings["true_cfg_scale"] = case["guidance"]
     else:
         settings["guidance_scale"] = case["guidance"]
-        for name in ("cfg_normalization", "cfg_truncation"):
-            if name in case:
-                settings[name] = case[name]
+        settings.update({name: case[name] for name in GIVEN if name in case})
+    further = {}
+    if case.get("further"):
+        further = {"prompt_2": prompts[::-1], "prompt_3": negatives, "negative_prompt_2": prompts,
+                   "negative_prompt_3": prompts[::-1]}
+        settings.update({name: list(texts) for name, texts in further.items()})
     with torch.no_grad():
         images = pipeline(**settings).images
     expected = {name: value.float().numpy() for name, value in kept.items()}
@@ -82,11 +97,10 @@ def run(case, folder, seed):
         height=case["height"], width=case["width"], num_inference_steps=case["steps"],
         float32_vs_float64_maxabs={name: 1e-4 for name in kept})
     config["true_cfg_scale" if case["kind"] == "qwen-image" else "guidance_scale"] = case["guidance"]
-    for name in ("cfg_normalization", "cfg_truncation"):
-        if name in case:
-            config[name] = case[name]
-    if case["kind"] == "z-image":
-        # Cases of Z-Image list their runs.
+    config.update({name: case[name] for name in GIVEN if name in case})
+    config.update({name.replace("prompt", "prompts"): texts for name, texts in further.items()})
+    if case["kind"] != "qwen-image":
+        # Cases of the others list their runs.
         expected = {f"run0.{name}": value for name, value in expected.items()}
         config["float32_vs_float64_maxabs"] = {
             f"run0.{name}": value for name, value in config["float32_vs_float64_maxabs"].items()}

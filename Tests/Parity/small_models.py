@@ -2,8 +2,8 @@
 
     python small_models.py out/small --kind qwen-image [--twinflow] [--seed 0]
 
-The architectures are those of Qwen-Image, Qwen-Image-Edit and Z-Image; the weights are random, so pictures
-are noise. --twinflow adds the second time embedder of TwinFlow's weights.
+The architectures are those of Qwen-Image, Qwen-Image-Edit, Z-Image and Stable Diffusion 3.5; the weights are
+random, so pictures are noise. --twinflow adds the second time embedder of TwinFlow's weights.
 """
 import argparse
 import json
@@ -12,14 +12,15 @@ import shutil
 
 import torch
 from diffusers import (AutoencoderKL, AutoencoderKLQwenImage, FlowMatchEulerDiscreteScheduler,
-                       QwenImagePipeline, QwenImageTransformer2DModel, ZImagePipeline,
-                       ZImageTransformer2DModel)
+                       QwenImagePipeline, QwenImageTransformer2DModel, SD3Transformer2DModel,
+                       StableDiffusion3Pipeline, ZImagePipeline, ZImageTransformer2DModel)
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
-from transformers import (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast,
-                          Qwen3Config, Qwen3Model)
+from transformers import (AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection, Qwen2_5_VLConfig,
+                          Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast, Qwen3Config,
+                          Qwen3Model, T5Config, T5EncoderModel)
 
 diffusers_logging.set_verbosity_error()
 transformers_logging.set_verbosity_error()
@@ -108,7 +109,49 @@ def language_model(kind, words, generator, width=64, layers=3):
     return randomized(Qwen2_5_VLForConditionalGeneration(config), generator)
 
 
-def model(kind, generator, heads=2, layers=3, channels=4):
+# The vocabularies of CLIP and T5 are those of a fixture.
+SD3_FIXTURE = os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "Fixtures", "golden", "pipe_sd3_a", "model")
+
+
+def sd3(generator, heads=2, layers=3, channels=4, t5=True, dual=None):
+    """Stable Diffusion 3.5; with `dual` the numbers of the blocks with a second attention."""
+    def clip(width, depth, activation):
+        config = CLIPTextConfig(
+            vocab_size=755, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=depth,
+            num_attention_heads=2, projection_dim=width, hidden_act=activation, bos_token_id=0,
+            eos_token_id=2, pad_token_id=1)
+        return randomized(CLIPTextModelWithProjection(config), generator)
+
+    def words(name):
+        return AutoTokenizer.from_pretrained(os.path.join(SD3_FIXTURE, name))
+
+    transformer = SD3Transformer2DModel(
+        sample_size=16, patch_size=2, in_channels=channels, num_layers=layers, attention_head_dim=12,
+        num_attention_heads=heads, joint_attention_dim=48, caption_projection_dim=12 * heads,
+        pooled_projection_dim=40, out_channels=channels, pos_embed_max_size=16,
+        dual_attention_layers=tuple(range(layers // 2) if dual is None else dual),
+        qk_norm="rms_norm")
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=channels, norm_num_groups=4,
+        layers_per_block=1, scaling_factor=1.5305, shift_factor=0.0609, use_quant_conv=False,
+        use_post_quant_conv=False)
+    large = T5Config(
+        vocab_size=664, d_model=48, d_kv=16, d_ff=64, num_layers=2, num_heads=2,
+        feed_forward_proj="gated-gelu", is_encoder_decoder=False)
+    return StableDiffusion3Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=randomized(vae, generator),
+        transformer=randomized(transformer, generator), text_encoder=clip(16, 2, "quick_gelu"),
+        text_encoder_2=clip(24, 3, "gelu"), tokenizer=words("tokenizer"),
+        tokenizer_2=words("tokenizer_2"),
+        text_encoder_3=randomized(T5EncoderModel(large), generator) if t5 else None,
+        tokenizer_3=words("tokenizer_3") if t5 else None)
+
+
+def model(kind, generator, heads=2, layers=3, channels=4, **further):
+    if kind == "sd3":
+        return sd3(generator, heads, layers, channels, **further)
     words = tokenizer()
     encoder = language_model(kind, words, generator)
     width = 64
@@ -178,9 +221,16 @@ def add_target_times(folder, kind, generator):
 def write(folder, kind, seed=0, twinflow=False, dtype=torch.bfloat16, **sizes):
     generator = torch.Generator().manual_seed(seed)
     pipeline = model(kind, generator, **sizes)
-    for part in (pipeline.text_encoder, pipeline.transformer):
-        part.to(dtype)
+    for part in (pipeline.text_encoder, pipeline.transformer,
+                 getattr(pipeline, "text_encoder_2", None), getattr(pipeline, "text_encoder_3", None)):
+        if part is not None:
+            part.to(dtype)
     pipeline.save_pretrained(folder)
+    if kind == "sd3":
+        for name in [name for name in os.listdir(SD3_FIXTURE) if name.startswith("tokenizer")]:
+            if os.path.isdir(os.path.join(folder, name)):
+                shutil.copytree(
+                    os.path.join(SD3_FIXTURE, name), os.path.join(folder, name), dirs_exist_ok=True)
     if kind == "qwen-image-edit":
         add_processor(folder)
     if twinflow:
@@ -190,7 +240,7 @@ def write(folder, kind, seed=0, twinflow=False, dtype=torch.bfloat16, **sizes):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image"],
+    parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image", "sd3"],
                         default="qwen-image")
     parser.add_argument("--twinflow", action="store_true")
     parser.add_argument("--seed", type=int, default=0)

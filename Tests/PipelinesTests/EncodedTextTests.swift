@@ -32,7 +32,36 @@ import Testing
     #expect(results.map { $0.values[0] } == [0, 1, 4, 5, 2, 3, 4, 5])
   }
 
-  @Test(arguments: [ModelConfig(QwenImageConfig()), ModelConfig(ZImageConfig())])
+  @Test func featuresOfTheWholeTextAreOfBothKinds() {
+    let pooled = EncodedText(tokens: 3, width: 2, dtype: .bfloat16, pooled: 5)
+    #expect(
+      pooled.inputs.map(\.name) == [
+        "text", "text_mask", "pooled", "unconditional.text", "unconditional.text_mask",
+        "unconditional.pooled",
+      ])
+    #expect(pooled.inputs[5].type(batch: 7) == TensorType([7, 5], .bfloat16))
+    #expect(ModelConfig(SD3Config()).conditioner.inputs[2].shape == [2048])
+  }
+
+  @Test("Features are kept in rows of tokens, those of the whole text behind them")
+  func rows() throws {
+    let rows = TextRows(width: 2, dtype: .float32, pooledWidth: 3)
+    #expect(rows.byteCount(tokens: 4) == (4 + 2) * 8)
+    func text(_ tokens: Int, _ start: Float) -> [Float] {
+      (0..<tokens * 2 + 3).map { start + Float($0) } + [0]
+    }
+    var batch = TextRows.Batch(rows, length: 3, count: 2)
+    for values in [text(2, 1), text(1, 50)] { values.withUnsafeBytes { batch.add($0) } }
+    let arrays = batch.arrays
+    #expect(arrays["text"]!.array(of: Float.self) == [1, 2, 3, 4, 0, 0, 50, 51, 0, 0, 0, 0])
+    #expect(arrays["text_mask"]!.array(of: Int32.self) == [2, 1])
+    #expect(arrays["pooled"]!.array(of: Float.self) == [5, 6, 7, 52, 53, 54])
+    #expect(arrays["pooled"]!.type.shape == [2, 3])
+  }
+
+  @Test(arguments: [
+    ModelConfig(QwenImageConfig()), ModelConfig(ZImageConfig()), ModelConfig(SD3Config()),
+  ])
   func networksThatTakeTextHaveIt(_ model: ModelConfig) throws {
     #expect(model.conditioner is EncodedText)
     #expect(throws: PipelineError.takesText(path: nil)) {

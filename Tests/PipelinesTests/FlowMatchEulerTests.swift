@@ -49,6 +49,24 @@ import Testing
     #expect(try JSONDecoder().decode(FlowMatchEuler.self, from: written) == scheduler)
   }
 
+  /// The times of schedulers to which pipelines leave them.
+  @Test(arguments: [
+    (#"{"shift": 3.0}"#, 4, [1, 0.8576923, 0.6021506, 0.0089286]),
+    (#"{"shift": 3.0}"#, 1, [1]), ("{}", 3, [1, 0.5005, 0.001]),
+    (
+      #"{"use_dynamic_shifting": true, "base_shift": 0.7, "max_shift": 0.7}"#, 3,
+      [1, 0.6686311, 0.0020117]
+    ), (#"{"shift": 3.0, "shift_terminal": 0.02}"#, 3, [1, 0.7539014, 0.02]),
+    (#"{"shift": 3.0, "use_karras_sigmas": true}"#, 4, [1, 0.2866939, 0.0625886, 0.0089286]),
+  ])
+  func timesEndAtTheLeastOfTraining(_ json: String, _ count: Int, _ expected: [Double]) throws {
+    var scheduler = try schedule(json)
+    scheduler.lastTime = .trained
+    let times = scheduler.times(count, tokens: 9)
+    #expect(times.count == count + 1 && times.last == 0)
+    for (time, wanted) in zip(times, expected) { #expect(abs(time - wanted) < 1e-7) }
+  }
+
   @Test func dynamicShiftsGrowWithTheImage() throws {
     var dynamic = FlowMatchEuler.Dynamic()
     (dynamic.shifts, dynamic.tokens) = ((0.5, 0.9), 256...8192)

@@ -42,7 +42,8 @@ struct SD3Block {
   func callAsFunction(_ x: Tensor, _ y: Tensor, _ context: Context) -> [Tensor] {
     let (m, n) = (image.modulations(context.signal), text.modulations(context.signal))
     let normed = image.norm(x)
-    let words = text.mlp == nil ? text.norm(y) * (1 + n[0]) + n[1] : text.norm(y) * (1 + n[1]) + n[0]
+    let words =
+      text.mlp == nil ? text.norm(y) * (1 + n[0]) + n[1] : text.norm(y) * (1 + n[1]) + n[0]
     let joint = zip(
       image.attention.heads(normed * (1 + m[1]) + m[0]), text.attention.heads(words)
     ).map { Tensor.concatenate([$0, $1], axis: 1) }

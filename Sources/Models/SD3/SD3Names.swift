@@ -29,6 +29,9 @@ extension SD3Config: PublishedTransformer {
   /// The largest height and width of latents, which the table of positions has.
   public var largestSide: Int? { positionTable * patch }
 
+  /// Guidance can leave out any blocks.
+  public var skippableLayers: Int { depth }
+
   /// The table of positions, which is not trained.
   public func isTable(_ name: String) -> Bool { name == "pos_embed.pos_embed" }
 
@@ -36,7 +39,8 @@ extension SD3Config: PublishedTransformer {
   /// values, and shift before scale in every modulation; each also as in ComfyUI's files.
   public var layouts: [NameMap] {
     var rules: [NameMap.Rule] = [
-      .rename("pos_embed.proj", to: "x_embedder.proj"), .rename("pos_embed.pos_embed", to: "pos_embed"),
+      .rename("pos_embed.proj", to: "x_embedder.proj"),
+      .rename("pos_embed.pos_embed", to: "pos_embed"),
       .rename("norm_out.linear", to: "final_layer.adaLN_modulation.1"),
       .swapHalves("norm_out.linear"), .rename("proj_out", to: "final_layer.linear"),
     ]

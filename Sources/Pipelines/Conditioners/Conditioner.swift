@@ -43,7 +43,9 @@ extension ModelConfig {
   /// The conditioner for the inputs that the network takes besides samples.
   public var conditioner: any Conditioner {
     if let text {
-      return EncodedText(tokens: text.shape[0], width: text.shape[1], dtype: text.dtype)
+      return EncodedText(
+        tokens: text.shape[0], width: text.shape[1], dtype: text.dtype,
+        pooled: pooledText?.shape[0])
     }
     return classes > 0 ? ClassLabels(classes) : NoCondition()
   }

@@ -6,8 +6,9 @@ import Tensors
 /// The conditional and the unconditional text have the same padded length, so that a batch of both can be
 /// evaluated together. Reference images condition both.
 public struct EncodedText: Conditioner {
-  /// For each sample: the features `text` `[tokens, width]` and `text_mask`, the number of tokens
-  /// before the padding; the same below `unconditional.`; `reference.0`, `reference.1` …, latents
+  /// For each sample: the features `text` `[tokens, width]`, `text_mask`, the number of tokens before the
+  /// padding, and where the encoders make such `pooled`, those of the whole text; the same below
+  /// `unconditional.`; `reference.0`, `reference.1` …, latents
   /// `[height, width, channels]`.
   public let inputs: [InputSpec]
 
@@ -20,11 +21,14 @@ public struct EncodedText: Conditioner {
   ///   - tokens: the padded length.
   ///   - width: the features of a token.
   ///   - dtype: the element type of the features.
+  ///   - pooled: the features of the whole text, nil for none.
   ///   - references: the shapes of the latents of reference images.
-  public init(tokens: Int, width: Int, dtype: DType, references: [Shape] = []) {
-    let texts = [
-      InputSpec(Self.text, [tokens, width], dtype), InputSpec(Self.mask, [], .int32),
-    ]
+  public init(
+    tokens: Int, width: Int, dtype: DType, pooled: Int? = nil, references: [Shape] = []
+  ) {
+    let texts =
+      [InputSpec(Self.text, [tokens, width], dtype), InputSpec(Self.mask, [], .int32)]
+      + [pooled].compactMap { $0.map { InputSpec(InputSpec.pooled, [$0], dtype) } }
     inputs =
       texts
       + texts.map { InputSpec("\(Self.unconditional).\($0.name)", $0.shape, $0.dtype) }
@@ -34,18 +38,13 @@ public struct EncodedText: Conditioner {
   /// The arrays of texts with their lengths, and of reference images.
   ///
   /// - Parameters:
-  ///   - text: the features and lengths of the prompts.
+  ///   - text: the arrays of the prompts.
   ///   - unconditional: those of the unconditional prompts.
   ///   - references: the latents of each reference image.
   public static func arrays(
-    text: (features: HostArray, counts: HostArray),
-    unconditional: (features: HostArray, counts: HostArray), references: [HostArray]
+    text: Named<HostArray>, unconditional: Named<HostArray>, references: [HostArray]
   ) -> Named<HostArray> {
-    var arrays = Named<HostArray>()
-    for (prefix, value) in [("", text), ("\(Self.unconditional).", unconditional)] {
-      arrays[prefix + Self.text] = value.features
-      arrays[prefix + mask] = value.counts
-    }
+    var arrays = text.merging(unconditional.prefixed(Self.unconditional))
     for (number, latents) in references.enumerated() {
       arrays["\(reference).\(number)"] = latents
     }

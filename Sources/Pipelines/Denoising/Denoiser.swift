@@ -44,6 +44,8 @@ public final class Denoiser: Sendable {
     let unconditional: Named<ShardedArray>
     /// The scale of guidance, f32 scalar.
     let scale: ShardedArray?
+    /// The guidance by skipped blocks, and its scale, f32 scalar; nil for none.
+    private(set) var skipping: (rule: LayerSkipping, scale: ShardedArray)?
 
     /// Makes the conditions without guidance.
     package init(_ given: Named<ShardedArray>) {
@@ -57,7 +59,19 @@ public final class Denoiser: Sendable {
       (self.given, self.unconditional, self.scale) = (given, unconditional, scale)
     }
 
-    /// The types of the conditions.
+    /// The same conditions, with guidance by skipped blocks too.
+    package func skipping(_ rule: LayerSkipping, scale: ShardedArray) -> Conditions {
+      var conditions = self
+      conditions.skipping = (rule, scale)
+      return conditions
+    }
+
+    /// Whether a step is guided by skipped blocks.
+    func skips(_ step: Int, of count: Int) -> Bool {
+      skipping?.rule.guides(step, of: count) ?? false
+    }
+
+    /// The types of the conditions, those of a step that is not guided by skipped blocks.
     package var types: ConditionTypes {
       ConditionTypes(
         given: given.types, unconditional: unconditional.types, isGuided: scale != nil)
@@ -69,12 +83,21 @@ public final class Denoiser: Sendable {
     let given: Named<TensorType>
     let unconditional: Named<TensorType>
     let isGuided: Bool
+    /// The numbers of skipped blocks; empty for none.
+    private(set) var skipped: Set<Int> = []
 
     /// Makes the types of conditions.
     package init(
       given: Named<TensorType>, unconditional: Named<TensorType> = Named(), isGuided: Bool = false
     ) {
       (self.given, self.unconditional, self.isGuided) = (given, unconditional, isGuided)
+    }
+
+    /// The same with guidance by skipped blocks.
+    package func skipping(_ layers: Set<Int>) -> ConditionTypes {
+      var types = self
+      types.skipped = layers
+      return types
     }
 
     /// The same without guidance.
@@ -87,6 +110,8 @@ public final class Denoiser: Sendable {
     package let given: Named<Tensor>
     /// What it is given for guidance, and the scale of guidance; nil for none.
     package let guidance: (unconditional: Named<Tensor>, scale: Tensor)?
+    /// The blocks that a further evaluation leaves out, and the scale of this guidance; nil for none.
+    package var skipping: (layers: Set<Int>, scale: Tensor)?
   }
 
   /// An image that the samples of a run start from: Meng and others, "SDEdit", 2022.
@@ -236,6 +261,7 @@ public final class Denoiser: Sendable {
     arguments.merge(conditions.given.prefixed("given"))
     arguments.merge(conditions.unconditional.prefixed("unconditional"))
     if conditions.isGuided { arguments["guidance"] = TensorType([], .float32) }
+    if !conditions.skipped.isEmpty { arguments["skipping"] = TensorType([], .float32) }
     arguments.merge(states.prefixed("state"))
     arguments.merge(scalars.prefixed("step"))
     arguments["key"] = keyType
@@ -245,7 +271,8 @@ public final class Denoiser: Sendable {
     ) { [shape, row, network, randomness, guided] arguments in
       let traced = TracedConditions(
         given: arguments.group("given"),
-        guidance: arguments["guidance"].map { (arguments.group("unconditional"), $0) })
+        guidance: arguments["guidance"].map { (arguments.group("unconditional"), $0) },
+        skipping: arguments["skipping"].map { (conditions.skipped, $0) })
       let (model, condition) = guided(
         ShardedModel(model: network.bound(arguments.group("weights")), compute: network.compute),
         traced)
@@ -300,9 +327,13 @@ public final class Denoiser: Sendable {
     let corrects = steps.contains { $0.correct > 0 }
     var last: (results: Named<ShardedArray>, completion: Completion, step: CompiledFunction)!
     for (i, numbers) in steps.enumerated() {
+      let skips = types.isGuided && isGuided(i) && conditions.skips(i, of: steps.count)
       let step = try step(
-        types.isGuided && isGuided(i) ? types : types.unguided, corrects: corrects)
+        skips
+          ? types.skipping(Set(conditions.skipping!.rule.layers))
+          : types.isGuided && isGuided(i) ? types : types.unguided, corrects: corrects)
       var given = arguments.merging(state)
+      if skips { given["skipping"] = conditions.skipping!.scale }
       given.merge(
         try numbers.map { try engine.array([$0], shape: []) }.named.prefixed("step"))
       given["key"] = start["keys.\(i)"]

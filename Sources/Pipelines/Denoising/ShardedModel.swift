@@ -1,9 +1,10 @@
 import Flow
+import Models
 import Tensors
 
 /// A network whose evaluations are sharded over the mesh by samples and computed in a given element
 /// type.
-package struct ShardedModel: FeatureModel {
+package struct ShardedModel: FeatureModel, LayerSkippingModel {
   let model: any VelocityModel
   let compute: DType
 
@@ -21,6 +22,14 @@ package struct ShardedModel: FeatureModel {
       sharded(x.cast(to: compute)), time: sharded(time), target: sharded(target),
       condition: condition.mapValues(sharded))
     return sharded(result).cast(to: x.dtype)
+  }
+
+  /// See `LayerSkippingModel`.
+  package func skipping(_ layers: Set<Int>) -> ShardedModel {
+    guard let model = model as? any LayerSkippingModel else {
+      preconditionFailure("\(type(of: model)) cannot leave out blocks")
+    }
+    return ShardedModel(model: model.skipping(layers), compute: compute)
   }
 
   /// See `FeatureModel`; the features have the samples' element type.

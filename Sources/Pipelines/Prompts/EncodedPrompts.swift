@@ -5,19 +5,11 @@ import Tensors
 ///
 /// They depend on the text encoder alone, so that several transformers can be used with them.
 public struct EncodedPrompts: Sendable {
-  /// The features of one prompt.
-  private struct Features {
-    /// Those of its tokens, without padding.
-    let bytes: [UInt8]
-    /// The number of tokens.
-    let count: Int
-  }
-
-  private let features: [String: Features]
+  /// The bytes of the features of each prompt, see `TextRows`.
+  private let features: [String: [UInt8]]
   /// The number of tokens that all prompts are padded to.
   private let length: Int
-  /// The number of features of a token, and their element type.
-  private let token: (width: Int, dtype: DType)
+  private let rows: TextRows
 
   /// The number of distinct prompts.
   public var count: Int { features.count }
@@ -53,68 +45,47 @@ public struct EncodedPrompts: Sendable {
       ($0.element.count, $0.offset) < ($1.element.count, $1.offset)
     }.map(\.element.text)
     let batch = min(Self.batch, sorted.count)
-    var found: [String: Features] = [:]
-    var (length, token) = (0, (width: 0, dtype: DType.float32))
+    var found: [String: [UInt8]] = [:]
+    var length = 0
+    let rows = TextRows(of: pipeline)
     for start in stride(from: 0, to: sorted.count, by: batch) {
       let own = Array(sorted[start..<min(start + batch, sorted.count)])
       // Every batch has one size, so that few programs are compiled.
       let filled = own + [String](repeating: own.last!, count: batch - own.count)
       let encoded = try pipeline.features(pipeline.tokens(filled))
-      let array = encoded.condition["text"]!
-      let (shape, dtype) = (array.type.shape, array.type.dtype)
-      length = max(length, shape[1])
-      token = (shape[2], dtype)
-      let bytes = try array.bytes()
-      let size = shape[2] * dtype.byteCount
-      for (row, text) in own.enumerated() {
-        let place = row * shape[1] * size
-        found[text] = Features(
-          bytes: Array(bytes[place..<place + encoded.counts[row] * size]),
-          count: encoded.counts[row])
+      length = max(length, encoded.condition["text"]!.type.shape[1])
+      for (text, bytes) in zip(own, try rows.texts(encoded, count: own.count)) {
+        found[text] = bytes
       }
     }
     if !pipeline.options.keepsComponents { pipeline.encoder.component.release() }
-    (features, self.length, self.token) = (found, length, token)
+    (features, self.length, self.rows) = (found, length, rows)
   }
 
   /// Takes features that were computed before, those of all prompts and of the one that guidance leads
   /// away from.
   ///
   /// - Parameters:
-  ///   - texts: the bytes of the features of the tokens of each, without padding.
-  ///   - width: the number of features of a token.
+  ///   - texts: the bytes of the features of each.
   ///   - multiple: all are padded to a multiple of this number of tokens.
   package init(
-    _ texts: some Sequence<(text: String, bytes: [UInt8])>, width: Int, dtype: DType, multiple: Int
+    _ texts: some Sequence<(text: String, bytes: [UInt8])>, rows: TextRows, multiple: Int
   ) {
-    let size = width * dtype.byteCount
-    features = Dictionary(
-      texts.map { ($0.text, Features(bytes: $0.bytes, count: $0.bytes.count / size)) }
-    ) { first, _ in first }
-    let longest = features.values.map(\.count).max() ?? 0
+    features = Dictionary(texts.map { ($0.text, $0.bytes) }) { first, _ in first }
+    let longest = features.values.map { rows.tokens(byteCount: $0.count) }.max() ?? 0
     length = (longest + multiple - 1) / multiple * multiple
-    token = (width, dtype)
+    self.rows = rows
   }
 
   /// The features of a batch of prompts, padded to the common length; all must have been encoded.
   func batch(_ prompts: [String], on engine: Engine) throws -> ImagePipeline.TextFeatures {
-    let size = length * token.width * token.dtype.byteCount
-    var (bytes, counts): ([UInt8], [Int]) = ([], [])
-    bytes.reserveCapacity(size * prompts.count)
+    var batch = TextRows.Batch(rows, length: length, count: prompts.count)
     for prompt in prompts {
       guard let own = features[prompt] else {
         preconditionFailure("the prompt \"\(prompt)\" was not encoded")
       }
-      bytes += own.bytes
-      bytes += [UInt8](repeating: 0, count: size - own.bytes.count)
-      counts.append(own.count)
+      own.withUnsafeBytes { batch.add($0) }
     }
-    let text = HostArray(
-      TensorType([prompts.count, length, token.width], token.dtype), bytes: bytes)
-    return ImagePipeline.TextFeatures(
-      condition: Named([
-        ("text", try engine.array(text)),
-        ("text_mask", try engine.array(counts.map(Int32.init), shape: [counts.count])),
-      ]), counts: counts)
+    return try batch.features(on: engine)
   }
 }

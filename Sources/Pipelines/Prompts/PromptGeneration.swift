@@ -80,7 +80,8 @@ public struct PromptGeneration: Sendable {
     }
     func conditions(_ own: [ResolvedRequest]) throws -> Denoiser.Conditions {
       try pipeline.conditions(
-        encoded.batch(own.map(\.prompt), on: pipeline.engine), negative, scale: own[0].guidance)
+        encoded.batch(own.map(\.prompt), on: pipeline.engine), negative, scale: own[0].guidance,
+        skipping: own[0].skipping)
     }
     /// The requests of a batch; the last one is filled up, so that one program serves all.
     func requests(_ range: Range<Int>) -> [ResolvedRequest] {

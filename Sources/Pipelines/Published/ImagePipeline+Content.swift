@@ -22,14 +22,15 @@ extension ImagePipeline {
   ///
   /// - Throws: the errors of reading files.
   package func textContent() throws -> [String: String] {
-    let own = try folder.folder("text_encoder")
-    let config = Self.config(
-      of: Self.place(replacements.textEncoder, "text_encoder") ?? own, otherwise: own)
     let template = kind.template
+    let configurations = try encoder.configurations.map { try ContentHash.ofFile($0) }
+    let tokenizers = try (joint?.parts.map(\.tokenizer) ?? [tokenizer]).map {
+      try $0.contentHash()
+    }
     var content = [
       "text encoder": try HashCache().hash(ofAll: encoder.component.files),
-      "configuration of the text encoder": try ContentHash.ofFile(config),
-      "tokenizer": try tokenizer.contentHash(),
+      "configuration of the text encoder": configurations.joined(separator: " "),
+      "tokenizer": tokenizers.joined(separator: " "),
       "template": ContentHash.of(
         "\([template.before, template.after]) \(template.dropped) \(template.limit) "
           + "\(template.layer) \(template.image.map { "\($0)" } ?? "") "
@@ -38,6 +39,7 @@ extension ImagePipeline {
       "storage": options.encoderStorage.rawValue,
       "padding": "\(options.textMultiple)",
     ]
+    if let joint { content["tokens"] = joint.parts.map { "\($0.length)" }.joined(separator: " ") }
     if let vision = encoder.vision, let use = kind.references {
       content["vision tower"] = try HashCache().hash(ofAll: vision.component.files)
       content["preparation of reference images"] = ContentHash.of(

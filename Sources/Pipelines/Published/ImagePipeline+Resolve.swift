@@ -38,9 +38,24 @@ extension ImagePipeline {
       }
       schedule = .euler(scheduler, steps: request.steps ?? kind.steps)
     }
+    try check(request.skipping, guidance: scale)
     return ResolvedRequest(
       prompt: request.prompt, negative: scale == nil ? nil : request.negative ?? kind.negative,
-      guidance: scale, seed: request.seed, size: size, schedule: schedule)
+      guidance: scale, skipping: request.skipping, seed: request.seed, size: size,
+      schedule: schedule)
+  }
+
+  /// Checks that guidance can leave out blocks.
+  private func check(_ skipping: LayerSkipping?, guidance: Double?) throws {
+    guard let skipping else { return }
+    let count = transformer.config.skippableLayers
+    guard count > 0 else { throw PipelineError.noLayerSkipping(pipeline: kind.className) }
+    if let wrong = skipping.layers.first(where: { !(0..<count).contains($0) }) {
+      throw PipelineError.unknownLayer(wrong, count: count)
+    }
+    guard guidance != nil else {
+      throw PipelineError.skippingWithoutGuidance(start: kind.guidanceStart)
+    }
   }
 
   /// The scale of guidance, nil for none.
@@ -76,6 +91,11 @@ extension ImagePipeline {
       throw PipelineError.wrongSize(
         size, multiple: multiple,
         nearest: ImageSize(height: nearest(size.height), width: nearest(size.width)))
+    }
+    if let side = transformer.config.largestSide,
+      max(size.height, size.width) > side * codec.reduction
+    {
+      throw PipelineError.tooLargeSize(size, largest: side * codec.reduction)
     }
   }
 }

@@ -70,7 +70,8 @@ extension ImagePipeline {
         try encode(batch.map { $0.negative ?? kind.negative })
       }
       return try self.conditions(
-        texts, negative, scale: batch[0].guidance, references: latentsOfImages)
+        texts, negative, scale: batch[0].guidance, skipping: batch[0].skipping,
+        references: latentsOfImages)
     }
     encoded = [:]
     releaseIfAllowed(encoder.component)
@@ -99,7 +100,7 @@ extension ImagePipeline {
       !batch.isEmpty
         && batch.allSatisfy {
           $0.size == batch[0].size && $0.schedule == batch[0].schedule
-            && $0.guidance == batch[0].guidance
+            && $0.guidance == batch[0].guidance && $0.skipping == batch[0].skipping
         }, "requests of one batch differ in size, schedule or guidance")
   }
 
@@ -135,16 +136,21 @@ extension ImagePipeline {
 
   /// The conditions of the transformer.
   ///
-  /// - Parameter references: the latents of the reference images.
+  /// - Parameters:
+  ///   - skipping: the guidance by skipped blocks, nil for none.
+  ///   - references: the latents of the reference images.
   package func conditions(
     _ texts: TextFeatures, _ negative: TextFeatures?, scale: Double?,
-    references: Named<ShardedArray> = Named()
+    skipping: LayerSkipping? = nil, references: Named<ShardedArray> = Named()
   ) throws -> Denoiser.Conditions {
     let given = texts.condition.merging(references)
     guard let negative, let scale else { return Denoiser.Conditions(given) }
-    return Denoiser.Conditions(
+    let conditions = Denoiser.Conditions(
       given, unconditional: negative.condition.merging(references),
       scale: try engine.array([Float(scale)], shape: []))
+    return try skipping.map {
+      conditions.skipping($0, scale: try engine.array([Float($0.scale)], shape: []))
+    } ?? conditions
   }
 
   /// The denoiser for a batch of pictures, whose programs are kept for the next run.
@@ -162,7 +168,7 @@ extension ImagePipeline {
         guard let (unconditional, scale) = conditions.guidance else { return (network, given) }
         let guided = TrueGuidance(
           network: network, unconditional: unconditional.spreadReferences(over: batch),
-          scale: scale, rule: rule)
+          scale: scale, rule: rule, skipping: conditions.skipping)
         return (guided, given)
       }
       denoisers[shape] = denoiser

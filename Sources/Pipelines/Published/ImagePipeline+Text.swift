@@ -11,15 +11,20 @@ extension ImagePipeline {
     package let length: Int
     /// The number of image tokens that are embedded by the vision tower; 0 without images.
     let imageTokens: Int
+    /// The tokens for each of several encoders that encode each prompt together; empty for one.
+    package var joint: [JointTokenizers.Ids] = []
 
     /// The number of tokens of each prompt.
-    package var counts: [Int] { prompts.map(\.tokens.count) }
+    package var counts: [Int] {
+      joint.first.map { $0.rows.map { _ in length } } ?? prompts.map(\.tokens.count)
+    }
 
     /// Whether a prompt is shorter than the common length.
     var isPadded: Bool { counts.contains { $0 < length } }
 
     /// The arrays for the text encoder.
     package var arrays: Named<HostArray> {
+      guard joint.isEmpty else { return Named(joint.map { ($0.name, $0.array) }) }
       let batch = MultimodalBatch(prompts, length: length, token: 0)
       var arrays = Named([("tokens", batch.tokens), ("valid", batch.valid)])
       if imageTokens > 0 {
@@ -32,8 +37,9 @@ extension ImagePipeline {
 
   /// The features of a batch of prompts.
   package struct TextFeatures: Sendable {
-    /// The condition of the transformer: `text` `[batch, tokens, width]`, and `text_mask`, the number
-    /// of tokens of each prompt, where some is padded.
+    /// The condition of the transformer: `text` `[batch, tokens, width]`; `text_mask`, the number of
+    /// tokens of each prompt, where some is padded; and `pooled` `[batch, width]`, the features of the
+    /// whole text, where the encoders make such.
     package let condition: Named<ShardedArray>
     /// The number of tokens of each prompt.
     package let counts: [Int]
@@ -52,6 +58,9 @@ extension ImagePipeline {
   package func tokens(
     _ prompts: [String], grids: [TokenGrid] = [], log: (String) -> Void = { _ in }
   ) throws -> TextTokens {
+    if let joint {
+      return try tokens(jointly: joint.parts.map { _ in prompts }, log: log)
+    }
     let (template, merge) = (kind.template, encoder.vision?.config.merge ?? 1)
     let laidOut = try prompts.map { prompt in
       let ids = try checked(ids(prompt, images: grids.count, log: log))
@@ -64,6 +73,20 @@ extension ImagePipeline {
     return TextTokens(
       prompts: laidOut, length: min(length, encoder.longest ?? .max),
       imageTokens: encoder.vision?.tokenCount(grids) ?? 0)
+  }
+
+  /// The tokens of prompts for several encoders that encode them together.
+  ///
+  /// - Parameters:
+  ///   - prompts: the prompts for each encoder.
+  ///   - log: gets a sentence for a prompt that is cut.
+  package func tokens(
+    jointly prompts: [[String]], log: (String) -> Void = { _ in }
+  ) throws -> TextTokens {
+    guard let joint else { preconditionFailure("\(kind.className) has one text encoder") }
+    return TextTokens(
+      prompts: [], length: joint.length, imageTokens: 0,
+      joint: try joint.ids(prompts, of: folder.path, log: log))
   }
 
   /// The token ids of a prompt in its template, cut where they are too many.
@@ -117,8 +140,9 @@ extension ImagePipeline {
       return try engine.compile(
         arguments, shardings: encoder.component.shardings.prefixed("weights")
       ) { [encoder] arguments in
-        let valid = arguments["valid"]!
-        let features = encoder.encode(arguments.group("weights"), arguments, compute)
+        let encoded = encoder.encode(arguments.group("weights"), arguments, compute)
+        guard let valid = arguments["valid"] else { return encoded }
+        let features = encoded["text"]!
         let length = valid.shape[1]
         let kept = features.slice(1, dropped..<length)
         // Features at padding are undefined; the published pipelines have zeros there.
@@ -148,7 +172,7 @@ extension ImagePipeline {
 
   /// The types of the transformer's condition for prompts.
   func conditionTypes(_ tokens: TextTokens) -> Named<TensorType> {
-    let count = tokens.prompts.count
+    let count = tokens.counts.count
     var types = Named([
       (
         "text",
@@ -157,6 +181,9 @@ extension ImagePipeline {
       )
     ])
     if tokens.isPadded { types["text_mask"] = TensorType([count], .int32) }
+    if encoder.pooledWidth > 0 {
+      types[InputSpec.pooled] = TensorType([count, encoder.pooledWidth], options.compute.dtype)
+    }
     return types
   }
 }

@@ -22,6 +22,8 @@ public final class ImagePipeline: Sendable {
 
   package let tokenizer: Tokenizer
   package let encoder: PromptEncoder
+  /// The tokenizers of several encoders that encode each prompt together; nil for one.
+  package let joint: JointTokenizers?
   /// The preprocessing of reference images, nil for pipelines without any.
   let processor: Qwen2VLImageProcessor?
   package let transformer: TransformerComponent
@@ -52,6 +54,8 @@ public final class ImagePipeline: Sendable {
     public var keepsComponents = false
     /// Texts are padded to a multiple of this number of tokens, so that few programs are compiled.
     public var textMultiple = 64
+    /// Whether Stable Diffusion 3 uses its T5, by far the largest of its text encoders.
+    public var usesT5 = true
     /// When pictures are encoded and decoded in tiles.
     public var tiling = TileUse.whenNeeded
 
@@ -119,11 +123,6 @@ public final class ImagePipeline: Sendable {
     processor = try kind.references.map { _ in
       try PublishedConfig.read(from: folder.folder("processor") + "/preprocessor_config.json")
     }
-    let ownEncoder = try folder.folder("text_encoder")
-    encoder = try PromptEncoder(
-      Self.place(replacements.textEncoder, "text_encoder") ?? ownEncoder, base: ownEncoder,
-      layer: kind.template.layer, seesImages: kind.references != nil,
-      storage: options.encoderStorage, on: engine)
     if let given {
       transformer = given
     } else {
@@ -133,12 +132,28 @@ public final class ImagePipeline: Sendable {
         storage: options.transformerStorage, on: engine, log: log
       ).adding(replacements.loras, dtype: options.compute.dtype, on: engine, log: log)
     }
+    switch kind.textEncoders {
+    case .one:
+      let own = try folder.folder("text_encoder")
+      encoder = try PromptEncoder(
+        Self.place(replacements.textEncoder, "text_encoder") ?? own, base: own,
+        layer: kind.template.layer, seesImages: kind.references != nil,
+        storage: options.encoderStorage, on: engine)
+      joint = nil
+    case .clipsAndT5(let tokens):
+      let all = try JointEncoders(
+        folder, replacing: replacements.textEncoder, t5Tokens: tokens, usesT5: options.usesT5,
+        textWidth: transformer.textWidth, storage: options.encoderStorage, on: engine, log: log)
+      (encoder, joint) = (all.encoder, all.tokenizers)
+    }
     codec = try Self.codec(
       folder, transformer, replacement: replacements.vae, on: engine, log: log)
-    scheduler =
+    var scheduler: FlowMatchEuler =
       kind.needsScheduler || folder.names("scheduler")
       ? try PublishedConfig.read(from: folder.folder("scheduler") + "/scheduler_config.json")
       : FlowMatchEuler()
+    scheduler.lastTime = kind.lastTime
+    self.scheduler = scheduler
     try checkFit()
   }
 
@@ -147,7 +162,7 @@ public final class ImagePipeline: Sendable {
     (folder, kind, options) = (other.folder, other.kind, other.options)
     (replacements, engine) = (other.replacements, other.engine)
     (tokenizer, encoder, processor) = (other.tokenizer, other.encoder, other.processor)
-    (codec, scheduler) = (other.codec, other.scheduler)
+    (codec, scheduler, joint) = (other.codec, other.scheduler, other.joint)
     self.transformer = transformer
   }
 
@@ -200,7 +215,16 @@ public final class ImagePipeline: Sendable {
         reason: "the transformer takes text of \(transformer.textWidth) features, and the text "
           + "encoder makes \(encoder.width)")
     }
+    guard transformer.pooledWidth == encoder.pooledWidth else {
+      throw PipelineError.unfitComponents(
+        path: folder.path,
+        reason: "the transformer takes \(transformer.pooledWidth) features of the whole text, and "
+          + "the text encoders make \(encoder.pooledWidth)")
+    }
   }
+
+  /// The number that the lengths of padded texts are multiples of; texts of one length need no padding.
+  package var textMultiple: Int { joint == nil ? options.textMultiple : 1 }
 
   /// The number that heights and widths of pictures must be multiples of.
   public var sizeMultiple: Int { codec.reduction * transformer.config.patch }

@@ -15,6 +15,8 @@ public struct ImageRequest: Sendable {
   public var steps: Int?
   /// The scale of guidance, nil for the model's default.
   public var guidance: Double?
+  /// The guidance by skipped blocks, nil for none.
+  public var skipping: LayerSkipping?
   /// The sampler for networks with target times, nil for the preset of the number of steps.
   public var sampler: SamplerSettings?
   /// The shift of times towards noise, nil for that of the model's scheduler.
@@ -34,6 +36,8 @@ public struct ResolvedRequest: Sendable {
   public let negative: String?
   /// The scale of guidance; nil without.
   public let guidance: Double?
+  /// The guidance by skipped blocks; nil for none.
+  public var skipping: LayerSkipping?
   /// The seed of the noise.
   public let seed: UInt64
   /// The size in pixels.

@@ -33,6 +33,16 @@ extension Component {
 }
 
 extension Component {
+  /// This component with a name before those of its parameters.
+  func prefixed(_ name: String) -> Component {
+    Component(
+      path: path, files: files, types: types.prefixed(name), shardings: shardings.prefixed(name)
+    ) {
+      defer { self.release() }
+      return try self.load().prefixed(name)
+    }
+  }
+
   /// A component of two, each with some of a network's parameters.
   static func joined(
     _ first: Component, _ second: Component, sharesFirst: Bool = false

@@ -78,7 +78,8 @@ extension ImagePipeline {
       let negative = try tokens(
         requests.map { $0.negative ?? kind.negative }, grids: references.grids)
       conditions = Denoiser.ConditionTypes(
-        given: given, unconditional: conditionTypes(negative).merging(latents), isGuided: true)
+        given: given, unconditional: conditionTypes(negative).merging(latents), isGuided: true
+      ).skipping(Set(request.skipping?.layers ?? []))
     }
     let corrects = request.schedule.steps(tokens: tokenCount(request.size))
       .contains { $0.correct > 0 }

@@ -24,6 +24,10 @@ public struct PictureRecord: Codable, Hashable, Sendable {
   public var negative: String?
   /// The scale of guidance; absent without.
   public var guidance: Double?
+  /// The guidance by skipped blocks; absent without.
+  public var skipping: LayerSkipping?
+  /// Whether Stable Diffusion 3 left out its T5; absent where it did not.
+  public var leavesOutT5: Bool?
   /// The seed of the noise.
   public var seed: UInt64
   /// The width in pixels.
@@ -171,7 +175,8 @@ extension ImagePipeline {
     return PictureRecord(
       version: programVersion, model: model, replaced: replaced, hashes: try hashes(cache),
       loras: loras, images: images, prompt: request.prompt, negative: request.negative,
-      guidance: request.guidance, seed: request.seed, width: request.size.width,
+      guidance: request.guidance, skipping: request.skipping,
+      leavesOutT5: options.usesT5 ? nil : true, seed: request.seed, width: request.size.width,
       height: request.size.height, steps: requested.steps ?? request.schedule.count,
       sampler: sampler, scheduler: scheduler, shift: requested.shift,
       precision: options.compute, weights: options.transformerStorage,

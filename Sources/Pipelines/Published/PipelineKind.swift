@@ -26,6 +26,18 @@ public struct PipelineKind: Hashable, Sendable {
   public var needsScheduler = true
   /// Whether pictures have the size of training where none is requested, and not 1024 × 1024.
   public var sizeFollowsNetwork = false
+  /// The text encoders.
+  public var textEncoders = TextEncoders.one
+  /// The last time of Euler steps.
+  public var lastTime = FlowMatchEuler.LastTime.reciprocal
+
+  /// The text encoders of a pipeline.
+  public enum TextEncoders: Hashable, Sendable {
+    /// One, which gets the pipeline's template.
+    case one
+    /// Two CLIPs and T5, which gets this number of tokens; T5 may be left out.
+    case clipsAndT5(tokens: Int)
+  }
 
   /// How a pipeline uses reference images.
   public struct References: Hashable, Sendable {
@@ -79,8 +91,19 @@ public struct PipelineKind: Hashable, Sendable {
     return kind
   }()
 
+  /// Stable Diffusion 3 and 3.5.
+  public static let stableDiffusion3: PipelineKind = {
+    var kind = PipelineKind(
+      className: "StableDiffusion3Pipeline", template: .plain(limit: SD3Config.longestText),
+      negative: "", unconditional: "Generate an image.", guidance: .standard, guidanceStart: 1,
+      steps: 28, defaultGuidance: 7, references: nil)
+    kind.sizeFollowsNetwork = true
+    (kind.textEncoders, kind.lastTime) = (.clipsAndT5(tokens: 256), .trained)
+    return kind
+  }()
+
   /// All pipelines.
   public static let all: [PipelineKind] = [
-    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .textDiT,
+    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .stableDiffusion3, .textDiT,
   ]
 }

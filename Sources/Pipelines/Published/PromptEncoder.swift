@@ -16,15 +16,22 @@ package struct PromptEncoder: Sendable {
   let vocabulary: Int
   /// The number of features of a token.
   package let width: Int
+  /// The number of features of the whole text, 0 for encoders without such.
+  package let pooledWidth: Int
   /// The longest text that it takes, nil for any length.
   let longest: Int?
   /// The token that stands for an image in a prompt, nil for encoders of text alone.
   let imageToken: Int?
-  /// The features `[batch, tokens, width]` from weights and the arrays of prompts: s32 `tokens` and bools
-  /// `valid`, both `[batch, tokens]`; with images also `positions`, `image_rows` and `images`, see
-  /// `Qwen2_5VL`.
+  /// The paths of the `config.json`s.
+  let configurations: [String]
+  /// The features `text` `[batch, tokens, width]`, and `pooled` `[batch, pooled width]` where there are such,
+  /// from weights and the arrays of prompts: s32 `tokens` and bools `valid`, both `[batch, tokens]`; with
+  /// images also `positions`, `image_rows` and `images`, see `Qwen2_5VL`. Several encoders together have
+  /// arrays of tokens by the names of `JointTokenizers` alone.
   let encode:
-    @Sendable (_ weights: Named<Tensor>, _ prompts: Named<Tensor>, _ dtype: DType) -> Tensor
+    @Sendable (_ weights: Named<Tensor>, _ prompts: Named<Tensor>, _ dtype: DType) -> Named<
+      Tensor
+    >
 
   /// Opens the encoder in a folder or a file.
   ///
@@ -44,7 +51,7 @@ package struct PromptEncoder: Sendable {
     case "qwen3" where !seesImages:
       let config: Qwen3Config = try PublishedConfig.read(from: path)
       let build = { @Sendable (scope: Scope) in Qwen3(scope, config) }
-      try self.init(config, Scope.declare(build), folder, layer, storage, engine) {
+      try self.init(config, Scope.declare(build), folder, path, layer, storage, engine) {
         weights, prompts, dtype in
         Scope.bind(weights, build)(
           prompts["tokens"]!, valid: prompts["valid"]!, hidden: layer.numbers(config.depth),
@@ -55,7 +62,7 @@ package struct PromptEncoder: Sendable {
       let vision = try seesImages ? VisionTower(config, folder, storage, on: engine) : nil
       let build = { @Sendable (scope: Scope) in Qwen2_5VL(scope, config) }
       try self.init(
-        config, Scope.declare(build), folder, layer, storage, engine, vision,
+        config, Scope.declare(build), folder, path, layer, storage, engine, vision,
         imageToken: config.imageToken
       ) { weights, prompts, dtype in
         let images = prompts["images"].map {
@@ -68,7 +75,7 @@ package struct PromptEncoder: Sendable {
     case "bert" where !seesImages:
       let config: BertConfig = try PublishedConfig.read(from: path)
       let build = { @Sendable (scope: Scope) in Bert(scope, config) }
-      try self.init(config, Scope.declare(build), folder, layer, storage, engine) {
+      try self.init(config, Scope.declare(build), folder, path, layer, storage, engine) {
         weights, prompts, dtype in
         Scope.bind(weights, build)(
           prompts["tokens"]!, valid: prompts["valid"]!, hidden: layer.numbers(config.depth),
@@ -81,9 +88,20 @@ package struct PromptEncoder: Sendable {
     }
   }
 
+  /// Makes an encoder of several that encode together, see `encode`.
+  init(
+    component: Component, vocabulary: Int, width: Int, pooledWidth: Int, configurations: [String],
+    encode: @escaping @Sendable (Named<Tensor>, Named<Tensor>, DType) -> Named<Tensor>
+  ) {
+    (self.component, self.encode) = (component, encode)
+    (self.vocabulary, self.width, self.pooledWidth) = (vocabulary, width, pooledWidth)
+    (vision, longest, imageToken) = (nil, nil, nil)
+    self.configurations = configurations
+  }
+
   private init(
     _ config: some TextEncoderConfig, _ specs: Named<ParameterSpec>, _ folder: String,
-    _ layer: PromptTemplate.Layer, _ storage: BaseDType, _ engine: Engine,
+    _ path: String, _ layer: PromptTemplate.Layer, _ storage: BaseDType, _ engine: Engine,
     _ vision: VisionTower? = nil, imageToken: Int? = nil,
     encode: @escaping @Sendable (Named<Tensor>, Named<Tensor>, DType) -> TextEncoding
   ) throws {
@@ -95,9 +113,11 @@ package struct PromptEncoder: Sendable {
     self.vision = vision
     self.imageToken = imageToken
     (vocabulary, width, longest) = (config.vocabulary, config.width, config.longest)
+    (pooledWidth, configurations) = (0, [path])
     self.encode = { weights, prompts, dtype in
       let encoding = encode(weights, prompts, dtype)
-      return layer.numbers(config.depth).first.map { encoding.hidden[$0]! } ?? encoding.last
+      let state = layer.numbers(config.depth).first.map { encoding.hidden[$0]! } ?? encoding.last
+      return Named([("text", state)])
     }
   }
 }

@@ -153,6 +153,11 @@ package struct TransformerComponent: Sendable {
   /// The number of features of a text token.
   var textWidth: Int { config.inputs(nil).first { $0.name == "text" }!.shape[1] }
 
+  /// The number of features of a whole text, 0 where it takes none.
+  var pooledWidth: Int {
+    config.inputs(nil).first { $0.name == InputSpec.pooled }?.shape[0] ?? 0
+  }
+
   /// Whether the network takes target times, so that it can make pictures in a few steps.
   package var isAnyStep: Bool { config.hasTargetTime || sampling != nil }
 

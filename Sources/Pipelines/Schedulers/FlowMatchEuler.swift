@@ -60,12 +60,23 @@ public struct FlowMatchEuler: Hashable, Sendable {
     case exponential
   }
 
+  /// The last time before 0, before it is shifted.
+  public enum LastTime: Hashable, Sendable {
+    /// 1 / steps, as pipelines give it that choose their times.
+    case reciprocal
+    /// The least time of training, .001, which a fixed shift has moved already: that of pipelines which
+    /// leave times to the scheduler.
+    case trained
+  }
+
   /// How times are moved towards noise.
   public var shift = Shift.fixed(1)
   /// The last time before data that the times are stretched to, nil for none.
   public var terminal: Double?
   /// How times are spaced.
   public var spacing = Spacing.shifted
+  /// The last time; it is that of the pipeline, not of the published keys.
+  public var lastTime = LastTime.reciprocal
   /// Whether each step starts from fresh noise.
   public var isStochastic = false
 
@@ -76,25 +87,45 @@ public struct FlowMatchEuler: Hashable, Sendable {
   ///
   /// - Parameter tokens: the number of image tokens.
   public func times(_ count: Int, tokens: Int) -> [Double] {
-    var times = (0..<count).map { i -> Float in
-      count == 1 ? 1 : Float(1 + (1 / Double(count) - 1) * Double(i) / Double(count - 1))
+    let last = lastTime == .trained ? leastTrained : 1 / Double(count)
+    let even = (0..<count).map { i in
+      count == 1 ? 1 : 1 + (last - 1) * Double(i) / Double(count - 1)
     }
+    // The scheduler's own times are in f64 until the end.
+    let times =
+      lastTime == .trained
+      ? shifted(even, tokens: tokens).map { Float($0) }
+      : shifted(even.map { Float($0) }, tokens: tokens)
+    return spaced(times).map { Double($0) } + [0]
+  }
+
+  /// The least time of training.
+  private var leastTrained: Double {
+    guard case .fixed(let shift) = shift else { return 0.001 }
+    let s = Float(shift)
+    return Double(s * 0.001 / (1 + (s - 1) * 0.001))
+  }
+
+  /// Times moved towards noise and stretched.
+  private func shifted<Number: BinaryFloatingPoint>(
+    _ even: [Number], tokens: Int
+  ) -> [Number] {
+    var times = even
     switch shift {
     case .fixed(let shift):
-      let s = Float(shift)
+      let s = Number(shift)
       times = times.map { s * $0 / (1 + (s - 1) * $0) }
     case .dynamic(let shift):
       let mu = shift.mu(tokens: tokens)
-      let factor = Float(shift.isExponential ? exp(mu) : mu)
+      let factor = Number(shift.isExponential ? exp(mu) : mu)
       times = times.map { factor / (factor + (1 / $0 - 1)) }
     }
     // A single step, at t = 1, cannot be stretched.
     if let terminal, let last = times.last, last < 1 {
-      let scale = (1 - last) / (1 - Float(terminal))
+      let scale = (1 - last) / (1 - Number(terminal))
       times = times.map { 1 - (1 - $0) / scale }
     }
-    times = spaced(times)
-    return times.map { Double($0) } + [0]
+    return times
   }
 
   private func spaced(_ times: [Float]) -> [Float] {

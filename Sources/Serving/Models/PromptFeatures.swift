@@ -6,6 +6,7 @@ import Tensors
 struct PromptFeatures {
   /// The features of one prompt on the host, without padding.
   private struct Entry {
+    /// See `TextRows`.
     let bytes: [UInt8]
     let count: Int
     var used: Int
@@ -14,8 +15,6 @@ struct PromptFeatures {
   private var entries: [String: Entry] = [:]
   private var clock = 0
   private var bytes = 0
-  /// The number of features of a token, and their element type; nil until a prompt is encoded.
-  private var token: (width: Int, dtype: DType)?
 
   /// The most bytes that are kept.
   private static let most = 64 << 20
@@ -37,33 +36,17 @@ struct PromptFeatures {
       entries[prompt]!.used = clock
       return entries[prompt]!.count
     }
-    let multiple = pipeline.options.textMultiple
+    let multiple = pipeline.textMultiple
     let length = (counts.max()! + multiple - 1) / multiple * multiple
-    let (width, dtype) = token!
-    let size = length * width * dtype.byteCount
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(size * prompts.count)
-    for prompt in prompts {
-      let own = entries[prompt]!.bytes
-      bytes += own
-      bytes += [UInt8](repeating: 0, count: size - own.count)
-    }
+    var batch = TextRows.Batch(TextRows(of: pipeline), length: length, count: prompts.count)
+    for prompt in prompts { entries[prompt]!.bytes.withUnsafeBytes { batch.add($0) } }
     forget(except: Set(prompts))
-    let engine = pipeline.engine
-    let text = HostArray(TensorType([prompts.count, length, width], dtype), bytes: bytes)
-    return ImagePipeline.TextFeatures(
-      condition: Named([
-        ("text", try engine.array(text)),
-        ("text_mask", try engine.array(counts.map(Int32.init), shape: [counts.count])),
-      ]), counts: counts)
+    return try batch.features(on: pipeline.engine)
   }
 
   private mutating func encode(_ prompt: String, by pipeline: ImagePipeline) throws {
     let encoded = try pipeline.features(pipeline.tokens([prompt]))
-    let array = encoded.condition["text"]!
-    let (shape, dtype) = (array.type.shape, array.type.dtype)
-    token = (shape[2], dtype)
-    let own = try Array(array.bytes()[..<(encoded.counts[0] * shape[2] * dtype.byteCount)])
+    let own = try TextRows(of: pipeline).texts(encoded, count: 1)[0]
     entries[prompt] = Entry(bytes: own, count: encoded.counts[0], used: clock)
     bytes += own.count
   }

@@ -28,11 +28,10 @@ extension TrainingRecipe {
     try encoding.finish()
     pipeline.encoder.component.release()
     try store.finish()
-    let row = store.shards[0].row
     return EncodedPrompts(
       zip(texts, keys).map { text, key in
         let place = store.place(of: key)
         return (text, Array(store.shards[Int(place.shard)].bytes(Int(place.entry))))
-      }, width: row.shape[0], dtype: row.dtype, multiple: multiple)
+      }, rows: TextRows(of: pipeline), multiple: pipeline.joint == nil ? multiple : 1)
   }
 }

@@ -57,7 +57,7 @@ struct DataEncoder {
     if let example = counter.firstCut {
       notice("\(counter.cuts) prompts are too long for the model and are cut. \(example)")
     }
-    let multiple = pipeline.options.textMultiple
+    let multiple = pipeline.textMultiple
     inputs = try StepInputs(
       recipe, reduction: pipeline.codec.reduction,
       textTokens: data.textTokens ?? (longest + multiple - 1) / multiple * multiple)
@@ -106,6 +106,12 @@ struct DataEncoder {
       throw unfit(
         "its text encoder makes \(pipeline.encoder.width) features, and the network takes "
           + "\(recipe.model.text?.shape[1] ?? 0)")
+    }
+    let pooled = recipe.model.pooledText?.shape[0] ?? 0
+    guard pooled == pipeline.encoder.pooledWidth else {
+      throw unfit(
+        "its text encoders make \(pipeline.encoder.pooledWidth) features of the whole text, and the "
+          + "network takes \(pooled)")
     }
     let (channels, own) = (pipeline.codec.channels, recipe.model.sampleShape()[2])
     guard channels == own else {

@@ -129,21 +129,14 @@ struct EncodedSet: Sendable {
     return HostArray(values, shape: type.shape)
   }
 
-  /// The features of texts with zeros behind them, and the numbers of tokens.
-  func features(
-    _ places: [EncodedStore.Place], _ spec: InputSpec
-  ) -> (features: HostArray, counts: HostArray) {
-    let type = spec.type(batch: places.count)
-    let size = type.byteCount / max(1, places.count)
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(type.byteCount)
-    for place in places {
-      let stored = textShards[Int(place.shard)].bytes(Int(place.entry))
-      bytes += stored
-      bytes += repeatElement(0, count: size - stored.count)
-    }
-    let counts = places.map { Int32(textShards[Int($0.shard)].rows(Int($0.entry))) }
-    return (HostArray(type, bytes: bytes), HostArray(counts, shape: [places.count]))
+  /// The arrays of texts, see `TextRows`.
+  func features(_ places: [EncodedStore.Place], _ spec: InputSpec) -> Named<HostArray> {
+    let pooled = inputs.conditioner.inputs.first { $0.name == InputSpec.pooled }
+    let rows = TextRows(
+      width: spec.shape[1], dtype: spec.dtype, pooledWidth: pooled?.shape[0] ?? 0)
+    var batch = TextRows.Batch(rows, length: spec.shape[0], count: places.count)
+    for place in places { batch.add(textShards[Int(place.shard)].bytes(Int(place.entry))) }
+    return batch.arrays
   }
 }
 

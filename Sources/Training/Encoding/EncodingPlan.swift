@@ -1,5 +1,6 @@
 import Datasets
 import Models
+import Pipelines
 import Runtime
 import Tensors
 
@@ -54,12 +55,11 @@ extension DataEncoder {
     }
     // Pixels are kept in 8 bits.
     let width = pipeline.codec.autoencoder == nil ? 1 : DType.float32.byteCount
-    let text = inputs.conditioner.inputs.first { $0.name == "text" }!
-    let token = text.shape[1] * text.dtype.byteCount
+    let rows = TextRows(of: pipeline)
     func note(_ prompts: [String], _ references: [EncodingKey]) throws {
       for prompt in prompts {
         try note(EncodingKey(text: prompt, references: references), &texts, cache.texts) {
-          try tokenCount(prompt) * token
+          rows.byteCount(tokens: try tokenCount(prompt))
         }
       }
     }

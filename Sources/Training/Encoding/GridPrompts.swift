@@ -76,8 +76,7 @@ struct GridPrompts {
     let text = inputs.conditioner.inputs.first { $0.name == "text" }!
     let spec = InputSpec("text", [length, text.shape[1]], text.dtype)
     func conditions(_ keys: [EncodingKey]) -> Named<HostArray> {
-      let (features, counts) = set.features(keys.map(cache.texts.place), spec)
-      return Named([("text", features), ("text_mask", counts)]).merging(shared)
+      set.features(keys.map(cache.texts.place), spec).merging(shared)
     }
     (given, unconditional) = (conditions(keys.texts), conditions(keys.negatives))
   }

@@ -71,13 +71,9 @@ struct TextFeatureEncoding {
     _ tokens: ImagePipeline.TextTokens, _ keys: [EncodingKey], _ embeddings: ShardedArray?
   ) throws {
     let features = try pipeline.features(tokens, images: embeddings)
-    let array = features.condition["text"]!
-    let row = TensorType([array.type.shape[2]], array.type.dtype)
-    let (bytes, size) = (try array.bytes(), array.type.byteCount / array.type.shape[0])
-    for (number, key) in keys.enumerated() {
-      let start = number * size
-      let end = start + features.counts[number] * row.byteCount
-      try store.add(key, bytes[start..<end], row: row)
+    let rows = TextRows(of: pipeline)
+    for (key, bytes) in zip(keys, try rows.texts(features, count: keys.count)) {
+      try store.add(key, bytes[...], row: rows.row)
     }
   }
 }
