@@ -54,7 +54,8 @@ def run(case, folder, seed):
     sizes = {name: case[name] for name in ("t5", "dual") if name in case}
     small_models.write(model, case["kind"], seed, heads=2 + seed % 2, layers=2 + seed % 3, **sizes)
     kind = CLASSES[case["kind"]]
-    pipeline = kind.from_pretrained(model, torch_dtype=torch.float32)
+    left_out = {} if case.get("t5", True) else {"text_encoder_3": None, "tokenizer_3": None}
+    pipeline = kind.from_pretrained(model, torch_dtype=torch.float32, **left_out)
     pipeline.set_progress_bar_config(disable=True)
     start = seed % len(PROMPTS)
     prompts = (PROMPTS + PROMPTS)[start:start + case["count"]]
