@@ -57,7 +57,10 @@ struct StepInputs: Sendable {
           \.data, found: "\(size)",
           "heights and widths of this model's pictures are multiples of \(multiple)")
       }
-      if let largest = recipe.model.largestSide, size.contains(where: { $0 > largest * reduction })
+      // A recipe alone is checked without the autoencoder's reduction.
+      let isWhole = reduction > 1 || !recipe.model.worksOnLatents
+      if isWhole, let largest = recipe.model.largestSide,
+        size.contains(where: { $0 > largest * reduction })
       {
         throw recipe.invalid(
           \.data, found: "\(size)",

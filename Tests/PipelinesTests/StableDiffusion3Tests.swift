@@ -36,7 +36,7 @@ import Testing
   private func pipeline(
     _ path: String = model, replacing replacements: ImagePipeline.Replacements = .init(),
     log: @escaping @Sendable (String) -> Void = { _ in },
-    _ change: (inout ImagePipeline.Options) -> Void = { _ in }
+    change: (inout ImagePipeline.Options) -> Void = { _ in }
   ) throws -> ImagePipeline {
     var options = ImagePipeline.Options()
     options.keepsComponents = true
@@ -73,7 +73,7 @@ import Testing
 
   /// Each way to leave T5 out gives the same pictures.
   @Test func t5IsLeftOut() throws {
-    let expected = try pixels(pipeline { $0.usesT5 = false })
+    let expected = try pixels(pipeline(change: { $0.usesT5 = false }))
     #expect(try pixels(pipeline()) != expected)
     let logged = Messages()
     let missing = try pipeline(
@@ -126,7 +126,8 @@ import Testing
     try FileManager.default.removeItem(atPath: "\(path)/text_encoder_3")
     replacements.textEncoder = path
     #expect(
-      try pixels(pipeline(replacing: replacements)) == pixels(pipeline { $0.usesT5 = false }))
+      try pixels(pipeline(replacing: replacements))
+        == pixels(pipeline(change: { $0.usesT5 = false })))
   }
 
   @Test func longPromptsAreCutForEachEncoder() throws {
@@ -194,7 +195,8 @@ import Testing
     let expected = try pipeline.features(tokens).condition
     let found = try encoded.batch(prompts, on: SharedEngine.get()).condition
     for name in ["text", "pooled"] {
-      #expect(try found[name]!.array(of: Float.self) == expected[name]!.array(of: Float.self))
+      let pair = try [found, expected].map { try $0[name]!.array(of: Float.self) }
+      #expect(zip(pair[0], pair[1]).allSatisfy { abs($0 - $1) < 1e-4 } && pair[0].count > 2)
     }
     #expect(try found["text_mask"]!.array(of: Int32.self) == [333, 333])
   }
