@@ -178,7 +178,7 @@ private struct PipelineCheck {
         try NetworkCall(pipeline, $0, latentsOfImages, noise.shape, on: engine)
       }
     )
-    let skipping = try scale == nil ? nil : run.skipping
+    let skipping = scale == nil ? nil : run.skipping
     let skipped = try skipping.map {
       try NetworkCall(
         pipeline, texts, latentsOfImages, noise.shape, skipping: Set($0.layers), on: engine)

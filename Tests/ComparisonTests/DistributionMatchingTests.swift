@@ -96,6 +96,23 @@ import Weights
     #expect(try resumed.advance().names == trainer.advance().names)
   }
 
+  /// The log has the newest figures of the generator, whose steps are not those that are logged.
+  @Test func theLogHasEveryNetworksFigures() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let engine = try Engine()
+    try Trainer(recipe("steps=3", "batch=16"), on: engine).run()
+    try Trainer(
+      recipe(
+        "objective={kind: distribution-matching, interval: 2}", "log_every=2", "steps=6",
+        "start=\(folder)/base/weights.safetensors", "batch=16", "output=\(folder)/run"),
+      on: engine
+    ).run()
+    let log = try String(contentsOfFile: folder + "/run/log.jsonl", encoding: .utf8)
+    let lines = log.split(separator: "\n").filter { $0.contains("\"step\"") }
+    #expect(lines.count >= 3)
+    for line in lines { #expect(line.contains("gradient_norm"), "\(line)") }
+  }
+
   @Test func aTeacherIsNeeded() {
     #expect {
       try recipe("objective={kind: distribution-matching}")

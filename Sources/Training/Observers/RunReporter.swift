@@ -8,6 +8,8 @@ final class RunReporter {
   private let progress: (Trainer.Progress) -> Void
   private let notice: (String) -> Void
   private var meter: RunMeter
+  /// The newest metrics since the last line of the log: not every step updates every network.
+  private var recent = Named<Float>()
 
   /// - Parameters:
   ///   - facts: those with the FLOPs of a step and the peak, nil where they are not measured.
@@ -38,8 +40,10 @@ final class RunReporter {
     progress(
       Trainer.Progress(
         step: report.step, total: report.total, loss: report.loss, rate: speed.stepsPerSecond))
+    recent = step.metrics.merging(recent.filter { step.metrics[$0] == nil })
     if step.step % recipe.logEvery == 0 || step.step == recipe.steps {
-      log?.write(step.step, step.metrics.merging(speed.named))
+      log?.write(step.step, recent.merging(speed.named))
+      recent = Named()
     }
     for observer in observers { observer.observe(report) }
   }
