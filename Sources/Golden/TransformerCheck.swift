@@ -14,6 +14,8 @@ extension GoldenCase {
       return try checkZImage(on: client)
     case SiTConfig.className: return try checkSiT(on: client)
     case "SD3Transformer2DModel", "SD3Transformer2DModelWrapper": return try checkSD3(on: client)
+    case "SanaTransformer2DModel", "SanaTransformer2DModelWrapper":
+      return try checkSana(on: client)
     default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
     }
   }

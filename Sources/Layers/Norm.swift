@@ -24,17 +24,44 @@ public struct LayerNorm {
 /// Root-mean-square normalization of the last axis: Zhang and Sennrich, 2019.
 public struct RMSNorm {
   let weight: Tensor
+  let bias: Tensor?
   let epsilon: Double
 
-  /// Makes a norm with a weight for each of `width` features.
-  public init(_ scope: Scope, _ width: Int, epsilon: Double = 1e-6) {
+  /// Makes a norm with a weight for each of `width` features, and with a bias where one is asked for.
+  public init(_ scope: Scope, _ width: Int, epsilon: Double = 1e-6, bias: Bool = false) {
     weight = scope.weight("weight", [width], .ones)
+    self.bias = bias ? scope.weight("bias", [width], .zeros) : nil
     self.epsilon = epsilon
   }
 
   /// Normalizes the last axis.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.rmsNormalized(epsilon: epsilon) * weight.cast(to: x.dtype)
+    let y = x.rmsNormalized(epsilon: epsilon) * weight.cast(to: x.dtype)
+    return bias.map { y + $0.cast(to: x.dtype) } ?? y
+  }
+}
+
+/// Batch normalization of the last axis by the statistics of training: Ioffe and Szegedy, 2015.
+public struct BatchNorm {
+  let weight, bias, mean, variance: Tensor
+  let epsilon: Double
+
+  /// Makes a norm of `width` features.
+  public init(_ scope: Scope, _ width: Int, epsilon: Double = 1e-5) {
+    weight = scope.weight("weight", [width], .ones)
+    bias = scope.weight("bias", [width], .zeros)
+    mean = scope.weight("running_mean", [width], .zeros)
+    variance = scope.weight("running_var", [width], .ones)
+    self.epsilon = epsilon
+  }
+
+  /// Whether an array of a published file belongs to no weight: counts of training batches do not.
+  public static func ignores(_ name: String) -> Bool { name.hasSuffix(".num_batches_tracked") }
+
+  /// Normalizes the last axis.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let factor = weight.wide * (variance.wide + epsilon).rsqrt()
+    return (x.wide * factor + (bias.wide - mean.wide * factor)).cast(to: x.dtype)
   }
 }
 

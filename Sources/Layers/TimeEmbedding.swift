@@ -46,10 +46,12 @@ extension Tensor {
   /// cosines, with frequencies as in `sinusoidal`: Dosovitskiy et al., 2021; Peebles and Xie,
   /// 2023.
   ///
-  /// - Parameter base: the height and width that a network was trained with; the positions of other
-  ///   sizes are scaled to the same range. Without it they are 0, 1, 2 ….
+  /// - Parameters:
+  ///   - base: the height and width that a network was trained with; the positions of other sizes are
+  ///     scaled to the same range. Without it they are 0, 1, 2 ….
+  ///   - interpolation: a number that positions are divided by.
   public static func positions(
-    height: Int, width: Int, features: Int, base: Int? = nil
+    height: Int, width: Int, features: Int, base: Int? = nil, interpolation: Double = 1
   ) -> Tensor {
     precondition(features % 4 == 0, "position features come in fours, not \(features)")
     let quarter = features / 4
@@ -59,7 +61,7 @@ extension Tensor {
       let size = axis == 0 ? height : width
       let index = Tensor.iota([height, width], axis: axis, .float32).expanded([2])
       let place = base.map { $0 == size ? index : index * (Double($0) / Double(size)) } ?? index
-      let angles = place * frequencies
+      let angles = (interpolation == 1 ? place : place / interpolation) * frequencies
       return .concatenate([angles.sin(), angles.cos()], axis: -1)
     }
     return Tensor.concatenate([encode(1), encode(0)], axis: -1).reshape([-1, features])

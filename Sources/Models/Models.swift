@@ -11,6 +11,7 @@ public enum Models: Catalogue {
     QwenImageConfig.self,
     ZImageConfig.self,
     SD3Config.self,
+    SanaConfig.self,
     TextDiTConfig.self,
     SiTConfig.self,
   ]

@@ -48,6 +48,7 @@ public enum PublishedNetworks {
     .transformer(QwenImageConfig.self),
     .transformer(ZImageConfig.self),
     .transformer(SD3Config.self),
+    .transformer(SanaConfig.self),
     .transformer(TextDiTConfig.self),
     Entry(["DiTTransformer2DModel"]) { path, _ in
       let config: ClassDiTConfig = try PublishedConfig.read(from: path)
