@@ -18,20 +18,27 @@ extension GoldenCase {
           "decode_raw_z": network.decode(latents),
         ]
       }
+    case AutoencoderDCConfig.className:
+      let sizes: AutoencoderDCConfig = try networkConfig()
+      return try check(sizes, multiple: sizes.reduction, on: client) { network, _, latents in
+        ["decode_of_z": network.decode(latents)]
+      }
     default: throw fail("the class of its network, \(config.cls ?? "null"), is not known")
     }
   }
 
   /// Encodes `image` and decodes `z`, both with the channels first.
   ///
-  /// - Parameter decoded: the outputs that depend on `z`, from the network, its config and `z`.
+  /// - Parameters:
+  ///   - multiple: the number that must divide height and width of images.
+  ///   - decoded: the outputs that depend on `z`, from the network, its config and `z`.
   private func check<Config: ImageAutoencoderConfig>(
-    _ sizes: Config, on client: Client,
+    _ sizes: Config, multiple: Int = 1, on client: Client,
     decoded: (Config.Network, Config, Tensor) -> [String: Tensor]
   ) throws -> [Comparison] {
     var used = Named<HostArray>()
     if expected.names.contains(where: { !Self.outputsOfLatents.contains($0) }) {
-      let image = try latents("image", channels: sizes.channels, multiple: 1)
+      let image = try latents("image", channels: sizes.channels, multiple: multiple)
       guard image.shape[2] >= sizes.reduction, image.shape[3] >= sizes.reduction else {
         throw fail(
           "its input image is \(image.shape), and the network makes it smaller by \(sizes.reduction)"
@@ -43,17 +50,19 @@ extension GoldenCase {
       used["z"] = try latents("z", channels: sizes.latentChannels, multiple: 1)
     }
     return try compare(
-      Scope.declare { sizes.network($0) }, names: sizes.names(for:), inputs: used, on: client
+      Scope.declare { sizes.network($0) }, names: sizes.names(for:),
+      ignoring: sizes.ignores, inputs: used, on: client
     ) { weights, inputs in
       let network = Scope.bind(weights) { sizes.network($0) }
       var results: [String: Tensor] = [:]
       if let image = inputs["image"] {
         let posterior = network.encode(image.channelsLast)
-        results["mean"] = posterior.mean
-        results["mode"] = posterior.mean
+        for name in ["mean", "mode", "latent"] { results[name] = posterior.mean }
         results["logvar"] = posterior.logVariance
         results["latents_normalized"] = sizes.normalized(posterior.mean)
-        results["decode_of_mode"] = network.decode(posterior.mean)
+        for name in ["decode_of_mode", "decode_of_latent"] {
+          results[name] = network.decode(posterior.mean)
+        }
       }
       if let latents = inputs["z"] {
         results.merge(decoded(network, sizes, latents.channelsLast)) { $1 }

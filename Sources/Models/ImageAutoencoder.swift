@@ -4,10 +4,9 @@ import Weights
 
 /// An autoencoder of images that is bound to weights.
 public protocol ImageAutoencoder {
-  /// Images `[batch, height, width, channels]`, from −1 to 1, to the parameters of their posteriors, mean
-  /// and log-variance one after the other: `[batch, height / reduction, width / reduction, 2 · latent
-  /// channels]`.
-  func moments(_ images: Tensor) -> Tensor
+  /// Images `[batch, height, width, channels]`, from −1 to 1, to the posteriors of their latents
+  /// `[batch, height / reduction, width / reduction, latent channels]`.
+  func encode(_ images: Tensor) -> Posterior
 
   /// Latents `[batch, height, width, latent channels]` to what the decoder returns, images `[batch, height ·
   /// reduction, width · reduction, channels]` from about −1 to 1.
@@ -18,9 +17,6 @@ public protocol ImageAutoencoder {
 }
 
 extension ImageAutoencoder {
-  /// Images to the posteriors of their latents, see `moments`.
-  public func encode(_ images: Tensor) -> Posterior { Posterior(moments: moments(images)) }
-
   /// The reconstruction as it is.
   public func decode(_ latents: Tensor) -> Tensor { reconstruct(latents) }
 }
@@ -29,10 +25,14 @@ extension ImageAutoencoder {
 public struct Posterior {
   /// The mean, which is also the mode.
   public let mean: Tensor
-  /// The logarithm of the variance, from −30 to 20.
-  public let logVariance: Tensor
+  /// The logarithm of the variance, from −30 to 20; nil for latents that are the mean exactly.
+  public let logVariance: Tensor?
 
-  /// Makes the distribution of an encoder's moments, see `ImageAutoencoder.moments`.
+  /// Makes the distribution of latents that are not random.
+  init(exactly latents: Tensor) { (mean, logVariance) = (latents, nil) }
+
+  /// Makes the distribution of an encoder's moments, mean and log-variance one after the other:
+  /// `[batch, height, width, 2 · latent channels]`.
   public init(moments: Tensor) {
     let parts = moments.split(2, axis: moments.rank - 1)
     mean = parts[0]
@@ -40,7 +40,9 @@ public struct Posterior {
   }
 
   /// A sample, from standard normal noise of the latents' shape.
-  public func latents(noise: Tensor) -> Tensor { mean + (logVariance * 0.5).exp() * noise }
+  public func latents(noise: Tensor) -> Tensor {
+    logVariance.map { mean + ($0 * 0.5).exp() * noise } ?? mean
+  }
 }
 
 /// The configuration of an autoencoder of images, in the form of diffusers' `config.json`.
@@ -70,11 +72,19 @@ public protocol ImageAutoencoderConfig: Codable, Hashable, Sendable {
   /// The names of parameters in files that hold arrays of these names.
   func names(for arrays: [String]) -> NameMap
 
+  /// Whether an array in a file does not belong to the network.
+  func ignores(_ array: String) -> Bool
+
   /// Scales the autoencoder's latents `[batch, height, width, channels]` for a diffusion model.
   func normalized(_ latents: Tensor) -> Tensor
 
   /// Scales a diffusion model's latents back for the autoencoder.
   func denormalized(_ latents: Tensor) -> Tensor
+}
+
+extension ImageAutoencoderConfig {
+  /// By default every array belongs to the network.
+  public func ignores(_ array: String) -> Bool { false }
 }
 
 /// Square tiles of images, each of which overlaps the one before it.
@@ -93,6 +103,13 @@ public struct TileSize: Hashable, Sendable {
   public init(_ size: Int, reduction: Int) {
     let quarter = max(1, size / (4 * reduction)) * reduction
     (self.size, stride) = (4 * quarter, 3 * quarter)
+  }
+
+  /// Makes tiles of a size and a stride in pixels; both are rounded down to whole latents, of which there
+  /// is one at least.
+  public init(size: Int, stride: Int, reduction: Int) {
+    func whole(_ pixels: Int) -> Int { max(1, pixels / reduction) * reduction }
+    (self.size, self.stride) = (whole(size), whole(stride))
   }
 }
 

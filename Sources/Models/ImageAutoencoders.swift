@@ -3,6 +3,7 @@ public enum ImageAutoencoders {
   private static let all: [any ImageAutoencoderConfig.Type] = [
     AutoencoderKLConfig.self,
     AutoencoderKLQwenImageConfig.self,
+    AutoencoderDCConfig.self,
   ]
 
   /// Reads a `config.json` as the configuration of the class that its `_class_name` names.

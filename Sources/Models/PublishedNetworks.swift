@@ -58,6 +58,7 @@ public enum PublishedNetworks {
     },
     .autoencoder(AutoencoderKLConfig.self),
     .autoencoder(AutoencoderKLQwenImageConfig.self),
+    .autoencoder(AutoencoderDCConfig.self),
     .encoder(
       ["Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel"],
       Qwen2_5VL.init(_:_:)),
@@ -94,7 +95,7 @@ public enum PublishedNetworks {
         let prefix = config.names(for: arrays).prefix
         return PublishedNetwork(
           .autoencoder, specs: Scope.declare { config.network($0) }, names: config.names(for:),
-          ignores: { !$0.hasPrefix(prefix) })
+          ignores: { !$0.hasPrefix(prefix) || config.ignores($0) })
       }
     }
 

@@ -20,15 +20,15 @@ public struct AutoencoderKL: ImageAutoencoder {
     decoder = AutoencoderKLDecoder(scope, config)
   }
 
-  /// Images to the moments of their latents, see `ImageAutoencoder`.
-  public func moments(_ images: Tensor) -> Tensor {
+  /// Images to the posteriors of their latents, see `ImageAutoencoder`.
+  public func encode(_ images: Tensor) -> Posterior {
     precondition(
       images.rank == 4 && images.shape[3] == config.channels
         && images.shape[1] >= config.reduction && images.shape[2] >= config.reduction,
       "the encoder takes images of \(config.channels) channels of at least \(config.reduction) "
         + "pixels in height and width, not \(images.type)")
     let h = encoder(images)
-    return encoderConvolution?(h) ?? h
+    return Posterior(moments: encoderConvolution?(h) ?? h)
   }
 
   /// Latents to images, see `AutoencoderKLDecoder`.

@@ -76,7 +76,7 @@ public final class Autoencoder: Sendable {
     component = try Component(
       Scope.declare { config.network($0) }, in: files, names: names,
       // With a prefix the file holds other networks too.
-      ignoring: { !$0.hasPrefix(names.prefix) }, on: engine)
+      ignoring: { !$0.hasPrefix(names.prefix) || config.ignores($0) }, on: engine)
     self.config = config
     self.compute = compute
     self.tile = tile ?? config.tile
