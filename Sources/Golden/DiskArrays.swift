@@ -11,7 +11,7 @@ extension Named<HostArray> {
         let zeros = [Float](repeating: 0, count: piece.shape.reduce(1, *))
         var values = disk[piece.disk]?.values ?? zeros
         values.copy(from: array.values, Region(whole: Shape(array.shape)), to: piece.box)
-        disk[piece.disk] = HostArray(values, piece.shape)
+        disk[piece.disk] = HostArray(values, piece.diskShape)
       }
     }
     return disk
@@ -25,7 +25,7 @@ extension Named<HostArray> {
     for (name, shape) in shapes.pairs {
       var values = [Float](repeating: 0, count: shape.count)
       for piece in names.pieces(of: name, shapes: shapes) {
-        guard let array = self[piece.disk], array.shape == piece.shape else { return nil }
+        guard let array = self[piece.disk], array.shape == piece.diskShape else { return nil }
         values.copy(from: array.values, piece.box, to: Region(whole: shape))
       }
       parameters[name] = HostArray(values, shape.sizes)

@@ -68,6 +68,13 @@ extension GoldenCase {
           names: sizes.names, channels: sizes.channels, multiple: sizes.patch,
           conditions: [("text", [nil, sizes.textWidth]), ("pooled", [sizes.pooledWidth])]
         ) { SD3($0, sizes) }, on: client)
+    case "SanaTransformer2DModel", "SanaTransformer2DModelWrapper":
+      let sizes: SanaConfig = try transformerConfig()
+      return try check(
+        TrainedNetwork(
+          names: sizes.names, channels: sizes.channels, multiple: sizes.patch,
+          conditions: [("text", [nil, sizes.textWidth]), ("text_mask", [nil])]
+        ) { Sana($0, sizes) }, on: client)
     default:
       throw fail(
         "the training of its network, \(header.className ?? "null"), is not supported")
