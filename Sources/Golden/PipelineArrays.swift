@@ -221,7 +221,7 @@ extension GoldenCase {
     of name: String, _ output: String, _ actual: HostArray, _ wanted: HostArray
   ) -> Comparison {
     let isInteger =
-      output.hasPrefix("input_ids_")
+      output.hasPrefix("input_ids")
       || ["input_ids", "attention_mask", "mask"].contains { output.hasSuffix($0) }
     if isInteger { return Comparison(name, actual, wanted, absolute: 0, relative: 1e-12) }
     if output.hasSuffix("image_uint8") { return Comparison(bytes: name, actual, wanted) }

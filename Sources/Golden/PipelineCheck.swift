@@ -11,7 +11,10 @@ extension GoldenCase {
     let engine = Engine(client: client, cache: ExecutableCache())
     return try naming {
       try pipelineRuns().flatMap { prefix, number, run in
-        try PipelineCheck(self, prefix, number: number, run, on: engine).comparisons()
+        if let sana = try SanaPipelineCheck(self, prefix, number: number, run, on: engine) {
+          return try sana.comparisons()
+        }
+        return try PipelineCheck(self, prefix, number: number, run, on: engine).comparisons()
       }
     }
   }

@@ -26,6 +26,12 @@ extension GoldenCase {
     let conditionArea: Int?
     let latentArea: Int?
     let references: Int
+    /// Whether SANA's instruction stands before prompts, nil for the pipeline's default.
+    let hasInstruction: Bool?
+    /// The first angle of SANA-Sprint's schedule, nil for the published one.
+    let firstAngle: Double?
+    /// The angle between two steps.
+    let middleAngle: Double?
 
     private enum CodingKeys: String, CodingKey {
       case cls, prompts, prompt, height, width
@@ -52,6 +58,9 @@ extension GoldenCase {
       case skipScale = "skip_layer_guidance_scale"
       case skipStart = "skip_layer_guidance_start"
       case skipStop = "skip_layer_guidance_stop"
+      case hasInstruction = "complex_human_instruction"
+      case firstAngle = "max_timesteps"
+      case middleAngle = "intermediate_timesteps"
     }
 
     init(from decoder: any Decoder) throws {
@@ -98,6 +107,9 @@ extension GoldenCase {
       conditionArea = try keys.decodeIfPresent(Int.self, forKey: .conditionArea)
       latentArea = try keys.decodeIfPresent(Int.self, forKey: .latentArea)
       references = try keys.decodeIfPresent(Int.self, forKey: .references) ?? 0
+      hasInstruction = try keys.decodeIfPresent(Bool.self, forKey: .hasInstruction)
+      firstAngle = try keys.decodeIfPresent(Double.self, forKey: .firstAngle)
+      middleAngle = try keys.decodeIfPresent(Double.self, forKey: .middleAngle)
     }
   }
 }

@@ -13,7 +13,7 @@ public enum PublishedConfig {
     _ type: Config.Type = Config.self, from path: String
   ) throws -> Config {
     let file = try MappedFile(path)
-    let data = withExtendedLifetime(file) { Data(file.bytes) }
+    let data = withExtendedLifetime(file) { Data(file.bytes).withoutInfinities }
     do {
       return try JSONDecoder().decode(type, from: data)
     } catch let error as InvalidRecipeValue {
@@ -28,6 +28,29 @@ public enum PublishedConfig {
       }
       throw PublishedConfigError(path: path, reason: reason)
     }
+  }
+}
+
+extension Data {
+  /// JSON as Python writes it, with null for the numbers that are not part of JSON: infinities and NaN, which
+  /// published files have for limits that limit nothing.
+  fileprivate var withoutInfinities: Data {
+    let words = ["-Infinity", "Infinity", "NaN"].map { Data($0.utf8) }
+    guard words.contains(where: { range(of: $0) != nil }) else { return self }
+    var (result, rest) = (Data(), self[...])
+    var isText = false
+    while let byte = rest.first {
+      if !isText, let word = words.first(where: rest.starts) {
+        result.append(contentsOf: "null".utf8)
+        rest = rest.dropFirst(word.count)
+        continue
+      }
+      let count = isText && byte == UInt8(ascii: "\\") ? 2 : 1
+      if byte == UInt8(ascii: "\"") { isText.toggle() }
+      result.append(contentsOf: rest.prefix(count))
+      rest = rest.dropFirst(count)
+    }
+    return result
   }
 }
 

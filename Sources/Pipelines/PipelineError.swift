@@ -68,6 +68,10 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case noTargetTimes(path: String)
   /// A shift of the schedule is asked of a network with target times.
   case shiftOfAnyStep
+  /// A shift of the schedule is asked of a pipeline whose schedule has none.
+  case noShift(pipeline: String)
+  /// A negative prompt is given to a network that embeds the scale of guidance.
+  case noNegative(pipeline: String)
   /// A picture has no record of how it was made.
   case noRecord(path: String, reason: String)
   /// A file that a picture was made with has changed.
@@ -194,6 +198,11 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .shiftOfAnyStep:
       return "A shift was requested, and networks with target times have a sampler of their own. "
         + "Leave out --shift."
+    case .noShift(let pipeline):
+      return "A shift was requested, and the schedule of \(pipeline) has none. Leave out --shift."
+    case .noNegative(let pipeline):
+      return "A negative prompt was given, and \(pipeline) has guidance without one. "
+        + "Leave out --negative."
     case .noRecord(let path, let reason):
       return "\(path) does not say how it was made: \(reason). "
         + "Give a PNG file that twinflow generate has written."

@@ -57,13 +57,24 @@ public struct Sampler: Sendable {
     _ network: any VelocityModel, noise: Tensor, condition: Named<Tensor>,
     fresh: (Int) -> Tensor
   ) -> [Tensor] {
+    Self.states(settings.steps, network, noise: noise, condition: condition, fresh: fresh).map {
+      $0.data.cast(to: noise.dtype)
+    }
+  }
+
+  /// The states after each of some steps, see `trajectory`.
+  package static func states(
+    _ steps: [SamplerSettings.Step<Double>], _ network: any VelocityModel, noise: Tensor,
+    condition: Named<Tensor>, fresh: (Int) -> Tensor
+  ) -> [State] {
     var state = State(noise: noise)
-    return settings.steps.enumerated().map { i, step in
-      state = Self.advance(
+    let corrects = steps.contains { $0.correct > 0 }
+    return steps.enumerated().map { i, step in
+      state = advance(
         state, step.map { .constant($0, .float64) }, extrapolates: step.extrapolation > 0,
-        corrects: settings.order == 2, noise: step.needsNoise ? fresh(i) : nil, network,
-        noise.dtype, condition)
-      return state.data.cast(to: noise.dtype)
+        corrects: corrects, noise: step.needsNoise ? fresh(i) : nil, network, noise.dtype,
+        condition)
+      return state
     }
   }
 
@@ -81,13 +92,17 @@ public struct Sampler: Sendable {
     _ condition: Named<Tensor>
   ) -> State {
     let count = state.x.shape[0]
-    func evaluate(_ x: Tensor, _ time: Tensor, _ target: Tensor) -> (data: Tensor, noise: Tensor) {
+    func evaluate(
+      _ x: Tensor, _ time: Tensor, received: Tensor, _ target: Tensor
+    ) -> (data: Tensor, noise: Tensor) {
       let rows = { (t: Tensor) in t.cast(to: .float32).broadcast(to: [count]) }
-      let result = network.evaluate(
-        x.cast(to: dtype), time: rows(time), target: rows(target), condition: condition)
+      let x = x.cast(to: dtype)
+      let velocity = network(
+        x, time: rows(received), target: rows(target), condition: condition)
+      let result = Evaluation(velocity: velocity, at: x, time: rows(time))
       return (result.data.cast(to: .float64), result.noise.cast(to: .float64))
     }
-    let raw = evaluate(state.x, step.time, step.target)
+    let raw = evaluate(state.x, step.time, received: step.networkTime, step.target)
     var (data, ends) = raw
     if extrapolates {
       data = data + step.extrapolation * (data - state.data)
@@ -97,10 +112,11 @@ public struct Sampler: Sendable {
     if let noise {
       mixed = ends * (1 - step.stochastic).sqrt() + noise * step.stochastic.sqrt()
     }
-    var next = (1 - step.next) * data + step.next * mixed
+    var next =
+      (1 - step.next) * data + step.next * mixed + step.change * (raw.data - state.data)
     if corrects {
       // Heun's correction of the noise estimate; not at t = 1, where the data has no weight.
-      let second = evaluate(next, step.next, step.secondTarget)
+      let second = evaluate(next, step.next, received: step.next, step.secondTarget)
       let applies = step.correct.greater(0.5)
       let share = applies.select(1 - step.time, .constant(1, .float64))
       let corrected =

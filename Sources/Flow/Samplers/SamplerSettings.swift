@@ -83,13 +83,18 @@ public struct SamplerSettings: Hashable, Sendable {
     public let correct: Number
     /// The target time of Heun's second evaluation.
     public let secondTarget: Number
+    /// The time that the network receives: the current one, unless the schedule rounds it.
+    public let networkTime: Number
+    /// The weight in the next state of how the predicted data have changed since the step before.
+    public let change: Number
 
     /// The same with other numbers.
     public func map<Other>(_ transform: (Number) throws -> Other) rethrows -> Step<Other> {
       Step<Other>(
         time: try transform(time), target: try transform(target), next: try transform(next),
         stochastic: try transform(stochastic), extrapolation: try transform(extrapolation),
-        correct: try transform(correct), secondTarget: try transform(secondTarget))
+        correct: try transform(correct), secondTarget: try transform(secondTarget),
+        networkTime: try transform(networkTime), change: try transform(change))
     }
 
     /// The numbers by name.
@@ -97,6 +102,7 @@ public struct SamplerSettings: Hashable, Sendable {
       Named([
         ("time", time), ("target", target), ("next", next), ("stochastic", stochastic),
         ("extrapolation", extrapolation), ("correct", correct), ("second_target", secondTarget),
+        ("network_time", networkTime), ("change", change),
       ])
     }
 
@@ -105,17 +111,19 @@ public struct SamplerSettings: Hashable, Sendable {
       self.init(
         time: named["time"]!, target: named["target"]!, next: named["next"]!,
         stochastic: named["stochastic"]!, extrapolation: named["extrapolation"]!,
-        correct: named["correct"]!, secondTarget: named["second_target"]!)
+        correct: named["correct"]!, secondTarget: named["second_target"]!,
+        networkTime: named["network_time"]!, change: named["change"]!)
     }
 
     /// Makes a step of its numbers.
     init(
       time: Number, target: Number, next: Number, stochastic: Number, extrapolation: Number,
-      correct: Number, secondTarget: Number
+      correct: Number, secondTarget: Number, networkTime: Number, change: Number
     ) {
       (self.time, self.target, self.next) = (time, target, next)
       (self.stochastic, self.extrapolation) = (stochastic, extrapolation)
       (self.correct, self.secondTarget) = (correct, secondTarget)
+      (self.networkTime, self.change) = (networkTime, change)
     }
   }
 
@@ -160,7 +168,8 @@ public struct SamplerSettings: Hashable, Sendable {
       return Step(
         time: time, target: target, next: next, stochastic: stochastic,
         extrapolation: i >= 2 ? extrapolation : 0,
-        correct: order == 2 && !last && time < 1 ? 1 : 0, secondTarget: style == .few ? 0 : next)
+        correct: order == 2 && !last && time < 1 ? 1 : 0, secondTarget: style == .few ? 0 : next,
+        networkTime: time, change: 0)
     }
   }
 }
@@ -168,18 +177,27 @@ public struct SamplerSettings: Hashable, Sendable {
 extension SamplerSettings.Step where Number == Double {
   /// One Euler step along the flow, from a time to the next one.
   ///
-  /// - Parameter stochastic: the fraction of the noise that is replaced by fresh noise.
-  public static func euler(from time: Double, to next: Double, stochastic: Double = 0) -> Self {
+  /// - Parameters:
+  ///   - stochastic: the fraction of the noise that is replaced by fresh noise.
+  ///   - networkTime: the time that the network receives, nil for the current one.
+  ///   - change: the weight in the next state of the change of the predicted data.
+  public static func euler(
+    from time: Double, to next: Double, stochastic: Double = 0, networkTime: Double? = nil,
+    change: Double = 0
+  ) -> Self {
     Self(
-      time: time, target: time, next: next, stochastic: stochastic, extrapolation: 0, correct: 0,
-      secondTarget: next)
+      time: time, target: networkTime ?? time, next: next, stochastic: stochastic,
+      extrapolation: 0, correct: 0, secondTarget: next, networkTime: networkTime ?? time,
+      change: change)
   }
 
-  /// The same step of a run whose times are scaled, as one that starts at a time below 1.
+  /// The same step of a run whose times are scaled, as one that starts at a time below 1. The change of
+  /// the predicted data, whose weight is that of other times, has none then.
   public func scaled(by factor: Double) -> Self {
     Self(
       time: time * factor, target: target * factor, next: next * factor, stochastic: stochastic,
-      extrapolation: extrapolation, correct: correct, secondTarget: secondTarget * factor)
+      extrapolation: extrapolation, correct: correct, secondTarget: secondTarget * factor,
+      networkTime: networkTime * factor, change: factor == 1 ? change : 0)
   }
 
   /// Whether fresh noise has any weight in this step.

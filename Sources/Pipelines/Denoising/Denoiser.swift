@@ -306,6 +306,7 @@ public final class Denoiser: Sendable {
   /// - Parameters:
   ///   - noise: standard normal noise of the batch's shape, f32, and the steps' keys.
   ///   - source: the image to start from, nil for noise alone; times are scaled to its strength.
+  ///   - noiseScale: the factor of the noise where there is no image.
   ///   - isGuided: whether a step is guided, by its number; asked only where conditions are.
   ///   - observer: called after every step; an error that it throws cancels the run and is
   ///     rethrown. Without an observer the host does not wait between steps.
@@ -313,12 +314,12 @@ public final class Denoiser: Sendable {
   /// - Throws: `RuntimeError.outOfMemory`, and the plugin's errors.
   package func callAsFunction(
     _ start: Named<ShardedArray>, _ steps: [SamplerSettings.Step<Double>],
-    _ conditions: Conditions, from source: Source? = nil,
+    _ conditions: Conditions, from source: Source? = nil, noiseScale: Double = 1,
     isGuided: (Int) -> Bool = { _ in true }, observer: ((Progress) throws -> Void)? = nil
   ) throws -> (samples: ShardedArray, areFinite: Bool) {
     precondition(!steps.isEmpty, "a run has no steps")
     let steps = source.map { source in steps.map { $0.scaled(by: source.strength) } } ?? steps
-    var state = try initialState(start["noise"]!, source)
+    var state = try initialState(start["noise"]!, source, scale: noiseScale)
     var arguments = try network.component.load().prefixed("weights")
     arguments.merge(conditions.given.prefixed("given"))
     arguments.merge(conditions.unconditional.prefixed("unconditional"))
@@ -362,17 +363,20 @@ public final class Denoiser: Sendable {
 
   /// The state before the first step: `t·z + (1 − t)·x` for the noise z and an image x.
   private func initialState(
-    _ noise: ShardedArray, _ source: Source?
+    _ noise: ShardedArray, _ source: Source?, scale: Double
   ) throws -> Named<ShardedArray> {
     func named(_ state: Sampler.State) -> Named<Tensor> {
       Named([("state.x", state.x), ("state.data", state.data), ("state.noise", state.noise)])
     }
     guard let source else {
+      let arguments = Named([("noise", noise), ("scale", try engine.array([scale], shape: []))])
       return try program(.state) {
-        try engine.compile(Named([("noise", TensorType(shape, .float32))])) { arguments in
-          named(Sampler.State(noise: arguments["noise"]!))
+        try engine.compile(arguments.types) { arguments in
+          var state = Sampler.State(noise: arguments["noise"]!)
+          state.x = state.x * arguments["scale"]!
+          return named(state)
         }
-      }(Named([("noise", noise)]))
+      }(arguments)
     }
     let arguments = Named([
       ("noise", noise), ("latents", source.latents),

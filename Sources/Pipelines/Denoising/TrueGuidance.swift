@@ -6,6 +6,9 @@ import Tensors
 public enum GuidanceRule: Hashable, Sendable {
   /// `u + s·(c − u)`: Ho and Salimans, 2022.
   case standard
+  /// The network has learned guided velocities and embeds the scale: Meng and others, "On distillation of
+  /// guided diffusion models", 2023. There is no u.
+  case embedded
   /// `u + s·(c − u)`, with the norm of each token scaled to that of c: Qwen-Image. A token is a square
   /// patch of latents of the given size.
   case rescaled(patch: Int)
@@ -39,6 +42,11 @@ package struct TrueGuidance: VelocityModel {
   package func callAsFunction(
     _ x: Tensor, time: Tensor, target: Tensor, condition: Named<Tensor>
   ) -> Tensor {
+    if rule == .embedded {
+      var condition = condition
+      condition["guidance"] = scale.cast(to: .float32).broadcast(to: [x.shape[0]])
+      return network(x, time: time, target: target, condition: condition)
+    }
     let c = network(x, time: time, target: target, condition: condition).cast(to: .float32)
     let u = network(x, time: time, target: target, condition: unconditional).cast(to: .float32)
     let scale = scale.cast(to: .float32)
@@ -56,7 +64,7 @@ package struct TrueGuidance: VelocityModel {
   /// The guided velocity by the rule, in f32.
   private func guided(_ c: Tensor, _ u: Tensor, _ scale: Tensor) -> Tensor {
     switch rule {
-    case .standard: return u + scale * (c - u)
+    case .standard, .embedded: return u + scale * (c - u)
     case .rescaled(let patch):
       let guided = u + scale * (c - u)
       // Guidance of 0 has no direction to scale.

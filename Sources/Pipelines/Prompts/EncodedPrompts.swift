@@ -30,13 +30,15 @@ public struct EncodedPrompts: Sendable {
   ) throws {
     var texts: [String] = []
     var seen = Set<String>()
-    for text in [request.negative ?? pipeline.kind.negative] + Array(prompts)
+    let negative = request.negative ?? pipeline.kind.negative
+    for text in [negative] + Array(prompts)
     where seen.insert(text).inserted {
       texts.append(text)
     }
     var cuts: [String] = []
     let counted = try texts.map { text in
-      (text: text, count: try pipeline.tokens([text]) { cuts.append($0) }.counts[0])
+      let tokens = try pipeline.tokens([text], negatives: [negative]) { cuts.append($0) }
+      return (text: text, count: tokens.counts[0])
     }
     if let first = cuts.first {
       log(cuts.count == 1 ? first : "\(cuts.count) prompts are too long and are cut. \(first)")
@@ -52,7 +54,8 @@ public struct EncodedPrompts: Sendable {
       let own = Array(sorted[start..<min(start + batch, sorted.count)])
       // Every batch has one size, so that few programs are compiled.
       let filled = own + [String](repeating: own.last!, count: batch - own.count)
-      let encoded = try pipeline.features(pipeline.tokens(filled))
+      let encoded = try pipeline.features(
+        pipeline.tokens(filled, negatives: [negative]))
       length = max(length, encoded.condition["text"]!.type.shape[1])
       for (text, bytes) in zip(own, try rows.texts(encoded, count: own.count)) {
         found[text] = bytes

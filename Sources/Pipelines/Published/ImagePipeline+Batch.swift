@@ -34,11 +34,13 @@ extension ImagePipeline {
     let references = try references(images)
     let latents = try latents(references)
     let embeddings = try embeddings(references)
-    func encode(_ prompts: [String]) throws -> TextFeatures {
-      try features(tokens(prompts, grids: references.grids), images: embeddings)
+    func encode(_ prompts: [String], negatives: Set<String> = []) throws -> TextFeatures {
+      try features(
+        tokens(prompts, negatives: negatives, grids: references.grids), images: embeddings)
     }
     return try conditions(
-      encode(prompts), negatives.map(encode), scale: scale, references: latents)
+      encode(prompts), negatives.map { try encode($0, negatives: Set($0)) }, scale: scale,
+      references: latents)
   }
 
   /// An image that pictures of a size start from.

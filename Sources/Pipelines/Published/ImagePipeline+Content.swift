@@ -40,6 +40,9 @@ extension ImagePipeline {
       "padding": "\(options.textMultiple)",
     ]
     if let joint { content["tokens"] = joint.parts.map { "\($0.length)" }.joined(separator: " ") }
+    if template.hasInstruction {
+      content["instruction"] = "\(instructionTokens) tokens, lower case \(template.lowercases)"
+    }
     if let vision = encoder.vision, let use = kind.references {
       content["vision tower"] = try HashCache().hash(ofAll: vision.component.files)
       content["preparation of reference images"] = ContentHash.of(

@@ -33,10 +33,12 @@ extension ImagePipeline {
       }
       var scheduler = scheduler
       if let shift = request.shift {
-        scheduler.shift = .fixed(shift)
-        scheduler.terminal = nil
+        guard let shifted = scheduler.shifted(by: shift) else {
+          throw PipelineError.noShift(pipeline: kind.className)
+        }
+        scheduler = shifted
       }
-      schedule = .euler(scheduler, steps: request.steps ?? kind.steps)
+      schedule = .scheduled(scheduler, steps: request.steps ?? kind.steps)
     }
     try check(request.skipping, guidance: scale)
     return ResolvedRequest(
@@ -69,6 +71,9 @@ extension ImagePipeline {
         throw PipelineError.negativeWithoutGuidance(start: kind.guidanceStart)
       }
       return nil
+    }
+    if request.negative != nil, kind.guidance == .embedded {
+      throw PipelineError.noNegative(pipeline: kind.className)
     }
     let scale = request.guidance ?? transformer.guidance ?? kind.defaultGuidance
     guard isEffective(scale) else {

@@ -57,8 +57,8 @@ extension ImagePipeline {
     }
     try observer?(.phase(.text))
     var encoded: [TextTokens: TextFeatures] = [:]
-    func encode(_ prompts: [String]) throws -> TextFeatures {
-      let tokens = try tokens(prompts, grids: references.grids, log: log)
+    func encode(_ prompts: [String], negatives: Set<String> = []) throws -> TextFeatures {
+      let tokens = try tokens(prompts, negatives: negatives, grids: references.grids, log: log)
       if let known = encoded[tokens] { return known }
       let features = try features(tokens, images: embeddings)
       encoded[tokens] = features
@@ -66,9 +66,10 @@ extension ImagePipeline {
     }
     let conditions = try batches.map { batch in
       let texts = try encode(batch.map(\.prompt))
-      let negative = try batch[0].guidance.map { _ in
-        try encode(batch.map { $0.negative ?? kind.negative })
-      }
+      let negatives = batch.map { $0.negative ?? kind.negative }
+      let negative =
+        try batch[0].guidance == nil || kind.guidance == .embedded
+        ? nil : encode(negatives, negatives: Set(negatives))
       return try self.conditions(
         texts, negative, scale: batch[0].guidance, skipping: batch[0].skipping,
         references: latentsOfImages)
@@ -121,7 +122,9 @@ extension ImagePipeline {
     let keys = try engine.array(batch.flatMap { [$0.seed, 0] }, shape: [batch.count, 2])
     let start = try denoiser.noise(Named([("key", keys)]), steps: steps.count)
     let (latents, areFinite) = try withoutActuallyEscaping(observer) { observer in
-      try denoiser(start, steps, conditions, from: source, observer: observer)
+      try denoiser(
+        start, steps, conditions, from: source, noiseScale: schedule.noiseScale,
+        observer: observer)
     }
     guard areFinite else {
       throw PipelineError.imagesNotFinite(
@@ -144,9 +147,10 @@ extension ImagePipeline {
     skipping: LayerSkipping? = nil, references: Named<ShardedArray> = Named()
   ) throws -> Denoiser.Conditions {
     let given = texts.condition.merging(references)
-    guard let negative, let scale else { return Denoiser.Conditions(given) }
+    guard let scale else { return Denoiser.Conditions(given) }
+    guard negative != nil || kind.guidance == .embedded else { return Denoiser.Conditions(given) }
     let conditions = Denoiser.Conditions(
-      given, unconditional: negative.condition.merging(references),
+      given, unconditional: negative?.condition.merging(references) ?? Named(),
       scale: try engine.array([Float(scale)], shape: []))
     return try skipping.map {
       conditions.skipping($0, scale: try engine.array([Float($0.scale)], shape: []))

@@ -13,6 +13,21 @@ extension ImagePipeline {
     let imageTokens: Int
     /// The tokens for each of several encoders that encode each prompt together; empty for one.
     package var joint: [JointTokenizers.Ids] = []
+    /// The tokens whose features are dropped.
+    package let dropped: Range<Int>
+    /// Whether no features of a prompt are dropped, because no instruction stands before it; empty where
+    /// that is so of none.
+    package let isPlain: [Bool]
+
+    /// The number of tokens of each prompt whose features are kept.
+    package var keptCounts: [Int] {
+      counts.enumerated().map { row, count in
+        !isPlain.isEmpty && isPlain[row] ? count : count - dropped.count
+      }
+    }
+
+    /// The common length without the dropped tokens.
+    package var keptLength: Int { length - dropped.count }
 
     /// The number of tokens of each prompt.
     package var counts: [Int] {
@@ -27,6 +42,10 @@ extension ImagePipeline {
       guard joint.isEmpty else { return Named(joint.map { ($0.name, $0.array) }) }
       let batch = MultimodalBatch(prompts, length: length, token: 0)
       var arrays = Named([("tokens", batch.tokens), ("valid", batch.valid)])
+      if !isPlain.isEmpty {
+        let marks: [Int32] = isPlain.map { $0 ? 1 : 0 }
+        arrays["is_plain"] = HostArray(marks, shape: [isPlain.count])
+      }
       if imageTokens > 0 {
         arrays["positions"] = batch.positions
         arrays["image_rows"] = batch.imageRows
@@ -53,26 +72,45 @@ extension ImagePipeline {
   /// The tokens of prompts within the pipeline's template.
   ///
   /// - Parameters:
+  ///   - negatives: the prompts that guidance leads away from. No instruction stands before them, nor
+  ///     before an empty prompt, which training takes for none.
   ///   - grids: the sizes in patches of the reference images, which every prompt has.
   ///   - log: gets a sentence for a prompt that is cut.
   package func tokens(
-    _ prompts: [String], grids: [TokenGrid] = [], log: (String) -> Void = { _ in }
+    _ prompts: [String], negatives: Set<String> = [], grids: [TokenGrid] = [],
+    log: (String) -> Void = { _ in }
   ) throws -> TextTokens {
     if let joint {
       return try tokens(jointly: joint.parts.map { _ in prompts }, log: log)
     }
-    let (template, merge) = (kind.template, encoder.vision?.config.merge ?? 1)
-    let laidOut = try prompts.map { prompt in
-      let ids = try checked(ids(prompt, images: grids.count, log: log))
+    let isPlain = prompts.map {
+      kind.template.hasInstruction && ($0.isEmpty || negatives.contains($0))
+    }
+    let (template, plain) = (kind.template, kind.template.withoutInstruction)
+    let dropped = isPlain.contains(false) ? dropped(template) : 0..<0
+    let merge = encoder.vision?.config.merge ?? 1
+    let laidOut = try zip(prompts, isPlain).map { prompt, isPlain in
+      let count = isPlain ? 0 : dropped.count
+      let ids = try checked(
+        ids(prompt, isPlain ? plain : template, count, images: grids.count, log: log), count)
       return try MultimodalPrompt(
         ids, imageToken: encoder.imageToken ?? -1, grids: grids, merge: merge)
     }
-    let longest = laidOut.map(\.tokens.count).max()! - template.dropped
+    let longest = zip(laidOut, isPlain).map { prompt, isPlain in
+      prompt.tokens.count - (isPlain ? 0 : dropped.count)
+    }.max()!
     let multiple = options.textMultiple
-    let length = (longest + multiple - 1) / multiple * multiple + template.dropped
+    let length = (longest + multiple - 1) / multiple * multiple + dropped.count
     return TextTokens(
       prompts: laidOut, length: min(length, encoder.longest ?? .max),
-      imageTokens: encoder.vision?.tokenCount(grids) ?? 0)
+      imageTokens: encoder.vision?.tokenCount(grids) ?? 0, dropped: dropped,
+      isPlain: dropped.isEmpty || !isPlain.contains(true) ? [] : isPlain)
+  }
+
+  /// The tokens of a template whose features are dropped.
+  private func dropped(_ template: PromptTemplate) -> Range<Int> {
+    guard template.hasInstruction else { return 0..<template.dropped }
+    return 1..<max(1, instructionTokens - 1)
   }
 
   /// The tokens of prompts for several encoders that encode them together.
@@ -86,16 +124,18 @@ extension ImagePipeline {
     guard let joint else { preconditionFailure("\(kind.className) has one text encoder") }
     return TextTokens(
       prompts: [], length: joint.length, imageTokens: 0,
-      joint: try joint.ids(prompts, of: folder.path, log: log))
+      joint: try joint.ids(prompts, of: folder.path, log: log), dropped: 0..<0, isPlain: [])
   }
 
   /// The token ids of a prompt in its template, cut where they are too many.
-  private func ids(_ prompt: String, images: Int, log: (String) -> Void) -> [Int32] {
-    let template = kind.template
+  private func ids(
+    _ prompt: String, _ template: PromptTemplate, _ dropped: Int, images: Int,
+    log: (String) -> Void
+  ) -> [Int32] {
     let (text, special) = (template.text(prompt, images: images), template.addsSpecialTokens)
     let all = tokenizer.encode(text, addSpecialTokens: special)
     let limit = min(
-      template.limit == .max ? Int.max : template.limit + template.dropped,
+      template.limit == .max ? Int.max : template.limit + dropped,
       encoder.longest ?? .max)
     guard all.count > limit else { return all }
     let kept = tokenizer.encode(text, limit: limit, addSpecialTokens: special)
@@ -103,14 +143,13 @@ extension ImagePipeline {
     let first = zip(all, kept).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? limit
     let rest = tokenizer.decode(Array(all[first...]))
     log(
-      "The prompt has \(all.count - template.dropped) tokens with its template, and the model takes "
-        + "\(limit - template.dropped): it is cut before \"\(rest.prefix(40))\".")
+      "The prompt has \(all.count - dropped) tokens with its template, and the model takes "
+        + "\(limit - dropped): it is cut before \"\(rest.prefix(40))\".")
     return kept
   }
 
   /// Checks that tokens fit the text encoder.
-  private func checked(_ ids: [Int32]) throws(PipelineError) -> [Int32] {
-    let dropped = kind.template.dropped
+  private func checked(_ ids: [Int32], _ dropped: Int) throws(PipelineError) -> [Int32] {
     if let wrong = ids.first(where: { $0 < 0 || $0 >= encoder.vocabulary }) {
       throw .unfitComponents(
         path: folder.path,
@@ -134,19 +173,20 @@ extension ImagePipeline {
     if tokens.imageTokens > 0 {
       types["images"] = TensorType([tokens.imageTokens, encoder.width], options.compute.dtype)
     }
-    return try program(.text(types)) {
+    let dropped = tokens.dropped
+    return try program(.text(types, dropped: dropped)) {
       let arguments = encoder.component.types.prefixed("weights").merging(types)
-      let (dropped, compute) = (kind.template.dropped, options.compute.dtype)
+      let compute = options.compute.dtype
       return try engine.compile(
         arguments, shardings: encoder.component.shardings.prefixed("weights")
       ) { [encoder] arguments in
         let encoded = encoder.encode(arguments.group("weights"), arguments, compute)
         guard let valid = arguments["valid"] else { return encoded }
-        let features = encoded["text"]!
-        let length = valid.shape[1]
-        let kept = features.slice(1, dropped..<length)
-        // Features at padding are undefined; the published pipelines have zeros there.
-        let isText = valid.slice(1, dropped..<length).expanded([2]).broadcast(to: kept.shape)
+        let (features, isPlain) = (encoded["text"]!, arguments["is_plain"]?.greater(0))
+        let kept = features.without(dropped, exceptIn: isPlain)
+        // Features at padding are undefined; the published pipelines have zeros there, or mask them.
+        let isText = valid.without(dropped, exceptIn: isPlain).expanded([2])
+          .broadcast(to: kept.shape)
         return Named([("text", isText.select(kept, kept.zerosLike))])
       }
     }
@@ -163,7 +203,7 @@ extension ImagePipeline {
     arguments.merge(try tokens.arrays.mapValues { try engine.array($0) })
     arguments["images"] = images
     var condition = try RuntimeError.reportingMemory(of: program) { try program(arguments) }
-    let counts = tokens.counts.map { $0 - kind.template.dropped }
+    let counts = tokens.keptCounts
     if tokens.isPadded {
       condition["text_mask"] = try engine.array(counts.map(Int32.init), shape: [counts.count])
     }
@@ -177,7 +217,7 @@ extension ImagePipeline {
       (
         "text",
         TensorType(
-          [count, tokens.length - kind.template.dropped, encoder.width], options.compute.dtype)
+          [count, tokens.keptLength, encoder.width], options.compute.dtype)
       )
     ])
     if tokens.isPadded { types["text_mask"] = TensorType([count], .int32) }
@@ -185,5 +225,21 @@ extension ImagePipeline {
       types[InputSpec.pooled] = TensorType([count, encoder.pooledWidth], options.compute.dtype)
     }
     return types
+  }
+}
+
+extension Tensor {
+  /// `[batch, tokens, …]` without a range of tokens.
+  ///
+  /// - Parameter rows: bools `[batch]`, true in rows of which as many of the last tokens are left out
+  ///   instead; nil for none.
+  fileprivate func without(_ tokens: Range<Int>, exceptIn rows: Tensor?) -> Tensor {
+    guard !tokens.isEmpty else { return self }
+    let rest = slice(1, tokens.upperBound..<shape[1])
+    let kept =
+      tokens.lowerBound > 0
+      ? Tensor.concatenate([slice(1, 0..<tokens.lowerBound), rest], axis: 1) : rest
+    guard let rows else { return kept }
+    return rows.expanded(toRank: rank).select(slice(1, 0..<shape[1] - tokens.count), kept)
   }
 }

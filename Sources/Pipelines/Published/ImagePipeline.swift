@@ -21,6 +21,8 @@ public final class ImagePipeline: Sendable {
   public let replacements: Replacements
 
   package let tokenizer: Tokenizer
+  /// The number of tokens of the template's instruction; 0 without one.
+  package let instructionTokens: Int
   package let encoder: PromptEncoder
   /// The tokenizers of several encoders that encode each prompt together; nil for one.
   package let joint: JointTokenizers?
@@ -28,15 +30,15 @@ public final class ImagePipeline: Sendable {
   let processor: Qwen2VLImageProcessor?
   package let transformer: TransformerComponent
   package let codec: PictureCodec
-  package let scheduler: FlowMatchEuler
+  package let scheduler: Scheduler
   package let engine: Engine
   let denoisers = Mutex<[Shape: Denoiser]>([:])
   private let programs = Mutex<[ProgramKey: CompiledFunction]>([:])
 
   /// The programs that are kept, besides those of denoisers.
   enum ProgramKey: Hashable {
-    /// The text encoder for arrays of these types.
-    case text(Named<TensorType>)
+    /// The text encoder for arrays of these types, without the features of some tokens.
+    case text(Named<TensorType>, dropped: Range<Int>)
     /// The vision tower for images of these sizes in patches.
     case vision([TokenGrid])
   }
@@ -120,6 +122,8 @@ public final class ImagePipeline: Sendable {
     }
     self.kind = kind
     tokenizer = try Tokenizer(folder: folder.folder("tokenizer"))
+    instructionTokens =
+      kind.template.hasInstruction ? tokenizer.count(kind.template.before) : 0
     processor = try kind.references.map { _ in
       try PublishedConfig.read(from: folder.folder("processor") + "/preprocessor_config.json")
     }
@@ -148,11 +152,14 @@ public final class ImagePipeline: Sendable {
     }
     codec = try Self.codec(
       folder, transformer, replacement: replacements.vae, on: engine, log: log)
-    var scheduler: FlowMatchEuler =
+    var scheduler: Scheduler =
       kind.needsScheduler || folder.names("scheduler")
       ? try PublishedConfig.read(from: folder.folder("scheduler") + "/scheduler_config.json")
-      : FlowMatchEuler()
-    scheduler.lastTime = kind.lastTime
+      : .euler(FlowMatchEuler())
+    if case .euler(var euler) = scheduler {
+      euler.lastTime = kind.lastTime
+      scheduler = .euler(euler)
+    }
     self.scheduler = scheduler
     try checkFit()
   }
@@ -163,6 +170,7 @@ public final class ImagePipeline: Sendable {
     (replacements, engine) = (other.replacements, other.engine)
     (tokenizer, encoder, processor) = (other.tokenizer, other.encoder, other.processor)
     (codec, scheduler, joint) = (other.codec, other.scheduler, other.joint)
+    instructionTokens = other.instructionTokens
     self.transformer = transformer
   }
 

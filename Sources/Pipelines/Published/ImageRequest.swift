@@ -49,14 +49,14 @@ public struct ResolvedRequest: Sendable {
   public enum Schedule: Hashable, Sendable {
     /// By the sampler for any number of steps, for networks with target times.
     case anyStep(SamplerSettings)
-    /// By Euler steps along the flow.
-    case euler(FlowMatchEuler, steps: Int)
+    /// By the model's scheduler.
+    case scheduled(Scheduler, steps: Int)
 
     /// The number of steps.
     public var count: Int {
       switch self {
       case .anyStep(let settings): settings.steps.count
-      case .euler(_, let steps): steps
+      case .scheduled(_, let steps): steps
       }
     }
 
@@ -66,8 +66,13 @@ public struct ResolvedRequest: Sendable {
     package func steps(tokens: Int) -> [SamplerSettings.Step<Double>] {
       switch self {
       case .anyStep(let settings): settings.steps
-      case .euler(let scheduler, let steps): scheduler.steps(steps, tokens: tokens)
+      case .scheduled(let scheduler, let steps): scheduler.steps(steps, tokens: tokens)
       }
+    }
+
+    /// The factor of standard normal noise before the first step.
+    var noiseScale: Double {
+      if case .scheduled(let scheduler, _) = self { scheduler.noiseScale } else { 1 }
     }
   }
 }

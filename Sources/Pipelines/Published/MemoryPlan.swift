@@ -74,9 +74,12 @@ extension ImagePipeline {
     let texts = try tokens(requests.map(\.prompt), grids: references.grids)
     let given = conditionTypes(texts).merging(latents)
     var conditions = Denoiser.ConditionTypes(given: given)
-    if request.guidance != nil {
+    if request.guidance != nil, kind.guidance == .embedded {
+      conditions = Denoiser.ConditionTypes(given: given, isGuided: true)
+    } else if request.guidance != nil {
+      let negatives = requests.map { $0.negative ?? kind.negative }
       let negative = try tokens(
-        requests.map { $0.negative ?? kind.negative }, grids: references.grids)
+        negatives, negatives: Set(negatives), grids: references.grids)
       conditions = Denoiser.ConditionTypes(
         given: given, unconditional: conditionTypes(negative).merging(latents), isGuided: true
       ).skipping(Set(request.skipping?.layers ?? []))

@@ -39,7 +39,7 @@ public struct PictureRecord: Codable, Hashable, Sendable {
   /// The sampler, for networks with target times.
   public var sampler: SamplerSettings?
   /// The scheduler, for other networks.
-  public var scheduler: FlowMatchEuler?
+  public var scheduler: Scheduler?
   /// The shift of times that was requested.
   public var shift: Double?
   /// The element type that networks computed in.
@@ -159,10 +159,10 @@ extension ImagePipeline {
     _ cache: HashCache = HashCache()
   ) throws -> PictureRecord {
     var sampler: SamplerSettings?
-    var scheduler: FlowMatchEuler?
+    var scheduler: Scheduler?
     switch request.schedule {
     case .anyStep(let settings): sampler = settings
-    case .euler(let euler, _): scheduler = euler
+    case .scheduled(let used, _): scheduler = used
     }
     var replaced: [String: String] = [:]
     replaced["transformer"] = replacements.transformer

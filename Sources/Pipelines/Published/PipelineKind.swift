@@ -7,7 +7,7 @@ public struct PipelineKind: Hashable, Sendable {
   /// The class in `model_index.json`.
   public let className: String
   /// The text around a prompt.
-  public let template: PromptTemplate
+  public var template: PromptTemplate
   /// The prompt for guidance where none is given.
   public let negative: String
   /// The prompt that training takes for none, see `EncodedText`.
@@ -102,8 +102,28 @@ public struct PipelineKind: Hashable, Sendable {
     return kind
   }()
 
+  /// SANA.
+  public static let sana: PipelineKind = {
+    var kind = PipelineKind(
+      className: "SanaPipeline", template: .sana, negative: "", unconditional: "",
+      guidance: .standard, guidanceStart: 1, steps: 20, defaultGuidance: 4.5, references: nil)
+    (kind.sizeFollowsNetwork, kind.lastTime) = (true, .trained)
+    return kind
+  }()
+
+  /// SANA-Sprint, which embeds the scale of guidance.
+  public static let sanaSprint: PipelineKind = {
+    var kind = PipelineKind(
+      className: "SanaSprintPipeline", template: .sana, negative: "", unconditional: "",
+      guidance: .embedded, guidanceStart: -1, steps: 2,
+      defaultGuidance: SanaConfig.standardGuidance, references: nil)
+    kind.sizeFollowsNetwork = true
+    return kind
+  }()
+
   /// All pipelines.
   public static let all: [PipelineKind] = [
-    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .stableDiffusion3, .textDiT,
+    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .sana, .sanaSprint,
+    .stableDiffusion3, .textDiT,
   ]
 }

@@ -81,10 +81,19 @@ package struct PromptEncoder: Sendable {
           prompts["tokens"]!, valid: prompts["valid"]!, hidden: layer.numbers(config.depth),
           in: dtype)
       }
+    case "gemma2" where !seesImages:
+      let config: Gemma2Config = try PublishedConfig.read(from: path)
+      let build = { @Sendable (scope: Scope) in Gemma2(scope, config) }
+      try self.init(config, Scope.declare(build), folder, layer, storage, engine) {
+        weights, prompts, dtype in
+        Scope.bind(weights, build)(
+          prompts["tokens"]!, valid: prompts["valid"]!, hidden: layer.numbers(config.depth),
+          in: dtype)
+      }
     case let other:
       throw PipelineError.unknownNetwork(
         path: path, found: other ?? "none",
-        known: seesImages ? ["qwen2_5_vl"] : ["qwen2_5_vl", "qwen3", "bert"])
+        known: seesImages ? ["qwen2_5_vl"] : ["qwen2_5_vl", "qwen3", "bert", "gemma2"])
     }
   }
 

@@ -1,3 +1,5 @@
+import Models
+
 /// The text around a prompt that a pipeline gives to its text encoder, and what it takes of the result.
 public struct PromptTemplate: Hashable, Sendable {
   /// The text before the prompt.
@@ -15,6 +17,11 @@ public struct PromptTemplate: Hashable, Sendable {
 
   /// Whether the tokenizer adds the special tokens that its model expects around a text.
   public var addsSpecialTokens = false
+  /// Whether the text before a prompt is an instruction: of its tokens, which the tokenizer counts, the
+  /// features of all but the first and the last one are dropped, and the limit is on what is kept.
+  public var hasInstruction = false
+  /// Whether prompts are in lower case and without white space around them.
+  public var lowercases = false
 
   /// A hidden state of a text encoder.
   public enum Layer: Hashable, Sendable {
@@ -40,7 +47,15 @@ public struct PromptTemplate: Hashable, Sendable {
       (image == .numbered ? "Picture \(number + 1): " : "")
         + "<|vision_start|><|image_pad|><|vision_end|>"
     }
-    return before + pictures.joined() + prompt + after
+    return before + pictures.joined() + (lowercases ? prompt.lowercasedAsPublished : prompt) + after
+  }
+
+  /// The same without the instruction.
+  package var withoutInstruction: PromptTemplate {
+    guard hasInstruction else { return self }
+    var template = PromptTemplate.plain(limit: limit)
+    template.lowercases = lowercases
+    return template
   }
 
   private init(
@@ -52,8 +67,8 @@ public struct PromptTemplate: Hashable, Sendable {
     (self.dropped, self.limit, self.layer, self.image) = (dropped, limit, layer, image)
   }
 
-  private init(limit: Int) {
-    (before, after, dropped, layer, image) = ("", "", 0, .last, nil)
+  private init(before: String = "", limit: Int) {
+    (self.before, after, dropped, layer, image) = (before, "", 0, .last, nil)
     (self.limit, addsSpecialTokens) = (limit, true)
   }
 
@@ -81,4 +96,29 @@ public struct PromptTemplate: Hashable, Sendable {
   /// Z-Image's: Qwen3's chat template with thinking enabled.
   public static let zImage = PromptTemplate(
     system: nil, dropped: 0, limit: 512, layer: .beforeLast)
+
+  /// SANA's, with the instruction to enhance a prompt, which the encoder reads and does not follow.
+  public static let sana: PromptTemplate = {
+    let lines = [
+      "Given a user prompt, generate an 'Enhanced prompt' that provides detailed visual descriptions "
+        + "suitable for image generation. Evaluate the level of detail in the user prompt:",
+      "- If the prompt is simple, focus on adding specifics about colors, shapes, sizes, textures, and "
+        + "spatial relationships to create vivid and concrete scenes.",
+      "- If the prompt is already detailed, refine and enhance the existing details slightly without "
+        + "overcomplicating.",
+      "Here are examples of how to transform or refine prompts:",
+      "- User Prompt: A cat sleeping -> Enhanced: A small, fluffy white cat curled up in a round shape, "
+        + "sleeping peacefully on a warm sunny windowsill, surrounded by pots of blooming red flowers.",
+      "- User Prompt: A busy city street -> Enhanced: A bustling city street scene at dusk, featuring "
+        + "glowing street lamps, a diverse crowd of people in colorful clothing, and a double-decker "
+        + "bus passing by towering glass skyscrapers.",
+      "Please generate only the enhanced description for the prompt below and avoid including any "
+        + "additional commentary or evaluations:",
+      "User Prompt: ",
+    ]
+    var template = PromptTemplate(
+      before: lines.joined(separator: "\n"), limit: SanaConfig.longestText)
+    (template.hasInstruction, template.lowercases) = (true, true)
+    return template
+  }()
 }

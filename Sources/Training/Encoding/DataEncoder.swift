@@ -183,9 +183,8 @@ struct DataEncoder {
       keys, in: cache, content: samples.content,
       unmasked: recipe.data.promptDataSet?.unmaskedWeight ?? 1, inputs)
     let grid = try rows.map { rows in
-      let length = try pipeline.tokens(rows.texts + [pipeline.kind.negative], grids: grids).length
-      return GridPrompts(
-        rows, gridKeys, length: length - pipeline.kind.template.dropped, in: cache, set, inputs)
+      let tokens = try pipeline.tokens(rows.texts + [pipeline.kind.negative], grids: grids)
+      return GridPrompts(rows, gridKeys, length: tokens.keptLength, in: cache, set, inputs)
     }
     return EncodedData(
       set: set, grid: grid, made: (pictures: pictures.made, texts: texts.made))
@@ -369,6 +368,6 @@ private struct TokenCounter {
       cuts += 1
       firstCut = firstCut ?? cut
     }
-    return tokens.counts[0] - pipeline.kind.template.dropped
+    return tokens.keptCounts[0]
   }
 }
