@@ -26,8 +26,8 @@ extension WeightFiles {
   /// Arrays are read and written one after the other.
   ///
   /// - Parameters:
-  ///   - matrices: the names of the arrays to quantize, each with two axes. Where columns are not complete
-  ///     groups, a matrix is quantized in 8 bits by rows.
+  ///   - matrices: the names of the arrays to quantize, each with two axes, or with further ones of size 1,
+  ///     which are left out. Where columns are not complete groups, a matrix is quantized in 8 bits by rows.
   ///   - quantization: `int8`, `int8Groups` or `int4`.
   ///   - path: the file; several are named after it.
   ///   - largest: the bytes of data in a file, which only a single larger array exceeds.
@@ -89,11 +89,14 @@ extension WeightFiles {
     return Layout.besides.contains(own) && matrices.contains(name[...dot] + "weight")
   }
 
-  /// The shape of a matrix, of which an array may hold two columns in each element.
+  /// The shape of a matrix, of which an array may hold two columns in each element, or which may be the
+  /// kernel of a convolution with one tap.
   private func matrixShape(_ name: String) -> Shape {
     let type = types[name]!
     let isPacked = type.dtype == .uint8 && types[name + QuantizedTensor.scaleSuffix] != nil
-    return isPacked ? type.shape.replacing(-1, with: 2 * type.shape[-1]) : type.shape
+    if isPacked { return type.shape.replacing(-1, with: 2 * type.shape[-1]) }
+    let isKernel = type.shape.sizes.dropFirst(2).allSatisfy { $0 == 1 }
+    return isKernel ? Shape(Array(type.shape.sizes.prefix(2))) : type.shape
   }
 
   private static func quantization(_ wanted: Quantization, of shape: Shape) -> Quantization {
@@ -106,7 +109,9 @@ extension WeightFiles {
   ) throws -> (matrix: QuantizedMatrix, error: MatrixError) {
     let shape = matrixShape(name)
     let (columns, quantization) = (shape[-1], Self.quantization(wanted, of: shape))
-    let piece = NameMap.Piece(disk: name, shape: shape.sizes, box: Region(whole: shape))
+    let piece = NameMap.Piece(
+      disk: name, shape: shape.sizes, box: Region(whole: shape),
+      unitAxes: types[name]!.shape.rank - shape.rank)
     let array = StoredArray(self, piece)
     defer { array.release() }
     let blocks = Region(whole: shape).blocks(of: RegionReader.block)

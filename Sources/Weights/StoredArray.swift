@@ -89,9 +89,11 @@ struct StoredArray: Sendable {
   private func bytes(_ part: Region, in box: Region, width: Int) -> [UInt8] {
     guard let mapped = files.mapped(piece.disk) else {
       let region = part.moved(from: box, rank: piece.shape.count)
+      // Quantized kernels are stored without their unit axes.
+      let unitAxes = max(0, files.types[piece.disk]!.shape.rank - piece.shape.count)
       return files.bytes(
         piece.disk,
-        (0..<piece.unitAxes).reduce(region) { region, _ in region.adding(start: 0, size: 1) })
+        (0..<unitAxes).reduce(region) { region, _ in region.adding(start: 0, size: 1) })
     }
     return withExtendedLifetime(mapped.owner) {
       part.bytes(of: box, mapped.bytes, width: width)
