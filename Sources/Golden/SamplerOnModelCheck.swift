@@ -46,6 +46,11 @@ extension GoldenCase {
         return comparison(of: name, name, actual, wanted)
       }
     }
+    if let wanted = expected["prompt_attention_mask"] {
+      let name = "prompt_attention_mask"
+      let actual = HostArray.mask(texts.counts, pipeline.kind.template.limit)
+      list.append(comparison(of: name, name, actual, wanted))
+    }
     let shape = pipeline.latentShape(batch: settings.prompts.count, size).sizes
     let noise = try input("noise", shape: [shape[0], shape[3], shape[1], shape[2]]).channelsLast
     let fresh = try input("step_noise", shape: [nil, shape[0], shape[3], shape[1], shape[2]])

@@ -273,7 +273,7 @@ extension HostArray {
   }
 
   /// 1 in the first elements of each row, as many as its count, and 0 behind them.
-  fileprivate static func mask(_ counts: [Int], _ length: Int) -> HostArray {
+  static func mask(_ counts: [Int], _ length: Int) -> HostArray {
     HostArray(
       counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } }, [counts.count, length])
   }

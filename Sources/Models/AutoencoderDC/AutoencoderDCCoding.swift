@@ -125,8 +125,9 @@ extension AutoencoderDCConfig {
         throw InvalidRecipeValue(key, side.widths, reason)
       }
     }
+    let byFours = downsampling == .pixels
     try check(
-      .encoderWidths, encoder, { 4 * $0 % $1 == 0 && (downsampling == .convolution || $1 % 4 == 0) },
+      .encoderWidths, encoder, { 4 * $0 % $1 == 0 && (!byFours || $1 % 4 == 0) },
       "four times the features of a level must be a multiple of those of the next, which pixels make "
         + "by fours")
     try check(

@@ -69,7 +69,8 @@ extension SanaConfig: PublishedTransformer {
     let count = base.map(\.crossHeads) ?? Self.publishedCrossHeads[cross] ?? 0
     guard width % headWidth == 0, count > 0, cross % count == 0 else {
       throw UnknownSizes(
-        "the heads of its \(width) and \(cross) features are unknown: put its config.json beside it")
+        "the heads of its \(width) and \(cross) features are unknown: put its config.json beside it"
+      )
     }
     (heads, crossHeads, crossHeadWidth) = (width / headWidth, count, cross / count)
     func has(_ name: String) -> Bool { arrays.shape(name) != nil }

@@ -74,9 +74,8 @@ public struct PromptGeneration: Sendable {
     // Batches of about the same size, so that few places of the last one are empty.
     let batches = (items.count + most - 1) / most
     let batch = given == nil ? (items.count + batches - 1) / batches : most
-    let negative = try resolved[0].guidance.map { _ in
-      try encoded.batch(
-        [String](repeating: resolved[0].negative!, count: batch), on: pipeline.engine)
+    let negative = try resolved[0].negative.map { text in
+      try encoded.batch([String](repeating: text, count: batch), on: pipeline.engine)
     }
     func conditions(_ own: [ResolvedRequest]) throws -> Denoiser.Conditions {
       try pipeline.conditions(

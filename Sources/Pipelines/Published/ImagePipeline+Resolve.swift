@@ -41,8 +41,9 @@ extension ImagePipeline {
       schedule = .scheduled(scheduler, steps: request.steps ?? kind.steps)
     }
     try check(request.skipping, guidance: scale)
+    let isGuidedAway = scale != nil && kind.guidance != .embedded
     return ResolvedRequest(
-      prompt: request.prompt, negative: scale == nil ? nil : request.negative ?? kind.negative,
+      prompt: request.prompt, negative: isGuidedAway ? request.negative ?? kind.negative : nil,
       guidance: scale, skipping: request.skipping, seed: request.seed, size: size,
       schedule: schedule)
   }

@@ -84,7 +84,7 @@ package struct PromptEncoder: Sendable {
     case "gemma2" where !seesImages:
       let config: Gemma2Config = try PublishedConfig.read(from: path)
       let build = { @Sendable (scope: Scope) in Gemma2(scope, config) }
-      try self.init(config, Scope.declare(build), folder, layer, storage, engine) {
+      try self.init(config, Scope.declare(build), folder, path, layer, storage, engine) {
         weights, prompts, dtype in
         Scope.bind(weights, build)(
           prompts["tokens"]!, valid: prompts["valid"]!, hidden: layer.numbers(config.depth),
