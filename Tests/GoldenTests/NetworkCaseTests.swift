@@ -8,7 +8,7 @@ import Testing
   /// One small case of each network.
   static let cases = [
     "tr_dit_plain", "tr_sit", "tr_qwenimage_wrapper_edit", "tr_zimage_wrapper", "tr_sd3_wrapper",
-    "ae_kl16", "ae_qwenimage",
+    "tr_sana_wrapper", "ae_kl16", "ae_qwenimage", "ae_dc",
   ]
 
   @Test(arguments: cases) func missingInputsAreNamed(_ name: String) throws {
@@ -84,6 +84,10 @@ import Testing
     ("tr_qwenimage_wrapper", "in_channels", "`in_channels`"),
     ("tr_zimage_wrapper", "dim", "`dim`"),
     ("tr_zimage_wrapper", "all_patch_size", "`all_patch_size`"),
+    ("tr_sana_wrapper", "cross_attention_dim", "`cross_attention_dim`"),
+    ("tr_sana_wrapper", "mlp_ratio", "`mlp_ratio`"),
+    ("ae_dc", "encoder_block_types", "`encoder_block_types`"),
+    ("ae_dc", "upsample_block_type", "`upsample_block_type`"),
     ("ae_kl16", "down_block_types", "`down_block_types`"),
     ("ae_kl16", "norm_num_groups", "`norm_num_groups`"),
     ("ae_qwenimage", "dim_mult", "`dim_mult`"), ("ae_qwenimage", "z_dim", "`z_dim`"),
@@ -113,6 +117,9 @@ import Testing
       ("tr_zimage_wrapper", "n_layers", 1), ("tr_zimage_wrapper", "n_refiner_layers", 2),
       ("tr_zimage_wrapper", "cap_feat_dim", 13), ("ae_kl16", "latent_channels", 4),
       ("ae_kl16", "layers_per_block", 2), ("ae_kl16", "latent_channels", 1 << 20),
+      ("tr_sana_wrapper", "num_layers", 3), ("tr_sana_wrapper", "caption_channels", 13),
+      ("tr_sana_wrapper", "cross_attention_head_dim", 8), ("ae_dc", "latent_channels", 4),
+      ("ae_dc", "attention_head_dim", 16),
       ("ae_qwenimage", "num_res_blocks", 2), ("ae_qwenimage", "base_dim", 16),
       ("ae_qwenimage", "input_channels", 4), ("ae_qwenimage", "base_dim", 1 << 20),
     ])

@@ -6,10 +6,12 @@ import Testing
 /// Whole pipelines, and the sampler on models, against the published code.
 @Suite struct PipelineCaseTests {
   private static let pipelines = [
-    "pipe_qwenimage_a", "pipe_qwenimage_edit_a", "pipe_zimage_a", "pipe_sd3_a",
+    "pipe_qwenimage_a", "pipe_qwenimage_edit_a", "pipe_zimage_a", "pipe_sd3_a", "pipe_sana_a",
+    "pipe_sana_sprint_a",
   ]
   private static let samplers = [
     "sampler_model_qwenimage_a", "sampler_model_zimage_a", "sampler_model_sd3_a",
+    "sampler_model_sana_a",
   ]
 
   @Test(arguments: pipelines + samplers) func equalsThePublishedCode(_ name: String) throws {

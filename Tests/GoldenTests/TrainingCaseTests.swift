@@ -6,7 +6,7 @@ import Testing
 /// Training steps of published networks, and networks with files of LoRA, against the published code.
 @Suite struct TrainingCaseTests {
   private static let steps = [
-    "train_qwenimage_a", "train_qwenimage_3steps_a", "train_qwenimage_lora_a",
+    "train_qwenimage_a", "train_qwenimage_3steps_a", "train_qwenimage_lora_a", "train_sana_a",
   ]
 
   @Test(arguments: steps) func trainingEqualsThePublishedSteps(_ name: String) throws {
@@ -18,9 +18,13 @@ import Testing
     // The calls of the network are batched in another way, and what the teacher predicts is part of
     // the enhanced target. Weights whose gradient is near 0 have no comparable element.
     let left = ["mask.", "call", "refer_v", "predc_v", "dm.x_grad"]
+    let settings: GoldenCase.TrainingSettings = try golden.settings()
+    // Those of SANA's attention to the text are 0 but for rounding.
+    let noisy = settings.weights_with_noise_gradient ?? []
     let compared = Set(comparisons.map(\.name))
     let missing = golden.expected.names.filter { output in
       !compared.contains(output) && !left.contains { output.hasPrefix($0) }
+        && !noisy.contains { output.hasSuffix(".\($0)") }
     }
     #expect(missing.isEmpty, "outputs that are not compared")
     #expect(compared.contains("adapter_after_peft") == name.contains("lora"))

@@ -162,7 +162,7 @@ import Weights
     ) { inputs in
       let network = Scope.bind(inputs.group("weights")) { AutoencoderKL($0, Self.config) }
       let posterior = network.encode(inputs["image"]!)
-      return Named([("mean", posterior.mean), ("variance", posterior.logVariance)])
+      return Named([("mean", posterior.mean), ("variance", posterior.logVariance!)])
     }
     #expect(posterior["mean"]!.values == [1, 2])
     #expect(posterior["variance"]!.values == [20, -30])

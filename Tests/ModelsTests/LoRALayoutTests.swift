@@ -16,7 +16,8 @@ import Weights
     (qwen.depth, qwen.execution, qwen.hasTargetTime) = (2, .unrolled, true)
     var stable = SD3Config()
     (stable.depth, stable.dualLayers, stable.positionTable) = (3, [0], 8)
-    return [ModelConfig(image), ModelConfig(qwen), ModelConfig(stable)]
+    let sana = SanaTests.config
+    return [ModelConfig(image), ModelConfig(qwen), ModelConfig(stable), ModelConfig(sana)]
   }()
 
   /// The linear maps of a network in a layout, with their sizes.
@@ -51,7 +52,7 @@ import Weights
 
   @Test(arguments: networks) func everyLinearMapIsFound(model: ModelConfig) throws {
     let matrices = model.weights.pairs.filter(\.value.isMatrix).map(\.name)
-    #expect(model.loraLayouts.count > 1 && matrices.count > 20)
+    #expect(!model.loraLayouts.isEmpty && matrices.count > 15)
     for layout in model.loraLayouts {
       let maps = maps(model, layout)
       for name in [

@@ -15,7 +15,9 @@ import sys
 
 import numpy as np
 import torch
-from diffusers import QwenImagePipeline, StableDiffusion3Pipeline, ZImagePipeline
+from diffusers import (QwenImagePipeline, SanaPipeline, SanaSprintPipeline, StableDiffusion3Pipeline,
+                       ZImagePipeline)
+from diffusers.schedulers import scheduling_scm
 from safetensors.numpy import save_file
 
 import small_models
@@ -40,18 +42,31 @@ CASES = [
     dict(kind="sd3", count=2, negative=True, guidance=3.0, height=48, width=48, steps=5, further=True,
          dual=[1], skip_guidance_layers=[0, 1], skip_layer_guidance_scale=1.5,
          skip_layer_guidance_start=0.1, skip_layer_guidance_stop=0.7),
+    dict(kind="sana", count=2, negative=True, guidance=4.5, height=96, width=64, steps=5),
+    dict(kind="sana", count=1, negative=False, guidance=1.0, height=64, width=64, steps=16,
+         moves_pixels=True),
+    dict(kind="sana", count=2, negative=False, guidance=3.0, height=64, width=128, steps=4,
+         solver_type="heun", flow_shift=2.0, complex_human_instruction=False),
+    dict(kind="sana-sprint", count=2, negative=False, guidance=4.5, height=64, width=96, steps=2,
+         max_timesteps=1.5708, intermediate_timesteps=1.3),
+    dict(kind="sana-sprint", count=1, negative=False, guidance=2.0, height=96, width=64, steps=4,
+         max_timesteps=1.4, intermediate_timesteps=None, moves_pixels=True),
 ]
-CLASSES = {"qwen-image": QwenImagePipeline, "z-image": ZImagePipeline, "sd3": StableDiffusion3Pipeline}
+CLASSES = {"qwen-image": QwenImagePipeline, "z-image": ZImagePipeline, "sd3": StableDiffusion3Pipeline,
+           "sana": SanaPipeline, "sana-sprint": SanaSprintPipeline}
 # Settings that are given to the published pipeline as they are.
 GIVEN = ["cfg_normalization", "cfg_truncation", "max_sequence_length", "skip_guidance_layers",
-         "skip_layer_guidance_scale", "skip_layer_guidance_start", "skip_layer_guidance_stop"]
+         "skip_layer_guidance_scale", "skip_layer_guidance_start", "skip_layer_guidance_stop",
+         "max_timesteps", "intermediate_timesteps"]
+# Those of the model.
+SIZES = ["t5", "dual", "moves_pixels", "solver_type", "flow_shift"]
 
 
 def run(case, folder, seed):
     """Runs a case with diffusers and writes it."""
     generator = torch.Generator().manual_seed(seed)
     model = os.path.join(folder, "model")
-    sizes = {name: case[name] for name in ("t5", "dual") if name in case}
+    sizes = {name: case[name] for name in SIZES if name in case}
     small_models.write(model, case["kind"], seed, heads=2 + seed % 2, layers=2 + seed % 3, **sizes)
     kind = CLASSES[case["kind"]]
     left_out = {} if case.get("t5", True) else {"text_encoder_3": None, "tokenizer_3": None}
@@ -61,8 +76,10 @@ def run(case, folder, seed):
     prompts = (PROMPTS + PROMPTS)[start:start + case["count"]]
     negatives = (PROMPTS + PROMPTS)[start + 1:start + 1 + case["count"]] if case["negative"] else None
     channels = 4
-    noise = torch.randn(
-        (case["count"], channels, case["height"] // 8, case["width"] // 8), generator=generator)
+    is_sana = case["kind"].startswith("sana")
+    reduction = 32 if is_sana else 8
+    shape = (case["count"], channels, case["height"] // reduction, case["width"] // reduction)
+    noise = torch.randn(shape, generator=generator)
     kept = {}
 
     def keep(_, step, time, values):
@@ -82,6 +99,18 @@ def run(case, folder, seed):
     else:
         settings["guidance_scale"] = case["guidance"]
         settings.update({name: case[name] for name in GIVEN if name in case})
+    inputs = {}
+    if is_sana:
+        settings["use_resolution_binning"] = False
+        if not case["negative"]:
+            settings.pop("negative_prompt")
+        if not case.get("complex_human_instruction", True):
+            settings["complex_human_instruction"] = None
+    if case["kind"] == "sana-sprint":
+        fresh = torch.randn((case["steps"],) + shape, generator=generator)
+        inputs["step_noise0"] = fresh.numpy()
+        left = iter(fresh)
+        scheduling_scm.randn_tensor = lambda *_, **__: next(left)
     further = {}
     if case.get("further"):
         further = {"prompt_2": prompts[::-1], "prompt_3": negatives, "negative_prompt_2": prompts,
@@ -91,13 +120,16 @@ def run(case, folder, seed):
         images = pipeline(**settings).images
     expected = {name: value.float().numpy() for name, value in kept.items()}
     expected["timesteps"] = pipeline.scheduler.timesteps.float().numpy()
-    expected["sigmas"] = pipeline.scheduler.sigmas.float().numpy()
+    if case["kind"] != "sana-sprint":
+        expected["sigmas"] = pipeline.scheduler.sigmas.float().numpy()
     expected["image_uint8"] = np.round(images * 255).astype(np.uint8)
     config = dict(
         kind="pipeline", cls=kind.__name__, prompts=prompts, negative_prompts=negatives,
         height=case["height"], width=case["width"], num_inference_steps=case["steps"],
         float32_vs_float64_maxabs={name: 1e-4 for name in kept})
     config["true_cfg_scale" if case["kind"] == "qwen-image" else "guidance_scale"] = case["guidance"]
+    if "complex_human_instruction" in case:
+        config["complex_human_instruction"] = case["complex_human_instruction"]
     config.update({name: case[name] for name in GIVEN if name in case})
     config.update({name.replace("prompt", "prompts"): texts for name, texts in further.items()})
     if case["kind"] != "qwen-image":
@@ -111,7 +143,7 @@ def run(case, folder, seed):
     with open(os.path.join(folder, "config.json"), "w") as file:
         json.dump(config, file, indent=1)
     name = "noise" if case["kind"] == "qwen-image" else "noise0"
-    save_file({name: noise.numpy()}, os.path.join(folder, "inputs.safetensors"))
+    save_file(inputs | {name: noise.numpy()}, os.path.join(folder, "inputs.safetensors"))
     save_file(
         {name: np.ascontiguousarray(value) for name, value in expected.items()},
         os.path.join(folder, "expected.safetensors"))

@@ -2,8 +2,8 @@
 
     python small_models.py out/small --kind qwen-image [--twinflow] [--seed 0]
 
-The architectures are those of Qwen-Image, Qwen-Image-Edit, Z-Image and Stable Diffusion 3.5; the weights are
-random, so pictures are noise. --twinflow adds the second time embedder of TwinFlow's weights.
+The architectures are those of Qwen-Image, Qwen-Image-Edit, Z-Image, Stable Diffusion 3.5, SANA and SANA-Sprint;
+the weights are random, so pictures are noise. --twinflow adds the second time embedder of TwinFlow's weights.
 """
 import argparse
 import json
@@ -11,16 +11,18 @@ import os
 import shutil
 
 import torch
-from diffusers import (AutoencoderKL, AutoencoderKLQwenImage, FlowMatchEulerDiscreteScheduler,
-                       QwenImagePipeline, QwenImageTransformer2DModel, SD3Transformer2DModel,
-                       StableDiffusion3Pipeline, ZImagePipeline, ZImageTransformer2DModel)
+from diffusers import (AutoencoderDC, AutoencoderKL, AutoencoderKLQwenImage, DPMSolverMultistepScheduler,
+                       FlowMatchEulerDiscreteScheduler, QwenImagePipeline, QwenImageTransformer2DModel,
+                       SanaPipeline, SanaSprintPipeline, SanaTransformer2DModel, SCMScheduler,
+                       SD3Transformer2DModel, StableDiffusion3Pipeline, ZImagePipeline,
+                       ZImageTransformer2DModel)
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
-from transformers import (AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection, Qwen2_5_VLConfig,
-                          Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast, Qwen3Config,
-                          Qwen3Model, T5Config, T5EncoderModel)
+from transformers import (AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection, Gemma2Config,
+                          Gemma2Model, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration,
+                          Qwen2TokenizerFast, Qwen3Config, Qwen3Model, T5Config, T5EncoderModel)
 
 diffusers_logging.set_verbosity_error()
 transformers_logging.set_verbosity_error()
@@ -149,9 +151,47 @@ def sd3(generator, heads=2, layers=3, channels=4, t5=True, dual=None):
         tokenizer_3=words("tokenizer_3") if t5 else None)
 
 
+# The vocabulary of Gemma is that of a fixture.
+SANA_FIXTURE = os.path.join(os.path.dirname(SD3_FIXTURE), "..", "pipe_sana_a", "model")
+
+
+def sana(kind, generator, heads=2, layers=3, channels=4, moves_pixels=False, **scheduler):
+    """SANA or SANA-Sprint; with `moves_pixels` the autoencoder halves and doubles by moving pixels."""
+    words = AutoTokenizer.from_pretrained(os.path.join(SANA_FIXTURE, "tokenizer"))
+    width = 8 * heads
+    is_sprint = kind == "sana-sprint"
+    further = dict(guidance_embeds=True, qk_norm="rms_norm_across_heads") if is_sprint else {}
+    transformer = SanaTransformer2DModel(
+        in_channels=channels, out_channels=channels, num_attention_heads=heads, attention_head_dim=8,
+        num_layers=layers, num_cross_attention_heads=2, cross_attention_head_dim=12,
+        cross_attention_dim=width, caption_channels=32, mlp_ratio=2.5, sample_size=32, **further)
+    kinds = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
+    vae = AutoencoderDC(
+        latent_channels=channels, attention_head_dim=8, encoder_block_types=kinds,
+        decoder_block_types=kinds, encoder_block_out_channels=(8, 8, 8, 8, 16, 16),
+        decoder_block_out_channels=(8, 8, 8, 8, 16, 16), encoder_layers_per_block=(1,) * 6,
+        decoder_layers_per_block=(1,) * 6, scaling_factor=0.41407,
+        upsample_block_type="pixel_shuffle" if moves_pixels else "interpolate",
+        downsample_block_type="pixel_unshuffle" if moves_pixels else "Conv")
+    encoder = Gemma2Config(
+        vocab_size=len(words), hidden_size=32, intermediate_size=48, num_hidden_layers=3,
+        num_attention_heads=4, num_key_value_heads=2, head_dim=8, query_pre_attn_scalar=16,
+        sliding_window=64)
+    settings = dict(
+        use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=3.0) | scheduler
+    parts = dict(
+        tokenizer=words, text_encoder=randomized(Gemma2Model(encoder), generator),
+        vae=randomized(vae, generator), transformer=randomized(transformer, generator))
+    if is_sprint:
+        return SanaSprintPipeline(scheduler=SCMScheduler(), **parts)
+    return SanaPipeline(scheduler=DPMSolverMultistepScheduler(**settings), **parts)
+
+
 def model(kind, generator, heads=2, layers=3, channels=4, **further):
     if kind == "sd3":
         return sd3(generator, heads, layers, channels, **further)
+    if kind.startswith("sana"):
+        return sana(kind, generator, heads, layers, channels, **further)
     words = tokenizer()
     encoder = language_model(kind, words, generator)
     width = 64
@@ -204,8 +244,9 @@ def add_target_times(folder, kind, generator):
     """Adds TwinFlow's second time embedder to a saved transformer."""
     path = os.path.join(folder, "transformer", "diffusion_pytorch_model.safetensors")
     weights = load_file(path)
-    first, second = (("t_embedder.", "t_embedder_2.") if kind == "z-image"
-                     else ("time_text_embed.", "time_text_embed_2."))
+    first, second = {
+        "z-image": ("t_embedder.", "t_embedder_2."), "sana": ("time_embed.", "time_embed_2.")
+    }.get(kind, ("time_text_embed.", "time_text_embed_2."))
     for name in [name for name in weights if name.startswith(first)]:
         like = weights[name]
         weights[second + name[len(first):]] = (
@@ -231,6 +272,10 @@ def write(folder, kind, seed=0, twinflow=False, dtype=torch.bfloat16, **sizes):
             if os.path.isdir(os.path.join(folder, name)):
                 shutil.copytree(
                     os.path.join(SD3_FIXTURE, name), os.path.join(folder, name), dirs_exist_ok=True)
+    if kind.startswith("sana"):
+        shutil.copytree(
+            os.path.join(SANA_FIXTURE, "tokenizer"), os.path.join(folder, "tokenizer"),
+            dirs_exist_ok=True)
     if kind == "qwen-image-edit":
         add_processor(folder)
     if twinflow:
@@ -240,7 +285,8 @@ def write(folder, kind, seed=0, twinflow=False, dtype=torch.bfloat16, **sizes):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image", "sd3"],
+    parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image", "sd3", "sana",
+                                           "sana-sprint"],
                         default="qwen-image")
     parser.add_argument("--twinflow", action="store_true")
     parser.add_argument("--seed", type=int, default=0)

@@ -119,7 +119,7 @@ import Testing
 
   @Test func schedulesFollowTheWeights() throws {
     let plain = try pipeline(Self.qwen).resolve(request())
-    guard case .euler(_, steps: 2) = plain.schedule else {
+    guard case .scheduled(.euler, steps: 2) = plain.schedule else {
       Issue.record("\(plain.schedule)")
       return
     }
@@ -129,7 +129,7 @@ import Testing
     let turbo = try pipeline(Self.zImage).resolve(request { $0.steps = nil })
     #expect(turbo.schedule.count == 8 && turbo.guidance == nil)
     let shifted = try pipeline(Self.qwen).resolve(request { $0.shift = 3 })
-    guard case .euler(let scheduler, _) = shifted.schedule else { return }
+    guard case .scheduled(.euler(let scheduler), _) = shifted.schedule else { return }
     #expect(scheduler.shift == .fixed(3) && scheduler.terminal == nil)
   }
 

@@ -15,7 +15,7 @@ import Testing
       version: "1", model: "models/Qwen-Image", replaced: [:],
       hashes: ["transformer": "0123456789abcdef"], loras: [], images: [],
       prompt: "a fox, 一只橘猫", negative: "dark", guidance: 4, seed: .max, width: 768,
-      height: 1024, steps: 50, sampler: nil, scheduler: FlowMatchEuler(), shift: nil,
+      height: 1024, steps: 50, sampler: nil, scheduler: .euler(FlowMatchEuler()), shift: nil,
       precision: .float32, weights: .stored, encoderWeights: .stored, device: "cpu")
   }
 

@@ -60,7 +60,7 @@ import Testing
     let request = try pipeline.resolve(ImageRequest(prompt: "a fox"))
     #expect(request.guidance == 7 && request.negative == "" && request.skipping == nil)
     #expect(request.size == ImageSize(height: 128, width: 128))
-    guard case .euler(let scheduler, steps: 28) = request.schedule else {
+    guard case .scheduled(.euler(let scheduler), steps: 28) = request.schedule else {
       Issue.record("\(request.schedule)")
       return
     }
