@@ -156,7 +156,7 @@ import Weights
   @Test func quantizedFoldersMakePictures() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/small"
-    try QuantizedFolder(Self.sana).write(to: path, as: .int8)
+    _ = try QuantizedFolder(Self.sana).write(to: path, as: .int8)
     let files = try WeightFiles(path: path + "/transformer")
     let kernel = "transformer_blocks.0.ff.conv_point.weight"
     #expect(files.types[kernel] == TensorType([32, 80], .int8))
