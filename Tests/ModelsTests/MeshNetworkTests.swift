@@ -85,6 +85,24 @@ import Testing
     }
   }
 
+  @Test func sd3() throws {
+    var config = SD3Tests.config
+    config.execution = .scanned
+    let inputs = Named([
+      ("x", Numbers.random([4, 4, 6, 3], seed: 5, .float32)),
+      ("t", Numbers([0.9, -0.5, 0.2, 1], nil, .float32)),
+      ("tt", Numbers([0.3, -0.75, 0.2, 0], nil, .float32)),
+      ("text", .random([4, 5, 6], seed: 6, .float32)),
+      ("text_mask", Numbers([4], .int32) { Double(5 - $0[0]) }),
+      ("pooled", .random([4, 5], seed: 7, .float32)),
+    ])
+    try expectEqual(Scope.declare { SD3($0, config) }, inputs) { weights, inputs in
+      Scope.bind(weights) { SD3($0, config) }(
+        inputs["x"]!, time: inputs["t"]!, target: inputs["tt"]!,
+        condition: inputs.filter { $0.hasPrefix("text") || $0 == "pooled" })
+    }
+  }
+
   @Test func classDiT() throws {
     let config = ClassDiTTests.config
     let inputs = Named([

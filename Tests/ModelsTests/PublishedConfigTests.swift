@@ -26,6 +26,8 @@ import Testing
     #expect(qwen.width == 3072)
     let zImage: ZImageConfig = try read("{}")
     #expect(zImage.headWidth == 128 && zImage.patch == 2 && zImage == ZImageConfig())
+    let sd3: SD3Config = try read("{}")
+    #expect(sd3.width == 1536 && sd3 == SD3Config())
     let autoencoder: AutoencoderKLConfig = try read("{}")
     #expect(autoencoder == AutoencoderKLConfig())
     #expect(autoencoder.scale == 0.18215 && autoencoder.tile.size == 32)
@@ -49,6 +51,16 @@ import Testing
         + types("\"DownEncoderBlock2D\"") + #", "up_block_types": "#
         + types("\"UpDecoderBlock2D\"") + "}")
     #expect(config.tile.size == expected && config.tile.stride == stride)
+  }
+
+  /// The files of Stable Diffusion 3 do not name what 3.5 has added.
+  @Test func olderFilesHaveNoDualAttention() throws {
+    let plain: SD3Config = try read(
+      #"{"_class_name": "SD3Transformer2DModel", "num_layers": 24, "pos_embed_max_size": 192}"#)
+    #expect(plain.dualLayers.isEmpty && !plain.hasHeadNorms && !plain.hasTargetTime)
+    let large: SD3Config = try read(
+      #"{"_class_name": "SD3Transformer2DModelWrapper", "qk_norm": "rms_norm"}"#)
+    #expect(large.dualLayers.isEmpty && large.hasHeadNorms && large.hasTargetTime)
   }
 
   @Test func nullsAreAsPublished() throws {
@@ -129,6 +141,13 @@ import Testing
     (zImage.hasHeadNorms, zImage.rotaryTables, zImage.normEpsilon) = (false, [9, 8, 7], 1e-3)
     (zImage.depth, zImage.execution) = (3, .recomputed)
     try roundTrip(zImage)
+    var sd3 = SD3Config()
+    try roundTrip(sd3)
+    (sd3.hasTargetTime, sd3.hasHeadNorms, sd3.dualLayers) = (true, false, [3, 5])
+    (sd3.sampleSize, sd3.positionTable, sd3.pooledWidth) = (32, 64, 7)
+    try roundTrip(sd3)
+    sd3.execution = .recomputed
+    try roundTrip(sd3)
     try roundTrip(AutoencoderKLConfig())
     var autoencoder = AutoencoderKLConfig()
     (autoencoder.widths, autoencoder.encoderAttention) = ([32, 64, 64], [1, 2])
@@ -198,6 +217,24 @@ import Testing
   ])
   func impossibleZImagesAreNamed(json: String, hint: String) {
     let error = #expect(throws: PublishedConfigError.self) { try read(json, ZImageConfig.self) }
+    #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
+  }
+
+  @Test(arguments: [
+    (#"{"_class_name": "FluxTransformer2DModel"}"#, "`_class_name`"),
+    (#"{"qk_norm": "layer_norm"}"#, "only rms_norm or null is supported"),
+    (#"{"pos_embed_max_size": null}"#, "`pos_embed_max_size`"),
+    (#"{"caption_projection_dim": 1152}"#, "the width of all heads, 1536"),
+    (#"{"out_channels": 32}"#, "it must be `in_channels`, 16"),
+    (#"{"dual_attention_layers": [24]}"#, "below `num_layers`, 24"),
+    (#"{"dual_attention_layers": [1, 1]}"#, "they must be different"),
+    (#"{"dual_attention_layers": [-1]}"#, "`dual_attention_layers`"),
+    (#"{"attention_head_dim": 1, "num_attention_heads": 6}"#, "a multiple of 4"),
+    (#"{"sample_size": 1}"#, "at least one patch of 2"),
+    (#"{"num_layers": 300, "execution": "unrolled"}"#, "compiled as a loop"),
+  ])
+  func impossibleSD3sAreNamed(json: String, hint: String) {
+    let error = #expect(throws: PublishedConfigError.self) { try read(json, SD3Config.self) }
     #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
   }
 

@@ -9,7 +9,9 @@ import Weights
 
 /// The start of training from checkpoints that have no second time embedder.
 @Suite struct WarmStartTests {
-  static let configs: [any PublishedTransformer] = [QwenImageTests.config, ZImageTests.config]
+  static let configs: [any PublishedTransformer] = [
+    QwenImageTests.config, ZImageTests.config, SD3Tests.config,
+  ]
 
   /// A checkpoint of a network, and what is read from it for the start of training.
   private func start(
@@ -69,7 +71,22 @@ import Weights
     }
   }
 
-  @Test("A second embedder in the checkpoint is read", arguments: [0, 1])
+  @Test("SD3's second embedder starts from N(0, .02) in every layout", arguments: [0, 1, 2, 3])
+  func freshValuesOfSD3(_ layout: Int) throws {
+    let (start, written, read) = try start(SD3Tests.config, layout: layout) {
+      $0.hasPrefix("time_text_embed_2.")
+    }
+    #expect(start.initialized.count == 8)
+    #expect(try read().names == written.names)
+    let values = try evaluate(Named<Numbers>()) { _ in start.initialized.initialized(Key(seed: 3)) }
+    for (name, value) in values.pairs {
+      let square = value.values.reduce(0) { $0 + $1 * $1 } / Double(value.count)
+      let isBias = name.hasSuffix(".bias")
+      #expect(isBias ? square == 0 : (0.012...0.028).contains(square.squareRoot()), "\(name)")
+    }
+  }
+
+  @Test("A second embedder in the checkpoint is read", arguments: [0, 1, 2])
   func presentOnesAreRead(_ number: Int) throws {
     let (start, written, read) = try start(Self.configs[number]) { _ in false }
     #expect(start.initialized.isEmpty)
@@ -83,7 +100,8 @@ import Weights
     arguments: [
       (0, "norm_out.linear.bias"), (0, "time_text_embed.timestep_embedder.linear_1.weight"),
       (0, "time_text_embed_2.timestep_embedder.linear_1.weight"), (1, "cap_pad_token"),
-      (1, "t_embedder.mlp.0.bias"), (1, "t_embedder_2.mlp.0.bias"),
+      (1, "t_embedder.mlp.0.bias"), (1, "t_embedder_2.mlp.0.bias"), (2, "pos_embed.pos_embed"),
+      (2, "time_text_embed_2.text_embedder.linear_2.bias"),
     ])
   func othersAreMissing(_ number: Int, _ name: String) throws {
     let (_, _, read) = try start(Self.configs[number]) { $0 == name }
@@ -93,6 +111,7 @@ import Weights
 
   @Test func networksOfOneTimeHaveNothingToAdd() {
     #expect(QwenImageConfig().added.isEmpty && ZImageConfig().added.isEmpty)
+    #expect(SD3Config().added.isEmpty)
     #expect(ModelConfig(DiTConfig()).warmStart(from: []).initialized.isEmpty)
   }
 }
