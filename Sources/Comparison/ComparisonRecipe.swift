@@ -322,6 +322,8 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
   case noMetric(data: String)
   /// Pictures of prompts are compared, and the recipe names no prompts.
   case noPrompts(data: String)
+  /// Some of the prompts have no real picture, or all have the same one.
+  case noPictures(path: String, found: Int)
   /// No trial of a learning rate has made samples that can be measured.
   case noLearningRate(method: String)
 
@@ -340,6 +342,9 @@ public enum ComparisonError: Error, Equatable, CustomStringConvertible {
       "Pictures of prompts from \(data) are to be compared, and the recipe names no prompts. Add, for "
         + "example, prompts: {file: prompts.jsonl}, with lines such as "
         + #"{"prompt": "a red apple", "picture": "apple.png"}."#
+    case .noPictures(let path, let found):
+      "The chosen prompts of \(path) have \(found) different real pictures, and each needs one, of two at "
+        + "least in all. Name them with `picture`, raise samples, or choose another split."
     case .noMetric(let data):
       "Nothing measures how near samples come to \(data). Compare on fashion-mnist, on points, or "
         + "text-to-image models on images."

@@ -47,6 +47,7 @@ struct PromptMetric: Metric {
     let network = try PictureFeatures(weights: weights, on: engine)
     evaluation = try PromptEvaluation(
       set, options, size: size, by: network, on: engine, cache: FeatureCache())
+    try Self.checkPictures(evaluation, prompts)
     let pipeline = try recipe.pipeline(with: nil, on: engine) {
       $0.textMultiple = Self.textMultiple
     }
@@ -54,6 +55,17 @@ struct PromptMetric: Metric {
     request.size = size
     encoded = try EncodedPrompts(evaluation.prompts, like: request, by: pipeline) { _ in }
     content = "\(set.hash) \(prompts) \(network.hash)"
+  }
+
+  /// Checks that distances and the own pictures of prompts can be measured.
+  private static func checkPictures(
+    _ evaluation: PromptEvaluation, _ prompts: ComparedPrompts
+  ) throws {
+    let own = evaluation.chosen.flatMap(\.lines).map { evaluation.real.numbers[$0] }
+    let found = Set(own.compactMap { $0 }).count
+    guard found > 1, !own.contains(nil) else {
+      throw ComparisonError.noPictures(path: prompts.file, found: found)
+    }
   }
 
   var names: ComparisonReport.Names {
@@ -83,8 +95,11 @@ struct PromptMetric: Metric {
     return try steps.map { steps in
       do {
         let row = try result(generation, network.name, steps: steps).rows[0]
+        guard let distance = row.measures.frechetDistance, let top1 = row.measures.top1 else {
+          preconditionFailure("the pictures of prompts are checked")
+        }
         return ComparisonReport.Scores(
-          distance: row.measures.frechetDistance ?? 0, accuracy: row.measures.top1 ?? 0,
+          distance: distance, accuracy: top1,
           precision: row.measures.precision, recall: row.measures.recall,
           diversity: row.measures.diversity)
       } catch PipelineError.imagesNotFinite {

@@ -7,10 +7,7 @@ extension GoldenCase {
   func checkSiT(on client: Client) throws -> [Comparison] {
     let sizes: SiTConfig = try transformerConfig()
     let latents = try latents("latents", channels: sizes.channels, multiple: sizes.patch)
-    let labels = try input("labels", shape: [latents.rowCount])
-    guard labels.values.allSatisfy({ $0 >= 0 && $0 <= Float(sizes.classes) }) else {
-      throw fail("its input labels has values other than 0 to \(sizes.classes)")
-    }
+    let labels = try labels(rows: latents.rowCount, classes: sizes.classes)
     var used = Named([("latents", latents), ("labels", labels)])
     let sets = try timeSets(rows: latents.rowCount, targets: false, &used)
     return try compare(

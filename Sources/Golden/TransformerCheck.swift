@@ -23,10 +23,7 @@ extension GoldenCase {
   private func checkClassDiT(on client: Client) throws -> [Comparison] {
     let sizes: ClassDiTConfig = try networkConfig()
     let latents = try latents("latents", channels: sizes.channels, multiple: sizes.patch)
-    let labels = try input("labels", shape: [latents.rowCount])
-    guard labels.values.allSatisfy({ $0 >= 0 && $0 <= Float(sizes.classes) }) else {
-      throw fail("its input labels has values other than 0 to \(sizes.classes)")
-    }
+    let labels = try labels(rows: latents.rowCount, classes: sizes.classes)
     var used = Named([("latents", latents), ("labels", labels)])
     let sets = try timeSets(rows: latents.rowCount, targets: false, &used)
     return try compare(
@@ -191,6 +188,17 @@ extension GoldenCase {
           + "\(multiple)")
     }
     return array
+  }
+
+  /// The input of classes; the number of classes itself stands for none.
+  ///
+  /// - Throws: `GoldenError.wrongCase` where it is missing, or has other numbers.
+  func labels(rows: Int, classes: Int) throws -> HostArray {
+    let labels = try input("labels", shape: [rows])
+    guard labels.values.allSatisfy({ $0 >= 0 && $0 <= Float(classes) }) else {
+      throw fail("its input labels has values other than 0 to \(classes)")
+    }
+    return labels
   }
 
   /// The names of the pairs of times of the expected outputs: `raw_a` is the output at `t_a` and

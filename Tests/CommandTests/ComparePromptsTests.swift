@@ -61,6 +61,10 @@ import Testing
     for (settings, hint) in [
       (["methods=[{name: a}]"], "prompts: {file: prompts.jsonl}"),
       (["methods=[{name: a}]", "prompts={file: \(path)/none.jsonl}"], "none.jsonl"),
+      (
+        ["methods=[{name: a}]", "samples=2", "prompts={file: \(model.prompts)}"],
+        "1 different real pictures"
+      ),
       (["methods=[{name: a}]", "prompts={file: \(model.prompts), split: test}"], "held-out"),
       (
         [

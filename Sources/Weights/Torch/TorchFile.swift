@@ -145,11 +145,8 @@ private struct Contents {
     }
     guard own.isEmpty else { return (own, own + all) }
     for name in dictionaries {
-      guard let value = inner[name], let found = try? arrays(in: value).chosen, !found.isEmpty
-      else {
-        continue
-      }
-      return (found, all)
+      guard let value = inner[name], try !everything(in: value).isEmpty else { continue }
+      return (try arrays(in: value).chosen, all)
     }
     let keys = inner.keys.sorted().prefix(5).joined(separator: ", ")
     throw ByteFault(
