@@ -36,6 +36,12 @@ public protocol ArrayDataSet: DataSet {
   ) throws -> any BatchSource
 }
 
+/// A data set whose samples can have classes in place of prompts, for class-conditional networks of latents.
+public protocol LabelledDataSet: DataSet {
+  /// The same samples, each with one prompt, which is the number or the name of its class.
+  var labelled: any PromptDataSet { get }
+}
+
 extension ArrayDataSet {
   /// Most data sets have nothing to say.
   public func batches(
@@ -86,6 +92,9 @@ public struct DataConfig: Sendable {
 
   /// The data set where its samples have prompts.
   public var promptDataSet: (any PromptDataSet)? { dataSet as? any PromptDataSet }
+
+  /// The data set with classes in place of prompts; nil where it has none.
+  public var labelled: (any PromptDataSet)? { (dataSet as? any LabelledDataSet)?.labelled }
 
   /// The number of classes, 0 for data without.
   public var classes: Int {

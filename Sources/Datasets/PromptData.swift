@@ -3,7 +3,7 @@ import Foundation
 import Recipe
 
 /// Prompts without pictures, as recipes name them, for training on a network's own samples.
-public struct PromptData: PromptDataSet {
+public struct PromptData: PromptDataSet, LabelledDataSet {
   /// The name in recipes.
   public static let kinds = ["prompts"]
 
@@ -35,6 +35,9 @@ public struct PromptData: PromptDataSet {
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }
+
+  /// The same lines, as numbers or names of classes.
+  public var labelled: any PromptDataSet { self }
 
   /// There are none.
   public var hasPictures: Bool { false }

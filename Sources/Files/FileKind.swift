@@ -16,6 +16,8 @@ public enum FileKind: String, CaseIterable, Sendable {
   case text
   /// An HTML page.
   case html
+  /// Arrays of NumPy in a zip archive.
+  case npz
 
   /// The kind in words.
   public var name: String {
@@ -27,6 +29,7 @@ public enum FileKind: String, CaseIterable, Sendable {
     case .program: "a compiled program"
     case .text: "text"
     case .html: "an HTML page"
+    case .npz: "an archive of NumPy's arrays"
     }
   }
 
@@ -71,6 +74,10 @@ public enum FileKind: String, CaseIterable, Sendable {
     case .program: bytes.starts(with: Self.programMagic)
     case .text: Self.isText(bytes)
     case .html: bytes.starts(with: "<!doctype html>".utf8) && Self.isText(bytes)
+    case .npz:
+      // The name of the first array is in its header.
+      bytes.starts(with: [0x50, 0x4B, 0x03, 0x04])
+        && String(decoding: bytes.prefix(256), as: UTF8.self).contains(".npy")
     }
   }
 

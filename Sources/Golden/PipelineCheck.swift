@@ -139,7 +139,7 @@ private struct PipelineCheck {
   private func outputs(
     of texts: ImagePipeline.TextFeatures, _ tokens: ImagePipeline.TextTokens, prefix: String
   ) throws -> Named<HostArray> {
-    var found = try texts.published(tokens, padding: pipeline.tokenizer.paddingToken ?? 0)
+    var found = try texts.published(tokens, padding: pipeline.tokenizer?.paddingToken ?? 0)
     // Only those of the prompts are called so.
     for name in found.names
     where !prefix.isEmpty && ["input_ids", "attention_mask"].contains(where: name.hasPrefix) {

@@ -111,7 +111,7 @@ struct SanaPipelineCheck {
     _ tokens: ImagePipeline.TextTokens, _ found: inout Named<HostArray>
   ) {
     let longest = tokens.counts.max()!
-    let padding = Float(pipeline.tokenizer.paddingToken ?? 0)
+    let padding = Float(pipeline.tokenizer?.paddingToken ?? 0)
     let ids = tokens.prompts.flatMap { prompt in
       prompt.tokens.map { Float($0) }
         + [Float](repeating: padding, count: longest - prompt.tokens.count)

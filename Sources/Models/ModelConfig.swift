@@ -63,6 +63,9 @@ public struct ModelConfig: Sendable {
   /// The number of classes that the network knows, 0 for one that is not conditioned on classes.
   public var classes: Int { conditions.compactMap(\.count).first.map { $0 - 1 } ?? 0 }
 
+  /// Whether the network works on latents of pictures of classes.
+  public var takesClassesOfLatents: Bool { worksOnLatents && text == nil && classes > 0 }
+
   /// The encoded text that the network takes, of the longest texts; nil for one without.
   public var text: InputSpec? { conditions.first { $0.name == "text" } }
 

@@ -22,6 +22,10 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case imagesNotFinite(path: String, guidance: Double)
   /// A class is not one of the network's; with the data that it came from, if known.
   case unknownClass(String, classes: Int, source: String?)
+  /// No class of the model has a name; with the nearest one.
+  case unknownClassName(String, classes: Int, nearest: String?)
+  /// Several classes of the model have one name.
+  case ambiguousClass(String, numbers: [Int])
   /// Weights are beyond the range of the element type to store them in.
   case beyondRange(path: String, dtype: DType, names: [String], count: Int)
   /// An image is too long and narrow for the network.
@@ -118,6 +122,14 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         + "classes 0 to \(classes - 1). "
         + (source == nil
           ? "Name one of them." : "Set model.classes to the number of the data's classes.")
+    case .unknownClassName(let name, let classes, let nearest):
+      return "No class of the model is called \"\(name)\""
+        + (nearest.map { "; did you mean \"\($0)\"?" } ?? ".")
+        + " Classes are named by the numbers 0 to \(classes - 1), or by the names under id2label in the "
+        + "model's index."
+    case .ambiguousClass(let name, let numbers):
+      return "\(numbers.count) classes of the model are called \"\(name)\": name one by its number, "
+        + numbers.map(String.init).joined(separator: " or ") + "."
     case .beyondRange(let path, let dtype, let names, let count):
       let shown = names.prefix(5).joined(separator: ", ")
       let rest = names.count > 5 ? " and \(names.count - 5) more" : ""

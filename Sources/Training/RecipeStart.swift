@@ -1,3 +1,4 @@
+import Datasets
 import Files
 import Foundation
 import Layers
@@ -20,6 +21,13 @@ extension TrainingRecipe {
     let place = (try? ModelLibrary().path(of: start)) ?? start
     let transformer = "\(place)/transformer"
     return FileManager.default.fileExists(atPath: transformer) ? transformer : place
+  }
+
+  /// The data whose pictures and texts the encoders of a model prepare once before training; nil for data
+  /// that are arrays. A network that takes classes gets them in place of texts.
+  package var encodedData: (any PromptDataSet)? {
+    if model.takesClassesOfLatents { return data.labelled }
+    return model.text == nil ? nil : data.promptDataSet
   }
 
   /// The folder of the model whose encoders prepare the data.

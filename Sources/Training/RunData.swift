@@ -27,7 +27,7 @@ struct RunData {
   init(
     _ recipe: TrainingRecipe, on engine: Engine, notice: @escaping (String) -> Void
   ) throws {
-    if let data = recipe.data.promptDataSet {
+    if let data = recipe.encodedData {
       let encoder = try DataEncoder(recipe, data, on: engine, notice: notice)
       inputs = encoder.inputs
       content = encoder.samples.content

@@ -40,15 +40,15 @@ struct StepInputs: Sendable {
     _ recipe: TrainingRecipe, reduction: Int? = nil, textTokens: Int? = nil
   ) throws {
     let reduction = reduction ?? (recipe.model.worksOnLatents ? Self.publishedReduction : 1)
-    if let data = recipe.data.arrayDataSet {
+    guard let data = recipe.encodedData else {
+      guard let data = recipe.data.arrayDataSet else {
+        preconditionFailure("data are arrays, or pictures and texts that are encoded")
+      }
       conditioner = recipe.model.conditioner
       let names = conditioner.inputs.map(\.name)
       samples = [data.arrays[0]]
       arrays = samples + data.arrays.dropFirst().filter { names.contains($0.name) }
       return
-    }
-    guard let data = recipe.data.promptDataSet, let text = recipe.model.text else {
-      preconditionFailure("prompts are for networks that take text")
     }
     let (channels, multiple) = (recipe.model.sampleShape()[2], reduction * recipe.model.patch)
     func latent(_ size: [Int]) throws -> Shape {
@@ -68,13 +68,16 @@ struct StepInputs: Sendable {
       }
       return [size[0] / reduction, size[1] / reduction, channels]
     }
-    let references = try latent(data.referenceSize)
-    let conditioner = EncodedText(
-      tokens: textTokens ?? data.textTokens ?? text.shape[0], width: text.shape[1],
-      dtype: recipe.precision.dtype, pooled: recipe.model.pooledText?.shape[0],
-      references: [Shape](repeating: references, count: data.references))
     samples = try data.sizes.map { .sample(try latent($0)) }
-    self.conditioner = conditioner
+    if let text = recipe.model.text {
+      let references = try latent(data.referenceSize)
+      conditioner = EncodedText(
+        tokens: textTokens ?? data.textTokens ?? text.shape[0], width: text.shape[1],
+        dtype: recipe.precision.dtype, pooled: recipe.model.pooledText?.shape[0],
+        references: [Shape](repeating: references, count: data.references))
+    } else {
+      conditioner = recipe.model.conditioner
+    }
     arrays =
       (data.hasPictures ? [samples[0]] : []) + (data.masks ? [Self.mask(of: samples[0])] : [])
       + conditioner.inputs

@@ -21,7 +21,8 @@ extension TrainingRecipe {
           + "\(model.sampleShape())")
     }
     // A network without conditions ignores classes.
-    if model.classes > 0 {
+    // Classes beside encoded pictures are checked with them.
+    if model.classes > 0, data.classes > 0 || !model.takesClassesOfLatents {
       guard data.classes > 0 else {
         throw invalid(
           \.data, found: data.kind, "it has no classes, which the network is conditioned on")
@@ -131,17 +132,17 @@ extension TrainingRecipe {
 
   /// Checks that samples can be drawn and evaluated where they are to be.
   private func checkObservation() throws {
-    if sampleEvery > 0, model.text == nil, !model.isGenerative || model.codec == nil {
+    if sampleEvery > 0, encodedData == nil, !model.isGenerative || model.codec == nil {
       throw invalid(
         \.sampleEvery, "the network does not generate pictures: set it to 0")
     }
-    guard evaluatePrompts == nil || model.text != nil else {
+    guard evaluatePrompts == nil || encodedData != nil else {
       throw invalid(
         \.evaluatePrompts, found: evaluatePrompts ?? "", "the network takes no text: leave it out")
     }
     guard evaluateEvery > 0 else { return }
     guard evaluatePrompts == nil else {
-      guard (data.promptDataSet?.references ?? 0) == 0 else {
+      guard (encodedData?.references ?? 0) == 0 else {
         throw invalid(
           \.evaluateEvery, "models that edit images are not evaluated in training: set it to 0")
       }
@@ -150,7 +151,7 @@ extension TrainingRecipe {
     guard model.isGenerative, data.dataSet is FashionMNISTData else {
       throw invalid(
         \.evaluateEvery,
-        model.text == nil
+        encodedData == nil
           ? "only generated pictures of fashion-mnist are evaluated in training: set it to 0"
           : "name a file of prompts with real pictures under evaluate_prompts, or set it to 0")
     }
@@ -158,12 +159,23 @@ extension TrainingRecipe {
 
   /// Checks that the network takes what the data set has, and that the objective needs no more.
   private func checkData() throws {
-    guard let prompts = data.promptDataSet else {
+    guard let prompts = encodedData else {
       let shape = data.arrayDataSet?.arrays[0].shape ?? []
       guard model.text == nil else {
         throw invalid(
           \.data, found: data.kind,
           "the network takes text: set kind to images or prompts, which have it")
+      }
+      guard !model.takesClassesOfLatents else {
+        throw invalid(
+          \.data, found: data.kind,
+          "the network takes latents of pictures and their classes: set kind to class-images, or to "
+            + "parquet, webdataset or manifest, whose rows have a label")
+      }
+      guard data.promptDataSet == nil else {
+        throw invalid(
+          \.data, found: data.kind,
+          "the network takes no text: it is for networks such as qwen_image")
       }
       guard shape == model.sampleShape() else {
         throw invalid(
@@ -172,10 +184,16 @@ extension TrainingRecipe {
       }
       return
     }
-    guard model.text != nil else {
-      throw invalid(
-        \.data, found: data.kind,
-        "the network takes no text: it is for networks such as qwen_image")
+    if let pictures = data.dataSet as? ClassImageData {
+      guard pictures.crop == .center else {
+        throw invalid(
+          \.data, found: "crop: random",
+          "the latents of a picture are computed once, of its center: set crop to center")
+      }
+      guard pictures.channels == 3 else {
+        throw invalid(
+          \.data, found: "channels: 1", "autoencoders take colors: set channels to 3")
+      }
     }
     guard prompts.hasPictures || !objective.settings.needsData else {
       throw invalid(

@@ -108,9 +108,10 @@ struct ModelOptions: ParsableArguments {
     replacements.vae = try vae.map { try library.path(of: $0) }
     replacements.textEncoder = try textEncoder.map { try library.path(of: $0) }
     replacements.loras = lora
-    return try ImagePipeline(
-      ModelFolder(library.path(of: model!)), replacing: replacements, options, on: engine,
-      log: log)
+    // With a transformer from elsewhere the model may be what is beside it alone.
+    let folder = try transformer == nil
+      ? ModelFolder(library.path(of: model!)) : ModelFolder(encoders: model!)
+    return try ImagePipeline(folder, replacing: replacements, options, on: engine, log: log)
   }
 }
 

@@ -104,4 +104,24 @@ import Testing
       #expect(throws: DatasetError.self) { try data.batches(size: 1, seed: 0) }
     }
   }
+
+  @Test func picturesHaveTheNumbersOfTheirClassesAsPrompts() throws {
+    try withClasses { data in
+      var data = data
+      data.flip = true
+      let labelled = data.labelled
+      #expect(labelled.size == data.size && labelled.maxDamaged == data.maxDamaged)
+      let samples = try labelled.samples()
+      let prompts = try samples.all
+      #expect(Set(prompts) == [["0"], ["1"]])
+      // Each is there mirrored too.
+      #expect(prompts[0] == prompts[1] && samples.count % 2 == 0)
+      #expect(data.classNames.count == 2 && data.classNames == data.classNames.sorted())
+      data.classes = 3
+      #expect(throws: DatasetError.otherClasses(path: data.path, found: 2, expected: 3)) {
+        try data.labelled.samples()
+      }
+      #expect(data.classNames.isEmpty)
+    }
+  }
 }

@@ -164,4 +164,12 @@ import Testing
         line.split(separator: " ").dropLast().last?
           .trimmingCharacters(in: .whitespaces) ?? "")) << 10
   }
+
+  @Test func readsClassesFromTheirOwnColumn() throws {
+    let rows = """
+      {"image": "a.png", "label": 12}
+      {"image": "in/b.png", "label": "goldfish"}
+      """
+    #expect(try data("l.jsonl", rows).labelled.samples().all == [["12"], ["goldfish"]])
+  }
 }

@@ -82,4 +82,13 @@ struct ParquetTests {
       #expect(throws: DatasetError.self) { try data(path).rows() }
     }
   }
+
+  @Test func readsClassesFromTheirOwnColumn() throws {
+    try withFolder { folder in
+      let path = "\(folder)/a.parquet"
+      try make(path, "select \(png(3)) as image, i % 3 as label, 'text' as text from range(5) t(i)")
+      #expect(try data(path).labelled.samples().all == ["0", "1", "2", "0", "1"].map { [$0] })
+      #expect(try data(path).samples().all[0] == ["text"])
+    }
+  }
 }

@@ -132,4 +132,17 @@ import Testing
       #expect(throws: DatasetError.self) { try data(path).rows() }
     }
   }
+
+  @Test func readsClassesFromTheirOwnFiles() throws {
+    try withFolder { folder in
+      let path = "\(folder)/a.tar"
+      let bytes =
+        entry("1.png", png(1)) + entry("1.cls", text("7")) + entry("1.txt", text("a fox"))
+        + entry("2.png", png(2)) + entry("2.cls", text("0\n")) + end
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      #expect(try data(path).labelled.samples().all == [["7"], ["0"]])
+      let error = #expect(throws: (any Error).self) { try data(path).samples() }
+      #expect("\(error!)".contains("2.txt"), "\(error!)")
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import Recipe
 
 /// Parquet files with pictures in them, as recipes name them.
-public struct ParquetData: PictureDataSet {
+public struct ParquetData: PictureDataSet, LabelledDataSet {
   /// The name in recipes.
   public static let kinds = ["parquet"]
 
@@ -35,6 +35,13 @@ public struct ParquetData: PictureDataSet {
       TextColumns.text(\.columns.text),
       TextColumns.image(\.columns.image, "the first of image, img and picture"),
     ] + pictureFields
+
+  /// The same samples with their classes: those of the column `label` where the recipe names no other.
+  public var labelled: any PromptDataSet {
+    var set = self
+    set.columns.text = columns.text ?? TextColumns.label
+    return set
+  }
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }

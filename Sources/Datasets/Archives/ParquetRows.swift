@@ -118,7 +118,12 @@ final class ParquetRows: PictureRows {
   }
 
   private static func texts(_ value: Any?) -> [String] {
-    (value as? String).map { [$0] } ?? (value as? [Any])?.compactMap { $0 as? String } ?? []
+    switch value {
+    case let text as String: [text]
+    case let list as [Any]: list.compactMap { $0 as? String }
+    case let number as NSNumber: ["\(number)"]
+    default: []
+    }
   }
 
   private static func name(_ file: String, _ row: Int) -> String { "\(file), row \(row)" }

@@ -16,6 +16,7 @@ struct TarRows: PictureRows {
     let name: String
     var picture: Range<Int>?
     var text: Range<Int>?
+    var label: Range<Int>?
     var json: Range<Int>?
     var references: [Int: Range<Int>] = [:]
   }
@@ -42,7 +43,7 @@ struct TarRows: PictureRows {
       do {
         guard let picture = sample.picture else {
           // Other data beside pictures, such as statistics of a shard.
-          guard sample.text != nil else { return false }
+          guard sample.text != nil || sample.label != nil else { return false }
           throw DatasetError.captionAlone(path: shown)
         }
         let others = try (0..<references).map { number in
@@ -95,11 +96,19 @@ struct TarRows: PictureRows {
     _ sample: Sample, _ files: [TarFile], _ columns: TextColumns
   ) throws -> [String] {
     let (file, shown) = (files[sample.file], name(sample, files))
-    if let place = sample.text {
-      return try file.content(place, name: "\(shown).txt").withBytes {
-        try PromptFile.lines(of: $0, path: "\(shown).txt")
+    func lines(_ place: Range<Int>, _ ending: String) throws -> [String] {
+      try file.content(place, name: "\(shown).\(ending)").withBytes {
+        try PromptFile.lines(of: $0, path: "\(shown).\(ending)")
       }
     }
+    if columns.text == TextColumns.classFile {
+      guard let place = sample.label else {
+        throw DatasetError.missingBeside(
+          path: shown, missing: "\(sample.name).\(TextColumns.classFile)")
+      }
+      return try lines(place, TextColumns.classFile)
+    }
+    if let place = sample.text { return try lines(place, "txt") }
     guard let place = sample.json else {
       throw DatasetError.missingBeside(path: shown, missing: "\(sample.name).txt")
     }
@@ -129,6 +138,7 @@ extension TarRows.Sample {
     switch ending {
     case "txt", "text", "caption": text = place
     case "json": json = place
+    case TextColumns.classFile: label = place
     case let ending where ImageFolder.endings.contains(ending): picture = place
     default:
       if let match = ending.wholeMatch(of: /ref(\d+)\.(.+)/), let number = Int(match.1),

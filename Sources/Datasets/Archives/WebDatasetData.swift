@@ -1,7 +1,7 @@
 import Recipe
 
 /// Tar files in the convention of WebDataset, as recipes name them.
-public struct WebDatasetData: PictureDataSet {
+public struct WebDatasetData: PictureDataSet, LabelledDataSet {
   /// The name in recipes.
   public static let kinds = ["webdataset"]
 
@@ -22,8 +22,8 @@ public struct WebDatasetData: PictureDataSet {
   public static let summary = """
     Tar files in the convention of WebDataset: files that follow each other and have one name up to its
     first dot are a sample. `NAME.jpg`, `.png` or `.webp` is its picture; its prompts are the lines of
-    `NAME.txt`, or a value of `NAME.json`; `NAME.ref1.jpg` … are reference images. Compressed tar files are
-    unpacked into a scratch file.
+    `NAME.txt`, or a value of `NAME.json`, its class is in `NAME.cls`; `NAME.ref1.jpg` … are reference
+    images. Compressed tar files are unpacked into a scratch file.
     """
 
   /// The keys of recipes.
@@ -33,6 +33,13 @@ public struct WebDatasetData: PictureDataSet {
         .required.mayDiffer(.always),
       TextColumns.text(\.columns.text),
     ] + pictureFields
+
+  /// The same samples with their classes: those of `NAME.cls` where the recipe names no other.
+  public var labelled: any PromptDataSet {
+    var set = self
+    set.columns.text = columns.text ?? TextColumns.classFile
+    return set
+  }
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }

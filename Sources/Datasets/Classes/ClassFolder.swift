@@ -12,8 +12,6 @@ struct ClassFolder: Sendable {
     let label: Int32
   }
 
-  /// The names of the classes, in their order.
-  let classes: [String]
   /// The pictures.
   let pictures: [Entry]
   /// The hash of the pictures and their classes.
@@ -22,23 +20,19 @@ struct ClassFolder: Sendable {
   /// Lists a folder and decodes every picture once.
   ///
   /// - Parameters:
+  ///   - classes: the expected number of classes.
   ///   - limit: the most damaged pictures that are left out.
   ///   - notice: called with a sentence for each of them, and of the progress.
   /// - Throws: `DatasetError` and `FileError`.
-  init(_ path: String, limit: Int, notice: (String) -> Void) throws {
+  init(_ path: String, classes: Int, limit: Int, notice: (String) -> Void) throws {
     let listing = try FolderListing(path)
     guard !listing.pictures.isEmpty else {
       throw DatasetError.noSamples(
         path: path, expected: "subfolder with PNG, JPEG or WebP pictures")
     }
-    if let outside = listing.pictures.first(where: { !$0.contains("/") }) {
-      throw DatasetError.inconsistent(
-        path: path, reason: "\(outside) is in no subfolder, which would be its class")
-    }
-    let classes = Set(listing.pictures.map(ImageFolder.className)).sorted()
-    let labels = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, Int32($0)) })
+    let numbers = try listing.classNumbers(of: path, count: classes)
     let all = listing.pictures.map { name in
-      Entry(path: "\(path)/\(name)", label: labels[ImageFolder.className(name)]!)
+      Entry(path: "\(path)/\(name)", label: Int32(numbers[ImageFolder.className(name)]!))
     }
     var damaged = DamagedPictures(of: path, limit: limit)
     var pictures: [Entry] = []
@@ -62,7 +56,7 @@ struct ClassFolder: Sendable {
       }
     }
     content = hash.text
-    (self.classes, self.pictures) = (classes, pictures)
+    self.pictures = pictures
   }
 
   /// The hash of a picture's file and class, once it has been decoded.

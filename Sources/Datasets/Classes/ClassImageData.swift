@@ -1,10 +1,11 @@
+import Files
 import Foundation
 import Recipe
 import Tensors
 
 /// A folder with a subfolder of pictures for each class, as recipes name it, for class-conditional networks
-/// of pixels.
-public struct ClassImageData: ArrayDataSet {
+/// of pixels, and with an autoencoder those of latents.
+public struct ClassImageData: ArrayDataSet, LabelledDataSet {
   /// The name in recipes.
   public static let kinds = ["class-images"]
 
@@ -43,7 +44,8 @@ public struct ClassImageData: ArrayDataSet {
   public static let summary = """
     A folder with a subfolder of PNG, JPEG and WebP pictures for each class, for networks that take classes;
     classes are numbered in the order of the names of the subfolders. Pictures are decoded for each batch,
-    on all cores, and once before the start to find damaged ones.
+    on all cores, and once before the start to find damaged ones; for networks of latents they are encoded
+    once.
     """
 
   /// The keys of recipes.
@@ -68,6 +70,18 @@ public struct ClassImageData: ArrayDataSet {
     [.sample([size[0], size[1], channels]), .classIndex(of: classes)]
   }
 
+  /// The names of the subfolders in the order of the classes; none where these are not as many as the
+  /// classes.
+  public var classNames: [String] {
+    let names = ((try? namesInFolder(path)) ?? []).filter { name in
+      var isFolder: ObjCBool = false
+      return !name.hasPrefix(".")
+        && FileManager.default.fileExists(atPath: "\(path)/\(name)", isDirectory: &isFolder)
+        && isFolder.boolValue
+    }
+    return names.count == classes ? names.sorted() : []
+  }
+
   /// The same pictures with the names of their classes as prompts.
   func asImages() -> ImageData {
     var images = ImageData.defaults
@@ -75,6 +89,14 @@ public struct ClassImageData: ArrayDataSet {
     images.options.size = size
     images.options.ground = ground
     images.options.maxDamaged = maxDamaged
+    return images
+  }
+
+  /// The same pictures with the numbers of their classes.
+  public var labelled: any PromptDataSet {
+    var images = asImages()
+    images.classes = classes
+    images.options.flip = flip
     return images
   }
 
@@ -87,11 +109,7 @@ public struct ClassImageData: ArrayDataSet {
   public func batches(
     size batch: Int, seed: UInt64, notice: (String) -> Void
   ) throws -> any BatchSource {
-    let folder = try ClassFolder(path, limit: maxDamaged, notice: notice)
-    guard folder.classes.count == classes else {
-      throw DatasetError.otherClasses(
-        path: path, found: folder.classes.count, expected: classes)
-    }
+    let folder = try ClassFolder(path, classes: classes, limit: maxDamaged, notice: notice)
     guard folder.pictures.count >= batch else {
       throw DatasetError.tooFewSamples(path: path, count: folder.pictures.count, batch: batch)
     }

@@ -103,3 +103,22 @@ struct FolderListing {
     return (found, missing)
   }
 }
+
+extension FolderListing {
+  /// The numbers of the classes, which are the first folders on the paths of pictures, in the order of their
+  /// names.
+  ///
+  /// - Parameter count: the expected number of classes.
+  /// - Throws: `DatasetError.inconsistent` for a picture that is in no subfolder, and `otherClasses`.
+  func classNumbers(of path: String, count: Int) throws(DatasetError) -> [String: Int] {
+    if let outside = pictures.first(where: { !$0.contains("/") }) {
+      throw .inconsistent(
+        path: path, reason: "\(outside) is in no subfolder, which would be its class")
+    }
+    let names = Set(pictures.map(ImageFolder.className)).sorted()
+    guard names.count == count else {
+      throw .otherClasses(path: path, found: names.count, expected: count)
+    }
+    return Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+  }
+}

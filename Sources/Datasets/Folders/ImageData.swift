@@ -9,6 +9,9 @@ public struct ImageData: PictureDataSet {
   public var path = ""
   /// How pictures and texts are prepared.
   public var options = PictureOptions()
+  /// The number of classes where the prompt of a picture is the number of its class; nil for captions or
+  /// names of classes.
+  var classes: Int?
 
   /// Names no folder.
   private init() {}
@@ -37,6 +40,7 @@ public struct ImageData: PictureDataSet {
 
   /// Lists the pictures and reads their captions.
   public func rows() throws -> any PictureRows {
-    try ImageFolder(path, options.references, masks: options.masks)
+    try ImageFolder(
+      path, options.references, masks: options.masks, classes: classes)
   }
 }

@@ -11,6 +11,8 @@ struct ImageFolder: PictureRows {
   let pictures: [String]
   /// Whether the prompts are the names of the subfolders.
   let hasClasses: Bool
+  /// The numbers of the classes where these are the prompts.
+  private let numbers: [String: Int]?
   /// The paths of the masks by those of their pictures.
   private var masks: [String: String] = [:]
 
@@ -24,11 +26,17 @@ struct ImageFolder: PictureRows {
   /// - Parameters:
   ///   - references: the number of reference images of each picture.
   ///   - masks: whether masks are part of the content.
-  /// - Throws: `FileError.unreadable`.
-  init(_ path: String, _ references: Int, masks: Bool = false) throws {
+  ///   - classes: the number of classes where the prompt of a picture is the number of its class.
+  /// - Throws: `FileError.unreadable`, and `DatasetError` for pictures without class or of another number
+  ///   of classes.
+  init(
+    _ path: String, _ references: Int, masks: Bool = false, classes: Int? = nil
+  ) throws {
     self.path = path
     let listing = try FolderListing(path)
     hasClasses = listing.hasClasses
+    let numbers = try classes.map { try listing.classNumbers(of: path, count: $0) }
+    self.numbers = numbers
     var problems = listing.problems
     var pictures: [String] = []
     let hash = ContentHash()
@@ -41,7 +49,7 @@ struct ImageFolder: PictureRows {
       guard beside.missing.isEmpty else { continue }
       let texts: [String]
       do {
-        texts = try Self.texts(picture, isClass: hasClasses, in: path)
+        texts = try Self.texts(picture, isClass: hasClasses, numbers, in: path)
       } catch let error as DatasetError {
         problems.add(error)
         continue
@@ -64,12 +72,14 @@ struct ImageFolder: PictureRows {
   func name(_ row: Int) -> String { "\(path)/\(pictures[row])" }
 
   func texts(_ row: Int) throws -> [String] {
-    try Self.texts(pictures[row], isClass: hasClasses, in: path)
+    try Self.texts(pictures[row], isClass: hasClasses, numbers, in: path)
   }
 
-  /// The lines of a picture's caption, or the name of its class.
-  private static func texts(_ picture: String, isClass: Bool, in folder: String) throws -> [String]
-  {
+  /// The lines of a picture's caption, or the number or the name of its class.
+  private static func texts(
+    _ picture: String, isClass: Bool, _ numbers: [String: Int]?, in folder: String
+  ) throws -> [String] {
+    if let number = numbers?[className(picture)] { return ["\(number)"] }
     guard isClass else { return try PromptFile.lines(of: "\(folder)/\(stem(picture)).txt") }
     return [className(picture).replacing("_", with: " ")]
   }

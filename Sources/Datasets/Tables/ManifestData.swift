@@ -1,7 +1,7 @@
 import Recipe
 
 /// A table that names pictures and their prompts, as recipes name it.
-public struct ManifestData: PictureDataSet {
+public struct ManifestData: PictureDataSet, LabelledDataSet {
   /// The name in recipes.
   public static let kinds = ["manifest"]
 
@@ -33,6 +33,13 @@ public struct ManifestData: PictureDataSet {
       TextColumns.text(\.columns.text),
       TextColumns.image(\.columns.image, "the first of image and file_name"),
     ] + pictureFields + maskFields("those that the column `mask` names")
+
+  /// The same samples with their classes: those of the column `label` where the recipe names no other.
+  public var labelled: any PromptDataSet {
+    var set = self
+    set.columns.text = columns.text ?? TextColumns.label
+    return set
+  }
 
   /// The name in recipes.
   public var kind: String { Self.kinds[0] }

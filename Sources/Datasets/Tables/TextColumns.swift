@@ -11,6 +11,11 @@ public struct TextColumns: Hashable, Sendable {
   /// The usual names of columns of prompts.
   static let texts = ["text", "caption", "prompt"]
 
+  /// The usual name of the column of classes.
+  static let label = "label"
+  /// The ending of files with classes, in the convention of WebDataset.
+  static let classFile = "cls"
+
   /// The prompts of a row, without blank ones.
   func prompts(_ row: [String: [String]]) -> [String] {
     let names = text.map { [$0] } ?? Self.texts
@@ -30,7 +35,9 @@ public struct TextColumns: Hashable, Sendable {
     _ path: WritableKeyPath<Group, String?> & Sendable
   ) -> RecipeField<Group> {
     RecipeField(
-      "text", path, "column of the prompts; by default the first of text, caption and prompt")
+      "text", path,
+      "column of the prompts; by default the first of text, caption and prompt, or label for networks that "
+        + "take classes")
   }
 
   /// The key that names the column of pictures.

@@ -10,6 +10,8 @@ public struct EncodedPrompts: Sendable {
   /// The number of tokens that all prompts are padded to.
   private let length: Int
   private let rows: TextRows
+  /// What makes the features of classes, which are not kept; nil for texts.
+  private let classes: ImagePipeline?
 
   /// The number of distinct prompts.
   public var count: Int { features.count }
@@ -23,7 +25,8 @@ public struct EncodedPrompts: Sendable {
   /// - Parameters:
   ///   - request: names the prompt of guidance.
   ///   - log: gets a sentence where prompts are cut.
-  /// - Throws: `RuntimeError.outOfMemory`, the errors of weights, and the plugin's errors.
+  /// - Throws: `RuntimeError.outOfMemory`, the errors of weights, and the plugin's errors. Classes are not
+  ///   encoded here.
   public init(
     _ prompts: some Sequence<String>, like request: ImageRequest = ImageRequest(prompt: ""),
     by pipeline: ImagePipeline, log: (String) -> Void = { _ in }
@@ -31,6 +34,13 @@ public struct EncodedPrompts: Sendable {
     var texts: [String] = []
     var seen = Set<String>()
     let negative = request.negative ?? pipeline.kind.negative
+    rows = TextRows(of: pipeline)
+    guard pipeline.classes == nil else {
+      features = Dictionary(prompts.map { ($0, []) }) { first, _ in first }
+      (classes, length) = (pipeline, 1)
+      return
+    }
+    classes = nil
     for text in [negative] + Array(prompts)
     where seen.insert(text).inserted {
       texts.append(text)
@@ -49,7 +59,6 @@ public struct EncodedPrompts: Sendable {
     let batch = min(Self.batch, sorted.count)
     var found: [String: [UInt8]] = [:]
     var length = 0
-    let rows = TextRows(of: pipeline)
     for start in stride(from: 0, to: sorted.count, by: batch) {
       let own = Array(sorted[start..<min(start + batch, sorted.count)])
       // Every batch has one size, so that few programs are compiled.
@@ -62,7 +71,7 @@ public struct EncodedPrompts: Sendable {
       }
     }
     if !pipeline.options.keepsComponents { pipeline.encoder.component.release() }
-    (features, self.length, self.rows) = (found, length, rows)
+    (features, self.length) = (found, length)
   }
 
   /// Takes features that were computed before, those of all prompts and of the one that guidance leads
@@ -78,10 +87,12 @@ public struct EncodedPrompts: Sendable {
     let longest = features.values.map { rows.tokens(byteCount: $0.count) }.max() ?? 0
     length = (longest + multiple - 1) / multiple * multiple
     self.rows = rows
+    classes = nil
   }
 
   /// The features of a batch of prompts, padded to the common length; all must have been encoded.
   func batch(_ prompts: [String], on engine: Engine) throws -> ImagePipeline.TextFeatures {
+    if let classes { return try classes.features(classes.tokens(prompts)) }
     var batch = TextRows.Batch(rows, length: length, count: prompts.count)
     for prompt in prompts {
       guard let own = features[prompt] else {

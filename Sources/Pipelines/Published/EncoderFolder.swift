@@ -3,8 +3,8 @@ import Foundation
 import Models
 
 extension ModelFolder {
-  /// The model whose encoders prepare the data of a training: a model's folder, or for a `TextDiT` also
-  /// the folder of a text encoder alone, with its tokenizer.
+  /// The parts of a model besides its transformer: a model's folder, for a `TextDiT` also the folder of a
+  /// text encoder alone, with its tokenizer, and for a `SiT` that of an autoencoder alone.
   ///
   /// - Parameter name: a path, or a name for `ModelLibrary`.
   /// - Throws: `PipelineError`.
@@ -12,14 +12,23 @@ extension ModelFolder {
     let path = try ModelLibrary().path(of: name)
     let manager = FileManager.default
     let index = "\(path)/\(Self.index)"
-    guard !manager.fileExists(atPath: index),
-      let kind = try? NetworkKind("\(path)/config.json"), kind.modelType != nil
-    else {
+    let config = "\(path)/config.json"
+    // A name is kept, so that what is trained can be used elsewhere.
+    let place = ComponentPlace(path == name ? Self.absolute(path) : name)
+    guard !manager.fileExists(atPath: index), let kind = try? NetworkKind(config) else {
       try self.init(path)
       return
     }
-    // A name is kept, so that what is trained can be used elsewhere.
-    let place = ComponentPlace(path == name ? Self.absolute(path) : name)
+    if let autoencoder = try? ImageAutoencoders.config(from: config) {
+      self.init(
+        path: path, className: PipelineKind.siT.className,
+        classes: ["vae": type(of: autoencoder).className], places: ["vae": place])
+      return
+    }
+    guard kind.modelType != nil else {
+      try self.init(path)
+      return
+    }
     self.init(
       path: path, className: PipelineKind.textDiT.className,
       classes: ["text_encoder": "AutoModel", "tokenizer": "AutoTokenizer"],
@@ -31,15 +40,25 @@ extension ModelFolder {
   ///
   /// - Parameters:
   ///   - network: the transformer.
+  ///   - labels: the names of the classes; empty for those of this model.
   ///   - folder: the folder of the index.
   /// - Throws: `FileError.unwritable`.
-  package func writeIndex(of network: any PublishedTransformer, in folder: String) throws {
+  package func writeIndex(
+    of network: any PublishedTransformer, labels: [String] = [], in folder: String
+  ) throws {
     var index: [String: Any] = [
       "_class_name": className, "transformer": ["twinflow", type(of: network).className],
     ]
     for (name, type) in classes where name != "transformer" {
       let place = places[name] ?? ComponentPlace(Self.absolute(path), subfolder: name)
-      index[name] = ["transformers", type, place.json]
+      index[name] = [name == "vae" ? "diffusers" : "transformers", type, place.json]
+    }
+    let names =
+      labels.isEmpty
+      ? classNames : Dictionary(uniqueKeysWithValues: labels.enumerated().map { ($0, $1) })
+    if !names.isEmpty {
+      index[Self.labelsKey] = Dictionary(
+        uniqueKeysWithValues: names.map { ("\($0.key)", $0.value) })
     }
     let json = try JSONSerialization.data(
       withJSONObject: index, options: [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted])

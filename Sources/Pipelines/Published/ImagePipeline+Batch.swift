@@ -8,6 +8,9 @@ extension ImagePipeline {
   /// Whether the transformer takes target times, and makes pictures in few steps.
   public var isAnyStep: Bool { transformer.isAnyStep }
 
+  /// The number of classes where prompts are classes, nil for texts.
+  public var classCount: Int? { classes?.count }
+
   /// The number of steps where a request names none.
   public var standardSteps: Int { isAnyStep ? SamplerSettings().count : kind.steps }
 

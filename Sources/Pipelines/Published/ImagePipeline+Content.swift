@@ -22,9 +22,10 @@ extension ImagePipeline {
   ///
   /// - Throws: the errors of reading files.
   package func textContent() throws -> [String: String] {
+    guard classes == nil else { return ["text encoder": "none"] }
     let template = kind.template
     let configurations = try encoder.configurations.map { try ContentHash.ofFile($0) }
-    let tokenizers = try (joint?.parts.map(\.tokenizer) ?? [tokenizer]).map {
+    let tokenizers = try (joint?.parts.map(\.tokenizer) ?? [tokenizer!]).map {
       try $0.contentHash()
     }
     var content = [

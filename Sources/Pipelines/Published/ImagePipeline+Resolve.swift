@@ -6,7 +6,7 @@ extension ImagePipeline {
   /// Decides every setting of a request, and checks them before anything is loaded.
   ///
   /// - Parameter images: the reference images.
-  /// - Throws: `PipelineError` for an empty prompt, a size that the model cannot make, guidance that
+  /// - Throws: `PipelineError` for an empty prompt, one that is no class of a model of classes, a size that the model cannot make, guidance that
   ///   has no effect, and reference images that the pipeline does not take.
   public func resolve(
     _ request: ImageRequest, editing images: [RGBImage] = []
@@ -14,6 +14,7 @@ extension ImagePipeline {
     guard request.prompt.contains(where: { !$0.isWhitespace }) else {
       throw PipelineError.emptyPrompt
     }
+    for text in [request.prompt, request.negative ?? ""] { _ = try classes?.label(text) }
     let wanted = kind.references?.counts ?? 0...0
     guard wanted.contains(images.count) else {
       throw PipelineError.wrongReferences(

@@ -55,7 +55,7 @@ extension ImagePipeline {
       embeddings = try self.embeddings(references)
       if let vision = encoder.vision { releaseIfAllowed(vision.component) }
     }
-    try observer?(.phase(.text))
+    if classes == nil { try observer?(.phase(.text)) }
     var encoded: [TextTokens: TextFeatures] = [:]
     func encode(_ prompts: [String], negatives: Set<String> = []) throws -> TextFeatures {
       let tokens = try tokens(prompts, negatives: negatives, grids: references.grids, log: log)

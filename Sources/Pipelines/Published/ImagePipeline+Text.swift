@@ -13,6 +13,8 @@ extension ImagePipeline {
     let imageTokens: Int
     /// The tokens for each of several encoders that encode each prompt together; empty for one.
     package var joint: [JointTokenizers.Ids] = []
+    /// The classes that are the prompts, in place of tokens; empty for text.
+    package var classes: [Int32] = []
     /// The tokens whose features are dropped.
     package let dropped: Range<Int>
     /// Whether no features of a prompt are dropped, because no instruction stands before it; empty where
@@ -31,7 +33,8 @@ extension ImagePipeline {
 
     /// The number of tokens of each prompt.
     package var counts: [Int] {
-      joint.first.map { $0.rows.map { _ in length } } ?? prompts.map(\.tokens.count)
+      guard classes.isEmpty else { return classes.map { _ in length } }
+      return joint.first.map { $0.rows.map { _ in length } } ?? prompts.map(\.tokens.count)
     }
 
     /// Whether a prompt is shorter than the common length.
@@ -39,6 +42,11 @@ extension ImagePipeline {
 
     /// The arrays for the text encoder.
     package var arrays: Named<HostArray> {
+      guard classes.isEmpty else {
+        return Named([
+          (InputSpec.classIndex(of: 0).name, HostArray(classes, shape: [classes.count]))
+        ])
+      }
       guard joint.isEmpty else { return Named(joint.map { ($0.name, $0.array) }) }
       let batch = MultimodalBatch(prompts, length: length, token: 0)
       var arrays = Named([("tokens", batch.tokens), ("valid", batch.valid)])
@@ -71,6 +79,8 @@ extension ImagePipeline {
 
   /// The tokens of prompts within the pipeline's template.
   ///
+  /// - Throws: `PipelineError.unknownClass`, `unknownClassName` and `ambiguousClass` for prompts that are to
+  ///   be classes, and `unfitComponents`.
   /// - Parameters:
   ///   - negatives: the prompts that guidance leads away from. No instruction stands before them, nor
   ///     before an empty prompt, which training takes for none.
@@ -80,6 +90,11 @@ extension ImagePipeline {
     _ prompts: [String], negatives: Set<String> = [], grids: [TokenGrid] = [],
     log: (String) -> Void = { _ in }
   ) throws -> TextTokens {
+    if let classes {
+      return TextTokens(
+        prompts: [], length: 1, imageTokens: 0, classes: try prompts.map(classes.label),
+        dropped: 0..<0, isPlain: [])
+    }
     if let joint {
       return try tokens(jointly: joint.parts.map { _ in prompts }, log: log)
     }
@@ -132,6 +147,7 @@ extension ImagePipeline {
     _ prompt: String, _ template: PromptTemplate, _ dropped: Int, images: Int,
     log: (String) -> Void
   ) -> [Int32] {
+    guard let tokenizer else { preconditionFailure("classes have no tokens") }
     let (text, special) = (template.text(prompt, images: images), template.addsSpecialTokens)
     let all = tokenizer.encode(text, addSpecialTokens: special)
     let limit = min(
@@ -198,6 +214,10 @@ extension ImagePipeline {
   package func features(
     _ tokens: TextTokens, images: ShardedArray? = nil
   ) throws -> TextFeatures {
+    guard tokens.classes.isEmpty else {
+      return TextFeatures(
+        condition: try tokens.arrays.mapValues { try engine.array($0) }, counts: tokens.counts)
+    }
     let program = try textProgram(tokens)
     var arguments = try encoder.component.load().prefixed("weights")
     arguments.merge(try tokens.arrays.mapValues { try engine.array($0) })
@@ -213,6 +233,9 @@ extension ImagePipeline {
   /// The types of the transformer's condition for prompts.
   func conditionTypes(_ tokens: TextTokens) -> Named<TensorType> {
     let count = tokens.counts.count
+    guard tokens.classes.isEmpty else {
+      return Named([(InputSpec.classIndex(of: 0).name, TensorType([count], .int32))])
+    }
     var types = Named([
       (
         "text",

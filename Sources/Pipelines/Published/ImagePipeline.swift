@@ -7,7 +7,8 @@ import Synchronization
 import Tensors
 import Tokenizers
 
-/// A text-to-image model: a text encoder, a transformer and, unless that works on pixels, an autoencoder.
+/// A text-to-image model: a text encoder, a transformer and, unless that works on pixels, an autoencoder. A
+/// class-conditional one has no text encoder, and its prompts are classes.
 ///
 /// Components are loaded when they are needed, and released after their turn unless they are to be kept.
 public final class ImagePipeline: Sendable {
@@ -20,7 +21,10 @@ public final class ImagePipeline: Sendable {
   /// The components that do not come from the model's folder, and LoRA.
   public let replacements: Replacements
 
-  package let tokenizer: Tokenizer
+  /// The classes that are prompts; nil for prompts of text.
+  package let classes: ClassNames?
+  /// The tokenizer of prompts, nil for classes.
+  package let tokenizer: Tokenizer?
   /// The number of tokens of the template's instruction; 0 without one.
   package let instructionTokens: Int
   package let encoder: PromptEncoder
@@ -121,18 +125,23 @@ public final class ImagePipeline: Sendable {
         path: folder.path, found: folder.className, known: PipelineKind.all.map(\.className))
     }
     self.kind = kind
-    tokenizer = try Tokenizer(folder: folder.folder("tokenizer"))
+    let hasText = kind.textEncoders != .classes
+    let tokenizer = try hasText ? Tokenizer(folder: folder.folder("tokenizer")) : nil
+    self.tokenizer = tokenizer
     instructionTokens =
-      kind.template.hasInstruction ? tokenizer.count(kind.template.before) : 0
+      kind.template.hasInstruction ? tokenizer?.count(kind.template.before) ?? 0 : 0
     processor = try kind.references.map { _ in
       try PublishedConfig.read(from: folder.folder("processor") + "/preprocessor_config.json")
     }
     if let given {
       transformer = given
     } else {
-      let base = try folder.folder("transformer")
+      let replacement = Self.place(replacements.transformer, "transformer")
+      // A model of which the folder has no transformer gets it from elsewhere.
+      let base =
+        replacement != nil && !folder.names("transformer") ? nil : try folder.folder("transformer")
       transformer = try TransformerComponent.open(
-        path: Self.place(replacements.transformer, "transformer") ?? base, base: base,
+        path: replacement ?? base!, base: base,
         storage: options.transformerStorage, on: engine, log: log
       ).adding(replacements.loras, dtype: options.compute.dtype, on: engine, log: log)
     }
@@ -149,7 +158,17 @@ public final class ImagePipeline: Sendable {
         folder, replacing: replacements.textEncoder, t5Tokens: tokens, usesT5: options.usesT5,
         textWidth: transformer.textWidth, storage: options.encoderStorage, on: engine, log: log)
       (encoder, joint) = (all.encoder, all.tokenizers)
+    case .classes:
+      (encoder, joint) = (.none, nil)
     }
+    guard hasText == (transformer.classes == 0) else {
+      throw PipelineError.unfitComponents(
+        path: folder.path,
+        reason: hasText
+          ? "the transformer takes classes, and the model has a text encoder"
+          : "the transformer takes no classes, and the model has no text encoder")
+    }
+    classes = hasText ? nil : ClassNames(count: transformer.classes, names: folder.classNames)
     codec = try Self.codec(
       folder, transformer, replacement: replacements.vae, on: engine, log: log)
     var scheduler: Scheduler =
@@ -170,6 +189,7 @@ public final class ImagePipeline: Sendable {
     (replacements, engine) = (other.replacements, other.engine)
     (tokenizer, encoder, processor) = (other.tokenizer, other.encoder, other.processor)
     (codec, scheduler, joint) = (other.codec, other.scheduler, other.joint)
+    classes = other.classes
     instructionTokens = other.instructionTokens
     self.transformer = transformer
   }
@@ -217,7 +237,7 @@ public final class ImagePipeline: Sendable {
         reason: "the transformer works on latents of \(transformer.channels) channels, "
           + "and those of the autoencoder have \(codec.channels)")
     }
-    guard transformer.textWidth == encoder.width else {
+    guard classes != nil || transformer.textWidth == encoder.width else {
       throw PipelineError.unfitComponents(
         path: folder.path,
         reason: "the transformer takes text of \(transformer.textWidth) features, and the text "
@@ -232,7 +252,7 @@ public final class ImagePipeline: Sendable {
   }
 
   /// The number that the lengths of padded texts are multiples of; texts of one length need no padding.
-  package var textMultiple: Int { joint == nil ? options.textMultiple : 1 }
+  package var textMultiple: Int { joint == nil && classes == nil ? options.textMultiple : 1 }
 
   /// The number that heights and widths of pictures must be multiples of.
   public var sizeMultiple: Int { codec.reduction * transformer.config.patch }

@@ -110,7 +110,9 @@ extension ImagePipeline {
         try visionProgram(references.grids).executable.memory
       }
     }
-    try add(.text, encoder.component) { try textProgram(texts).executable.memory }
+    if classes == nil {
+      try add(.text, encoder.component) { try textProgram(texts).executable.memory }
+    }
     try add(.denoising, transformer.component) {
       try denoiser(batch: requests.count, request.size).step(conditions, corrects: corrects)
         .executable.memory

@@ -16,8 +16,13 @@ public struct ModelFolder: Sendable {
 
   /// The components that are elsewhere.
   let places: [String: ComponentPlace]
+  /// The names of a class-conditional model's classes by their numbers, `id2label` in the index; empty for
+  /// none.
+  package let classNames: [Int: String]
 
   static let index = "model_index.json"
+  /// The key of the index with the names of classes, as in diffusers' `DiTPipeline`.
+  static let labelsKey = "id2label"
 
   /// Reads the index of a folder.
   ///
@@ -53,12 +58,16 @@ public struct ModelFolder: Sendable {
       }
     }
     (self.classes, self.places) = (classes, places)
+    let labels = json[Self.labelsKey] as? [String: String] ?? [:]
+    classNames = Dictionary(labels.compactMap { key, name in Int(key).map { ($0, name) } }) {
+      first, _ in first
+    }
   }
 
   init(
     path: String, className: String, classes: [String: String], places: [String: ComponentPlace]
   ) {
-    (self.path, self.className) = (path, className)
+    (self.path, self.className, classNames) = (path, className, [:])
     (self.classes, self.places) = (classes, places)
   }
 

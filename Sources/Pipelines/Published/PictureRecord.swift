@@ -191,7 +191,11 @@ extension ImagePipeline {
       "text_encoder": encoder.component, "transformer": transformer.component,
       "vae": codec.component,
     ]
-    return try components.compactMapValues { try $0.map { try cache.hash(ofAll: $0.files) } }
+    return try components.compactMapValues { component in
+      // Classes have no encoder.
+      guard let files = component?.files, !files.isEmpty else { return nil }
+      return try cache.hash(ofAll: files)
+    }
   }
 }
 

@@ -37,6 +37,8 @@ public struct PipelineKind: Hashable, Sendable {
     case one
     /// Two CLIPs and T5, which gets this number of tokens; T5 may be left out.
     case clipsAndT5(tokens: Int)
+    /// None: prompts are classes.
+    case classes
   }
 
   /// How a pipeline uses reference images.
@@ -91,6 +93,15 @@ public struct PipelineKind: Hashable, Sendable {
     return kind
   }()
 
+  /// A class-conditional `SiT` in the latents of an autoencoder.
+  public static let siT: PipelineKind = {
+    var kind = PipelineKind(
+      className: "SiTPipeline", template: .plain(limit: 1), negative: "", unconditional: "",
+      guidance: .standard, guidanceStart: 1, steps: 50, defaultGuidance: 4, references: nil)
+    (kind.textEncoders, kind.needsScheduler, kind.sizeFollowsNetwork) = (.classes, false, true)
+    return kind
+  }()
+
   /// Stable Diffusion 3 and 3.5.
   public static let stableDiffusion3: PipelineKind = {
     var kind = PipelineKind(
@@ -124,6 +135,18 @@ public struct PipelineKind: Hashable, Sendable {
   /// All pipelines.
   public static let all: [PipelineKind] = [
     .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .sana, .sanaSprint,
-    .stableDiffusion3, .textDiT,
+    .stableDiffusion3, .siT, .textDiT,
   ]
+}
+
+extension PublishedTransformer {
+  /// The pipeline of networks that only this program trains, so that a folder with one of them is a model of
+  /// its own; nil for networks of other programs' models.
+  package var ownPipeline: PipelineKind? {
+    switch self {
+    case is TextDiTConfig: .textDiT
+    case is SiTConfig: .siT
+    default: nil
+    }
+  }
 }

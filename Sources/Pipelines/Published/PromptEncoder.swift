@@ -97,6 +97,12 @@ package struct PromptEncoder: Sendable {
     }
   }
 
+  /// No encoder, for models whose prompts are classes.
+  static let none = PromptEncoder(
+    component: Component(path: "", files: [], types: Named(), shardings: Named()) { Named() },
+    vocabulary: 0, width: 0, pooledWidth: 0, configurations: []
+  ) { _, _, _ in preconditionFailure("classes are not encoded") }
+
   /// Makes an encoder of several that encode together, see `encode`.
   init(
     component: Component, vocabulary: Int, width: Int, pooledWidth: Int, configurations: [String],

@@ -22,22 +22,24 @@ package struct TransformerComponent: Sendable {
   /// - Parameters:
   ///   - path: a folder with `config.json` and weights, or a file of weights alone.
   ///   - base: the transformer's folder of the whole model: its configuration is used for what a file
-  ///     does not tell, and its weights where the file holds the second time embedder alone.
+  ///     does not tell, and its weights where the file holds the second time embedder alone; nil where the
+  ///     model has none.
   ///   - storage: how weights are kept on the devices.
   ///   - log: gets what was recognized, a sentence each.
   /// - Throws: `PublishedConfigError`, `PipelineError.unknownNetwork`, and the errors of weights.
   static func open(
-    path: String, base: String, storage: BaseDType, on engine: Engine, log: (String) -> Void
+    path: String, base: String?, storage: BaseDType, on engine: Engine, log: (String) -> Void
   ) throws -> TransformerComponent {
     let files = try WeightFiles(path: path)
-    let model = try config("\(base)/config.json")
-    let like = ModelConfig(model)
+    let model = try base.map { try config("\($0)/config.json") }
+    let like = model.map { ModelConfig($0) }
+    func check(_ kind: String) throws {
+      guard let base, let like, kind != like.kind else { return }
+      throw PipelineError.unfitComponents(path: base, reason: "\(path) holds a \(kind) transformer")
+    }
     if FileManager.default.fileExists(atPath: "\(path)/config.json") {
       let own = try config("\(path)/config.json")
-      guard ModelConfig(own).kind == like.kind else {
-        throw PipelineError.unfitComponents(
-          path: base, reason: "\(path) holds a \(ModelConfig(own).kind) transformer")
-      }
+      try check(ModelConfig(own).kind)
       return try whole(own, files, nil, storage, engine)
     }
     guard let found = try RecognizedWeights(files.types, like: like, path: path) else {
@@ -48,16 +50,18 @@ package struct TransformerComponent: Sendable {
     }
     switch found {
     case .network(let network, let names):
-      guard network.kind == like.kind,
-        let config = network.architecture as? any PublishedTransformer
-      else {
-        throw PipelineError.unfitComponents(
-          path: base, reason: "\(path) holds a \(network.kind) transformer")
+      try check(network.kind)
+      guard let config = network.architecture as? any PublishedTransformer else {
+        preconditionFailure("a recognized network is a published one")
       }
       log("\(path) holds a whole \(network.kind) transformer\(timesText(config)).")
       return try whole(config, files, names, storage, engine)
     case .targetEmbedder(let kind, let names):
       let name = kind.className
+      guard let model, let base else {
+        throw PipelineError.unfitComponents(
+          path: path, reason: "it holds a second time embedder alone, and there is no transformer")
+      }
       guard name == type(of: model).className else {
         throw PipelineError.unfitComponents(
           path: base, reason: "\(path) holds the second time embedder of \(name)")
@@ -151,12 +155,13 @@ package struct TransformerComponent: Sendable {
   var channels: Int { config.inputs(nil)[0].shape[2] }
 
   /// The number of features of a text token.
-  var textWidth: Int { config.inputs(nil).first { $0.name == "text" }!.shape[1] }
+  var textWidth: Int { ModelConfig(config).text?.shape[1] ?? 0 }
+
+  /// The number of classes that it knows, 0 where it takes text.
+  var classes: Int { ModelConfig(config).classes }
 
   /// The number of features of a whole text, 0 where it takes none.
-  var pooledWidth: Int {
-    config.inputs(nil).first { $0.name == InputSpec.pooled }?.shape[0] ?? 0
-  }
+  var pooledWidth: Int { ModelConfig(config).pooledText?.shape[0] ?? 0 }
 
   /// Whether the network takes target times, so that it can make pictures in a few steps.
   package var isAnyStep: Bool { config.hasTargetTime || sampling != nil }

@@ -14,6 +14,7 @@ extension TrainingRecipe {
     _ prompts: some Sequence<String>, by pipeline: ImagePipeline, multiple: Int,
     notice: @escaping (String) -> Void
   ) throws -> EncodedPrompts {
+    guard pipeline.classes == nil else { return try EncodedPrompts(prompts, by: pipeline) }
     let store = try EncodedStore(
       .texts, in: encodingCache(in: output), content: pipeline.textContent(),
       encoders: pipeline.folder.path, group: nil, notice: notice)

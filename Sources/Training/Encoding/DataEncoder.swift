@@ -19,11 +19,13 @@ struct DataEncoder {
   private let maxDamaged: Int
   /// The number of prompts of all samples.
   private let textCount: Int
+  /// The class of each sample; empty for data with texts.
+  private let labels: [Int32]
   /// The sizes in patches of the reference images, which all samples share.
   private let grids: [TokenGrid]
   private let engine: Engine
 
-  /// Opens the data set and the encoders, and counts the tokens of all texts; no weights are read.
+  /// Opens the data set and the encoders, and counts the tokens of all texts or reads all classes; no weights are read.
   ///
   /// - Parameter notice: called with sentences for the user.
   /// - Throws: `DatasetError`, `TrainingError`, `PipelineError` and the errors of files.
@@ -39,6 +41,13 @@ struct DataEncoder {
     pipeline = try Self.open(folder, recipe, data, on: engine)
     grids = try Self.grids(pipeline, data)
     self.engine = engine
+    if let classes = pipeline.classes {
+      labels = try (0..<samples.count).map { [samples] in try Self.label(of: $0, in: samples, classes) }
+      inputs = try StepInputs(recipe, reduction: pipeline.codec.reduction)
+      textCount = 0
+      return
+    }
+    labels = []
     var counter = TokenCounter(pipeline, grids)
     var longest = try counter.count(pipeline.kind.unconditional)
     var texts = 0
@@ -102,10 +111,10 @@ struct DataEncoder {
     guard found == recipe.model.kind else {
       throw unfit("it is a \(found), and the network a \(recipe.model.kind)")
     }
-    guard let text = recipe.model.text, text.shape[1] == pipeline.encoder.width else {
+    let width = recipe.model.text?.shape[1] ?? 0
+    guard width == pipeline.encoder.width else {
       throw unfit(
-        "its text encoder makes \(pipeline.encoder.width) features, and the network takes "
-          + "\(recipe.model.text?.shape[1] ?? 0)")
+        "its text encoder makes \(pipeline.encoder.width) features, and the network takes \(width)")
     }
     let pooled = recipe.model.pooledText?.shape[0] ?? 0
     guard pooled == pipeline.encoder.pooledWidth else {
@@ -145,25 +154,30 @@ struct DataEncoder {
     let clock = ContinuousClock()
     let start = clock.now
     let path = recipe.encodingCache(in: folder)
+    let isText = pipeline.classes == nil
     notice(
-      "\(samples.count) samples with \(textCount) prompts are encoded by \(pipeline.folder.path), "
-        + "to \(inputs.sample.shape) latents and \(textTokens) text tokens; the cache is \(path).")
+      "\(samples.count) samples \(isText ? "with \(textCount) prompts " : "")are encoded by "
+        + "\(pipeline.folder.path), to \(inputs.sample.shape) latents"
+        + "\(isText ? " and \(textTokens) text tokens" : ""); the cache is \(path).")
     var progress = EncodingProgress(count: samples.count, check, notice)
     let cache = try EncodingCache(
       path, of: pipeline, group: engine.group, masks: hasMasks,
       checking: { try progress.check() }, notice: notice)
     let rows = try gridRows()
+    var kept: [Int] = []
     var keys = EncodedSet.Keys()
     var gridKeys = GridPrompts.Keys()
     do {
-      let kept = try encodePictures(&keys, cache, &progress)
+      kept = try encodePictures(&keys, cache, &progress)
       pipeline.codec.release()
       try cache.pictures.write()
       guard kept.count >= recipe.batch else {
         throw DatasetError.tooFewSamples(
           path: samples.path, count: kept.count, batch: recipe.batch)
       }
-      gridKeys = try encodeTexts(of: kept, rows, &keys, cache, &progress)
+      if pipeline.classes == nil {
+        gridKeys = try encodeTexts(of: kept, rows, &keys, cache, &progress)
+      }
       releaseTextEncoder()
       try cache.finish()
     } catch {
@@ -180,9 +194,10 @@ struct DataEncoder {
         + "\(pictures.count) and \(texts.count) of these encoders, "
         + "\((pictures.byteCount + texts.byteCount).bytesText).")
     let set = EncodedSet(
-      keys, in: cache, content: samples.content,
-      unmasked: recipe.data.promptDataSet?.unmaskedWeight ?? 1, inputs)
+      keys, labels: labels.isEmpty ? [] : kept.map { labels[$0] }, in: cache, content: samples.content,
+      unmasked: recipe.encodedData?.unmaskedWeight ?? 1, inputs)
     let grid = try rows.map { rows in
+      if pipeline.classes != nil { return try GridPrompts(rows, pipeline) }
       let tokens = try pipeline.tokens(rows.texts + [pipeline.kind.negative], grids: grids)
       return GridPrompts(rows, gridKeys, length: tokens.keptLength, in: cache, set, inputs)
     }
@@ -208,7 +223,9 @@ struct DataEncoder {
   /// The rows of the run's sample grids, nil where it draws none.
   func gridRows() throws -> GridRows? {
     guard recipe.sampleEvery > 0, engine.group == nil else { return nil }
-    return try GridRows(recipe, samples, seesImages: pipeline.kind.references != nil)
+    return try GridRows(
+      recipe, samples, seesImages: pipeline.kind.references != nil,
+      classes: pipeline.classes == nil ? 0 : recipe.model.classes)
   }
 
   /// The number of tokens of a prompt.
@@ -221,7 +238,7 @@ struct DataEncoder {
   ///
   /// - Throws: the plugin's errors.
   func gridSource(_ prompts: GridPrompts, on engine: Engine) throws -> GridSource {
-    let size = recipe.data.promptDataSet!.size
+    let size = recipe.encodedData!.size
     return try GridSource(
       recipe, pipeline, ImageSize(height: size[0], width: size[1]), prompts, on: engine)
   }
@@ -272,7 +289,7 @@ struct DataEncoder {
     return kept
   }
 
-  private var hasMasks: Bool { recipe.data.promptDataSet?.masks ?? false }
+  private var hasMasks: Bool { recipe.encodedData?.masks ?? false }
 
   private func add(_ mask: RGBImage, as key: EncodingKey, to store: EncodedStore) throws {
     guard store.announce(key) else { return }
@@ -281,6 +298,22 @@ struct DataEncoder {
     try store.add(
       key, values.withUnsafeBytes { Array($0) },
       row: TensorType([mask.height / reduction, mask.width / reduction, 1], .float32))
+  }
+
+  /// The class of a sample.
+  private static func label(
+    of number: Int, in samples: any PromptSamples, _ classes: ClassNames
+  ) throws -> Int32 {
+    let prompts = try samples.prompts(number)
+    do {
+      guard prompts.count == 1 else {
+        throw PipelineError.unknownClass(
+          prompts.joined(separator: ", "), classes: classes.count, source: nil)
+      }
+      return try classes.label(prompts[0])
+    } catch PipelineError.unknownClass(let found, let count, _) {
+      throw PipelineError.unknownClass(found, classes: count, source: samples.name(number))
+    }
   }
 
   /// Encodes the texts of samples and of sample grids, and notes their keys.

@@ -35,6 +35,8 @@ struct EncodedSet: Sendable {
   private let texts: [EncodedStore.Place]
   private let textEnds: [Int]
   private let unconditional: [EncodedStore.Place]
+  /// The class of each sample; empty for data with texts.
+  private let labels: [Int32]
   private let pictureShards: [EncodedShard]
   private let textShards: [EncodedShard]
   private let maskShards: [EncodedShard]
@@ -46,11 +48,14 @@ struct EncodedSet: Sendable {
 
   /// Finds the entries of samples in a cache.
   ///
-  /// - Parameter unmasked: the weight in the loss where a mask is black.
+  /// - Parameters:
+  ///   - labels: the class of each sample; empty for data with texts.
+  ///   - unmasked: the weight in the loss where a mask is black.
   init(
-    _ keys: Keys, in cache: EncodingCache, content: String, unmasked: Double, _ inputs: StepInputs
+    _ keys: Keys, labels: [Int32] = [], in cache: EncodingCache, content: String, unmasked: Double, _ inputs: StepInputs
   ) {
     buckets = keys.buckets
+    self.labels = labels
     self.content = content
     self.inputs = inputs
     pictures = keys.pictures.map(cache.pictures.place)
@@ -77,6 +82,11 @@ struct EncodedSet: Sendable {
     if let first = rows.first, !masks.isEmpty {
       arrays[StepInputs.mask] = weights(
         rows.map { masks[$0] }, StepInputs.mask(of: inputs.samples[Int(buckets[first])]))
+    }
+    guard labels.isEmpty else {
+      arrays[InputSpec.classIndex(of: 0).name] = HostArray(
+        rows.map { labels[$0] }, shape: [rows.count])
+      return arrays
     }
     let drawn = picks.map { pick in
       let start = pick.index == 0 ? 0 : textEnds[pick.index - 1]

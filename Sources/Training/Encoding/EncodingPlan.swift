@@ -29,7 +29,7 @@ public struct EncodingPlan: Sendable {
   /// - Throws: the errors of the data and of the encoders, such as where they are not there.
   public init?(_ given: TrainingRecipe, on engine: Engine) throws {
     let recipe = try given.resolved(isPlan: true).recipe
-    guard let data = recipe.data.promptDataSet else { return nil }
+    guard let data = recipe.encodedData else { return nil }
     let encoder = try DataEncoder(recipe, data, on: engine) { _ in }
     cache = recipe.encodingCache(in: recipe.output)
     (pictures, texts) = try encoder.plan(cache)
@@ -57,7 +57,8 @@ extension DataEncoder {
     let width = pipeline.codec.autoencoder == nil ? 1 : DType.float32.byteCount
     let rows = TextRows(of: pipeline)
     func note(_ prompts: [String], _ references: [EncodingKey]) throws {
-      for prompt in prompts {
+      // Classes are not encoded.
+      for prompt in prompts where pipeline.classes == nil {
         try note(EncodingKey(text: prompt, references: references), &texts, cache.texts) {
           rows.byteCount(tokens: try tokenCount(prompt))
         }

@@ -18,9 +18,15 @@ struct GridRows {
   /// The prompts of a recipe, or the first ones of the data; samples with damaged pictures are left out.
   ///
   /// - Throws: the errors of data and pictures.
-  init(_ recipe: TrainingRecipe, _ samples: any PromptSamples, seesImages: Bool) throws {
-    guard recipe.samplePrompts.isEmpty else {
-      (texts, references) = (recipe.samplePrompts, [])
+  ///
+  /// - Parameter classes: the number of classes where prompts are classes, of which the first ones are
+  ///   drawn; 0 for texts.
+  init(
+    _ recipe: TrainingRecipe, _ samples: any PromptSamples, seesImages: Bool, classes: Int
+  ) throws {
+    guard recipe.samplePrompts.isEmpty, classes == 0 else {
+      let first = (0..<min(classes, GridSource.mostClasses)).map { "\($0)" }
+      (texts, references) = (recipe.samplePrompts.isEmpty ? first : recipe.samplePrompts, [])
       return
     }
     var texts: [String] = []
@@ -54,6 +60,16 @@ struct GridPrompts {
     var texts: [EncodingKey] = []
     /// The prompts that guidance leads away from.
     var negatives: [EncodingKey] = []
+  }
+
+  /// Takes rows of classes.
+  ///
+  /// - Throws: `PipelineError` for a prompt that is no class.
+  init(_ rows: GridRows, _ pipeline: ImagePipeline) throws {
+    let negatives = rows.texts.map { _ in pipeline.kind.negative }
+    (texts, references) = (rows.texts, [])
+    given = try pipeline.tokens(rows.texts).arrays
+    unconditional = try pipeline.tokens(negatives).arrays
   }
 
   /// Reads what was encoded of rows.

@@ -85,7 +85,7 @@ struct GridSource {
   }
 
   /// The most classes that get a row each.
-  private static let mostClasses = 10
+  static let mostClasses = 10
 
   /// The source for a network that takes text.
   ///

@@ -32,7 +32,7 @@ final class RunPromptEvaluation: RunObserver {
     (self.recipe, self.engine) = (recipe, engine)
     steps = EvaluationSteps(recipe)
     let pipeline = try recipe.pipeline(with: nil, on: engine)
-    let size = recipe.data.promptDataSet!.size
+    let size = recipe.encodedData!.size
     var request = ImageRequest(prompt: set.lines[0].prompt)
     request.size = ImageSize(height: size[0], width: size[1])
     _ = try pipeline.resolve(request)
