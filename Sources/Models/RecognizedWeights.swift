@@ -22,7 +22,10 @@ public enum RecognizedWeights: Sendable {
   public init?(
     _ arrays: Named<TensorType>, like base: ModelConfig? = nil, path: String
   ) throws(PublishedConfigError) {
-    for kind in Models.published {
+    // Several kinds call their second time embedder the same: that of the base is meant.
+    let own = base.map { ObjectIdentifier(type(of: $0.architecture)) }
+    let first = Models.published.filter { ObjectIdentifier($0) == own }
+    for kind in first + Models.published {
       if let names = Self.targetEmbedder(kind, arrays.names) {
         self = .targetEmbedder(kind, names)
         return

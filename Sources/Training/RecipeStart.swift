@@ -41,6 +41,15 @@ extension TrainingRecipe {
     return folder
   }
 
+  /// The start of a network of this program's own pipelines where it is a whole model.
+  package var wholeStart: String? {
+    guard let network = model.architecture as? any PublishedTransformer,
+      network.ownPipeline != nil, let start, let path = try? ModelLibrary().path(of: start),
+      (try? ModelFolder(path)) != nil
+    else { return nil }
+    return start
+  }
+
   /// This recipe with the sizes of the network that it starts from, and with the embedder of target times and
   /// the second output head that its objective needs; and the weights that it starts from.
   ///
@@ -72,6 +81,13 @@ extension TrainingRecipe {
       recipe.model = recipe.model.withTargetTimes
     }
     if settings.needsTwinHead { recipe.model = recipe.model.withTwinHead }
+    let isOwn = (model.architecture as? any PublishedTransformer)?.ownPipeline != nil
+    if isOwn, let lora, base != nil, wholeStart == nil {
+      throw invalid(
+        \.lora, found: "rank \(lora.rank)",
+        "beside LoRA a whole model is needed to make pictures, and \(start ?? "start") is none: name one "
+          + "under start, such as the folder of a run, or train all weights")
+    }
     if let base {
       guard recipe.model.takesWeights(of: base.model) else {
         throw TrainingError.otherModel(

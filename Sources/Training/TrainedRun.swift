@@ -59,7 +59,10 @@ public struct TrainedRun: Sendable {
   }
 
   /// The published model whose other networks make pictures with the weights, nil for other networks.
-  public var model: String? { recipe.model.isPublished ? recipe.encoders ?? recipe.start : nil }
+  public var model: String? {
+    guard recipe.model.isPublished else { return nil }
+    return recipe.wholeStart ?? recipe.encoders ?? recipe.start
+  }
 
   /// Whether the weights are a folder as diffusers saves a transformer.
   public var isTransformer: Bool { recipe.lora == nil && recipe.model.isPublished }

@@ -4,14 +4,18 @@ import Tensors
 
 extension NameMap {
   /// The names of LoRA in files of their own: those of the network below `transformer.`, as diffusers
-  /// writes them and ComfyUI reads them. The factors of a kernel with one tap are such kernels too.
+  /// writes them and ComfyUI reads them. The factors of a kernel with one tap are such kernels too; maps
+  /// that are one on disk have factors of their own each.
   public var forLoRA: NameMap {
     let factors = rules.flatMap { rule -> [Rule] in
       guard case .pointwise(let name, let axes) = rule, name.hasSuffix(".weight") else { return [] }
       let map = name.dropLast("weight".count)
       return [LoRA.down, LoRA.up].map { .pointwise(map + $0, axes: axes) }
     }
-    var names = NameMap(rules + factors, keepsStacks: keepsStacks)
+    let own = rules.filter { rule in
+      if case .split = rule { false } else { true }
+    }
+    var names = NameMap(own + factors, keepsStacks: keepsStacks)
     names.prefix = "transformer."
     return names
   }

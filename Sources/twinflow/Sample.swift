@@ -108,7 +108,7 @@ struct Sample: ParsableCommand {
   /// Whether a folder is a whole model, or that of a run that trains a part of one.
   private func isModel(_ path: String) throws -> Bool {
     try FileManager.default.fileExists(atPath: "\(path)/model_index.json")
-      || TrainedRun(path)?.isTransformer == true
+      || TrainedRun(path)?.recipe.model.isPublished == true
   }
 
   private func pipeline(_ path: String, on engine: Engine) throws -> ImagePipeline {

@@ -13,7 +13,7 @@ extension TrainingRecipe {
     if lora == nil, isModel {
       return "Make pictures with: twinflow generate PROMPT --model \(output)"
     }
-    let name = encoders ?? start ?? "FOLDER"
+    let name = wholeStart ?? encoders ?? start ?? "FOLDER"
     let options =
       lora == nil
       ? "--transformer \(result)"

@@ -144,6 +144,27 @@ import Weights
     _ = try trained(free("0\n1\n2\n1\n"))
   }
 
+  @Test func loRAIsTrainedBesideAWholeModel() throws {
+    let base = try trained(recipe("base", set: ["objective={preset: flow-matching}"])).recipe
+    let settings = [
+      "model={kind: sit}", "objective={preset: twinflow}", "lora={rank: 2, full: [t_embedder_2]}",
+    ]
+    let run = try trained(recipe("lora", set: settings + ["start=\(base.output)"])).recipe
+    let pipeline = try ModelOfRun.pipeline(at: run.output, .init(), on: SharedEngine.get())
+    #expect(pipeline.folder.path == base.output && pipeline.isAnyStep)
+    var request = ImageRequest(prompt: "dog")
+    request.steps = 1
+    let made = try pipeline([[pipeline.resolve(request)]])[0].array(of: Float.self)
+    #expect(made.allSatisfy { $0.isFinite })
+    // A transformer alone makes no pictures.
+    let error = #expect(throws: (any Error).self) {
+      try Trainer(
+        recipe("alone", set: settings + ["start=\(base.output)/transformer"]),
+        on: SharedEngine.get())
+    }
+    #expect("\(error!)".contains("a whole model is needed"), "\(error!)")
+  }
+
   @Test func gridsHaveARowForEachClass() throws {
     let trainer = try trained(
       recipe(

@@ -24,15 +24,11 @@ extension SiTConfig: PublishedTransformer {
   /// Samples are latents.
   public var worksOnLatents: Bool { true }
 
-  /// The published names: queries, keys and values are one map.
+  /// The published names: queries, keys and values are one map, but for LoRA.
   public var layouts: [NameMap] {
     let maps = ["to_q", "to_k", "to_v"].map { "blocks.*.attn.\($0)" }
-    return [
-      NameMap([
-        .split(disk: "blocks.*.attn.qkv", maps),
-        .rename("blocks.*.attn.to_out.0", to: "blocks.*.attn.proj"),
-      ])
-    ]
+    let output = NameMap.Rule.rename("blocks.*.attn.to_out.0", to: "blocks.*.attn.proj")
+    return [NameMap([.split(disk: "blocks.*.attn.qkv", maps), output]), NameMap([output])]
   }
 
   /// The table of classes, and the modulation of the blocks.
