@@ -32,6 +32,10 @@ WORKS = {
     "text-layer 64 bf16": (5, "  its weights kept in bf16", ["--tokens", 64, "--half"]),
     "text-layer 512": (3, "Qwen2.5-VL 7B with one layer, 512 tokens", ["--tokens", 512]),
     "text-layer 512 bf16": (3, "  its weights kept in bf16", ["--tokens", 512, "--half"]),
+    "sana-block": (3, "SANA 1.6 B with one block, 1024 + 300 tokens", []),
+    "sana-gradient": (3, "  forward and backward", []),
+    "dc-decoder": (3, "DC-AE's decoder, one image of 256 × 256", []),
+    "dc-gradient": (3, "DC-AE forward and backward, 128 × 128", []),
 }
 # The variables by which the libraries limit themselves to an instruction set.
 LIMITS = {

@@ -42,9 +42,11 @@ extension Bench.Work {
   }
 
   /// A network in f32 with weights of an element type, on inputs between −1 and 1.
-  private func evaluation(
-    of declared: Named<ParameterSpec>, _ dtype: DType, _ inputs: [String: Shape], on engine: Engine,
-    _ network: (Scope, Named<Tensor>) -> Tensor
+  ///
+  /// - Parameter backwards: whether the gradient of the output's mean square is computed too, of all weights.
+  func evaluation(
+    of declared: Named<ParameterSpec>, _ dtype: DType, _ inputs: [String: Shape],
+    backwards: Bool = false, on engine: Engine, _ network: (Scope, Named<Tensor>) -> Tensor
   ) throws -> PreparedWork {
     let weights = try engine.compile(Named()) { _ in
       declared.initialized(Key(seed: 1)).mapValues { $0.cast(to: dtype) }
@@ -55,7 +57,13 @@ extension Bench.Work {
         (0..<shape.count).map { Float(sin(Double($0 % 1009))) }, shape: shape.sizes)
     }
     let function = try engine.compile(arguments.types) { a in
-      Named([("mean", network(Scope(a.group("weights")), a).mean())])
+      let weights = a.group("weights")
+      let output = network(Scope(weights), a)
+      guard backwards else { return Named([("mean", output.mean())]) }
+      let loss = output.squared().mean()
+      var results = loss.gradients(for: weights).prefixed("gradients")
+      results["mean"] = loss
+      return results
     }
     return PreparedWork(function: function, arguments: arguments, value: "mean")
   }

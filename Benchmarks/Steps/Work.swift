@@ -44,7 +44,7 @@ extension Bench.Work {
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
     case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .qwenBlock, .textLayer,
-      .recipe, .waiting, .count, .evaluation, .operations, .load:
+      .sanaBlock, .sanaGradient, .deepDecoder, .deepGradient, .recipe, .waiting, .count, .evaluation, .operations, .load:
       var config = DiTConfig()
       config.patch = 2
       return ModelConfig(config)
@@ -93,6 +93,10 @@ extension Bench.Work {
       ) { AutoencoderKLQwenImageDecoder($0, config)($1) }
     case .qwenBlock: return try qwenBlock(dtype, on: engine)
     case .textLayer: return try textLayer(dtype, tokens: tokens, on: engine)
+    case .sanaBlock, .sanaGradient:
+      return try sanaBlock(backwards: self == .sanaGradient, on: engine)
+    case .deepDecoder, .deepGradient:
+      return try deepCompression(backwards: self == .deepGradient, on: engine)
     case .unetSample, .ditSample: return try sample(on: engine)
     case .unetStep, .ditStep, .deepStep, .product, .linear, .recipe, .waiting, .count, .evaluation,
       .operations, .load:

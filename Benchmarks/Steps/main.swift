@@ -25,6 +25,14 @@ struct Bench: ParsableCommand {
     case qwenBlock = "qwen-block"
     /// The language model of Qwen2.5-VL 7B with one layer.
     case textLayer = "text-layer"
+    /// SANA's transformer with one block: linear attention and a Mix-FFN with depthwise convolutions.
+    case sanaBlock = "sana-block"
+    /// The same, forwards and backwards.
+    case sanaGradient = "sana-gradient"
+    /// The decoder of SANA's autoencoder.
+    case deepDecoder = "dc-decoder"
+    /// SANA's autoencoder, forwards and backwards.
+    case deepGradient = "dc-gradient"
     /// A large-scale step of a transformer of 60 layers, to measure its compilation.
     case deepStep = "deep-step"
     /// A multiplication of square matrices, for the peak FLOP/s.

@@ -13,7 +13,8 @@ import networks
 import steps
 
 WORKS = ("unet-step", "dit-step", "dit-gradient", "unet-sample", "dit-sample", "decoder",
-         "frame-decoder", "qwen-block", "text-layer")
+         "frame-decoder", "qwen-block", "text-layer", "sana-block", "sana-gradient", "dc-decoder",
+         "dc-gradient")
 
 
 def emit(**facts):
@@ -131,6 +132,10 @@ def prepared(options):
 
         part = qwen.block if options.work == "qwen-block" else qwen.text_layer
         return part(options), "mean"
+    if options.work.startswith(("sana-", "dc-")):
+        import sana
+
+        return sana.prepared(options), "mean"
     is_unet = options.work.startswith("unet")
     network = networks.TutorialUNet() if is_unet else networks.DiT(heads=options.heads)
     if options.channels_last:
