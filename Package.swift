@@ -62,7 +62,8 @@ let package = Package(
       name: "Models", dependencies: ["Files", "Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
     // What generation needs: neither optimizers nor data sets.
-    .target(name: "Pictures", dependencies: ["CArchive", "CCairo", "CJPEG", "CPNG", "CWebP", "Files"]),
+    .target(
+      name: "Pictures", dependencies: ["CArchive", "CCairo", "CJPEG", "CPNG", "CWebP", "Files"]),
     .target(
       name: "Pipelines",
       dependencies: [

@@ -44,7 +44,8 @@ extension Bench.Work {
       (config.depth, config.execution) = (60, .scanned)
       return ModelConfig(config)
     case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .qwenBlock, .textLayer,
-      .sanaBlock, .sanaGradient, .deepDecoder, .deepGradient, .recipe, .waiting, .count, .evaluation, .operations, .load:
+      .sanaBlock, .sanaGradient, .deepDecoder, .deepGradient, .recipe, .waiting, .count,
+      .evaluation, .operations, .load:
       var config = DiTConfig()
       config.patch = 2
       return ModelConfig(config)

@@ -4,6 +4,7 @@ import Foundation
 import Tensors
 import Evaluation
 import Pipelines
+import Recipe
 import Runtime
 import Training
 import Weights
@@ -128,6 +129,12 @@ public struct Comparison {
       return finished ? trainer : nil
     }
     let steps = isTrial ? Array(recipe.steps.prefix(1)) : recipe.steps
+    let failure = try key(of: stages, steps)
+    if let saved = SavedRow(in: training.output), saved.isFailure, saved.isIntact {
+      if saved.key == failure { return saved.row.named(name) }
+      // A run that failed before its first checkpoint cannot go on.
+      try FileManager.default.removeItem(atPath: training.output)
+    }
     func row(
       _ scores: [ComparisonReport.Scores?], _ trainer: Trainer? = nil, saved: SavedRow? = nil
     ) throws -> ComparisonReport.Row {
@@ -149,7 +156,10 @@ public struct Comparison {
     } catch let error as TrainingError {
       guard case .notFinite = error else { throw error }
       events(.notice("\(name): \(error)"))
-      return try row(steps.map { _ in nil })
+      let failed = try row(steps.map { _ in nil })
+      // The same run would fail again.
+      try SavedRow(failure, failed).write(in: training.output)
+      return failed
     }
     let network = ComparedNetwork(name, of: training)
     let key = try key(of: network, steps)
@@ -210,6 +220,18 @@ public struct Comparison {
     let hash = ContentHash()
     hash.add(try WeightFiles.contentHash(network.weights))
     hash.add("\(steps) \(recipe.samples) \(programVersion)")
+    hash.add(metric.content)
+    return hash.text
+  }
+
+  /// The hash of all that a run which fails depends on, apart from its data.
+  private func key(of stages: [TrainingRecipe], _ steps: [Int]) throws -> String {
+    let hash = ContentHash()
+    for stage in stages { hash.add(try RecipeWriter.line(stage)) }
+    if let start = try stages[0].startPath(), WeightFiles.exist(at: start) {
+      hash.add(try WeightFiles.contentHash(start))
+    }
+    hash.add("failed \(steps) \(recipe.samples) \(programVersion)")
     hash.add(metric.content)
     return hash.text
   }
@@ -278,6 +300,9 @@ private struct SavedRow: Codable {
     (self.key, self.row) = (key, row)
     check = try Self.check(key, row)
   }
+
+  /// Whether the run has failed.
+  var isFailure: Bool { row.parameters == nil }
 
   /// Whether the file was not edited.
   var isIntact: Bool { (try? Self.check(key, row)) == check }

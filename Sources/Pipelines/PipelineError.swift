@@ -128,7 +128,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         + " Classes are named by the numbers 0 to \(classes - 1), or by the names under id2label in the "
         + "model's index."
     case .ambiguousClass(let name, let numbers):
-      return "\(numbers.count) classes of the model are called \"\(name)\": name one by its number, "
+      return
+        "\(numbers.count) classes of the model are called \"\(name)\": name one by its number, "
         + numbers.map(String.init).joined(separator: " or ") + "."
     case .beyondRange(let path, let dtype, let names, let count):
       let shown = names.prefix(5).joined(separator: ", ")

@@ -109,7 +109,8 @@ struct ModelOptions: ParsableArguments {
     replacements.textEncoder = try textEncoder.map { try library.path(of: $0) }
     replacements.loras = lora
     // With a transformer from elsewhere the model may be what is beside it alone.
-    let folder = try transformer == nil
+    let folder =
+      try transformer == nil
       ? ModelFolder(library.path(of: model!)) : ModelFolder(encoders: model!)
     return try ImagePipeline(folder, replacing: replacements, options, on: engine, log: log)
   }

@@ -133,7 +133,8 @@ struct Sample: ParsableCommand {
   private func request(_ pipeline: ImagePipeline) throws -> ImageRequest {
     guard pipeline.classCount != nil else {
       throw ValidationError(
-        "\(weights) makes pictures of prompts: use twinflow generate, or twinflow evaluate --prompts.")
+        "\(weights) makes pictures of prompts: use twinflow generate, or twinflow evaluate --prompts."
+      )
     }
     var request = ImageRequest(prompt: "0", seed: sampler.seed)
     (request.steps, request.guidance) = (steps, sampler.guidance)

@@ -138,4 +138,17 @@ import Testing
     #expect(report.rows[0].distances != first.rows[0].distances)
     #expect(report.rows[0].trainingSteps == first.rows[0].trainingSteps)
   }
+
+  @Test func aRunThatDivergesIsNotTrainedAgain() throws {
+    let methods = [method("Wild", "optimizer.learning_rate=1e30"), method("Tame")]
+    let first = try run(comparison(methods: methods.joined(separator: ", ")))
+    #expect(first.notices.contains("Wild: "))
+    #expect(first.rows[1].distances == [.infinity] && first.rows[2].distances[0].isFinite)
+    let again = try run(comparison(methods: methods.joined(separator: ", ")))
+    #expect(!again.notices.contains("Wild: "), "\(again.notices)")
+    #expect(again.rows.map(\.distances) == first.rows.map(\.distances))
+    // With another budget it might not.
+    let more = try run(comparison(evaluations: 900, methods: methods.joined(separator: ", ")))
+    #expect(more.notices.contains("Wild: "))
+  }
 }

@@ -61,7 +61,8 @@ import Testing
     let second = try #require(found["arr_1.npy"])
     #expect(String(decoding: second, as: UTF8.self).contains("'<i8'"))
     #expect(String(decoding: second, as: UTF8.self).contains("(2,)"))
-    #expect(Array(second.suffix(16)) == [7, 0, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 255, count: 8))
+    #expect(
+      Array(second.suffix(16)) == [7, 0, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 255, count: 8))
     // It may be replaced by another one, and nothing else may.
     try FileKind.npz.checkReplaceable(path)
     #expect(throws: FileError.self) { try FileKind.png.checkReplaceable(path) }

@@ -42,7 +42,9 @@ struct DataEncoder {
     grids = try Self.grids(pipeline, data)
     self.engine = engine
     if let classes = pipeline.classes {
-      labels = try (0..<samples.count).map { [samples] in try Self.label(of: $0, in: samples, classes) }
+      labels = try (0..<samples.count).map { [samples] in
+        try Self.label(of: $0, in: samples, classes)
+      }
       inputs = try StepInputs(recipe, reduction: pipeline.codec.reduction)
       textCount = 0
       return
@@ -194,7 +196,8 @@ struct DataEncoder {
         + "\(pictures.count) and \(texts.count) of these encoders, "
         + "\((pictures.byteCount + texts.byteCount).bytesText).")
     let set = EncodedSet(
-      keys, labels: labels.isEmpty ? [] : kept.map { labels[$0] }, in: cache, content: samples.content,
+      keys, labels: labels.isEmpty ? [] : kept.map { labels[$0] }, in: cache,
+      content: samples.content,
       unmasked: recipe.encodedData?.unmaskedWeight ?? 1, inputs)
     let grid = try rows.map { rows in
       if pipeline.classes != nil { return try GridPrompts(rows, pipeline) }

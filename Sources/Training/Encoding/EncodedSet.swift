@@ -52,7 +52,8 @@ struct EncodedSet: Sendable {
   ///   - labels: the class of each sample; empty for data with texts.
   ///   - unmasked: the weight in the loss where a mask is black.
   init(
-    _ keys: Keys, labels: [Int32] = [], in cache: EncodingCache, content: String, unmasked: Double, _ inputs: StepInputs
+    _ keys: Keys, labels: [Int32] = [], in cache: EncodingCache, content: String, unmasked: Double,
+    _ inputs: StepInputs
   ) {
     buckets = keys.buckets
     self.labels = labels
