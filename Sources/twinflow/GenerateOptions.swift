@@ -282,7 +282,7 @@ extension PictureRecord {
     _ pipeline: ImagePipeline, changed options: ModelOptions, _ cache: HashCache
   ) throws {
     guard options.model == nil, options.transformer == nil, options.vae == nil,
-      options.textEncoder == nil
+      options.textEncoder == nil, options.connector == nil
     else { return }
     if options.lora.isEmpty { for lora in loras { try lora.file.check(cache) } }
     for (name, found) in try pipeline.hashes(cache).sorted(by: { $0.key < $1.key }) {
