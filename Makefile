@@ -1,5 +1,5 @@
 # The tasks of this project; `make` lists them.
-.PHONY: help setup build demo install uninstall test test-setup test-all lint train-base train-classifier evaluate \
+.PHONY: help setup build demo install uninstall test test-setup test-all parity lint train-base train-classifier evaluate \
 	bench emoji-data train-emoji
 
 SWIFT_FLAGS ?=
@@ -19,6 +19,7 @@ help:
 	@echo "make demo              draw emoji from words, and turn a base model into a one-step generator"
 	@echo "make install           PREFIX=/usr/local: install the program, recipes, weights and completions"
 	@echo "make test              run the quick tests; make test-all runs the slow ones too"
+	@echo "make parity            compare pipelines with diffusers, which also reads what is trained here"
 	@echo "make train-base        train the base model from scratch"
 	@echo "make train-classifier  train the classifier for evaluation"
 	@echo "make train-twinflow    train the base model to one step with the long recipe"
@@ -70,6 +71,14 @@ test-all: lint test-setup
 	  ONEDNN_MAX_CPU_ISA=$$limit $(TEST) --skip-build --filter KernelTests || exit 1; \
 	done
 	@scripts/test-install
+	@$(MAKE) --no-print-directory parity
+
+parity: build
+	@Tests/Parity/setup
+	@for script in pipelines written_files; do \
+	  "$${XDG_CACHE_HOME:-$$HOME/.cache}/twinflow/peers/bin/python" -W ignore Tests/Parity/$$script.py \
+	    --twinflow $(TWINFLOW) || exit 1; \
+	done
 
 lint:
 	@swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks

@@ -4,7 +4,7 @@ import Pipelines
 import Runtime
 import Tensors
 
-/// One run of a case of SANA's or SANA-Sprint's pipeline.
+/// One run of a case of SANA's, SANA-Sprint's or OpenUni's pipeline.
 struct SanaPipelineCheck {
   private let golden: GoldenCase
   private let prefix: String
@@ -24,9 +24,8 @@ struct SanaPipelineCheck {
   ) throws {
     let folder = try ModelFolder(golden.modelPath)
     let name = run.cls ?? folder.className
-    guard var kind = [PipelineKind.sana, .sanaSprint].first(where: { $0.className == name }) else {
-      return nil
-    }
+    let kinds: [PipelineKind] = [.sana, .sanaSprint, .openUni]
+    guard var kind = kinds.first(where: { $0.className == name }) else { return nil }
     if run.hasInstruction == false { kind.template = kind.template.withoutInstruction }
     (self.golden, self.prefix, self.number, self.run) = (golden, prefix, number, run)
     self.engine = engine
@@ -99,7 +98,9 @@ struct SanaPipelineCheck {
   ) throws -> Named<HostArray> {
     let text = texts.condition["text"]!
     let features = HostArray(try text.array(of: Float.self), text.type.shape.sizes)
-    let length = pipeline.kind.template.limit
+    // OpenUni's texts have one length.
+    let length =
+      pipeline.hasOneTextLength ? text.type.shape[1] : pipeline.kind.template.limit
     return Named([
       ("\(prefix)prompt_embeds", features.rows(of: texts.counts)),
       ("\(prefix)prompt_attention_mask", HostArray.mask(texts.counts, length)),

@@ -6,6 +6,8 @@ extension GoldenCase {
   /// Checks a text encoder by the class that the case names.
   func checkTextEncoder(on client: Client) throws -> [Comparison] {
     switch config.cls {
+    case "Qwen2Model", "Qwen2ForCausalLM", "InternVLChatModel":
+      return try check(Qwen2.self, networkConfig(), on: client)
     case "Qwen3Model", "Qwen3ForCausalLM":
       return try check(Qwen3.self, networkConfig(), on: client)
     case "Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel":

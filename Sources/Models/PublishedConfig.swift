@@ -142,6 +142,11 @@ extension KeyedDecodingContainer {
   ///
   /// - Throws: `InvalidRecipeValue` for another value.
   package func expect<Value: Decodable & Equatable>(_ key: Key, _ supported: Value...) throws {
+    try expect(key, among: supported)
+  }
+
+  /// Checks a key, see above.
+  func expect<Value: Decodable & Equatable>(_ key: Key, among supported: [Value]) throws {
     guard let value = try decodeIfPresent(Value.self, forKey: key), !supported.contains(value)
     else { return }
     let list = supported.map { "\($0)" }.joined(separator: " or ")

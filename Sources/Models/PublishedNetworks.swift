@@ -12,6 +12,7 @@ public struct PublishedNetwork: Sendable {
     case transformer = "transformer"
     case textEncoder = "text encoder"
     case autoencoder = "autoencoder"
+    case connector = "connector"
   }
 
   /// What it is for.
@@ -62,11 +63,22 @@ public enum PublishedNetworks {
     .encoder(
       ["Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel"],
       Qwen2_5VL.init(_:_:)),
+    .encoder(
+      [
+        "Qwen2Model", "Qwen2ForCausalLM", "InternVLChatModel", "InternVLModel",
+        "InternVLForConditionalGeneration",
+      ], Qwen2.init(_:_:)),
     .encoder(["Qwen3Model", "Qwen3ForCausalLM"], Qwen3.init(_:_:)),
     .encoder(["Gemma2Model", "Gemma2ForCausalLM"], Gemma2.init(_:_:)),
     .encoder(["T5EncoderModel", "T5ForConditionalGeneration"], T5Encoder.init(_:_:)),
     .encoder(["BertModel", "BertForMaskedLM"], Bert.init(_:_:)),
     .encoder(["CLIPTextModel", "CLIPTextModelWithProjection"], CLIPText.init(_:_:)),
+    Entry([OpenUniConnectorConfig.className]) { path, _ in
+      let config: OpenUniConnectorConfig = try PublishedConfig.read(from: path)
+      return PublishedNetwork(
+        .connector, specs: Scope.declare { OpenUniConnector($0, config) },
+        names: OpenUniConnectorConfig.names(in:), ignores: OpenUniConnectorConfig.ignores)
+    },
   ]
 
   /// The classes of a network, and how its `config.json` is read.

@@ -44,6 +44,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case wrongIndex(path: String, reason: String)
   /// The folder of a component is missing.
   case noComponent(path: String, component: String)
+  /// A model of OpenUni's has no connector where it should be.
+  case noConnector(path: String, place: String)
   /// A model's pipeline is not supported.
   case unknownPipeline(path: String, found: String, known: [String])
   /// A component's architecture is not supported.
@@ -162,6 +164,11 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .noComponent(let path, let component):
       return "\(path) has no folder \(component), which its \(ModelFolder.index) names. "
         + "Download the model again, or give --\(component == "text_encoder" ? "text-encoder" : component)."
+    case .noConnector(let path, let place):
+      return "\(path) has no connector: \(place) has no meta_queries, connector and projector. Put "
+        + "a checkpoint of OpenUni's, such as openuni_l_….pth, in its folder transformer in place of the "
+        + "weights there, name it under \(ModelFolder.connector) in \(ModelFolder.index), or give it as "
+        + "--transformer."
     case .unknownPipeline(let path, let found, let known):
       return "\(path) is a model for \(found), which is not supported. Supported are "
         + "\(known.joined(separator: ", "))."

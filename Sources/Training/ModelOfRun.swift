@@ -8,6 +8,8 @@ public struct ModelOfRun: Sendable {
   public let model: String
   /// The transformer that takes the place of the model's, nil for its own.
   public let transformer: String?
+  /// The connector that takes the place of the model's, see `TrainedRun.connector`.
+  public let connector: String?
   /// The LoRA that was trained, nil for none.
   public let lora: LoRAUse?
 
@@ -23,6 +25,7 @@ public struct ModelOfRun: Sendable {
       throw TrainingError.noWholeModel(path: path, weights: run.weights)
     }
     self.model = model
+    connector = try run.connector()
     (transformer, lora) =
       run.isTransformer ? (run.weights, nil) : (run.targetEmbedder, LoRAUse(run.weights))
   }
@@ -38,6 +41,7 @@ public struct ModelOfRun: Sendable {
     let run = try ModelOfRun(path)
     var replacements = ImagePipeline.Replacements()
     replacements.transformer = run?.transformer
+    replacements.connector = run?.connector
     replacements.loras = [run?.lora].compactMap { $0 }
     return try ImagePipeline(
       ModelFolder(ModelLibrary().path(of: run?.model ?? path)), replacing: replacements, options,

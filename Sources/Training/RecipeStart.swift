@@ -20,7 +20,9 @@ extension TrainingRecipe {
     guard model.isPublished else { return try SharedFiles.standard.path(start) }
     let place = (try? ModelLibrary().path(of: start)) ?? start
     let transformer = "\(place)/transformer"
-    return FileManager.default.fileExists(atPath: transformer) ? transformer : place
+    if FileManager.default.fileExists(atPath: transformer) { return transformer }
+    // The index of a model may name the place of its transformer.
+    return (try? ModelFolder(place).folder("transformer")) ?? place
   }
 
   /// The data whose pictures and texts the encoders of a model prepare once before training; nil for data
@@ -34,7 +36,10 @@ extension TrainingRecipe {
   ///
   /// - Throws: `TrainingError.noEncoders`, and the errors of finding and reading a model's folder.
   func encodersFolder() throws -> ModelFolder {
-    if let encoders { return try ModelFolder(encoders: encoders) }
+    if let encoders {
+      // A checkpoint of OpenUni's that training starts from holds its connector.
+      return try ModelFolder(encoders: encoders).takingConnector(of: startPath())
+    }
     guard let start, let path = try? ModelLibrary().path(of: start),
       let folder = try? ModelFolder(path)
     else { throw TrainingError.noEncoders(start: start) }

@@ -64,6 +64,17 @@ public struct TrainedRun: Sendable {
     return recipe.wholeStart ?? recipe.encoders ?? recipe.start
   }
 
+  /// The checkpoint of OpenUni's that the run started from, where its connector and not that of `model` has
+  /// encoded the prompts; nil for others.
+  ///
+  /// - Throws: the errors of finding and opening it.
+  public func connector() throws -> String? {
+    guard recipe.model.isPublished, recipe.encoders != nil, let start = try recipe.startPath(),
+      try ModelFolder.holdsConnector(start)
+    else { return nil }
+    return start
+  }
+
   /// Whether the weights are a folder as diffusers saves a transformer.
   public var isTransformer: Bool { recipe.lora == nil && recipe.model.isPublished }
 
@@ -93,6 +104,7 @@ public struct TrainedRun: Sendable {
         try FolderCopy.copy(
           whole.path, to: folder.path,
           without: [FolderCopy.canonical("\(whole.path)/transformer")])
+        try whole.writeConnector(in: folder.path)
       }
       if recipe.isModel {
         place += "/transformer"

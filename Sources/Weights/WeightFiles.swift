@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Tensors
 
-/// Named arrays in one safetensors or GGUF file, in several safetensors files that an index names, or in
+/// Named arrays in one safetensors, GGUF or PyTorch file, in several safetensors files that an index names, or in
 /// the parts of a GGUF file.
 ///
 /// The index is JSON beside the files under the name of the whole,
@@ -105,6 +105,14 @@ public struct WeightFiles: Sendable {
     (try? find(path)).map(FileManager.default.fileExists) ?? false
   }
 
+  /// The endings of files of weights that are found in a folder, the preferred one first.
+  public static let endings = [".safetensors", ".gguf", ".pth"]
+
+  /// Whether the arrays are in a file as PyTorch writes it.
+  public var isOfTorch: Bool {
+    files.values.contains { if case .torch = $0 { true } else { false } }
+  }
+
   private static func find(_ path: String) throws -> String {
     let manager = FileManager.default
     var isFolder: ObjCBool = false
@@ -121,7 +129,7 @@ public struct WeightFiles: Sendable {
       let file = String(index.dropLast(WeightIndex.suffix.count))
       return names.contains(file) ? file : index
     }
-    let single = [".safetensors", ".gguf"].map { ending in names.filter { $0.hasSuffix(ending) } }
+    let single = endings.map { ending in names.filter { $0.hasSuffix(ending) } }
     let candidates = indices.isEmpty ? single.first { !$0.isEmpty } ?? [] : wholes
     if candidates.count > 1, indices.isEmpty, let index = WeightIndex.missing(for: candidates) {
       throw WeightsError.missingFiles(path: path, files: [index])

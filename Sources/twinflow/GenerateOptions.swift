@@ -36,6 +36,14 @@ struct ModelOptions: ParsableArguments {
     transform: pathOption)
   var textEncoder: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Another connector of OpenUni's: a folder, or a file of weights.",
+      discussion: "By default that in the file of --transformer, or that of the model.",
+      valueName: "path"),
+    transform: pathOption)
+  var connector: String?
+
   @Flag(
     inversion: .prefixedNo,
     help: "Whether Stable Diffusion 3 uses its T5, which takes most of the text encoders' memory.")
@@ -75,6 +83,7 @@ struct ModelOptions: ParsableArguments {
       filled.transformer = transformer ?? record.replaced["transformer"]
       filled.vae = vae ?? record.replaced["vae"]
       filled.textEncoder = textEncoder ?? record.replaced["text_encoder"]
+      filled.connector = connector ?? record.replaced["connector"]
       if lora.isEmpty {
         filled.lora = record.loras.map { LoRAUse($0.file.path, scale: $0.scale) }
       }
@@ -107,6 +116,7 @@ struct ModelOptions: ParsableArguments {
     replacements.transformer = try transformer.map { try library.path(of: $0) }
     replacements.vae = try vae.map { try library.path(of: $0) }
     replacements.textEncoder = try textEncoder.map { try library.path(of: $0) }
+    replacements.connector = try connector.map { try library.path(of: $0) }
     replacements.loras = lora
     // With a transformer from elsewhere the model may be what is beside it alone.
     let folder =
@@ -274,7 +284,7 @@ extension PictureRecord {
     _ pipeline: ImagePipeline, changed options: ModelOptions, _ cache: HashCache
   ) throws {
     guard options.model == nil, options.transformer == nil, options.vae == nil,
-      options.textEncoder == nil
+      options.textEncoder == nil, options.connector == nil
     else { return }
     if options.lora.isEmpty { for lora in loras { try lora.file.check(cache) } }
     for (name, found) in try pipeline.hashes(cache).sorted(by: { $0.key < $1.key }) {

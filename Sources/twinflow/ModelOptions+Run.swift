@@ -20,6 +20,7 @@ extension ModelOptions {
     var resolved = self
     resolved.model = run.model
     resolved.transformer = transformer ?? run.transformer
+    resolved.connector = connector ?? run.connector
     if let lora = run.lora { resolved.lora.insert(lora, at: 0) }
     return resolved
   }

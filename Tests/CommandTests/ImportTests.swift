@@ -58,6 +58,18 @@ import Training
     #expect(imported.missing.contains { $0.contains("sample.sampling_steps: 2") })
   }
 
+  @Test(arguments: [
+    ("model_name: SD3_5, aux_time_embed: true, model_path: x", "sd3", nil),
+    (
+      "type: ./networks/openuni/openuni_l_internvl3_2b_sana_1_6b_512_hf.py, path: x", "sana",
+      "OpenUni-L-512"
+    ),
+  ])
+  func networksAreRecognized(_ model: String, _ kind: String, encoders: String?) throws {
+    let found = try recipe(ImportedRecipe(configuration(model: model), samples: 100))
+    #expect(found.model.kind == kind && found.start == "x" && found.encoders == encoders)
+  }
+
   @Test func loraHasOneTimeAndItsGroups() throws {
     let model =
       "model_name: QwenImage, aux_time_embed: false, model_path: Qwen-Image, lora_rank: 64, "
@@ -106,8 +118,8 @@ import Training
 
   @Test func anUnknownNetworkLeavesARecipeThatSaysSo() throws {
     let result = try Command.run(
-      "recipe", "import", configuration(model: "model_name: SD3_5, model_path: x"))
-    #expect(result.status == 0 && result.output.contains("SD3_5"))
+      "recipe", "import", configuration(model: "model_name: Flux, model_path: x"))
+    #expect(result.status == 0 && result.output.contains("Flux"))
     #expect(result.errors.contains("the key `model` is missing"))
   }
 

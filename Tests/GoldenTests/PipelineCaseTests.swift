@@ -7,7 +7,7 @@ import Testing
 @Suite struct PipelineCaseTests {
   private static let pipelines = [
     "pipe_qwenimage_a", "pipe_qwenimage_edit_a", "pipe_zimage_a", "pipe_sd3_a", "pipe_sana_a",
-    "pipe_sana_sprint_a",
+    "pipe_sana_sprint_a", "pipe_openuni_a",
   ]
   private static let samplers = [
     "sampler_model_qwenimage_a", "sampler_model_zimage_a", "sampler_model_sd3_a",

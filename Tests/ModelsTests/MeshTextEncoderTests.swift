@@ -26,6 +26,8 @@ extension MeshNetworkTests {
     try expectEqual(Qwen3.self, config)
   }
 
+  @Test func qwen2() throws { try expectEqual(Qwen2.self, TextEncoderTests.qwen2()) }
+
   @Test func qwen2_5VL() throws {
     try expectEqual(Qwen2_5VL.self, TextEncoderTests.qwen2_5VL())
   }

@@ -207,6 +207,31 @@ import Testing
     #expect(whole.width == 768 && whole.heads == 12 && whole.projection == 512 && whole.end == 2)
   }
 
+  /// InternVL3's, in its own form and as transformers 5 writes it; and Qwen2.5's alone.
+  @Test(arguments: [
+    (
+      #"{"model_type": "internvl_chat", "vision_config": {"hidden_size": 1024}, "llm_config": "#,
+      "}"
+    ),
+    (#"{"model_type": "internvl", "llm_config": null, "text_config": "#, "}"), ("", ""),
+  ])
+  func qwen2(before: String, after: String) throws {
+    let config = try read(
+      Qwen2Config.self,
+      before + #"""
+        {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 1536,
+         "intermediate_size": 8960, "num_attention_heads": 12, "num_hidden_layers": 28,
+         "num_key_value_heads": 2, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0, "vocab_size": 151674,
+         "rope_scaling": {"factor": 2.0, "rope_type": "dynamic", "type": "dynamic"},
+         "use_sliding_window": false, "sliding_window": null, "max_window_layers": 70}
+        """# + after)
+    #expect(config.width == 1536 && config.heads == .init(12, keys: 2, width: 128))
+    #expect(config.vocabulary == 151_674 && config.depth == 28 && config.theta == 1e6)
+    #expect(config.attentionBias && config.window == nil && config.execution == .scanned)
+    let written = try JSONEncoder().encode(config)
+    #expect(try JSONDecoder().decode(Qwen2Config.self, from: written) == config)
+  }
+
   @Test func whatChangesTheResultAndIsNotSupportedIsNamed() {
     let yarn = #"{"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}"#
     expectError(Qwen3Config.self, yarn, "`rope_scaling` is yarn")
@@ -215,6 +240,14 @@ import Testing
       Qwen3Config.self, #"{"rope_parameters": {"full_attention": {"rope_theta": 1}}}"#,
       "full_attention")
     expectError(Qwen3Config.self, #"{"model_type": "qwen2"}"#, "only qwen3 is supported")
+    expectError(
+      Qwen3Config.self, #"{"rope_scaling": {"type": "dynamic"}}"#, "`rope_scaling` is dynamic")
+    expectError(Qwen2Config.self, #"{"model_type": "qwen3"}"#, "only qwen2 or internvl_chat or")
+    expectError(
+      Qwen2Config.self,
+      #"{"model_type": "internvl_chat", "llm_config": {"model_type": "internlm2"}}"#,
+      "only qwen2 is supported")
+    expectError(Qwen2Config.self, #"{"num_attention_heads": 7}"#, "divide half of `hidden_size`")
     expectError(Qwen3Config.self, #"{"num_key_value_heads": 3}"#, "must divide")
     expectError(Qwen3Config.self, #"{"head_dim": 7}"#, "even")
     expectError(Qwen3Config.self, #"{"hidden_act": "mish"}"#, "silu")
@@ -245,6 +278,11 @@ import Testing
        "num_hidden_layers": 36, "num_key_value_heads": 8}
       """#
     #expect(try count(Qwen3.self, qwen) == 4_022_468_096)
+    let qwen2 = #"""
+      {"hidden_size": 1536, "intermediate_size": 8960, "num_attention_heads": 12,
+       "num_hidden_layers": 28, "num_key_value_heads": 2}
+      """#
+    #expect(try count(Qwen2.self, qwen2) == 1_543_714_304)
     #expect(try count(Gemma2.self, "{}") == 2_614_341_888)
     let t5 = #"""
       {"d_ff": 10240, "d_kv": 64, "d_model": 4096, "num_heads": 64, "num_layers": 24,

@@ -17,6 +17,14 @@ import Weights
        "use_sliding_window": true, "sliding_window": 3, "max_window_layers": 1}
       """)
   }
+  static func qwen2() throws -> Qwen2Config {
+    try read(
+      """
+      {"vocab_size": 11, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 3,
+       "num_attention_heads": 2, "num_key_value_heads": 1,
+       "rope_scaling": {"factor": 2.0, "type": "dynamic"}}
+      """)
+  }
   static func qwen2_5VL() throws -> Qwen2_5VLConfig {
     try read(
       """
@@ -96,6 +104,9 @@ import Weights
     try body("Qwen3") {
       try run(Qwen3.self, Self.qwen3(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
+    try body("Qwen2") {
+      try run(Qwen2.self, Self.qwen2(), tokens: $0, valid: $1, hidden: $2, in: $3)
+    }
     try body("Qwen2.5-VL") {
       try run(Qwen2_5VL.self, Self.qwen2_5VL(), tokens: $0, valid: $1, hidden: $2, in: $3)
     }
@@ -127,6 +138,7 @@ import Weights
       }
     }
     try compare(Qwen3.self, Self.qwen3(), \.execution)
+    try compare(Qwen2.self, Self.qwen2(), \.execution)
     try compare(Qwen2_5VL.self, Self.qwen2_5VL(), \.execution)
     try compare(Gemma2.self, Self.gemma2(), \.execution)
     try compare(T5Encoder.self, Self.t5(), \.execution)
@@ -281,6 +293,13 @@ import Weights
       #expect(
         try roundTrip(
           Qwen2_5VL.self, Self.qwen2_5VL(), layout, further: vision + ["lm_head.weight"])
+          == all(language).map { layout.prefix + $0 })
+    }
+    for layout in try Self.qwen2().layouts {
+      let vision = layout.prefix.isEmpty ? ["mlp1.0.weight"] : []
+      #expect(
+        try roundTrip(
+          Qwen2.self, Self.qwen2(), layout, further: vision + ["lm_head.weight"])
           == all(language).map { layout.prefix + $0 })
     }
     #expect(

@@ -63,11 +63,17 @@ SIZES = ["t5", "dual", "moves_pixels", "solver_type", "flow_shift"]
 
 
 def run(case, folder, seed):
-    """Runs a case with diffusers and writes it."""
-    generator = torch.Generator().manual_seed(seed)
+    """Writes a small model, and runs a case of it."""
     model = os.path.join(folder, "model")
     sizes = {name: case[name] for name in SIZES if name in case}
     small_models.write(model, case["kind"], seed, heads=2 + seed % 2, layers=2 + seed % 3, **sizes)
+    run_model(case, folder, seed)
+
+
+def run_model(case, folder, seed):
+    """Runs a case of the model in a folder with diffusers, and writes it."""
+    generator = torch.Generator().manual_seed(seed)
+    model = os.path.join(folder, "model")
     kind = CLASSES[case["kind"]]
     left_out = {} if case.get("t5", True) else {"text_encoder_3": None, "tokenizer_3": None}
     pipeline = kind.from_pretrained(model, torch_dtype=torch.float32, **left_out)

@@ -2,8 +2,9 @@
 
     python small_models.py out/small --kind qwen-image [--twinflow] [--seed 0]
 
-The architectures are those of Qwen-Image, Qwen-Image-Edit, Z-Image, Stable Diffusion 3.5, SANA and SANA-Sprint;
-the weights are random, so pictures are noise. --twinflow adds the second time embedder of TwinFlow's weights.
+The architectures are those of Qwen-Image, Qwen-Image-Edit, Z-Image, Stable Diffusion 3.5, SANA, SANA-Sprint and
+OpenUni; the weights are random, so pictures are noise. --twinflow adds the second time embedder of TwinFlow's
+weights.
 """
 import argparse
 import json
@@ -17,12 +18,14 @@ from diffusers import (AutoencoderDC, AutoencoderKL, AutoencoderKLQwenImage, DPM
                        SD3Transformer2DModel, StableDiffusion3Pipeline, ZImagePipeline,
                        ZImageTransformer2DModel)
 from safetensors.torch import load_file, save_file
+from torch import nn
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 from transformers import (AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection, Gemma2Config,
                           Gemma2Model, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration,
-                          Qwen2TokenizerFast, Qwen3Config, Qwen3Model, T5Config, T5EncoderModel)
+                          Qwen2Config, Qwen2ForCausalLM, Qwen2TokenizerFast, Qwen3Config, Qwen3Model,
+                          T5Config, T5EncoderModel)
 
 diffusers_logging.set_verbosity_error()
 transformers_logging.set_verbosity_error()
@@ -47,8 +50,9 @@ CHAT = ("{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n'
         "{{- '<|im_start|>assistant\\n' }}{%- endif %}")
 
 
-def tokenizer():
+def tokenizer(size=700, further=()):
     """A byte-level BPE of a few hundred tokens, split as Qwen's."""
+    special = SPECIAL + list(further)
     model = Tokenizer(models.BPE())
     model.normalizer = normalizers.NFC()
     model.pre_tokenizer = pre_tokenizers.Sequence([
@@ -56,12 +60,12 @@ def tokenizer():
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     model.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+        vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
     model.train_from_iterator(WORDS * 4, trainer)
-    model.add_special_tokens([AddedToken(text, special=True) for text in SPECIAL])
+    model.add_special_tokens([AddedToken(text, special=True) for text in special])
     fast = Qwen2TokenizerFast(
         tokenizer_object=model, eos_token="<|im_end|>", pad_token="<|endoftext|>", unk_token=None,
-        bos_token=None, additional_special_tokens=SPECIAL[1:])
+        bos_token=None, additional_special_tokens=special[1:])
     fast.chat_template = CHAT
     return fast
 
@@ -155,7 +159,7 @@ def sd3(generator, heads=2, layers=3, channels=4, t5=True, dual=None):
 SANA_FIXTURE = os.path.join(os.path.dirname(SD3_FIXTURE), "..", "pipe_sana_a", "model")
 
 
-def sana(kind, generator, heads=2, layers=3, channels=4, moves_pixels=False, **scheduler):
+def sana(kind, generator, heads=2, layers=3, channels=4, moves_pixels=False, text=32, **scheduler):
     """SANA or SANA-Sprint; with `moves_pixels` the autoencoder halves and doubles by moving pixels."""
     words = AutoTokenizer.from_pretrained(os.path.join(SANA_FIXTURE, "tokenizer"))
     width = 8 * heads
@@ -164,7 +168,7 @@ def sana(kind, generator, heads=2, layers=3, channels=4, moves_pixels=False, **s
     transformer = SanaTransformer2DModel(
         in_channels=channels, out_channels=channels, num_attention_heads=heads, attention_head_dim=8,
         num_layers=layers, num_cross_attention_heads=2, cross_attention_head_dim=12,
-        cross_attention_dim=width, caption_channels=32, mlp_ratio=2.5, sample_size=32, **further)
+        cross_attention_dim=width, caption_channels=text, mlp_ratio=2.5, sample_size=32, **further)
     kinds = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
     vae = AutoencoderDC(
         latent_channels=channels, attention_head_dim=8, encoder_block_types=kinds,
@@ -185,6 +189,113 @@ def sana(kind, generator, heads=2, layers=3, channels=4, moves_pixels=False, **s
     if is_sprint:
         return SanaSprintPipeline(scheduler=SCMScheduler(), **parts)
     return SanaPipeline(scheduler=DPMSolverMultistepScheduler(**settings), **parts)
+
+
+class ConnectorLayer(nn.Module):
+    """Attention in both directions and an MLP, each on normalized tokens."""
+
+    def __init__(self, width, hidden, heads):
+        super().__init__()
+        self.heads = heads
+        self.self_attn = nn.ModuleDict({
+            name: nn.Linear(width, width) for name in ["k_proj", "v_proj", "q_proj", "out_proj"]})
+        self.layer_norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
+        self.layer_norm2 = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x):
+        normed, (batch, tokens, width) = self.layer_norm1(x), x.shape
+        q, k, v = (
+            self.self_attn[name](normed).view(batch, tokens, self.heads, -1).transpose(1, 2)
+            for name in ["q_proj", "k_proj", "v_proj"])
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        x = x + self.self_attn["out_proj"](mixed.reshape(x.shape))
+        inner = nn.functional.gelu(self.mlp["fc1"](self.layer_norm2(x)), approximate="tanh")
+        return x + self.mlp["fc2"](inner)
+
+
+class Connector(nn.Module):
+    """OpenUni's encoder of hidden states."""
+
+    def __init__(self, width, hidden, heads, layers):
+        super().__init__()
+        self.layers = nn.ModuleList(ConnectorLayer(width, hidden, heads) for _ in range(layers))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+IMAGE_TOKENS = ["<img>", "</img>", "<IMG_CONTEXT>"]
+
+
+def openuni(generator, heads=2, layers=3, channels=4, width=128, queries=8, text=48, **scheduler):
+    """The parts of OpenUni: SANA, a language model, its tokenizer, and what is between the two."""
+    words = tokenizer(300, IMAGE_TOKENS)
+    config = Qwen2Config(
+        vocab_size=len(words), hidden_size=width, intermediate_size=48, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, rope_theta=1e6, tie_word_embeddings=False,
+        head_dim=16)
+    hidden = 32
+    return dict(
+        sana=sana("sana", generator, heads, layers, channels, text=text, **scheduler), tokenizer=words,
+        language_model=randomized(Qwen2ForCausalLM(config), generator),
+        connector=randomized(Connector(width, hidden, width // 64, 2), generator),
+        projector=randomized(nn.Linear(width, text), generator),
+        meta_queries=torch.randn(queries, width, generator=generator) / width ** 0.5)
+
+
+def write_openuni(folder, generator, twinflow, dtype, **sizes):
+    """Writes an OpenUni: the language model as InternVL3's folder has it, and the published checkpoint in the
+    place of SANA's weights. Returns the parts with the weights that are on disk."""
+    parts = openuni(generator, **sizes)
+    pipeline = parts["sana"]
+    networks = [parts["language_model"], parts["connector"], parts["projector"], pipeline.transformer]
+    for weight in [weight for network in networks for weight in network.parameters()]:
+        weight.data = weight.data.to(dtype).float()
+    parts["meta_queries"] = parts["meta_queries"].to(dtype).float()
+    pipeline.vae.to(dtype)
+    pipeline.save_pretrained(folder)
+    pipeline.vae.float()
+    place = {name: os.path.join(folder, name) for name in ["text_encoder", "tokenizer", "transformer"]}
+    for name in ["text_encoder", "tokenizer"]:
+        shutil.rmtree(place[name])
+    parts["tokenizer"].save_pretrained(place["tokenizer"])
+    os.makedirs(place["text_encoder"])
+    model = parts["language_model"]
+    weights = {f"language_model.{name}": value.to(dtype) for name, value in model.state_dict().items()
+               if not name.startswith("lm_head")}
+    # The map to logits and what embeds images are not read; their sizes do not matter.
+    for name in ["language_model.lm_head.weight", "vision_model.embeddings.class_embedding",
+                 "mlp1.0.weight"]:
+        weights[name] = torch.zeros(1, 1, dtype=dtype)
+    save_file(weights, os.path.join(place["text_encoder"], "model.safetensors"), {"format": "pt"})
+    config = model.config.to_diff_dict()
+    # As older versions of transformers have written it.
+    config.pop("rope_parameters", None)
+    config |= {"rope_theta": 1e6, "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"],
+               "rope_scaling": {"factor": 2.0, "rope_type": "dynamic", "type": "dynamic"}}
+    whole = {"architectures": ["InternVLChatModel"], "model_type": "internvl_chat", "llm_config": config}
+    json.dump(whole, open(os.path.join(place["text_encoder"], "config.json"), "w"), indent=1)
+    checkpoint = {f"transformer.{name}": value for name, value in pipeline.transformer.state_dict().items()}
+    checkpoint |= {f"connector.{name}": value for name, value in parts["connector"].state_dict().items()}
+    checkpoint |= {f"projector.{name}": value for name, value in parts["projector"].state_dict().items()}
+    checkpoint["meta_queries"] = parts["meta_queries"]
+    if twinflow:
+        first, second = "transformer.time_embed.", "transformer.time_embed_2."
+        for name in [name for name in checkpoint if name.startswith(first)]:
+            checkpoint[second + name[len(first):]] = torch.randn(
+                checkpoint[name].shape, generator=generator) * 0.1
+    os.remove(os.path.join(place["transformer"], "diffusion_pytorch_model.safetensors"))
+    torch.save({name: value.to(dtype) for name, value in checkpoint.items()},
+               os.path.join(place["transformer"], "openuni.pth"))
+    index = os.path.join(folder, "model_index.json")
+    values = json.load(open(index))
+    values |= {"_class_name": "OpenUniPipeline", "text_encoder": ["transformers", "InternVLChatModel"],
+               "tokenizer": ["transformers", "Qwen2Tokenizer"]}
+    json.dump(values, open(index, "w"), indent=1)
+    return parts
 
 
 def model(kind, generator, heads=2, layers=3, channels=4, **further):
@@ -261,6 +372,9 @@ def add_target_times(folder, kind, generator):
 
 def write(folder, kind, seed=0, twinflow=False, dtype=torch.bfloat16, **sizes):
     generator = torch.Generator().manual_seed(seed)
+    if kind == "openuni":
+        write_openuni(folder, generator, twinflow, dtype, **sizes)
+        return
     pipeline = model(kind, generator, **sizes)
     for part in (pipeline.text_encoder, pipeline.transformer,
                  getattr(pipeline, "text_encoder_2", None), getattr(pipeline, "text_encoder_3", None)):
@@ -286,7 +400,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
     parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image", "sd3", "sana",
-                                           "sana-sprint"],
+                                           "sana-sprint", "openuni"],
                         default="qwen-image")
     parser.add_argument("--twinflow", action="store_true")
     parser.add_argument("--seed", type=int, default=0)

@@ -13,9 +13,10 @@ import Weights
 
 @testable import Training
 
-/// Training of SANA, on a small one with random weights.
+/// Training of SANA, with its own text encoder and with OpenUni's, on small ones with random weights.
 @Suite(.serialized) struct SanaTrainingTests {
-  static let model = "\(TextToImageTests.fixtures)/pipe_sana_a/model"
+  static let sana = "\(TextToImageTests.fixtures)/pipe_sana_a/model"
+  static let openUni = "\(TextToImageTests.fixtures)/pipe_openuni_a/model"
 
   let folder: TemporaryFolder
 
@@ -35,13 +36,15 @@ import Weights
   }
 
   /// A recipe of a few steps.
-  private func recipe(_ output: String, set settings: [String] = []) throws -> TrainingRecipe {
+  private func recipe(
+    _ output: String, of model: String, set settings: [String] = []
+  ) throws -> TrainingRecipe {
     let yaml = """
       model: {kind: sana}
       objective: {preset: twinflow}
       data: {kind: images, folder: \(folder.path)/data, size: [64, 64]}
       optimizer: {kind: radam, learning_rate: 1e-3, max_grad_norm: 1}
-      start: \(Self.model)
+      start: \(model)
       condition_dropout: 0.2
       batch: 4
       steps: 4
@@ -65,12 +68,17 @@ import Weights
   }
 
   /// A picture in two steps for any number of steps.
-  private func picture(transformer: String? = nil, lora: String? = nil) throws -> [Float] {
+  private func picture(
+    _ model: String, transformer: String? = nil, lora: String? = nil
+  ) throws -> [Float] {
     var replacing = ImagePipeline.Replacements()
     replacing.transformer = transformer
     replacing.loras = lora.map { [LoRAUse($0)] } ?? []
-    let pipeline = try ImagePipeline(
-      ModelFolder(Self.model), replacing: replacing, on: SharedEngine.get())
+    return try picture(
+      of: ImagePipeline(ModelFolder(model), replacing: replacing, on: SharedEngine.get()))
+  }
+
+  private func picture(of pipeline: ImagePipeline) throws -> [Float] {
     var request = ImageRequest(prompt: "a fox", seed: 1)
     (request.size, request.steps) = (ImageSize(height: 64, width: 64), 2)
     let resolved = try pipeline.resolve(request)
@@ -81,48 +89,87 @@ import Weights
     return try pipeline([[resolved]])[0].array(of: Float.self)
   }
 
-  @Test(arguments: [[], ["data={kind: prompts, file: PROMPTS, size: [64, 64]}"]])
-  func allWeightsAreTrained(settings: [String]) throws {
-    let isDataFree = !settings.isEmpty
+  @Test(arguments: [sana, openUni], [false, true])
+  func allWeightsAreTrained(model: String, isDataFree: Bool) throws {
     let settings =
-      settings.map { $0.replacing("PROMPTS", with: "\(folder.path)/prompts.txt") }
-      + (isDataFree ? ["objective={preset: twinflow, data_free: true, target_ema_decay: 1}"] : [])
-    let trainer = try trained(recipe("full", set: settings))
+      isDataFree
+      ? [
+        "data={kind: prompts, file: \(folder.path)/prompts.txt, size: [64, 64]}",
+        "objective={preset: twinflow, data_free: true, target_ema_decay: 1}",
+      ] : []
+    let trainer = try trained(recipe("full", of: model, set: settings))
     let second = "time_embed_2.linear.weight"
     #expect(try trainer.weights()[second] != nil)
     let result = trainer.recipe.result
     let files = try WeightFiles(path: result)
     // Kernels of one tap are written as diffusers has them.
     let kernel = try #require(files.types["transformer_blocks.1.ff.conv_inverted.weight"])
-    #expect(kernel.shape == [160, 32, 1, 1])
-    let made = try picture(transformer: result)
+    #expect(kernel.shape == (model == Self.sana ? [160, 32, 1, 1] : [80, 16, 1, 1]))
+    let made = try picture(model, transformer: result)
     #expect(made.count == 64 * 64 * 3 && made.allSatisfy { $0.isFinite })
+    // A whole model has all networks, also the connector that was with the transformer.
+    let whole = "\(folder.path)/whole"
+    _ = try TrainedRun(trainer.recipe.output)?.export(
+      to: whole, as: .float32, in: ModelFolder(model), on: SharedEngine.get())
+    #expect(try picture(whole) == made)
   }
 
-  @Test func aRunThatGoesOnEqualsAnUnbrokenOne() throws {
+  @Test(arguments: [sana, openUni]) func aRunThatGoesOnEqualsAnUnbrokenOne(model: String) throws {
     let engine = try SharedEngine.get()
-    let whole = try trained(recipe("whole")).weights().mapValues { try $0.bytes() }
-    let first = try Trainer(recipe("halves"), on: engine)
+    let whole = try trained(recipe("whole", of: model)).weights().mapValues { try $0.bytes() }
+    let first = try Trainer(recipe("halves", of: model), on: engine)
     try first.run(stopping: { first.step == 2 })
-    let rest = try Trainer(recipe("halves"), on: engine, start: .resumed)
+    let rest = try Trainer(recipe("halves", of: model), on: engine, start: .resumed)
     try rest.run()
     for (name, weight) in try rest.weights().pairs {
       #expect(try weight.bytes() == whole[name], "\(name)")
     }
   }
 
-  @Test(arguments: ["twinflow-lora-2", "twinflow-lora-1"])
-  func loRAIsTrainedWithOneTime(preset: String) throws {
+  @Test(arguments: [sana, openUni], ["twinflow-lora-2", "twinflow-lora-1"])
+  func loRAIsTrainedWithOneTime(model: String, preset: String) throws {
     let trainer = try trained(
       recipe(
-        "lora",
+        "lora", of: model,
         set: [
           "objective={preset: \(preset)}", "lora={rank: 2, layers: [attn1, attn2, conv_point]}",
           "base_dtype=bf16", "precision=bf16",
         ]))
     let file = try LoRAFile(path: trainer.recipe.result)
-    #expect(file.rank == 2 && file.modules.count == 18)
-    let made = try picture(lora: trainer.recipe.result)
+    #expect(file.rank == 2 && file.modules.count == (model == Self.sana ? 18 : 27))
+    let made = try picture(model, lora: trainer.recipe.result)
     #expect(made.count == 64 * 64 * 3 && made.allSatisfy { $0.isFinite })
+  }
+
+  /// A checkpoint of OpenUni's holds the transformer, which is trained, and the connector, which encodes.
+  @Test func trainingStartsFromACheckpointAlone() throws {
+    let checkpoint = "\(Self.openUni)/transformer/openuni.pth"
+    // This model has no connector.
+    let bare = "\(folder.path)/bare"
+    try FileManager.default.copyItem(atPath: Self.openUni, toPath: bare)
+    try FileManager.default.removeItem(atPath: "\(bare)/transformer/openuni.pth")
+    let files = try WeightFiles(path: checkpoint)
+    let transformer = files.types.filter { $0.hasPrefix("transformer.") }
+    try WeightFiles.write(transformer, to: "\(bare)/transformer/model.safetensors") {
+      files.bytes($0, Region(whole: transformer[$0]!.shape))
+    }
+    // The heads of networks that are not published are not told by a checkpoint.
+    let sizes =
+      "in_channels: 4, out_channels: 4, num_attention_heads: 2, attention_head_dim: 8, num_layers: 3, "
+      + "num_cross_attention_heads: 2, cross_attention_head_dim: 12, cross_attention_dim: 16, "
+      + "caption_channels: 48"
+    let settings = [
+      "model={kind: sana, \(sizes)}", "start=\(checkpoint)", "encoders=\(bare)",
+    ]
+    let alone = try trained(recipe("alone", of: Self.openUni, set: settings))
+    let whole = try trained(recipe("whole", of: Self.openUni))
+    for (name, weight) in try alone.weights().pairs {
+      #expect(try weight.bytes() == whole.weights()[name]?.bytes(), "\(name)")
+    }
+    // Both encode prompts for pictures too.
+    let pipeline = try ModelOfRun.pipeline(
+      at: alone.recipe.output, ImagePipeline.Options(), on: SharedEngine.get())
+    #expect(
+      try picture(of: pipeline) == picture(Self.openUni, transformer: alone.recipe.result))
   }
 }

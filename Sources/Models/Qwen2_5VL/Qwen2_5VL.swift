@@ -9,9 +9,7 @@ import Tensors
 /// transformers. `Qwen2_5VLVision` embeds images, `MultimodalPrompt` lays out prompts with images.
 public struct Qwen2_5VL: TextEncoder {
   let config: Qwen2_5VLConfig
-  let embedding: Embedding
-  let layers: Stack<DecoderLayer>
-  let norm: RMSNorm
+  let decoder: DecoderStack
 
   /// Images in prompts.
   public struct Images {
@@ -31,18 +29,10 @@ public struct Qwen2_5VL: TextEncoder {
   /// Binds the network's weights.
   public init(_ scope: Scope, _ config: Qwen2_5VLConfig) {
     self.config = config
-    embedding = Embedding(
-      scope / "embed_tokens", count: config.vocabulary, width: config.width)
-    layers = Stack(scope / "layers", count: config.depth, execution: config.execution) {
-      DecoderLayer(
-        $0, width: config.width, hidden: config.hidden, epsilon: config.epsilon,
-        activation: config.activation
-      ) { scope in
-        GroupedAttention(
-          scope, width: config.width, heads: config.heads, bias: true, outputBias: false)
-      }
+    decoder = DecoderStack(scope, config) { scope in
+      GroupedAttention(
+        scope, width: config.width, heads: config.heads, bias: true, outputBias: false)
     }
-    norm = RMSNorm(scope / "norm", config.width, epsilon: config.epsilon)
   }
 
   /// Encodes tokens of text, see `TextEncoder`; the last of the numbered hidden states has passed the
@@ -63,7 +53,7 @@ public struct Qwen2_5VL: TextEncoder {
     _ tokens: Tensor, valid: Tensor? = nil, images: Images?, positions: Tensor?,
     hidden: [Int] = [], in dtype: DType = .float32
   ) -> TextEncoding {
-    var x = embedding(tokens).cast(to: dtype)
+    var x = decoder.embedding(tokens).cast(to: dtype)
     if let images {
       precondition(
         images.rows.shape == tokens.shape && images.embeddings.shape[-1] == config.width,
@@ -77,9 +67,6 @@ public struct Qwen2_5VL: TextEncoder {
       "the positions of tokens \(tokens.type) are [3, batch, tokens], not \(positions!.type)")
     let angles = positions?.multimodalAngles(
       width: config.heads.width, sections: config.sections, base: config.theta)
-    return config.encoding(
-      of: x, angles: angles, layers, hidden: hidden, AttentionOptions(mask: .causal(valid)),
-      norm: { norm($0) }
-    ) { layer, x, options, rotary in layer(x, options, rotary) }
+    return decoder.encoding(of: x, config, valid: valid, angles: angles, hidden: hidden)
   }
 }

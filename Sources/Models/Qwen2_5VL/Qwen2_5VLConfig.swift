@@ -3,7 +3,7 @@ import Recipe
 import Weights
 
 /// The sizes of Qwen2.5-VL, in the form of transformers' `config.json`.
-public struct Qwen2_5VLConfig: LanguageModelConfig {
+public struct Qwen2_5VLConfig: DecoderConfig {
   /// The number of token ids.
   public var vocabulary: Int
   /// The features of a token.
@@ -154,11 +154,8 @@ extension Qwen2_5VLConfig {
   /// Saved as published, as transformers 5 names its modules, as language models of other classes do,
   /// without the map to logits, and alone.
   public var layouts: [NameMap] {
-    ["model.", "model.language_model.", "language_model.model.", "language_model.", ""].map {
-      var names = NameMap()
-      names.prefix = $0
-      return names
-    }
+    NameMap.aloneAndInLanguageModel.suffix(1) + NameMap.inMultimodalModel
+      + NameMap.aloneAndInLanguageModel.prefix(1)
   }
 
   /// The vision tower and the map to logits are ignored.

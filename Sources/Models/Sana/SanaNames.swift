@@ -25,8 +25,15 @@ extension SanaConfig: PublishedTransformer {
   /// Samples are the latents of an `AutoencoderDC`.
   public var worksOnLatents: Bool { true }
 
-  /// The names of diffusers. The maps of the Mix-FFN are 1 × 1 convolutions there.
-  public var layouts: [NameMap] { [NameMap(MixFFN.rules("transformer_blocks.*.ff"))] }
+  /// The names of diffusers, where the maps of the Mix-FFN are 1 × 1 convolutions; and those in the checkpoints
+  /// of OpenUni and of TwinFlow's code for it, which hold the connector too.
+  public var layouts: [NameMap] {
+    ["", "transformer.", "transformer.transformer."].map {
+      var names = NameMap(MixFFN.rules("transformer_blocks.*.ff"))
+      names.prefix = $0
+      return names
+    }
+  }
 
   /// The Mix-FFN's expansion, and the norm of the text.
   public static let landmarks = [
@@ -41,8 +48,11 @@ extension SanaConfig: PublishedTransformer {
     hasTargetTime ? [AddedParameters(Self.targetEmbedder, .initialized)] : []
   }
 
-  /// No arrays are marks.
-  public func ignores(_ array: String) -> Bool { false }
+  /// The rest of an OpenUni is ignored: its connector, and the language model and the autoencoder where they
+  /// were saved with it.
+  public func ignores(_ array: String) -> Bool {
+    !OpenUniConnectorConfig.ignores(array) || array.hasPrefix("lmm.") || array.hasPrefix("vae.")
+  }
 
   /// The heads of attention to the text by its features, as published.
   private static let publishedCrossHeads = [1152: 16, 2240: 20]
@@ -66,7 +76,8 @@ extension SanaConfig: PublishedTransformer {
     // The hidden features are this product without its fraction.
     mlpRatio = Int(ratio * Double(width)) == hidden ? ratio : ratio.nextUp
     let cross = try arrays.shape("transformer_blocks.*.attn2.to_q.weight", axes: 2)[0]
-    let count = base.map(\.crossHeads) ?? Self.publishedCrossHeads[cross] ?? 0
+    let like = base.flatMap { $0.crossHeads * $0.crossHeadWidth == cross ? $0.crossHeads : nil }
+    let count = like ?? Self.publishedCrossHeads[cross] ?? base?.crossHeads ?? 0
     guard width % headWidth == 0, count > 0, cross % count == 0 else {
       throw UnknownSizes(
         "the heads of its \(width) and \(cross) features are unknown: put its config.json beside it"

@@ -59,10 +59,21 @@ extension LanguageModelConfig {
 extension NameMap {
   /// The names of a decoder saved alone, and as `model` of a language model such as
   /// `Qwen3ForCausalLM`.
-  static var aloneAndInLanguageModel: [NameMap] {
-    var within = NameMap()
-    within.prefix = "model."
-    return [NameMap(), within]
+  static var aloneAndInLanguageModel: [NameMap] { behind(["", "model."]) }
+
+  /// The names of a decoder in networks that also take images, as transformers 5, transformers 4 and other
+  /// programs name it.
+  static var inMultimodalModel: [NameMap] {
+    behind(["model.language_model.", "language_model.model.", "language_model."])
+  }
+
+  /// The names in memory behind each of some prefixes.
+  private static func behind(_ prefixes: [String]) -> [NameMap] {
+    prefixes.map {
+      var names = NameMap()
+      names.prefix = $0
+      return names
+    }
   }
 
   /// Whether an array of a language model is not part of its decoder: the map to logits, and tables

@@ -31,6 +31,9 @@ enum Conventions {
     if names.contains(where: { $0.hasSuffix(".comfy_quant") }) {
       findings.append("ComfyUI's quantized arrays (comfy_quant)")
     }
+    if OpenUniConnectorConfig.isIn(names) {
+      findings.append("with OpenUni's connector and learned queries")
+    }
     if names.contains(where: isOfLoRA) { findings.append(lora(files.path)) }
     return findings
   }

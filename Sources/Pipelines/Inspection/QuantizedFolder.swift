@@ -96,7 +96,7 @@ public struct QuantizedFolder: Sendable {
   /// The name of the file that the weights are named after.
   private static func fileName(_ path: String) -> String {
     var name = (path as NSString).lastPathComponent
-    for ending in [".index.json", ".gguf", ".safetensors"] where name.hasSuffix(ending) {
+    for ending in [".index.json"] + WeightFiles.endings where name.hasSuffix(ending) {
       name.removeLast(ending.count)
     }
     return name + ".safetensors"

@@ -21,7 +21,9 @@ public struct WeightInspection: Sendable {
     let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     guard isThere, isFolder.boolValue else {
       let files = try WeightFiles(path: path)
-      kind = files.path.hasSuffix(".gguf") ? "a GGUF file" : "a safetensors file"
+      kind =
+        files.isOfTorch
+        ? "a file of PyTorch" : files.path.hasSuffix(".gguf") ? "a GGUF file" : "a safetensors file"
       (components, others) = ([try InspectedComponent(files, config: nil)], [])
       return
     }
@@ -86,8 +88,7 @@ struct PipelineFolder {
       }
       let names = try namesInFolder(folder)
       let isNetwork = names.contains { name in
-        name.hasSuffix(".safetensors") || name.hasSuffix(".gguf")
-          || name.hasSuffix(".safetensors.index.json")
+        (WeightFiles.endings + [".safetensors.index.json"]).contains(where: name.hasSuffix)
       }
       if isNetwork { networks.append(name) } else { others.append(name) }
     }

@@ -72,7 +72,7 @@ extension ModelFolder {
     try StagedFile.write(json, to: file, as: .json)
   }
 
-  private static func absolute(_ path: String) -> String {
+  static func absolute(_ path: String) -> String {
     URL(fileURLWithPath: path).standardizedFileURL.path
   }
 }

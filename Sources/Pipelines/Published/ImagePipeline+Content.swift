@@ -40,6 +40,9 @@ extension ImagePipeline {
       "storage": options.encoderStorage.rawValue,
       "padding": "\(options.textMultiple)",
     ]
+    if let before = template.beforeNone {
+      content["no prompt"] = "\(before), prompts without white space around them \(template.strips)"
+    }
     if let joint { content["tokens"] = joint.parts.map { "\($0.length)" }.joined(separator: " ") }
     if template.hasInstruction {
       content["instruction"] = "\(instructionTokens) tokens, lower case \(template.lowercases)"

@@ -20,16 +20,19 @@ extension ImagePipeline {
     /// Whether no features of a prompt are dropped, because no instruction stands before it; empty where
     /// that is so of none.
     package let isPlain: [Bool]
+    /// The number of features of each prompt; nil where that is one for each token.
+    var featureCount: Int?
 
-    /// The number of tokens of each prompt whose features are kept.
+    /// The number of features of each prompt: those of its tokens that are kept, or `featureCount`.
     package var keptCounts: [Int] {
-      counts.enumerated().map { row, count in
+      if let featureCount { return counts.map { _ in featureCount } }
+      return counts.enumerated().map { row, count in
         !isPlain.isEmpty && isPlain[row] ? count : count - dropped.count
       }
     }
 
-    /// The common length without the dropped tokens.
-    package var keptLength: Int { length - dropped.count }
+    /// The common length of the features: that of the tokens without the dropped ones, or `featureCount`.
+    package var keptLength: Int { featureCount ?? length - dropped.count }
 
     /// The number of tokens of each prompt.
     package var counts: [Int] {
@@ -37,8 +40,8 @@ extension ImagePipeline {
       return joint.first.map { $0.rows.map { _ in length } } ?? prompts.map(\.tokens.count)
     }
 
-    /// Whether a prompt is shorter than the common length.
-    var isPadded: Bool { counts.contains { $0 < length } }
+    /// Whether the features of a prompt are fewer than the common length.
+    var isPadded: Bool { featureCount == nil && counts.contains { $0 < length } }
 
     /// The arrays for the text encoder.
     package var arrays: Named<HostArray> {
@@ -119,7 +122,8 @@ extension ImagePipeline {
     return TextTokens(
       prompts: laidOut, length: min(length, encoder.longest ?? .max),
       imageTokens: encoder.vision?.tokenCount(grids) ?? 0, dropped: dropped,
-      isPlain: dropped.isEmpty || !isPlain.contains(true) ? [] : isPlain)
+      isPlain: dropped.isEmpty || !isPlain.contains(true) ? [] : isPlain,
+      featureCount: encoder.featureCount)
   }
 
   /// The tokens of a template whose features are dropped.
@@ -154,7 +158,10 @@ extension ImagePipeline {
       template.limit == .max ? Int.max : template.limit + dropped,
       encoder.longest ?? .max)
     guard all.count > limit else { return all }
-    let kept = tokenizer.encode(text, limit: limit, addSpecialTokens: special)
+    let end =
+      template.keepsEnd ? tokenizer.encode(template.after, addSpecialTokens: false) : []
+    let cut = template.keepsEnd ? String(text.dropLast(template.after.count)) : text
+    let kept = tokenizer.encode(cut, limit: limit - end.count, addSpecialTokens: special) + end
     // Special tokens at the end stand behind the text in both.
     let first = zip(all, kept).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? limit
     let rest = tokenizer.decode(Array(all[first...]))
@@ -197,7 +204,7 @@ extension ImagePipeline {
         arguments, shardings: encoder.component.shardings.prefixed("weights")
       ) { [encoder] arguments in
         let encoded = encoder.encode(arguments.group("weights"), arguments, compute)
-        guard let valid = arguments["valid"] else { return encoded }
+        guard encoder.featureCount == nil, let valid = arguments["valid"] else { return encoded }
         let (features, isPlain) = (encoded["text"]!, arguments["is_plain"]?.greater(0))
         let kept = features.without(dropped, exceptIn: isPlain)
         // Features at padding are undefined; the published pipelines have zeros there, or mask them.

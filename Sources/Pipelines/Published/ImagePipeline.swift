@@ -77,6 +77,9 @@ public final class ImagePipeline: Sendable {
     public var vae: String?
     /// The folder or file of the text encoder.
     public var textEncoder: String?
+    /// The folder or file of OpenUni's connector; nil for that in the file of the transformer, or of the
+    /// model.
+    public var connector: String?
     /// Files of LoRA for the transformer.
     public var loras: [LoRAUse] = []
 
@@ -115,6 +118,7 @@ public final class ImagePipeline: Sendable {
     _ options: Options = Options(), on engine: Engine,
     log: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
+    let folder = try folder.takingConnector(replacements)
     self.folder = folder
     self.options = options
     self.replacements = replacements
@@ -151,6 +155,13 @@ public final class ImagePipeline: Sendable {
       encoder = try PromptEncoder(
         Self.place(replacements.textEncoder, "text_encoder") ?? own, base: own,
         layer: kind.template.layer, seesImages: kind.references != nil,
+        storage: options.encoderStorage, on: engine)
+      joint = nil
+    case .learnedQueries:
+      let own = try folder.folder("text_encoder")
+      encoder = try PromptEncoder(
+        withQueriesOf: folder,
+        languageModel: Self.place(replacements.textEncoder, "text_encoder") ?? own, base: own,
         storage: options.encoderStorage, on: engine)
       joint = nil
     case .clipsAndT5(let tokens):
@@ -251,8 +262,13 @@ public final class ImagePipeline: Sendable {
     }
   }
 
+  /// Whether the features of all texts have one number of tokens.
+  package var hasOneTextLength: Bool {
+    joint != nil || classes != nil || encoder.featureCount != nil
+  }
+
   /// The number that the lengths of padded texts are multiples of; texts of one length need no padding.
-  package var textMultiple: Int { joint == nil && classes == nil ? options.textMultiple : 1 }
+  package var textMultiple: Int { hasOneTextLength ? 1 : options.textMultiple }
 
   /// The number that heights and widths of pictures must be multiples of.
   public var sizeMultiple: Int { codec.reduction * transformer.config.patch }

@@ -1,6 +1,6 @@
 extension String {
   /// In lower case, without white space around it, as Python's `lower` and `strip` make it: a capital sigma at
-  /// the end of a word becomes ς, and the separators of ASCII are white space.
+  /// the end of a word becomes ς.
   var lowercasedAsPublished: String {
     let scalars = Array(unicodeScalars)
     var lowered: [Unicode.Scalar] = []
@@ -12,19 +12,27 @@ extension String {
         lowered += scalar.properties.lowercaseMapping.unicodeScalars
       }
     }
-    let isSpace = { (scalar: Unicode.Scalar) in
-      scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
-    }
-    guard let first = lowered.firstIndex(where: { !isSpace($0) }),
-      let last = lowered.lastIndex(where: { !isSpace($0) })
-    else { return "" }
-    var text = String.UnicodeScalarView()
-    text.append(contentsOf: lowered[first...last])
-    return String(text)
+    return lowered.stripped
   }
+
+  /// Without white space around it, as Python's `strip` makes it: the separators of ASCII are white space.
+  var strippedAsPublished: String { Array(unicodeScalars).stripped }
 }
 
 extension [Unicode.Scalar] {
+  /// The text without white space around it.
+  fileprivate var stripped: String {
+    let isSpace = { (scalar: Unicode.Scalar) in
+      scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+    }
+    guard let first = firstIndex(where: { !isSpace($0) }),
+      let last = lastIndex(where: { !isSpace($0) })
+    else { return "" }
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: self[first...last])
+    return String(text)
+  }
+
   /// Whether a letter with case stands before a place, and none behind it, in the same word.
   fileprivate func endsWord(at place: Int) -> Bool {
     func isLetter(_ scalar: Unicode.Scalar?) -> Bool { scalar?.properties.isCased ?? false }

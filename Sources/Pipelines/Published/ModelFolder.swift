@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Models
 
 /// A model in a folder as diffusers saves it: `model_index.json`, and a folder for each component.
 ///
@@ -57,6 +58,15 @@ public struct ModelFolder: Sendable {
         places[name] = place
       }
     }
+    // Published checkpoints of OpenUni hold the connector beside the transformer.
+    if name == PipelineKind.openUni.className, classes[Self.connector] == nil,
+      classes["transformer"] != nil
+    {
+      classes[Self.connector] = OpenUniConnectorConfig.className
+      places[Self.connector] =
+        places["transformer"]
+        ?? ComponentPlace(Self.absolute(path), subfolder: "transformer")
+    }
     (self.classes, self.places) = (classes, places)
     let labels = json[Self.labelsKey] as? [String: String] ?? [:]
     classNames = Dictionary(labels.compactMap { key, name in Int(key).map { ($0, name) } }) {
@@ -69,6 +79,13 @@ public struct ModelFolder: Sendable {
   ) {
     (self.path, self.className, classNames) = (path, className, [:])
     (self.classes, self.places) = (classes, places)
+  }
+
+  /// The same model with a component from elsewhere.
+  func placing(_ type: String, _ component: String, in place: ComponentPlace) -> ModelFolder {
+    ModelFolder(
+      path: path, className: className, classes: classes.merging([component: type]) { $1 },
+      places: places.merging([component: place]) { $1 })
   }
 
   /// Whether the index names a component.

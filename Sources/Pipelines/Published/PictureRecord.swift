@@ -168,6 +168,7 @@ extension ImagePipeline {
     replaced["transformer"] = replacements.transformer
     replaced["vae"] = replacements.vae
     replaced["text_encoder"] = replacements.textEncoder
+    replaced["connector"] = replacements.connector
     let loras = try replacements.loras.map { use in
       PictureRecord.LoRARecord(
         try PictureRecord.InputFile(use.path, cache), scale: use.scale)

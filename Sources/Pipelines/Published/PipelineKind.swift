@@ -5,7 +5,7 @@ import Models
 /// A further pipeline is a further value in `all`.
 public struct PipelineKind: Hashable, Sendable {
   /// The class in `model_index.json`.
-  public let className: String
+  public private(set) var className: String
   /// The text around a prompt.
   public var template: PromptTemplate
   /// The prompt for guidance where none is given.
@@ -35,6 +35,9 @@ public struct PipelineKind: Hashable, Sendable {
   public enum TextEncoders: Hashable, Sendable {
     /// One, which gets the pipeline's template.
     case one
+    /// A language model with learned queries behind each prompt, which gets the pipeline's template, and the
+    /// connector from their hidden states to the transformer.
+    case learnedQueries
     /// Two CLIPs and T5, which gets this number of tokens; T5 may be left out.
     case clipsAndT5(tokens: Int)
     /// None: prompts are classes.
@@ -132,9 +135,17 @@ public struct PipelineKind: Hashable, Sendable {
     return kind
   }()
 
+  /// OpenUni: SANA with a language model, whose hidden states at learned queries it takes as text.
+  public static let openUni: PipelineKind = {
+    var kind = sana
+    (kind.className, kind.template) = ("OpenUniPipeline", .openUni)
+    kind.textEncoders = .learnedQueries
+    return kind
+  }()
+
   /// All pipelines.
   public static let all: [PipelineKind] = [
-    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .sana, .sanaSprint,
+    .qwenImage, .qwenImageEdit, .qwenImageEditPlus, .zImage, .sana, .sanaSprint, .openUni,
     .stableDiffusion3, .siT, .textDiT,
   ]
 }

@@ -18,6 +18,8 @@ package struct PromptEncoder: Sendable {
   package let width: Int
   /// The number of features of the whole text, 0 for encoders without such.
   package let pooledWidth: Int
+  /// The number of features of every text, whatever its length; nil where that is one for each token.
+  let featureCount: Int?
   /// The longest text that it takes, nil for any length.
   let longest: Int?
   /// The token that stands for an image in a prompt, nil for encoders of text alone.
@@ -27,7 +29,8 @@ package struct PromptEncoder: Sendable {
   /// The features `text` `[batch, tokens, width]`, and `pooled` `[batch, pooled width]` where there are such,
   /// from weights and the arrays of prompts: s32 `tokens` and bools `valid`, both `[batch, tokens]`; with
   /// images also `positions`, `image_rows` and `images`, see `Qwen2_5VL`. Several encoders together have
-  /// arrays of tokens by the names of `JointTokenizers` alone.
+  /// arrays of tokens by the names of `JointTokenizers` alone. Where `featureCount` is set, `text` is
+  /// `[batch, featureCount, width]`.
   let encode:
     @Sendable (_ weights: Named<Tensor>, _ prompts: Named<Tensor>, _ dtype: DType) -> Named<
       Tensor
@@ -103,13 +106,15 @@ package struct PromptEncoder: Sendable {
     vocabulary: 0, width: 0, pooledWidth: 0, configurations: []
   ) { _, _, _ in preconditionFailure("classes are not encoded") }
 
-  /// Makes an encoder of several that encode together, see `encode`.
+  /// Makes an encoder of several networks, see `encode`.
   init(
-    component: Component, vocabulary: Int, width: Int, pooledWidth: Int, configurations: [String],
+    component: Component, vocabulary: Int, width: Int, pooledWidth: Int = 0,
+    featureCount: Int? = nil, configurations: [String],
     encode: @escaping @Sendable (Named<Tensor>, Named<Tensor>, DType) -> Named<Tensor>
   ) {
     (self.component, self.encode) = (component, encode)
     (self.vocabulary, self.width, self.pooledWidth) = (vocabulary, width, pooledWidth)
+    self.featureCount = featureCount
     (vision, longest, imageToken) = (nil, nil, nil)
     self.configurations = configurations
   }
@@ -128,7 +133,7 @@ package struct PromptEncoder: Sendable {
     self.vision = vision
     self.imageToken = imageToken
     (vocabulary, width, longest) = (config.vocabulary, config.width, config.longest)
-    (pooledWidth, configurations) = (0, [path])
+    (pooledWidth, featureCount, configurations) = (0, nil, [path])
     self.encode = { weights, prompts, dtype in
       let encoding = encode(weights, prompts, dtype)
       let state = layer.numbers(config.depth).first.map { encoding.hidden[$0]! } ?? encoding.last

@@ -22,6 +22,12 @@ public struct PromptTemplate: Hashable, Sendable {
   public var hasInstruction = false
   /// Whether prompts are in lower case and without white space around them.
   public var lowercases = false
+  /// Whether prompts are without white space around them.
+  public var strips = false
+  /// The text before an empty prompt, which stands for none; nil for the same as before others.
+  public var beforeNone: String?
+  /// Whether of a text that is too long the prompt is cut, and not what is behind it.
+  public var keepsEnd = false
 
   /// A hidden state of a text encoder.
   public enum Layer: Hashable, Sendable {
@@ -47,7 +53,13 @@ public struct PromptTemplate: Hashable, Sendable {
       (image == .numbered ? "Picture \(number + 1): " : "")
         + "<|vision_start|><|image_pad|><|vision_end|>"
     }
-    return before + pictures.joined() + (lowercases ? prompt.lowercasedAsPublished : prompt) + after
+    return (prompt.isEmpty ? beforeNone ?? before : before) + pictures.joined() + spelled(prompt)
+      + after
+  }
+
+  /// A prompt as it stands in the text.
+  private func spelled(_ prompt: String) -> String {
+    lowercases ? prompt.lowercasedAsPublished : strips ? prompt.strippedAsPublished : prompt
   }
 
   /// The same without the instruction.
@@ -59,11 +71,12 @@ public struct PromptTemplate: Hashable, Sendable {
   }
 
   private init(
-    system: String?, dropped: Int, limit: Int, layer: Layer, image: ImageText? = nil
+    system: String?, task: String = "", answer: String = "", dropped: Int = 0, limit: Int,
+    layer: Layer, image: ImageText? = nil
   ) {
     let system = system.map { "<|im_start|>system\n\($0)<|im_end|>\n" } ?? ""
-    before = system + "<|im_start|>user\n"
-    after = "<|im_end|>\n<|im_start|>assistant\n"
+    before = system + "<|im_start|>user\n" + task
+    after = "<|im_end|>\n<|im_start|>assistant\n" + answer
     (self.dropped, self.limit, self.layer, self.image) = (dropped, limit, layer, image)
   }
 
@@ -96,6 +109,16 @@ public struct PromptTemplate: Hashable, Sendable {
   /// Z-Image's: Qwen3's chat template with thinking enabled.
   public static let zImage = PromptTemplate(
     system: nil, dropped: 0, limit: 512, layer: .beforeLast)
+
+  /// OpenUni's: a task in the chat template of InternVL3, and the mark of an image as the answer's beginning.
+  /// The limit is that of OpenUni's texts with images; its code has none for others.
+  public static let openUni: PromptTemplate = {
+    var template = PromptTemplate(
+      system: nil, task: "Generate an image: ", answer: "<img>", limit: 2048, layer: .last)
+    template.beforeNone = "<|im_start|>user\nGenerate an image."
+    (template.strips, template.keepsEnd) = (true, true)
+    return template
+  }()
 
   /// SANA's, with the instruction to enhance a prompt, which the encoder reads and does not follow.
   public static let sana: PromptTemplate = {

@@ -33,6 +33,6 @@ extension TrainingRecipe {
       zip(texts, keys).map { text, key in
         let place = store.place(of: key)
         return (text, Array(store.shards[Int(place.shard)].bytes(Int(place.entry))))
-      }, rows: TextRows(of: pipeline), multiple: pipeline.joint == nil ? multiple : 1)
+      }, rows: TextRows(of: pipeline), multiple: pipeline.hasOneTextLength ? 1 : multiple)
   }
 }

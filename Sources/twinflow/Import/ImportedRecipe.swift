@@ -54,7 +54,9 @@ struct ImportedRecipe {
   // MARK: - The network and the method
 
   /// The networks by the names of the published trainer.
-  private static let networks = ["QwenImage": "qwen_image", "QwenImageEdit": "qwen_image"]
+  private static let networks = [
+    "QwenImage": "qwen_image", "QwenImageEdit": "qwen_image", "SD3_5": "sd3",
+  ]
 
   /// - Returns: whether LoRA is trained.
   private mutating func method() throws -> Bool {
@@ -109,7 +111,9 @@ struct ImportedRecipe {
   private mutating func model() throws {
     let file = try reader.text("model", "type")
     let model = try reader.text("model", "model_name") ?? file ?? ""
-    if let kind = Self.networks[model] {
+    // OpenUni is named by a file of its networks, of which SANA is trained.
+    let isOpenUni = model.contains("/openuni/")
+    if let kind = isOpenUni ? "sana" : Self.networks[model] {
       add("model: {kind: \(kind), execution: recomputed}")
     } else {
       missing.append(
@@ -118,6 +122,7 @@ struct ImportedRecipe {
     }
     let path = try reader.text("model", "model_path") ?? reader.text("model", "path")
     if let path { add("start: \(ConfigurationTree.text(path).yaml)") }
+    if isOpenUni { add("encoders: OpenUni-L-512", "to be set: the folder, see docs/models.md") }
     if let channels = try reader.whole("model", "in_chans") {
       missing.append("model.in_chans: \(channels); channels are those of the weights.")
     }

@@ -1,8 +1,9 @@
 import Layers
 import Recipe
+import Weights
 
-/// The sizes of a Qwen3 language model, in the form of transformers' `config.json`.
-public struct Qwen3Config: LanguageModelConfig {
+/// The sizes of a Qwen language model, in the form of transformers' `config.json`.
+public struct QwenConfig<Generation: QwenGeneration>: DecoderConfig {
   /// The number of token ids.
   public var vocabulary: Int
   /// The features of a token.
@@ -13,7 +14,7 @@ public struct Qwen3Config: LanguageModelConfig {
   public var depth: Int
   /// The heads of attention.
   public var heads: GroupedAttention.Heads
-  /// Whether the maps of attention have biases.
+  /// Whether the maps of attention to queries, keys and values have biases.
   public var attentionBias: Bool
   /// The activation of the MLP.
   public var activation: Activation
@@ -45,44 +46,59 @@ public struct Qwen3Config: LanguageModelConfig {
     case usesWindow = "use_sliding_window"
     case firstWindow = "max_window_layers"
     case kind = "model_type"
+    case remote = "llm_config"
+    case text = "text_config"
     case execution
   }
 
   /// Reads the sizes; those that are absent are those of the published class.
   ///
+  /// In the `config.json` of InternVL's models those of the language model are under a key of their own.
+  ///
   /// - Throws: an error that names the key whose value cannot be, or is not supported.
   public init(from decoder: any Decoder) throws {
-    let keys = try decoder.container(keyedBy: CodingKeys.self)
-    try keys.expect(.kind, "qwen3")
+    let all = try decoder.container(keyedBy: CodingKeys.self)
+    try all.expect(.kind, among: Generation.types)
+    let places: [CodingKeys] = Generation.isNested ? [.remote, .text] : []
+    let place = try places.first { try all.contains($0) && !all.decodeNil(forKey: $0) }
+    let inner = try place.map { try all.superDecoder(forKey: $0) } ?? decoder
+    let keys = try inner.container(keyedBy: CodingKeys.self)
+    try keys.expect(.kind, Generation.types[0])
     vocabulary = try keys.value(.vocabulary, default: 151_936, in: SizeLimit.classes)
     width = try keys.value(.width, default: 4096, in: SizeLimit.features)
     hidden = try keys.value(.hidden, default: 22_016, in: SizeLimit.features)
     depth = try keys.value(.depth, default: 32, in: SizeLimit.layers)
+    let count = try keys.value(.heads, default: 32, in: SizeLimit.features)
+    guard Generation.headWidth != nil || width % (2 * count) == 0 else {
+      throw InvalidRecipeValue(
+        CodingKeys.heads, count, "it must divide half of `hidden_size`, \(width)")
+    }
     heads = try keys.heads(
-      .heads, keys: .keyHeads, width: .headWidth, default: .init(32, keys: 32, width: 128))
-    attentionBias = try keys.value(.attentionBias, default: false)
+      .heads, keys: .keyHeads, width: .headWidth,
+      default: .init(32, keys: 32, width: Generation.headWidth ?? width / count))
+    attentionBias = try Generation.hasBiases ?? keys.value(.attentionBias, default: false)
     activation = try keys.choice(.activation, default: .silu)
     epsilon = try keys.value(.epsilon, default: 1e-6, in: 0...1)
-    theta = try RotaryTheta(from: decoder).value
+    theta = try RotaryTheta(from: inner, kinds: Generation.rotaryKinds).value
     let usesWindow = try keys.value(.usesWindow, default: false)
     window = usesWindow ? try keys.window(.window, default: 4096) : nil
     let (first, window) = (try keys.value(.firstWindow, default: 28), window)
     layers = try keys.attentionLayers(.layers, depth: depth, window: window) {
       window != nil && $0 >= first ? .sliding : .full
     }
-    execution = try keys.execution(.execution, depth: depth)
+    execution = try all.execution(.execution, depth: depth)
   }
 
   /// Writes the form that is read.
   public func encode(to encoder: any Encoder) throws {
     var keys = encoder.container(keyedBy: CodingKeys.self)
-    try keys.encode("qwen3", forKey: .kind)
+    try keys.encode(Generation.types[0], forKey: .kind)
     try keys.encode(vocabulary, forKey: .vocabulary)
     try keys.encode(width, forKey: .width)
     try keys.encode(hidden, forKey: .hidden)
     try keys.encode(depth, forKey: .depth)
     try keys.encode(heads, .heads, keys: .keyHeads, width: .headWidth)
-    try keys.encode(attentionBias, forKey: .attentionBias)
+    if Generation.hasBiases == nil { try keys.encode(attentionBias, forKey: .attentionBias) }
     try keys.encode(activation, forKey: .activation)
     try keys.encode(epsilon, forKey: .epsilon)
     try keys.encode(theta, forKey: .theta)
@@ -92,3 +108,27 @@ public struct Qwen3Config: LanguageModelConfig {
     try keys.encode(execution, .execution, depth: depth)
   }
 }
+
+extension QwenConfig {
+  /// Saved alone, within a language model, and as language models of InternVL's classes.
+  public var layouts: [NameMap] {
+    NameMap.aloneAndInLanguageModel + (Generation.isNested ? NameMap.inMultimodalModel : [])
+  }
+
+  /// The map to logits and, in files of InternVL's, what embeds images are ignored.
+  public func ignores(_ array: String) -> Bool {
+    if NameMap.isOfLanguageModel(array) { return true }
+    let others = [
+      "vision_model.", "mlp1.", "vision_tower.", "multi_modal_projector.", "model.vision_tower.",
+      "model.multi_modal_projector.",
+    ]
+    return Generation.isNested
+      && (array.hasSuffix("lm_head.weight") || others.contains(where: array.hasPrefix))
+  }
+}
+
+/// The sizes of a Qwen2 or Qwen2.5 language model.
+public typealias Qwen2Config = QwenConfig<Qwen2Generation>
+
+/// The sizes of a Qwen3 language model.
+public typealias Qwen3Config = QwenConfig<Qwen3Generation>
