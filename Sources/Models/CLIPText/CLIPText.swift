@@ -10,7 +10,7 @@ public struct CLIPText: TextEncoder {
   let config: CLIPTextConfig
   let embedding: Embedding
   let positions: Tensor
-  let layers: Stack<CLIPTextLayer>
+  let layers: Stack<CLIPLayer>
   let norm: LayerNorm
   let projection: LinearMap?
 
@@ -24,7 +24,11 @@ public struct CLIPText: TextEncoder {
       "weight", [config.positions, width], .normal(0.02), axes: [nil, .embed])
     layers = Stack(
       text / "encoder" / "layers", count: config.depth, execution: config.execution
-    ) { CLIPTextLayer($0, config) }
+    ) {
+      CLIPLayer(
+        $0, width: width, hidden: config.hidden, heads: config.heads,
+        activation: config.activation, epsilon: config.epsilon)
+    }
     norm = LayerNorm(text / "final_layer_norm", width, epsilon: config.epsilon)
     projection =
       config.hasProjection
@@ -58,35 +62,5 @@ public struct CLIPText: TextEncoder {
     if config.end == 2 { return tokens.argmax() }
     let end = Tensor.constant(Double(config.end), tokens.dtype)
     return tokens.equal(end).cast(to: .int32).argmax()
-  }
-}
-
-/// One layer: attention, then an MLP, each on normalized tokens.
-struct CLIPTextLayer {
-  let attentionNorm: LayerNorm
-  let attention: GroupedAttention
-  let mlpNorm: LayerNorm
-  let mlp: MLP
-
-  init(_ scope: Scope, _ config: CLIPTextConfig) {
-    let (width, hidden, activation) = (config.width, config.hidden, config.activation)
-    attentionNorm = LayerNorm(scope / "layer_norm1", width, epsilon: config.epsilon)
-    attention = GroupedAttention(
-      scope / "self_attn", width: width,
-      heads: .init(config.heads, width: width / config.heads),
-      names: .init(queries: "q_proj", keys: "k_proj", values: "v_proj", output: "out_proj"),
-      bias: true)
-    mlpNorm = LayerNorm(scope / "layer_norm2", width, epsilon: config.epsilon)
-    let inner = scope / "mlp"
-    mlp = MLP(
-      inner.linear("fc1", width, hidden, from: .embed, to: .hidden),
-      inner.linear("fc2", hidden, width, from: .hidden, to: .embed)
-    ) { activation($0) }
-  }
-
-  /// `[batch, tokens, width]` to the same shape.
-  func callAsFunction(_ x: Tensor, _ options: AttentionOptions) -> Tensor {
-    let h = x + attention(attentionNorm(x), options)
-    return h + mlp(mlpNorm(h))
   }
 }
