@@ -1,9 +1,11 @@
+import Foundation
 import Layers
 import Models
 import Pictures
 import Pipelines
 import Runtime
 import Tensors
+import Weights
 
 extension GoldenCase {
   private struct DetectionSettings: Decodable {
@@ -17,7 +19,7 @@ extension GoldenCase {
   /// Compares a network's features and logits, and the things that both published rules find.
   func checkDetectionJudge(on client: Client) throws -> [Comparison] {
     let settings = try settings(DetectionSettings.self).settings
-    let image = RGBImage(try picture("image.png"), transparency: .ignored)
+    let image = RGBImage(try picture("image.png"))
     let engine = Engine(client: client, cache: ExecutableCache())
     return try naming {
       let rules = [
@@ -82,9 +84,29 @@ extension GoldenCase {
     _ pixels: HostArray, _ client: Client
   ) throws -> Named<HostArray> {
     let sizes: Mask2FormerConfig = try networkConfig()
-    let build = { (scope: Scope) in Mask2Former(scope, sizes) }
     let weights = try loadedWeights(
-      Scope.declare(build), names: sizes.names(in:), ignoring: sizes.ignores, on: client)
+      Scope.declare { Mask2Former($0, sizes) }, names: sizes.names(in:), ignoring: sizes.ignores,
+      on: client)
+    var found = try networkOutputs(pixels, sizes, weights, client)
+    // The same network in the layout of mmdetection.
+    let other = path + "/model_mmdetection.pth"
+    guard FileManager.default.fileExists(atPath: other) else { return found }
+    let files = try WeightFiles(path: other)
+    guard let own = Mask2FormerConfig(mmdetection: files.types) else {
+      throw fail("\(other) is not known")
+    }
+    let same = try WeightLoader(client).load(
+      Scope.declare { Mask2Former($0, own) }, from: files, names: own.names(in: []),
+      as: { _ in .float32 }, ignoring: own.ignores)
+    found.merge(try networkOutputs(pixels, own, same, client).prefixed("mmdetection"))
+    return found
+  }
+
+  private func networkOutputs(
+    _ pixels: HostArray, _ sizes: Mask2FormerConfig, _ weights: Named<ShardedArray>,
+    _ client: Client
+  ) throws -> Named<HostArray> {
+    let build = { (scope: Scope) in Mask2Former(scope, sizes) }
     let inputs = Named([("inputs.pixels", pixels)])
     let program = try HostProgram(inputs, weights: weights.prefixed("weights"), on: client) {
       let network = Scope.bind($0.group("weights"), build)

@@ -73,7 +73,7 @@ extension GoldenCase {
           role: message.role,
           try message.content.map { part in
             guard let image = part.image else { return .text(part.text ?? "") }
-            return .picture(RGBImage(try picture(image), transparency: .ignored))
+            return .picture(RGBImage(try picture(image)))
           })
       })
   }

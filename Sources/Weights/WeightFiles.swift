@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Tensors
 
-/// Named arrays in one safetensors or GGUF file, in several safetensors files that an index names, or in
+/// Named arrays in one safetensors, GGUF or PyTorch file, in several safetensors files that an index names, or in
 /// the parts of a GGUF file.
 ///
 /// The index is JSON beside the files under the name of the whole,
@@ -121,7 +121,10 @@ public struct WeightFiles: Sendable {
       let file = String(index.dropLast(WeightIndex.suffix.count))
       return names.contains(file) ? file : index
     }
-    let single = [".safetensors", ".gguf"].map { ending in names.filter { $0.hasSuffix(ending) } }
+    let endings = [[".safetensors"], [".gguf"], [".bin", ".pt", ".pth"]]
+    let single = endings.map { endings in
+      names.filter { name in endings.contains(where: name.hasSuffix) }
+    }
     let candidates = indices.isEmpty ? single.first { !$0.isEmpty } ?? [] : wholes
     if candidates.count > 1, indices.isEmpty, let index = WeightIndex.missing(for: candidates) {
       throw WeightsError.missingFiles(path: path, files: [index])

@@ -2,8 +2,17 @@ import Layers
 import Recipe
 import Weights
 
-/// The sizes of Mask2Former, in the form of transformers' `config.json`.
+/// The sizes of Mask2Former, in the form of transformers' `config.json`, or from the arrays of a checkpoint of
+/// mmdetection.
 public struct Mask2FormerConfig: Decodable, Hashable, Sendable {
+  /// How a checkpoint names and lays out the parameters.
+  public enum Layout: Hashable, Sendable {
+    /// As transformers' `Mask2FormerForUniversalSegmentation`.
+    case transformers
+    /// As mmdetection's `Mask2Former`.
+    case mmdetection
+  }
+
   /// The backbone.
   public var backbone: SwinConfig
   /// The features of the pixel decoder.
@@ -34,6 +43,8 @@ public struct Mask2FormerConfig: Decodable, Hashable, Sendable {
   public var maskStride: Int
   /// The names of the classes by their numbers.
   public var labels: [String]
+  /// How the checkpoint is laid out.
+  public var layout = Layout.transformers
 
   /// The resolutions that queries look at.
   static let levels = 3
@@ -134,6 +145,7 @@ extension Mask2FormerConfig {
   /// What the parameters are called in a checkpoint with these arrays: those of transformers 4, which are
   /// the names in memory, or as transformers 5 names the modules of its Swin.
   public func names(in arrays: [String]) -> NameMap {
+    guard layout == .transformers else { return mmdetectionNames }
     let decoder = "model.transformer_module.decoder.layers"
     var rules = (0..<depth).flatMap { layer in
       ["weight", "bias"].map { part in

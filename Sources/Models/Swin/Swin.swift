@@ -54,7 +54,8 @@ struct SwinStage {
         shift: number % 2 == 0 ? 0 : config.window / 2)
     }
     merging =
-      stage + 1 < config.depths.count ? SwinMerging(scope / "downsample", width) : nil
+      stage + 1 < config.depths.count
+      ? SwinMerging(scope / "downsample", width, joinsFeatures: config.mergesFeatures) : nil
   }
 }
 
@@ -62,11 +63,13 @@ struct SwinStage {
 struct SwinMerging {
   let norm: LayerNorm
   let map: LinearMap
+  let joinsFeatures: Bool
 
-  init(_ scope: Scope, _ width: Int) {
+  init(_ scope: Scope, _ width: Int, joinsFeatures: Bool) {
     norm = LayerNorm(scope / "norm", 4 * width, epsilon: 1e-5)
     map = scope.linear(
       "reduction", 4 * width, 2 * width, bias: false, from: .hidden, to: .embed)
+    self.joinsFeatures = joinsFeatures
   }
 
   /// `[batch, height, width, features]` to half the height and width, rounded up.
@@ -76,8 +79,13 @@ struct SwinMerging {
       padded.slice(1, row..<padded.shape[1], stride: 2)
         .slice(2, column..<padded.shape[2], stride: 2)
     }
-    let parts = [part(0, 0), part(1, 0), part(0, 1), part(1, 1)]
-    return map(norm(.concatenate(parts, axis: -1)))
+    guard joinsFeatures else {
+      let parts = [part(0, 0), part(1, 0), part(0, 1), part(1, 1)]
+      return map(norm(.concatenate(parts, axis: -1)))
+    }
+    let joined = Tensor.stack([part(0, 0), part(0, 1), part(1, 0), part(1, 1)], axis: 4)
+    let sizes = Array(joined.shape.sizes[..<3]) + [joined.shape[3] * 4]
+    return map(norm(joined.reshape(sizes)))
   }
 }
 

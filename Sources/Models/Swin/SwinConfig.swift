@@ -23,6 +23,9 @@ public struct SwinConfig: Decodable, Hashable, Sendable {
   public var activation = Activation.gelu
   /// The ε of the layers' norms.
   public var epsilon = 1e-5
+  /// Whether, where four tokens become one, the four values of a feature are next to each other, as in
+  /// mmdetection, and not all features of a token.
+  public var mergesFeatures = false
 
   enum CodingKeys: String, CodingKey {
     case channels = "num_channels"

@@ -8,7 +8,7 @@ import Recipe
 public struct CLIPImageProcessor: Decodable, Hashable, Sendable {
   /// Where the centre starts where the pixels around it are odd, and what becomes of transparent pixels.
   public enum Convention: Hashable, Sendable {
-    /// As transformers with Pillow: the start is rounded down, and opacity is dropped before resizing.
+    /// As transformers with Pillow: the start is rounded down, and transparent pixels lie over white.
     case transformers
     /// As open_clip with torchvision: the start is rounded, halves to even numbers, and opacity is dropped
     /// after resizing.
@@ -85,7 +85,7 @@ public struct CLIPImageProcessor: Decodable, Hashable, Sendable {
     let resized: RGBImage
     switch convention {
     case .transformers:
-      resized = RGBImage(picture, transparency: .ignored)
+      resized = RGBImage(picture)
         .resized(width: size.width, height: size.height, filter: filter)
     case .openCLIP:
       resized = RGBImage(

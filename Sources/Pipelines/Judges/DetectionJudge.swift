@@ -7,7 +7,8 @@ import Weights
 
 /// A Mask2Former that finds things in pictures.
 ///
-/// Its folder is one of transformers' `Mask2FormerForUniversalSegmentation` with a Swin backbone.
+/// It is a folder of transformers' `Mask2FormerForUniversalSegmentation` with a Swin backbone, or mmdetection's
+/// `.pth` file of such a network, with which GenEval is published.
 public final class DetectionJudge: Sendable {
   /// The network's sizes, with the names of its classes.
   public let config: Mask2FormerConfig
@@ -26,23 +27,47 @@ public final class DetectionJudge: Sendable {
   /// - Parameters:
   ///   - name: a path, or a name for `ModelLibrary`.
   ///   - rules: by which queries become things.
-  ///   - convention: how the sides of pictures become multiples of what the network halves.
+  ///   - labels: the names of the classes; nil for those of the folder, which are numbers for a `.pth` file.
+  ///   - convention: how the sides of pictures become multiples of what the network halves; nil for that of
+  ///     the library whose file it is.
   /// - Throws: `PipelineError`, `PublishedConfigError`, and the errors of weights: for another architecture,
   ///   and for a folder without the settings of the preprocessing.
   public init(
-    _ name: String, rules: InstanceRules = .mmdetection(),
-    convention: Mask2FormerImageProcessor.Convention = .transformers, on engine: Engine
+    _ name: String, rules: InstanceRules = .mmdetection(), labels: [String]? = nil,
+    convention: Mask2FormerImageProcessor.Convention? = nil, on engine: Engine
   ) throws {
     let folder = try JudgeFolder(name)
-    config = try folder.read("config.json", for: "the sizes of the network")
-    var processor: Mask2FormerImageProcessor = try folder.read(
-      "preprocessor_config.json", for: "how pictures are prepared for the network")
-    processor.convention = convention
-    (self.processor, self.rules, self.engine) = (processor, rules, engine)
-    let files = try folder.weights("model.safetensors", "pytorch_model.bin")
+    let files: WeightFiles
+    var (config, processor): (Mask2FormerConfig, Mask2FormerImageProcessor)
+    if folder.has("config.json") || !folder.isFile {
+      config = try folder.read("config.json", for: "the sizes of the network")
+      processor = try folder.read(
+        "preprocessor_config.json", for: "how pictures are prepared for the network")
+      files = try folder.weights("model.safetensors", "pytorch_model.bin")
+    } else {
+      files = try WeightFiles(path: folder.path)
+      guard let found = Mask2FormerConfig(mmdetection: files.types) else {
+        throw PipelineError.unknownNetwork(
+          path: folder.path, found: "that its arrays do not tell",
+          known: ["mmdetection's Mask2Former with a Swin backbone"])
+      }
+      (config, processor) = (found, .mmdetection)
+    }
+    if let labels {
+      guard labels.count == config.labels.count else {
+        throw PipelineError.unfitComponents(
+          path: folder.path,
+          reason: "\(labels.count) names were given, and the network has \(config.labels.count) "
+            + "classes")
+      }
+      config.labels = labels
+    }
+    processor.convention = convention ?? processor.convention
+    (self.config, self.processor, self.rules, self.engine) = (config, processor, rules, engine)
     component = try Component(
       Scope.declare { [config] in Mask2Former($0, config) }, in: files,
-      names: config.names(in: files.types.names), ignoring: config.ignores, on: engine)
+      names: config.names(in: files.types.names), ignoring: { [config] in config.ignores($0) },
+      on: engine)
   }
 
   /// Releases the weights; they are read again on the next use.

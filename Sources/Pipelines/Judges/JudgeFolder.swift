@@ -12,6 +12,23 @@ struct JudgeFolder {
   /// - Throws: `PipelineError.unknownModel`.
   init(_ name: String) throws { path = try ModelLibrary().path(of: name) }
 
+  private init(path: String) { self.path = path }
+
+  /// The folder with a file: this one, or one beside it with a name, as models of several networks have
+  /// it; this one where the file is in neither.
+  func place(of file: String, orIn name: String) -> JudgeFolder {
+    let parent = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
+    let other = JudgeFolder(path: "\(parent)/\(name)")
+    return !has(file) && other.has(file) ? other : self
+  }
+
+  /// Whether the path is that of a file.
+  var isFile: Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && !isFolder.boolValue
+  }
+
   /// Whether a file is there.
   func has(_ file: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(file)") }
 

@@ -9,8 +9,9 @@ import Weights
 
 /// A Qwen2.5-VL that answers questions about pictures.
 ///
-/// Its folder is one of transformers' `Qwen2_5_VLForConditionalGeneration`, also Qwen-Image's `text_encoder`
-/// where the settings of the preprocessing and the tokenizer are in it or in folders beside it.
+/// Its folder is one of transformers' `Qwen2_5_VLForConditionalGeneration`, or the `text_encoder` of
+/// Qwen-Image-Edit, whose tokenizer and settings of the preprocessing are in the folders `tokenizer` and
+/// `processor` beside it.
 public final class QuestionJudge: Sendable {
   /// The network's sizes.
   public let config: Qwen2_5VLConfig
@@ -93,9 +94,10 @@ public final class QuestionJudge: Sendable {
     }
     (self.config, self.engine, self.multiple) = (config, engine, multiple)
     compute = precision.dtype
-    processor = try folder.read(
+    processor = try folder.place(of: "preprocessor_config.json", orIn: "processor").read(
       "preprocessor_config.json", for: "how pictures are prepared for the network")
-    tokenizer = try Tokenizer(folder: path)
+    tokenizer = try Tokenizer(
+      folder: folder.place(of: "tokenizer_config.json", orIn: "tokenizer").path)
     let files = try folder.weights("model.safetensors")
     let arrays = files.types.names
     let towerNames = config.vision!.names(in: arrays)
@@ -103,24 +105,23 @@ public final class QuestionJudge: Sendable {
       throw PipelineError.unableNetwork(
         path: files.path, reason: "it holds no vision tower, and pictures are to be seen")
     }
+    let headNames = config.headNames(in: arrays)
+    guard config.isTied || arrays.contains(headNames.diskName(of: "lm_head.weight")) else {
+      throw PipelineError.unableNetwork(
+        path: files.path,
+        reason: "it holds no map to logits, `lm_head.weight`, and answers are to be given")
+    }
     vision = try VisionTower(config, files.path, storage, on: engine)
     model = try Component(
       Scope.declare { Qwen2_5VL($0, config) }, in: files, names: config.names(in: arrays),
       ignoring: { config.ignores($0) }, storage: storage, on: engine)
-    if config.isTied {
-      head = nil
-    } else {
-      let names = config.headNames(in: arrays)
-      guard arrays.contains(names.diskName(of: "lm_head.weight")) else {
-        throw PipelineError.unableNetwork(
-          path: files.path,
-          reason: "it holds no map to logits, `lm_head.weight`, and answers are to be given")
-      }
-      head = try Component(
+    head =
+      config.isTied
+      ? nil
+      : try Component(
         Scope.declare {
           LanguageModelHead($0, width: config.width, vocabulary: config.vocabulary)
-        }, in: files, names: names, ignoring: { _ in true }, storage: storage, on: engine)
-    }
+        }, in: files, names: headNames, ignoring: { _ in true }, storage: storage, on: engine)
     let generation: Generation? =
       folder.has("generation_config.json")
       ? try folder.read("generation_config.json", for: "where answers end") : nil
