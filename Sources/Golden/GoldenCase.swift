@@ -47,6 +47,12 @@ public struct GoldenCase: Sendable {
     case pipeline
     /// The any-step sampler on a model's folder.
     case samplerOnModel = "sampler_on_model"
+    /// A CLIP that compares pictures with texts.
+    case clipJudge = "judge_clip"
+    /// A Qwen2.5-VL that answers questions about pictures.
+    case questionJudge = "judge_qwen2_5_vl"
+    /// A Mask2Former that finds things in pictures.
+    case detectionJudge = "judge_mask2former"
   }
 
   /// The content of `config.json`.
@@ -122,6 +128,9 @@ public struct GoldenCase: Sendable {
     case .pipeline: try checkPipeline(on: client)
     case .samplerOnModel: try checkSamplerOnModel(on: client)
     case .loraInference: try checkLoRAFiles(on: client)
+    case .clipJudge: try checkCLIPJudge(on: client)
+    case .questionJudge: try checkQuestionJudge(on: client)
+    case .detectionJudge: try checkDetectionJudge(on: client)
     case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
     }
   }

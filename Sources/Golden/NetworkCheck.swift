@@ -11,7 +11,7 @@ extension GoldenCase.Kind {
     switch self {
     case .full, .lora, .tutorial, .objective, .sampler, .tokenizer: false
     case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
-      .trainingStepLoRA, .pipeline, .samplerOnModel:
+      .trainingStepLoRA, .pipeline, .samplerOnModel, .clipJudge, .questionJudge, .detectionJudge:
       true
     }
   }

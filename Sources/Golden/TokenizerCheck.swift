@@ -5,6 +5,7 @@ import Tokenizers
 extension GoldenCase {
   /// Outputs that are not compared, and why.
   public var notCompared: [(name: String, reason: String)] {
+    if kind == .clipJudge { return notComparedOfCLIP }
     guard kind == .tokenizer else { return [] }
     return expected.names.compactMap { name in
       switch name {

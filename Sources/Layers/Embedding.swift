@@ -11,4 +11,10 @@ public struct Embedding {
 
   /// Whole numbers of any shape to vectors along a new last axis.
   public func callAsFunction(_ indices: Tensor) -> Tensor { weight.take(indices) }
+
+  /// The inner product of states `[batch, width]` with each vector, `[batch, count]`, in f32 at least: the
+  /// map to logits of language models that share it with their embedding.
+  public func logits(_ states: Tensor) -> Tensor {
+    states.dot(weight.cast(to: states.dtype), contracting: ([1], [1])).wide
+  }
 }

@@ -74,6 +74,29 @@ public struct GroupedAttention {
   public func callAsFunction(
     _ x: Tensor, _ options: AttentionOptions = AttentionOptions(), rotary: Rotary? = nil
   ) -> Tensor {
+    self(x, options, rotary: rotary, after: nil).output
+  }
+
+  /// The keys and values of tokens, each `[batch, tokens, key heads, width]`.
+  public struct KeyValues {
+    /// The keys, turned by their positions.
+    public let keys: Tensor
+    /// The values.
+    public let values: Tensor
+
+    /// Holds keys and values.
+    public init(keys: Tensor, values: Tensor) { (self.keys, self.values) = (keys, values) }
+  }
+
+  /// `[batch, tokens, width]` to the same shape, and the keys and values of these tokens.
+  ///
+  /// - Parameters:
+  ///   - rotary: turns queries and keys by their positions.
+  ///   - earlier: the keys and values of the tokens before, which queries see too; nil for none. The mask
+  ///     of the options is over all of them.
+  public func callAsFunction(
+    _ x: Tensor, _ options: AttentionOptions, rotary: Rotary?, after earlier: KeyValues?
+  ) -> (output: Tensor, own: KeyValues) {
     func split(_ map: LinearMap, _ count: Int) -> Tensor {
       map(x).reshape([x.shape[0], x.shape[1], count, heads.width])
         .sharded(.batch, nil, .heads)
@@ -81,7 +104,12 @@ public struct GroupedAttention {
     var (q, k) = (split(queries, heads.queries), split(keys, heads.keys))
     if let queryNorm, let keyNorm { (q, k) = (queryNorm(q), keyNorm(k)) }
     if let rotary { (q, k) = (rotary(q), rotary(k)) }
-    let mixed = q.attention(keys: k, values: split(values, heads.keys), options)
-    return output(mixed.reshape([x.shape[0], x.shape[1], -1]))
+    let own = KeyValues(keys: k, values: split(values, heads.keys))
+    func all(_ part: KeyPath<KeyValues, Tensor>) -> Tensor {
+      guard let earlier else { return own[keyPath: part] }
+      return .concatenate([earlier[keyPath: part], own[keyPath: part]], axis: 1)
+    }
+    let mixed = q.attention(keys: all(\.keys), values: all(\.values), options)
+    return (output(mixed.reshape([x.shape[0], x.shape[1], -1])), own)
   }
 }

@@ -14,6 +14,11 @@ public enum ResamplingFilter: String, Sendable, Hashable, CaseIterable {
   /// A sinc of ±3 pixels with Lanczos' window: Duchon, 1979.
   case lanczos
 
+  /// The filters by Pillow's numbers for them.
+  public static let pillow: [Int: ResamplingFilter] = [
+    1: .lanczos, 2: .bilinear, 3: .bicubic, 4: .box, 5: .hamming,
+  ]
+
   /// The distance beyond which the filter is 0.
   var support: Double {
     switch self {

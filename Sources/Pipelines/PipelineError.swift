@@ -52,6 +52,10 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
   case unknownNetwork(path: String, found: String, known: [String])
   /// Components of a model do not belong together.
   case unfitComponents(path: String, reason: String)
+  /// A file of a network's folder is missing.
+  case missingFile(path: String, file: String, purpose: String)
+  /// A network cannot do what it is asked for.
+  case unableNetwork(path: String, reason: String)
   /// A prompt is empty.
   case emptyPrompt
   /// A model does not make pictures of a size.
@@ -178,6 +182,10 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case .unfitComponents(let path, let reason):
       return "The components of \(path) do not fit each other: \(reason). "
         + "Use components of one model."
+    case .missingFile(let path, let file, let purpose):
+      return "\(path) has no \(file), which says \(purpose). Download the whole folder again."
+    case .unableNetwork(let path, let reason):
+      return "\(path) cannot be used for this: \(reason)."
     case .emptyPrompt:
       return "The prompt is empty. Say what the picture is to show."
     case .wrongSize(let size, let multiple, let nearest):

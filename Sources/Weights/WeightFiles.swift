@@ -106,7 +106,7 @@ public struct WeightFiles: Sendable {
   }
 
   /// The endings of files of weights that are found in a folder, the preferred one first.
-  public static let endings = [".safetensors", ".gguf", ".pth"]
+  public static let endings = [".safetensors", ".gguf", ".bin", ".pt", ".pth"]
 
   /// Whether the arrays are in a file as PyTorch writes it.
   public var isOfTorch: Bool {

@@ -62,7 +62,8 @@ struct CheckGolden: ParsableCommand {
           worst.relative, worst.share, worst.name)
         print("\(title)  \(worst.share > 1 ? "WRONG" : "equal")  \(numbers)")
         for wrong in comparisons where wrong.share > 1 {
-          if let note = wrong.note { print("  \(wrong.name): \(note)") }
+          let difference = String(format: "%.1e relative", wrong.relative)
+          print("  \(wrong.name): \(wrong.note ?? difference)")
         }
         for left in golden.notCompared { print("  \(left.name) is not compared: \(left.reason)") }
       } catch {

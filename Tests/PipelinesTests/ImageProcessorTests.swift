@@ -85,7 +85,7 @@ import Testing
   /// Patches by squares of 2 × 2, each with its channels, and twice each frame.
   @Test func orderOfPatches() throws {
     var processor = try processor(#"{"image_mean": [0, 0, 0], "image_std": [1, 1, 1]}"#)
-    (processor.patch, processor.pixels, processor.scale) = (1, 8...8, 1)
+    (processor.patch, processor.pixels, processor.normalization.scale) = (1, 8...8, 1)
     let values = (0..<8 as Range<UInt8>).flatMap { value in [value, value + 10, value + 20] }
     let patches = try processor([RGBImage(width: 4, height: 2, values: values)])
     #expect(patches.grids == [TokenGrid(height: 2, width: 4)])

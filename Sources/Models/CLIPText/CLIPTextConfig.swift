@@ -98,6 +98,16 @@ public struct CLIPTextConfig: TextEncoderConfig {
 }
 
 extension CLIPTextConfig {
+  /// Makes the sizes of an encoder without a projection, with the end token and the norms of the published
+  /// class.
+  init(vocabulary: Int, width: Int, hidden: Int, depth: Int, heads: Int, positions: Int) {
+    (self.vocabulary, self.width, self.hidden) = (vocabulary, width, hidden)
+    (self.depth, self.heads, self.positions) = (depth, heads, positions)
+    (projection, hasProjection) = (width, false)
+    (activation, epsilon, end) = (.quickGELU, 1e-5, 2)
+    execution = .standard(depth: depth)
+  }
+
   /// The number of positions.
   public var longest: Int? { positions }
 

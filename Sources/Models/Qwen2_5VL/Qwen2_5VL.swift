@@ -53,20 +53,24 @@ public struct Qwen2_5VL: TextEncoder {
     _ tokens: Tensor, valid: Tensor? = nil, images: Images?, positions: Tensor?,
     hidden: [Int] = [], in dtype: DType = .float32
   ) -> TextEncoding {
-    var x = decoder.embedding(tokens).cast(to: dtype)
-    if let images {
-      precondition(
-        images.rows.shape == tokens.shape && images.embeddings.shape[-1] == config.width,
-        "images \(images.embeddings.type) at \(images.rows.type) do not fit tokens \(tokens.type)")
-      let isImage = images.rows.greaterOrEqual(images.rows.zerosLike).expanded([2])
-      x = isImage.broadcast(to: x.shape)
-        .select(images.embeddings.cast(to: dtype).take(images.rows), x)
-    }
+    let x = embedded(tokens, images, dtype)
     precondition(
       positions.map { $0.shape == Shape([3] + tokens.shape.sizes) } ?? true,
       "the positions of tokens \(tokens.type) are [3, batch, tokens], not \(positions!.type)")
     let angles = positions?.multimodalAngles(
       width: config.heads.width, sections: config.sections, base: config.theta)
     return decoder.encoding(of: x, config, valid: valid, angles: angles, hidden: hidden)
+  }
+
+  /// Tokens with the embeddings of images in their places, `[batch, tokens, width]`.
+  func embedded(_ tokens: Tensor, _ images: Images?, _ dtype: DType) -> Tensor {
+    let x = decoder.embedding(tokens).cast(to: dtype)
+    guard let images else { return x }
+    precondition(
+      images.rows.shape == tokens.shape && images.embeddings.shape[-1] == config.width,
+      "images \(images.embeddings.type) at \(images.rows.type) do not fit tokens \(tokens.type)")
+    let isImage = images.rows.greaterOrEqual(images.rows.zerosLike).expanded([2])
+    return isImage.broadcast(to: x.shape)
+      .select(images.embeddings.cast(to: dtype).take(images.rows), x)
   }
 }

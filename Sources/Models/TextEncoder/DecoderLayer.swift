@@ -27,7 +27,17 @@ struct DecoderLayer {
 
   /// `[batch, tokens, width]` to the same shape.
   func callAsFunction(_ x: Tensor, _ options: AttentionOptions, _ rotary: Rotary) -> Tensor {
-    let h = x + attention(attentionNorm(x), options, rotary: rotary)
-    return h + mlp(mlpNorm(h))
+    self(x, options, rotary, after: nil).output
+  }
+
+  /// `[batch, tokens, width]` to the same shape, and the keys and values of these tokens, see
+  /// `GroupedAttention`.
+  func callAsFunction(
+    _ x: Tensor, _ options: AttentionOptions, _ rotary: Rotary,
+    after earlier: GroupedAttention.KeyValues?
+  ) -> (output: Tensor, own: GroupedAttention.KeyValues) {
+    let (mixed, own) = attention(attentionNorm(x), options, rotary: rotary, after: earlier)
+    let h = x + mixed
+    return (h + mlp(mlpNorm(h)), own)
   }
 }

@@ -32,7 +32,7 @@ struct EncoderLayer {
   }
 
   /// `[batch, tokens, width]` to the same shape.
-  func callAsFunction(_ x: Tensor, _ options: AttentionOptions) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ options: AttentionOptions = AttentionOptions()) -> Tensor {
     let h = x + attention(attentionNorm(x), options)
     return h + mlp(mlpNorm(h))
   }

@@ -21,12 +21,8 @@ public struct Qwen2VLImageProcessor: Decodable, Hashable, Sendable {
   public var merge: Int
   /// The filter for resizing.
   public var filter: ResamplingFilter
-  /// The factor that brings 8-bit values to 0…1.
-  public var scale: Double
-  /// The mean of each channel after that.
-  public var mean: [Double]
-  /// The standard deviation of each channel.
-  public var deviation: [Double]
+  /// How 8-bit values become numbers.
+  public var normalization: PixelNormalization
 
   private enum CodingKeys: String, CodingKey {
     case size
@@ -49,11 +45,6 @@ public struct Qwen2VLImageProcessor: Decodable, Hashable, Sendable {
     let shortest_edge: Int
     let longest_edge: Int
   }
-
-  /// Pillow's numbers of filters.
-  private static let filters: [Int: ResamplingFilter] = [
-    1: .lanczos, 2: .bilinear, 3: .bicubic, 4: .box, 5: .hamming,
-  ]
 
   /// Reads the settings; those that are absent are those of the published class.
   ///
@@ -79,20 +70,9 @@ public struct Qwen2VLImageProcessor: Decodable, Hashable, Sendable {
     patch = try keys.value(.patch, default: 14, in: 1...256)
     frames = try keys.value(.frames, default: 2, in: 1...256)
     merge = try keys.value(.merge, default: 2, in: 1...256)
-    let number = try keys.value(.filter, default: 3)
-    guard let filter = Self.filters[number] else {
-      throw InvalidRecipeValue(
-        CodingKeys.filter, number,
-        "only Pillow's filters \(Self.filters.keys.sorted()) are supported")
-    }
-    self.filter = filter
-    scale = try keys.value(.scale, default: 1 / 255)
-    mean = try keys.value(
-      .mean, default: [0.48145466, 0.4578275, 0.40821073], where: { $0.count == 3 },
-      "three numbers were expected")
-    deviation = try keys.value(
-      .deviation, default: [0.26862954, 0.26130258, 0.27577711],
-      where: { $0.count == 3 && $0.allSatisfy { $0 > 0 } }, "three numbers above 0 were expected")
+    filter = try keys.filter(.filter, default: .bicubic)
+    normalization = try keys.normalization(
+      scale: .scale, mean: .mean, deviation: .deviation, default: .clip)
   }
 
   /// The patches of images as the vision tower takes them.
@@ -145,10 +125,7 @@ public struct Qwen2VLImageProcessor: Decodable, Hashable, Sendable {
 
   /// Appends the normalized patches of a resized image: by squares of `merge`² patches in reading order.
   private func append(_ image: RGBImage, to values: inout [Float]) {
-    // In the published order and precision.
-    let levels = zip(mean, deviation).map { mean, deviation in
-      (0...255).map { (Float(Double($0) * scale) - Float(mean)) / Float(deviation) }
-    }
+    let levels = normalization.levels
     let side = patch * merge
     for top in stride(from: 0, to: image.height, by: side) {
       for left in stride(from: 0, to: image.width, by: side) {

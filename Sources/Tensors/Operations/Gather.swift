@@ -111,6 +111,22 @@ extension Tensor {
     return expanded([rank]).equal(classes).cast(to: dtype)
   }
 
+  /// This with a part along one axis replaced.
+  ///
+  /// - Parameters:
+  ///   - start: the part's first index, an integer scalar known only at run time; it is clamped.
+  ///   - part: of this tensor's shape, apart from the axis.
+  public func updated(_ axis: Int, from start: Tensor, with part: Tensor) -> Tensor {
+    let axis = shape.axis(axis)
+    precondition(
+      shape.replacing(axis, with: part.shape[axis]) == part.shape && part.dtype == dtype
+        && part.shape[axis] <= shape[axis],
+      "\(part.type) does not replace a part of \(type) along axis \(axis)")
+    let zero = Tensor.constant(0.0, start.dtype)
+    return Tensor(
+      DynamicUpdate(), [self, part] + shape.sizes.indices.map { $0 == axis ? start : zero })
+  }
+
   /// One element of the first axis at an index known only at run time; the axis is removed.
   func at(_ row: Tensor) -> Tensor {
     let rest = Array(shape.sizes.dropFirst())

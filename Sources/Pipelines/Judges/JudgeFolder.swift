@@ -1,0 +1,59 @@
+import Files
+import Foundation
+import Models
+import Weights
+
+/// The folder of a network that judges pictures.
+struct JudgeFolder {
+  let path: String
+
+  /// Finds a folder by its path or by a name for `ModelLibrary`.
+  ///
+  /// - Throws: `PipelineError.unknownModel`.
+  init(_ name: String) throws { path = try ModelLibrary().path(of: name) }
+
+  private init(path: String) { self.path = path }
+
+  /// The folder with a file: this one, or one beside it with a name, as models of several networks have
+  /// it; this one where the file is in neither.
+  func place(of file: String, orIn name: String) -> JudgeFolder {
+    let parent = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
+    let other = JudgeFolder(path: "\(parent)/\(name)")
+    return !has(file) && other.has(file) ? other : self
+  }
+
+  /// Whether the path is that of a file.
+  var isFile: Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && !isFolder.boolValue
+  }
+
+  /// Whether a file is there.
+  func has(_ file: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(file)") }
+
+  /// Reads a file of settings.
+  ///
+  /// - Parameter purpose: what the file is needed for.
+  /// - Throws: `PipelineError.missingFile`, and the errors of `PublishedConfig.read`.
+  func read<Config: Decodable>(
+    _ file: String, for purpose: String
+  ) throws -> Config {
+    guard has(file) else {
+      throw PipelineError.missingFile(path: path, file: file, purpose: purpose)
+    }
+    return try PublishedConfig.read(from: "\(path)/\(file)")
+  }
+
+  /// The files of weights.
+  ///
+  /// - Parameter names: the names that they may have, the usual one first; files of several parts may
+  ///   stand for the first one.
+  /// - Throws: the errors of `WeightFiles`.
+  func weights(_ names: String...) throws -> WeightFiles {
+    for name in names where WeightFiles.exist(at: "\(path)/\(name)") {
+      return try WeightFiles(path: "\(path)/\(name)")
+    }
+    return try WeightFiles(path: path)
+  }
+}

@@ -1,0 +1,220 @@
+import Foundation
+import Layers
+import Models
+import Pictures
+import Runtime
+import Tensors
+import Tokenizers
+import Weights
+
+/// A Qwen2.5-VL that answers questions about pictures.
+///
+/// Its folder is one of transformers' `Qwen2_5_VLForConditionalGeneration`, or the `text_encoder` of
+/// Qwen-Image-Edit, whose tokenizer and settings of the preprocessing are in the folders `tokenizer` and
+/// `processor` beside it.
+public final class QuestionJudge: Sendable {
+  /// The network's sizes.
+  public let config: Qwen2_5VLConfig
+  /// The preprocessing of pictures.
+  public let processor: Qwen2VLImageProcessor
+  /// The tokenizer.
+  package let tokenizer: Tokenizer
+  /// The language model's weights, which are loaded on first use.
+  let model: Component
+  /// The map to logits; nil where it is the embedding of the tokens.
+  let head: Component?
+  let vision: VisionTower
+  let engine: Engine
+  let compute: DType
+  let programs = ProgramCache<Work>()
+  /// The tokens that end an answer.
+  let ends: Set<Int32>
+  /// The token that follows an answer that has ended.
+  let filler: Int32
+  private let path: String
+
+  /// Prompts are padded to multiples of this number of tokens, so that those of similar lengths share a
+  /// program.
+  package let multiple: Int
+
+  enum Work: Hashable {
+    case images([TokenGrid])
+    case prompts(batch: Int, tokens: Int, images: Int, room: Int)
+    case next(batch: Int, tokens: Int)
+  }
+
+  /// The tokens that end an answer, in `generation_config.json`.
+  private struct Generation: Decodable {
+    let ends: [Int32]
+    let filler: Int32?
+
+    private enum CodingKeys: String, CodingKey {
+      case end = "eos_token_id"
+      case filler = "pad_token_id"
+    }
+
+    init(from decoder: any Decoder) throws {
+      let keys = try decoder.container(keyedBy: CodingKeys.self)
+      ends =
+        try (try? keys.decode([Int32].self, forKey: .end))
+        ?? keys.decodeIfPresent(Int32.self, forKey: .end).map { [$0] } ?? []
+      filler = try keys.decodeIfPresent(Int32.self, forKey: .filler)
+    }
+  }
+
+  /// Opens a network; its weights are read on first use.
+  ///
+  /// - Parameters:
+  ///   - name: a path, or a name for `ModelLibrary`.
+  ///   - storage: how weights are kept on the devices.
+  ///   - precision: the element type of the computation.
+  ///   - multiple: what the lengths of prompts are padded to multiples of.
+  /// - Throws: `PipelineError`, `PublishedConfigError`, `TokenizerError`, and the errors of weights: for
+  ///   another architecture, a network without a vision tower or map to logits, and a folder without the
+  ///   settings of the preprocessing.
+  public init(
+    _ name: String, storage: BaseDType = .stored, precision: Precision = .bfloat16,
+    multiple: Int = 32, on engine: Engine
+  ) throws {
+    let folder = try JudgeFolder(name)
+    path = folder.path
+    if let kind = try? NetworkKind("\(path)/config.json").modelType, kind != "qwen2_5_vl" {
+      throw PipelineError.unknownNetwork(
+        path: "\(path)/config.json", found: kind, known: ["qwen2_5_vl"])
+    }
+    let config: Qwen2_5VLConfig = try folder.read(
+      "config.json", for: "the sizes of the network")
+    guard config.vision != nil else {
+      throw PipelineError.unableNetwork(
+        path: path, reason: "its config.json has no `vision_config`, and pictures are to be seen")
+    }
+    guard !config.layers.contains(.sliding) else {
+      throw PipelineError.unableNetwork(
+        path: path, reason: "its attention is limited to windows, with which no text is generated")
+    }
+    (self.config, self.engine, self.multiple) = (config, engine, multiple)
+    compute = precision.dtype
+    processor = try folder.place(of: "preprocessor_config.json", orIn: "processor").read(
+      "preprocessor_config.json", for: "how pictures are prepared for the network")
+    tokenizer = try Tokenizer(
+      folder: folder.place(of: "tokenizer_config.json", orIn: "tokenizer").path)
+    let files = try folder.weights("model.safetensors")
+    let arrays = files.types.names
+    let towerNames = config.vision!.names(in: arrays)
+    guard arrays.contains(towerNames.diskName(of: "patch_embed.proj.weight")) else {
+      throw PipelineError.unableNetwork(
+        path: files.path, reason: "it holds no vision tower, and pictures are to be seen")
+    }
+    let headNames = config.headNames(in: arrays)
+    guard config.isTied || arrays.contains(headNames.diskName(of: "lm_head.weight")) else {
+      throw PipelineError.unableNetwork(
+        path: files.path,
+        reason: "it holds no map to logits, `lm_head.weight`, and answers are to be given")
+    }
+    vision = try VisionTower(config, files.path, storage, on: engine)
+    model = try Component(
+      Scope.declare { Qwen2_5VL($0, config) }, in: files, names: config.names(in: arrays),
+      ignoring: { config.ignores($0) }, storage: storage, on: engine)
+    head =
+      config.isTied
+      ? nil
+      : try Component(
+        Scope.declare {
+          LanguageModelHead($0, width: config.width, vocabulary: config.vocabulary)
+        }, in: files, names: headNames, ignoring: { _ in true }, storage: storage, on: engine)
+    let generation: Generation? =
+      folder.has("generation_config.json")
+      ? try folder.read("generation_config.json", for: "where answers end") : nil
+    let end = tokenizer.id(of: "<|im_end|>") ?? tokenizer.endToken
+    ends = Set(generation?.ends ?? end.map { [$0] } ?? [])
+    filler = generation?.filler ?? tokenizer.paddingToken ?? ends.first ?? 0
+  }
+
+  /// Releases all weights; they are read again on the next use.
+  public func release() {
+    model.release()
+    head?.release()
+    vision.component.release()
+  }
+
+  /// The probability that the answer to a question begins with the first token of each of these texts,
+  /// `[question][text]`; `yes` and ` Yes` are different texts.
+  ///
+  /// Benchmarks sum them up over the spellings of an answer.
+  ///
+  /// - Parameters:
+  ///   - answers: texts that are not empty.
+  ///   - questions: all of them are computed together.
+  /// - Throws: the errors of `prompts` and of the plugin.
+  public func probabilities(
+    of answers: [String], to questions: [Conversation]
+  ) throws -> [[Double]] {
+    guard !questions.isEmpty else { return [] }
+    let tokens = answers.map { firstToken(of: $0) }
+    return try logits(prompts(questions)).map { row in
+      let largest = row.max() ?? 0
+      let weights = row.map { exp(Double($0 - largest)) }
+      let sum = weights.reduce(0, +)
+      return tokens.map { weights[Int($0)] / sum }
+    }
+  }
+
+  /// The first token of a text.
+  package func firstToken(of text: String) -> Int32 {
+    guard let token = tokenizer.encode(text, addSpecialTokens: false).first else {
+      preconditionFailure("an answer is empty")
+    }
+    return token
+  }
+
+  /// The most probable answers to questions, token by token.
+  ///
+  /// - Parameter limit: the most tokens of an answer.
+  /// - Throws: the errors of `prompts` and of the plugin.
+  public func answers(to questions: [Conversation], limit: Int = 16) throws -> [String] {
+    guard !questions.isEmpty else { return [] }
+    return try generate(prompts(questions), limit: limit).map { answer in
+      tokenizer.decode(answer.tokens.prefix { !ends.contains($0) })
+    }
+  }
+}
+
+extension QuestionJudge {
+  /// Conversations as the network takes them.
+  package struct Prompts: Sendable {
+    /// The tokens and their positions.
+    package let rows: [MultimodalPrompt]
+    /// The pictures of all of them, each once.
+    package let patches: Qwen2VLImageProcessor.Patches
+  }
+
+  /// Lays out conversations.
+  ///
+  /// - Throws: `PipelineError.tooNarrow` for a picture that the network cannot see, `unfitComponents` for
+  ///   another model's tokenizer, and `ModelError` for a text with the token of a picture.
+  package func prompts(_ conversations: [Conversation]) throws -> Prompts {
+    var (pictures, places) = ([RGBImage](), [RGBImage: Int]())
+    let numbers = conversations.map { conversation in
+      conversation.pictures.map { picture in
+        if let place = places[picture] { return place }
+        places[picture] = pictures.count
+        pictures.append(picture)
+        return pictures.count - 1
+      }
+    }
+    let patches = try processor(pictures)
+    let rows = try zip(conversations, numbers).map { conversation, numbers in
+      let ids = tokenizer.encode(conversation.text, addSpecialTokens: false)
+      if let wrong = ids.first(where: { $0 < 0 || $0 >= config.vocabulary }) {
+        throw PipelineError.unfitComponents(
+          path: path,
+          reason: "the tokenizer makes the token \(wrong), and the network knows "
+            + "\(config.vocabulary)")
+      }
+      return try MultimodalPrompt(
+        ids, imageToken: config.imageToken, grids: patches.grids, images: numbers,
+        merge: config.vision!.merge)
+    }
+    return Prompts(rows: rows, patches: patches)
+  }
+}

@@ -1,0 +1,264 @@
+import Foundation
+import Models
+import Pictures
+import Runtime
+import TestSupport
+import Testing
+import Weights
+
+@testable import Pipelines
+
+/// Networks that judge pictures, as they are opened and asked; that they compute the right numbers is tested
+/// with the golden cases.
+@Suite struct JudgeTests {
+  private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../Fixtures/golden").path
+
+  /// A copy of a case's model that a test may damage.
+  private func copy(_ name: String, _ folder: String = "model") throws -> TemporaryFolder {
+    let copy = try TemporaryFolder()
+    let manager = FileManager.default
+    for file in try manager.contentsOfDirectory(atPath: "\(Self.fixtures)/\(name)/\(folder)") {
+      try manager.copyItem(
+        atPath: "\(Self.fixtures)/\(name)/\(folder)/\(file)", toPath: "\(copy.path)/\(file)")
+    }
+    return copy
+  }
+
+  /// Replaces texts of equal length in a file of settings, or in the header of safetensors.
+  private func replace(_ old: String, _ new: String, in path: String) throws {
+    let data = try Data(contentsOf: URL(fileURLWithPath: path))
+    let isArrays = path.hasSuffix(".safetensors")
+    let length = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    let (start, end) = isArrays ? (8, 8 + length) : (0, data.count)
+    let text = String(decoding: data[start..<end], as: UTF8.self)
+    let changed = text.replacing(old, with: new)
+    try #require(changed != text && changed.utf8.count == text.utf8.count)
+    try (data[..<start] + Data(changed.utf8) + data[end...]).write(to: URL(fileURLWithPath: path))
+  }
+
+  private func setting(_ key: String, _ value: Any, in path: String) throws {
+    let url = URL(fileURLWithPath: path)
+    var settings =
+      try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any] ?? [:]
+    settings[key] = value
+    try JSONSerialization.data(withJSONObject: settings).write(to: url)
+  }
+
+  private func expectError(_ hints: String..., opening: () throws -> some Any) {
+    do {
+      _ = try opening()
+      Issue.record("nothing was thrown, instead of \(hints)")
+    } catch {
+      let text = "\(error)"
+      for hint in hints { #expect(text.contains(hint), "\(text)") }
+      #expect(!text.contains("\n"), "\(text)")
+    }
+  }
+
+  private func image(_ name: String, _ file: String) throws -> RGBImage {
+    try RGBImage(contentsOf: "\(Self.fixtures)/\(name)/\(file)")
+  }
+
+  // MARK: CLIP
+
+  @Test func labelsHaveProbabilities() throws {
+    let engine = try SharedEngine.get()
+    let model = "\(Self.fixtures)/judge_clip/model"
+    let judge = try CLIPJudge(model, on: engine)
+    let pictures = try [0, 1].map { try image("judge_clip", "image_\($0).png") }
+    let labels = [["a red dog"], ["a blue tv", "a photo of a tv"], ["nothing"]]
+    let found = try judge.probabilities(of: labels, for: pictures)
+    #expect(found.count == 2 && found.allSatisfy { abs($0.reduce(0, +) - 1) < 1e-9 })
+    #expect(found[0] != found[1])
+    // Each label counts by itself, and more pictures than are encoded together change nothing.
+    let many = try judge.probabilities(
+      of: [labels[1], labels[0], labels[2]],
+      for: [RGBImage](repeating: pictures[1], count: 17) + [pictures[0]])
+    #expect(many.count == 18 && abs(many[17][0] - found[0][1]) < 1e-6)
+    #expect(abs(many[16][1] - found[1][0]) < 1e-6)
+    #expect(judge.component.isLoaded)
+    judge.release()
+    #expect(!judge.component.isLoaded)
+    #expect(try judge.probabilities(of: labels, for: pictures) == found)
+  }
+
+  @Test func colorsOfObjectsAreScored() throws {
+    let folder = "\(Self.fixtures)/judge_clip/model"
+    let judge = try CLIPJudge(
+      "\(Self.fixtures)/judge_clip/model_open_clip", tokenizer: folder, on: SharedEngine.get())
+    let scene = try image("judge_clip", "image_0.png")
+    let crop = ObjectCrop()
+    let objects = [[0, 0, 20, 30], [-5, 10, 55, 37]].map { crop(scene, box: $0) }
+    let scores = try judge.colorScores(["red", "blue"], of: "dog", in: objects)
+    #expect(scores.count == 2 && scores.allSatisfy { $0.count == 2 })
+    #expect(scores.joined().allSatisfy { abs($0) <= 100.001 })
+    #expect(
+      CLIPJudge.colorTexts("red", of: "dog")
+        == ["a photo of a red dog", "a photo of a red-colored dog", "a photo of a red object"])
+  }
+
+  @Test func objectsAreCutOut() {
+    let image = RGBImage(width: 3, height: 2, values: (1...18).map { UInt8($0) })
+    // 0.5 and 2.5 are rounded to even numbers.
+    let part = ObjectCrop()(image, box: [0.5, 0.6, 2.5, 2.2])
+    #expect(part == image.cropped(x: 0, y: 1, width: 2, height: 1))
+    let beyond = ObjectCrop()(image, box: [2, -1, 5, 1])
+    #expect(beyond.values == [UInt8](repeating: 0, count: 9) + [7, 8, 9, 0, 0, 0, 0, 0, 0])
+    let mask = [true, false, true, false, false, true]
+    let masked = ObjectCrop(cutsBox: false)(image, box: [0, 0, 1, 1], mask: mask)
+    #expect(
+      masked.values == [1, 2, 3, 153, 153, 153, 7, 8, 9] + [UInt8](repeating: 153, count: 6)
+        + [16, 17, 18])
+    let plain = ObjectCrop(background: nil, cutsBox: false)(image, box: [0, 0, 1, 1], mask: mask)
+    #expect(plain == image)
+  }
+
+  @Test func otherFoldersThanOfCLIPAreNamed() throws {
+    let engine = try SharedEngine.get()
+    let bare = try copy("judge_clip")
+    try FileManager.default.removeItem(atPath: bare.path + "/preprocessor_config.json")
+    expectError("has no preprocessor_config.json", "how pictures are prepared") {
+      try CLIPJudge(bare.path, on: engine)
+    }
+    let text = try copy("judge_clip")
+    try setting("model_type", "clip_text_model", in: text.path + "/config.json")
+    expectError("clip_text_model", "encoder of images") { try CLIPJudge(text.path, on: engine) }
+    let other = try copy("judge_mask2former")
+    expectError("mask2former", "only clip is supported") { try CLIPJudge(other.path, on: engine) }
+    let large = try copy("judge_clip")
+    try setting("size", 40, in: large.path + "/preprocessor_config.json")
+    try setting("crop_size", 20, in: large.path + "/preprocessor_config.json")
+    expectError("cut to 20 pixels", "takes 16") { try CLIPJudge(large.path, on: engine) }
+    let without = try copy("judge_clip")
+    try replace("vision_model.post", "vision_model.xost", in: without.path + "/model.safetensors")
+    expectError("vision_model.post_layernorm.weight") { try CLIPJudge(without.path, on: engine) }
+    let wordless = try copy("judge_clip", "model_open_clip")
+    expectError("tokenizer") { try CLIPJudge(wordless.path, on: engine) }
+  }
+
+  // MARK: Qwen2.5-VL
+
+  @Test func questionsAreAnswered() throws {
+    let name = "judge_qwen2_5_vl_a"
+    let judge = try QuestionJudge(
+      "\(Self.fixtures)/\(name)/model", precision: .float32, on: SharedEngine.get())
+    let pictures = try [0, 1].map { try image(name, "image_\($0).png") }
+    let questions = [
+      Conversation(asking: "Does this image show a clock?", about: [pictures[0]]),
+      Conversation(asking: "Are these two pictures of a dog? Answer yes or no.", about: pictures),
+      Conversation(asking: "What is one and one?", about: []),
+    ]
+    let answers = ["Yes", " yes", "No", "Yes"]
+    let together = try judge.probabilities(of: answers, to: questions)
+    let texts = try judge.answers(to: questions, limit: 5)
+    #expect(together.count == 3 && texts.count == 3)
+    // The padding of a batch changes nothing.
+    for (number, question) in questions.enumerated() {
+      let alone = try judge.probabilities(of: answers, to: [question])[0]
+      expectClose(alone, together[number], relative: 1e-3)
+      #expect(alone[0] == alone[3] && alone.allSatisfy { $0 > 0 && $0 < 1 })
+      #expect(try judge.answers(to: [question], limit: 5) == [texts[number]])
+    }
+    #expect(try judge.answers(to: [questions[0]], limit: 0) == [""])
+    #expect(try judge.probabilities(of: answers, to: []).isEmpty)
+    judge.release()
+    #expect(!judge.model.isLoaded && !judge.vision.component.isLoaded)
+    // Half the bits give nearly the same.
+    let half = try QuestionJudge(
+      "\(Self.fixtures)/\(name)/model", precision: .bfloat16, on: SharedEngine.get())
+    expectClose(
+      try half.probabilities(of: answers, to: questions)[0], together[0], relative: 0.3)
+    #expect(throws: ModelError.self) {
+      try judge.answers(to: [Conversation(asking: "<|image_pad|>", about: [])])
+    }
+  }
+
+  @Test func otherFoldersThanOfQwenAreNamed() throws {
+    let engine = try SharedEngine.get()
+    let name = "judge_qwen2_5_vl_a"
+    let bare = try copy(name)
+    try FileManager.default.removeItem(atPath: bare.path + "/preprocessor_config.json")
+    expectError("has no preprocessor_config.json") { try QuestionJudge(bare.path, on: engine) }
+    // Qwen-Image-Edit has it beside its text encoder.
+    let whole = try TemporaryFolder()
+    try FileManager.default.createDirectory(
+      atPath: whole.path + "/processor", withIntermediateDirectories: true)
+    try FileManager.default.moveItem(
+      atPath: bare.path, toPath: whole.path + "/text_encoder")
+    try FileManager.default.copyItem(
+      atPath: "\(Self.fixtures)/\(name)/model/preprocessor_config.json",
+      toPath: whole.path + "/processor/preprocessor_config.json")
+    _ = try QuestionJudge(whole.path + "/text_encoder", on: engine)
+
+    let blind = try copy(name)
+    try replace("\"visual.", "\"xisual.", in: blind.path + "/model.safetensors")
+    expectError("holds no vision tower") { try QuestionJudge(blind.path, on: engine) }
+    let mute = try copy(name)
+    try replace("\"lm_head.", "\"xm_head.", in: mute.path + "/model.safetensors")
+    expectError("lm_head.weight", "no map to logits") { try QuestionJudge(mute.path, on: engine) }
+    let other = try copy(name)
+    try setting("model_type", "llama", in: other.path + "/config.json")
+    expectError("of the kind llama", "qwen2_5_vl") { try QuestionJudge(other.path, on: engine) }
+    let text = try copy(name)
+    try replace("\"vision_config\"", "\"xision_config\"", in: text.path + "/config.json")
+    expectError("no `vision_config`") { try QuestionJudge(text.path, on: engine) }
+    let empty = try TemporaryFolder()
+    expectError("has no config.json") { try QuestionJudge(empty.path, on: engine) }
+  }
+
+  // MARK: Mask2Former
+
+  @Test func thingsAreFound() throws {
+    let engine = try SharedEngine.get()
+    let model = "\(Self.fixtures)/judge_mask2former/model"
+    let picture = try image("judge_mask2former", "image.png")
+    let judge = try DetectionJudge(model, on: engine)
+    let things = try judge(picture)
+    #expect(!things.isEmpty && things.count <= 100)
+    #expect(things.map(\.score) == things.map(\.score).sorted(by: >))
+    for thing in things {
+      #expect(thing.name == judge.config.labels[thing.label] && thing.score > 0)
+      let pixels = thing.mask.indices.filter { thing.mask[$0] }
+      let (x, y) = (pixels.map { $0 % picture.width }, pixels.map { $0 / picture.width })
+      #expect(
+        thing.box == [x.min()!, y.min()!, x.max()! + 1, y.max()! + 1].map { Float($0) })
+    }
+    let least = things[things.count / 2].score
+    let better = try judge(picture, above: least)
+    #expect(better == things.filter { $0.score > least } && !better.isEmpty)
+    judge.release()
+    #expect(!judge.component.isLoaded)
+    let strict = try DetectionJudge(model, rules: .transformers(threshold: 0.99), on: engine)
+    #expect(try strict(picture).isEmpty)
+  }
+
+  /// mmdetection's file has no names, and pads pictures instead of stretching them.
+  @Test func filesOfMMDetectionAreOpened() throws {
+    let engine = try SharedEngine.get()
+    let file = "\(Self.fixtures)/judge_mask2former/model_mmdetection.pth"
+    let names = (0..<12).map { "thing \($0)" }
+    let judge = try DetectionJudge(file, labels: names, on: engine)
+    #expect(judge.config.labels == names && judge.config.layout == .mmdetection)
+    #expect(judge.processor == .mmdetection)
+    expectError("1 names were given", "12") {
+      try DetectionJudge(file, labels: ["a"], on: engine)
+    }
+    expectError("mmdetection's Mask2Former") {
+      try DetectionJudge("\(Self.fixtures)/judge_clip/model/model.safetensors", on: engine)
+    }
+  }
+
+  @Test func otherFoldersThanOfMask2FormerAreNamed() throws {
+    let engine = try SharedEngine.get()
+    let bare = try copy("judge_mask2former")
+    try FileManager.default.removeItem(atPath: bare.path + "/preprocessor_config.json")
+    expectError("has no preprocessor_config.json") { try DetectionJudge(bare.path, on: engine) }
+    expectError("only mask2former is supported") {
+      try DetectionJudge("\(Self.fixtures)/judge_clip/model", on: engine)
+    }
+    let other = try copy("judge_mask2former")
+    try replace("class_predictor.", "xlass_predictor.", in: other.path + "/model.safetensors")
+    expectError("class_predictor.weight") { try DetectionJudge(other.path, on: engine) }
+  }
+}
