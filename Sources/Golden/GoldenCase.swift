@@ -4,7 +4,8 @@ import Tensors
 /// A test case computed by the published code: settings, inputs with every random draw, and
 /// outputs.
 ///
-/// It is a folder with `config.json`, `inputs.safetensors` and `expected.safetensors`.
+/// It is a folder with `config.json`, `inputs.safetensors` and `expected.safetensors`; cases of the scoring of
+/// pictures have files of their own instead.
 public struct GoldenCase: Sendable {
   /// The folder's name.
   public let name: String
@@ -47,6 +48,24 @@ public struct GoldenCase: Sendable {
     case pipeline
     /// The any-step sampler on a model's folder.
     case samplerOnModel = "sampler_on_model"
+    /// GenEval's verdicts on detections.
+    case geneval = "eval_geneval"
+    /// DPG-Bench's figures of answers.
+    case dpg = "eval_dpg"
+    /// GenEval 2's figures of first tokens.
+    case geneval2 = "eval_geneval2"
+    /// The text scores of LongText-Bench and OneIG-Bench of readings.
+    case longText = "eval_longtext"
+    /// Distances and coverage of sets of features.
+    case metricFeatures = "metric_features"
+
+    /// Whether the case is of the scoring of pictures, whose files are its own.
+    var isOfEvaluation: Bool {
+      switch self {
+      case .geneval, .dpg, .geneval2, .longText, .metricFeatures: true
+      default: false
+      }
+    }
   }
 
   /// The content of `config.json`.
@@ -96,14 +115,24 @@ public struct GoldenCase: Sendable {
     } catch {
       throw GoldenError.wrongCase(path: json, reason: "\(error)")
     }
-    guard config.model != nil || kind.hasModelFolder || kind == .tokenizer else {
+    guard
+      config.model != nil || kind.hasModelFolder || kind == .tokenizer || kind.isOfEvaluation
+    else {
       throw GoldenError.wrongCase(path: json, reason: "it has no model")
     }
     name = URL(fileURLWithPath: path).lastPathComponent
     self.kind = kind
     self.path = path
-    inputs = try HostArray.read(path + "/inputs.safetensors")
-    expected = try HostArray.read(path + "/expected.safetensors")
+    // What a case of scores has no arrays of is in other files.
+    func arrays(_ file: String) throws -> Named<HostArray> {
+      let place = "\(path)/\(file).safetensors"
+      guard !kind.isOfEvaluation || FileManager.default.fileExists(atPath: place) else {
+        return Named()
+      }
+      return try HostArray.read(place)
+    }
+    inputs = try arrays("inputs")
+    expected = try arrays("expected")
   }
 
   /// Computes the case and compares every output that is implemented here.
@@ -123,6 +152,11 @@ public struct GoldenCase: Sendable {
     case .samplerOnModel: try checkSamplerOnModel(on: client)
     case .loraInference: try checkLoRAFiles(on: client)
     case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
+    case .geneval: try checkGenEval()
+    case .dpg: try checkDPG()
+    case .geneval2: try checkGenEval2()
+    case .longText: try checkLongText()
+    case .metricFeatures: try checkMetricFeatures(on: client)
     }
   }
 
