@@ -71,8 +71,11 @@ public struct BenchmarkLayout: Sendable {
     sample == 0 ? "\(id).png" : "\(id)_\(sample).png"
   }
 
-  /// The columns of a grid.
-  static func columns(_ count: Int) -> Int { count == 1 ? 1 : 2 }
+  /// The columns and rows of a grid of some pictures.
+  static func grid(_ count: Int) -> (columns: Int, rows: Int) {
+    let columns = count == 1 ? 1 : 2
+    return (columns, (count + columns - 1) / columns)
+  }
 
   /// Finds the pictures in a folder, also those that other programs made.
   ///
@@ -95,11 +98,9 @@ public struct BenchmarkLayout: Sendable {
       files.append(File(path: name, item: item, samples: sample..<sample + size))
     }
     let missing = prompts.items.indices.flatMap { item -> [String] in
-      let lacking = count - samples[item, default: 0]
-      guard lacking > 0 else { return [] }
-      let id = prompts.items[item].id
-      return prompts.benchmark.usesGrids || count == 1
-        ? [id] : (0..<lacking).map { "\(id), picture \(count - $0)" }.reversed()
+      let (there, id) = (samples[item, default: 0], prompts.items[item].id)
+      guard there < count else { return [] }
+      return there == 0 ? [id] : (there + 1...count).map { "\(id), picture \($0)" }
     }
     let many = files.filter { $0.samples.upperBound > count }.map(\.path)
     return Found(
@@ -154,9 +155,8 @@ public struct BenchmarkLayout: Sendable {
       for sample in 0..<count { items[Self.numbered(own.id, sample)] = item }
     }
     guard FileManager.default.fileExists(atPath: path) else { return items }
-    let file = try MappedFile(path)
-    let paths = try? JSONDecoder().decode([String: String].self, from: Data(file.bytes))
-    guard let paths else {
+    let content = try MappedFile.data(path)
+    guard let paths = try? JSONDecoder().decode([String: String].self, from: content) else {
       throw BenchmarkError.otherFile(
         path: path, benchmark: prompts.benchmark.title,
         reason: "it is not a JSON object of prompts and paths of pictures")
@@ -173,7 +173,7 @@ public struct BenchmarkLayout: Sendable {
   public static let pathsFile = "image_paths.json"
 
   /// The paths of all pictures in a folder and the folders in it, sorted.
-  private static func pictures(in folder: String) throws -> [String] {
+  static func pictures(in folder: String) throws -> [String] {
     guard let all = FileManager.default.enumerator(atPath: folder) else {
       throw FileError.unreadable(path: folder, reason: "it is not a folder")
     }

@@ -66,16 +66,20 @@ package struct JSONLines {
 
   /// Reads a file; blank lines are ignored.
   ///
+  /// - Parameter ignoresCutEnd: whether a last line without an end, as a process leaves it that was killed,
+  ///   may be damaged.
   /// - Throws: `FileError.unreadable`, and `BenchmarkError.damagedLine` for a line that is not JSON.
-  package init(_ path: String) throws {
+  package init(_ path: String, ignoresCutEnd: Bool = false) throws {
     let file = try MappedFile(path)
     lines = try withExtendedLifetime(file) {
-      try file.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      let last = file.bytes.last == UInt8(ascii: "\n") ? nil : file.bytes.indices.last
+      return try file.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         .enumerated().compactMap { index, line -> (number: Int, value: JSON)? in
           guard line.contains(where: { $0 > UInt8(ascii: " ") }) else { return nil }
           do {
             return (index + 1, try JSONReader.read(UnsafeRawBufferPointer(rebasing: line)))
           } catch let failure as JSONReader.Failure {
+            if ignoresCutEnd, line.endIndex - 1 == last { return nil }
             throw BenchmarkError.damagedLine(
               path: path, line: index + 1,
               reason: "it is not JSON: \(failure.reason) at byte \(failure.byte)")

@@ -57,18 +57,22 @@ public struct OneIGPrompts: Sendable {
     self.language = language!
   }
 
-  /// The true texts by the number of the prompt, from OneIG's `text_content.csv`, which lies beside the
-  /// prompts or in `scripts/text` there.
-  ///
-  /// - Returns: nil where there is no such file.
-  /// - Throws: `FileError.unreadable`, `DatasetError`, `BenchmarkError.otherFile`.
-  public static func texts(
-    beside path: String, _ language: LongTextScore.Language
-  ) throws -> [String: String]? {
+  /// The file of true texts, OneIG's `text_content.csv`, which lies beside the prompts or in `scripts/text`
+  /// there; nil for none.
+  static func textsPath(beside path: String, _ language: LongTextScore.Language) -> String? {
     let name = language == .english ? "text_content.csv" : "text_content_zh.csv"
     let folder = (path as NSString).deletingLastPathComponent
-    let places = ["", "scripts/text/"].map { (folder.isEmpty ? "" : "\(folder)/") + $0 + name }
-    guard let place = places.first(where: FileManager.default.fileExists) else { return nil }
+    return ["", "scripts/text/"].map { (folder.isEmpty ? "" : "\(folder)/") + $0 + name }
+      .first(where: FileManager.default.fileExists)
+  }
+
+  /// The true texts by the number of the prompt; nil where there is no file of them.
+  ///
+  /// - Throws: `FileError.unreadable`, `DatasetError`, `BenchmarkError.otherFile`.
+  static func texts(
+    beside path: String, _ language: LongTextScore.Language
+  ) throws -> [String: String]? {
+    guard let place = textsPath(beside: path, language) else { return nil }
     let table = try TextTable(place)
     var texts: [String: String] = [:]
     for number in 0..<table.count {

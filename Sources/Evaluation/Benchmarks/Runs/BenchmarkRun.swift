@@ -46,11 +46,9 @@ public struct BenchmarkRun: Codable, Hashable, Sendable {
   /// - Throws: `FileError.unreadable`, `BenchmarkError.damagedRun`.
   public init(in folder: String) throws {
     let path = "\(folder)/\(Self.file)"
-    let file = try MappedFile(path)
+    let content = try MappedFile.data(path)
     do {
-      self = try withExtendedLifetime(file) {
-        try JSONDecoder().decode(BenchmarkRun.self, from: Data(file.bytes))
-      }
+      self = try JSONDecoder().decode(BenchmarkRun.self, from: content)
     } catch {
       throw BenchmarkError.damagedRun(path: path, reason: "it is not JSON of this version")
     }
