@@ -53,10 +53,10 @@ struct BenchmarkGallery {
           """
       }
       let isRight = byRun.allSatisfy { ($0[number] ?? []).allSatisfy { $0.reason.isEmpty } }
+      let facts = [first.item, first.category.replacing("_", with: " ")].filter { !$0.isEmpty }
       return """
         <article data-category="\(first.category.html)"\(isRight ? " data-right" : "")>
-        <h3>\(first.prompt.html) <small>\(first.item.html) · \
-        \(first.category.replacing("_", with: " ").html)</small></h3>
+        <h3>\(first.prompt.html) <small>\(facts.joined(separator: " · ").html)</small></h3>
         <div class=side>\(runs.joined(separator: "\n"))</div>
         </article>
         """
@@ -79,6 +79,8 @@ struct BenchmarkGallery {
 
   private func figure(_ picture: BenchmarkScores.Picture, _ run: BenchmarkRun) -> String {
     let state = picture.score >= 1 ? "right" : picture.score <= 0 ? "wrong" : "partly"
+    // The prompt's own folder stands above.
+    let file = picture.file.trimmingPrefix("\(picture.item)/")
     let place = picture.place.map { ", picture \($0 + 1)" } ?? ""
     let reason = picture.reason.isEmpty ? "" : "<p>\(picture.reason.html)</p>"
     let found =
@@ -87,7 +89,7 @@ struct BenchmarkGallery {
     return """
       <figure class=\(state)>\(image(picture, run))
       <figcaption><b>\(String(format: "%.2f", picture.score))</b> \
-      <small>\(picture.file.html)\(place)</small>\(reason)\(found)</figcaption></figure>
+      <small>\(String(file).html)\(place)</small>\(reason)\(found)</figcaption></figure>
       """
   }
 

@@ -6,7 +6,7 @@ enum BenchmarkPageStyle {
     .runs b { color: var(--text); }
     .runs i, .who i { height: 10px; width: 10px; }
     .figures { display: grid; gap: 8px; }
-    .figure { display: grid; grid-template-columns: minmax(110px, 190px) 1fr; gap: 14px;
+    .figure { display: grid; grid-template-columns: minmax(84px, 22%) 1fr; gap: 14px;
       align-items: center; }
     .figure.overall { padding-bottom: 10px; border-bottom: 1px solid var(--line); }
     .figure.overall .name, .figure.overall .value { font-weight: 600; }

@@ -145,6 +145,7 @@ public struct BenchmarkGeneration: Sendable {
   /// - Throws: the errors of writing.
   public func writeCompanions() throws {
     let manager = FileManager.default
+    try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
     switch layout.prompts.content {
     case .geneval(let prompts):
       for (item, prompt) in zip(layout.prompts.items, prompts) {

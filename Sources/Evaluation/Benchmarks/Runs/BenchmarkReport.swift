@@ -57,7 +57,9 @@ public struct BenchmarkReport: Codable, Hashable, Sendable {
         [name]
           + group.map { scores in figures(scores).first { $0.name == name }.map(\.text) ?? "–" }
       }
-      let counts = group.map { "\($0.pictures.count) of \($0.prompts) prompts" }
+      let counts = group.map {
+        "\($0.pictures.count) of \($0.prompts) prompt\($0.prompts == 1 ? "" : "s")"
+      }
       let table = AlignedTable.text(
         [[""] + group.map(\.run.title)] + rows + [["pictures"] + counts])
       return "\(first.run.benchmark.title)\n\(table)"
@@ -67,16 +69,17 @@ public struct BenchmarkReport: Codable, Hashable, Sendable {
   /// What a reader of the table must know, a sentence each.
   public var notes: [String] {
     var notes = ["In brackets: what 95 % of resampled sets of prompts give."]
+    func add(_ note: String) { if !notes.contains(note) { notes.append(note) } }
     for scores in runs {
+      let others = runs.filter { $0.run.benchmark == scores.run.benchmark }
+      let title = scores.run.benchmark.title
       for note in scores.notes {
         // What holds for all runs of a benchmark is said once.
-        let isShared = runs.count { $0.notes.contains(note) } > 1
-        let text = isShared ? note : "\(scores.run.title): \(note)"
-        if !notes.contains(text) { notes.append(text) }
+        let isShared = others.allSatisfy { $0.notes.contains(note) }
+        add(isShared ? "\(title): \(note)" : "\(title), \(scores.run.title): \(note)")
       }
       if scores.judges.isEmpty {
-        let text = "The judge of \(scores.run.title) is not named in its file."
-        if !notes.contains(text) { notes.append(text) }
+        add("\(title), \(scores.run.title): the judge is not named in its file.")
       }
     }
     return notes
