@@ -51,8 +51,10 @@ extension GoldenCase {
         wanted.items.map { (String($0.key.split(separator: "/").last ?? ""), $0.value) }
       ) { $1 }
       let files = found.scores.map(\.file)
-      let failed = wanted.failed.map { $0.split(separator: " ").first.map(String.init) ?? "" }
-      let known = Set(pictures.map(\.file))
+      // Other files in the folder fail as well; a line is a name with the reason behind it.
+      let failed = wanted.failed.compactMap { line in
+        pictures.first { line.hasPrefix("\($0.file) ") }?.file
+      }
       func percent(_ categories: [String: DPGSummary.Category], _ names: [String]) -> [Double] {
         names.map { categories[$0].map { 100 * $0.score } ?? .nan }
       }
@@ -64,7 +66,7 @@ extension GoldenCase {
       compared.append(
         .rows(
           "\(name).failed", found.failures.map(\.file).sorted(),
-          failed.filter(known.contains).sorted()))
+          failed.sorted()))
       compared.append(
         .numbers(
           "\(name).crops", scores.flatMap(\.crops), places.flatMap { items[$0]!.crops },

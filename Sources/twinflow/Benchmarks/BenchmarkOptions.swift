@@ -9,7 +9,7 @@ extension Benchmark: ExpressibleByArgument {}
 struct BenchmarkOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Makes the pictures of a benchmark: \(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "Makes the pictures of a benchmark.",
       discussion: """
         --prompts names its file of prompts; those of geneval and longtext come with the program. \
         --samples-per-prompt, --size and --batch are as for other prompts.
