@@ -71,14 +71,6 @@ let package = Package(
         "Models", "Pictures",
       ]),
 
-    // Cases that published code has computed.
-    .target(
-      name: "Golden",
-      dependencies: [
-        "Tensors", "Runtime", "Recipe", "Layers", "Optimizers", "Weights", "Flow", "Tokenizers",
-        "Models", "Pictures", "Pipelines",
-      ]),
-
     // Data in, figures out.
     .target(
       name: "Datasets",
@@ -94,6 +86,13 @@ let package = Package(
       dependencies: [
         "CLAPACKE", "Files", "PJRT", "Tensors", "Runtime", "Layers", "Weights", "Flow", "Models",
         "Pictures", "Pipelines", "Datasets",
+      ]),
+    // Cases that published code has computed.
+    .target(
+      name: "Golden",
+      dependencies: [
+        "Tensors", "Runtime", "Recipe", "Layers", "Optimizers", "Weights", "Flow", "Tokenizers",
+        "Models", "Pictures", "Pipelines", "Evaluation",
       ]),
     .target(
       name: "Comparison",

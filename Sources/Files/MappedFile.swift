@@ -44,6 +44,14 @@ public final class MappedFile: @unchecked Sendable {
     slot = cfiles_remember(start, size, path)
   }
 
+  /// A copy of a file's bytes, for small files.
+  ///
+  /// - Throws: `FileError.unreadable`.
+  public static func data(_ path: String) throws(FileError) -> Data {
+    let file = try MappedFile(path)
+    return withExtendedLifetime(file) { Data(file.bytes) }
+  }
+
   /// Makes memory that is not in a file, such as what was read in another order.
   ///
   /// - Parameter body: fills the memory, which is zeros.

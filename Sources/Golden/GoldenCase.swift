@@ -4,7 +4,8 @@ import Tensors
 /// A test case computed by the published code: settings, inputs with every random draw, and
 /// outputs.
 ///
-/// It is a folder with `config.json`, `inputs.safetensors` and `expected.safetensors`.
+/// It is a folder with `config.json`, `inputs.safetensors` and `expected.safetensors`; cases of the scoring of
+/// pictures have files of their own instead.
 public struct GoldenCase: Sendable {
   /// The folder's name.
   public let name: String
@@ -53,6 +54,24 @@ public struct GoldenCase: Sendable {
     case questionJudge = "judge_qwen2_5_vl"
     /// A Mask2Former that finds things in pictures.
     case detectionJudge = "judge_mask2former"
+    /// GenEval's verdicts on detections.
+    case geneval = "eval_geneval"
+    /// DPG-Bench's figures of answers.
+    case dpg = "eval_dpg"
+    /// GenEval 2's figures of first tokens.
+    case geneval2 = "eval_geneval2"
+    /// The text scores of LongText-Bench and OneIG-Bench of readings.
+    case longText = "eval_longtext"
+    /// Distances and coverage of sets of features.
+    case metricFeatures = "metric_features"
+
+    /// Whether the case is of the scoring of pictures, whose files are its own.
+    var isOfEvaluation: Bool {
+      switch self {
+      case .geneval, .dpg, .geneval2, .longText, .metricFeatures: true
+      default: false
+      }
+    }
   }
 
   /// The content of `config.json`.
@@ -102,14 +121,24 @@ public struct GoldenCase: Sendable {
     } catch {
       throw GoldenError.wrongCase(path: json, reason: "\(error)")
     }
-    guard config.model != nil || kind.hasModelFolder || kind == .tokenizer else {
+    guard
+      config.model != nil || kind.hasModelFolder || kind == .tokenizer || kind.isOfEvaluation
+    else {
       throw GoldenError.wrongCase(path: json, reason: "it has no model")
     }
     name = URL(fileURLWithPath: path).lastPathComponent
     self.kind = kind
     self.path = path
-    inputs = try HostArray.read(path + "/inputs.safetensors")
-    expected = try HostArray.read(path + "/expected.safetensors")
+    // What a case of scores has no arrays of is in other files.
+    func arrays(_ file: String) throws -> Named<HostArray> {
+      let place = "\(path)/\(file).safetensors"
+      guard !kind.isOfEvaluation || FileManager.default.fileExists(atPath: place) else {
+        return Named()
+      }
+      return try HostArray.read(place)
+    }
+    inputs = try arrays("inputs")
+    expected = try arrays("expected")
   }
 
   /// Computes the case and compares every output that is implemented here.
@@ -132,6 +161,11 @@ public struct GoldenCase: Sendable {
     case .questionJudge: try checkQuestionJudge(on: client)
     case .detectionJudge: try checkDetectionJudge(on: client)
     case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
+    case .geneval: try checkGenEval()
+    case .dpg: try checkDPG()
+    case .geneval2: try checkGenEval2()
+    case .longText: try checkLongText()
+    case .metricFeatures: try checkMetricFeatures(on: client)
     }
   }
 

@@ -9,7 +9,9 @@ extension GoldenCase.Kind {
   /// Whether the case has a network with published weights, in the folder `model`.
   var hasModelFolder: Bool {
     switch self {
-    case .full, .lora, .tutorial, .objective, .sampler, .tokenizer: false
+    case .full, .lora, .tutorial, .objective, .sampler, .tokenizer, .geneval, .dpg, .geneval2,
+      .longText, .metricFeatures:
+      false
     case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
       .trainingStepLoRA, .pipeline, .samplerOnModel, .clipJudge, .questionJudge, .detectionJudge:
       true

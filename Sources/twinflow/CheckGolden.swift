@@ -8,7 +8,8 @@ import Training
 /// `twinflow check-golden`
 struct CheckGolden: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compares the method, networks and tokenizers with cases computed by published code.",
+    abstract:
+      "Compares the method, networks, tokenizers and scores with cases computed by published code.",
     discussion: """
       A case is a folder with config.json, inputs.safetensors (with every random draw) and
       expected.safetensors. For each case the table shows the number of compared outputs, and the
@@ -16,8 +17,9 @@ struct CheckGolden: ParsableCommand {
       targets and gradients, which amplify differences, 1e-4 for networks, 1e-3 for targets and
       gradients in their training. A case of a network has its config and weights in a folder
       "model". The ids of a tokenizer's texts must all be equal; those of a real vocabulary are
-      compared if TWINFLOW_VOCABULARIES names the folder of its file. A case that cannot be compared
-      counts as failed, and the others are still checked.
+      compared if TWINFLOW_VOCABULARIES names the folder of its file. Cases of the scores of pictures
+      have files of their own; decisions, texts and counts must be equal. A case that cannot be
+      compared counts as failed, and the others are still checked.
 
       EXAMPLE
         twinflow check-golden Tests/Fixtures/golden

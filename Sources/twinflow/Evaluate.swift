@@ -26,18 +26,24 @@ struct Evaluate: ParsableCommand {
       pictures of one prompt differ. One half of the real pictures is measured against the other as well. \
       scripts/fetch-efficientnet downloads the network.
 
+      Benchmarks, with --benchmark: makes the pictures of GenEval, DPG-Bench, GenEval 2, LongText-Bench or \
+      OneIG-Bench in its own layout, in a folder for each number of steps. A run that was stopped goes on, and a \
+      picture that is there is made again only where the weights, the prompt or a setting differ. Pictures that \
+      were judged are scored, see twinflow score.
+
       EXAMPLES
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
         twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 2000 10000
         twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl --sheet sheet.png
         twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl --steps 1 2 \\
           --samples-per-prompt 2 --prompts-per-split 200 --against out/emoji-base
+        twinflow evaluate Qwen-Image --benchmark geneval --steps 1 2 --out runs/eval
       """)
 
   @Argument(
     help: """
       The weights, a safetensors file written by this program, or the folder of a run or a checkpoint; with \
-      --prompts also the folder or the name of a model.
+      --prompts or --benchmark also the folder or the name of a model.
       """, transform: pathOption)
   var weights: String
 
@@ -64,22 +70,43 @@ struct Evaluate: ParsableCommand {
   var output: String?
 
   @OptionGroup(title: "Text-to-image options") var prompts: PromptEvaluationOptions
+  @OptionGroup(title: "Benchmark options") var benchmark: BenchmarkOptions
   @OptionGroup var sampler: SamplerOptions
   @OptionGroup var engine: EngineOptions
 
   func validate() throws {
-    guard prompts.prompts != nil else { return }
-    let given = [
+    guard benchmark.benchmark != nil || prompts.prompts != nil else {
+      if let name = prompts.given.first {
+        throw ValidationError(
+          "--\(name) is for text-to-image models: give their prompts with --prompts, or a --benchmark."
+        )
+      }
+      return
+    }
+    let classes = [
       ("samples", !samples.isEmpty), ("classifier", classifier != nil), ("data", data != nil),
     ]
-    if let (name, _) = given.first(where: \.1) {
+    if let (name, _) = classes.first(where: \.1) {
       throw ValidationError(
-        "--\(name) is for networks of Fashion-MNIST: leave it out with --prompts.")
+        "--\(name) is for networks of Fashion-MNIST: leave it out with --prompts and --benchmark.")
+    }
+    guard benchmark.benchmark != nil else { return }
+    let allowed = ["samples-per-prompt", "size", "batch"]
+    let others = prompts.given.filter { !allowed.contains($0) } + (output == nil ? [] : ["output"])
+    if let name = others.first {
+      throw ValidationError(
+        "--\(name) is for other prompts: leave it out with --benchmark, whose report is in --out.")
     }
   }
 
   func run() throws {
-    if prompts.prompts != nil {
+    if let kind = benchmark.benchmark {
+      let model = try EvaluatedModel(path: weights, sampler: sampler, engine: engine.open())
+      try EvaluateBenchmark(
+        benchmark: kind, model: model, steps: steps, options: prompts,
+        name: benchmark.name ?? model.name, out: benchmark.out ?? BenchmarkOptions.standardOut
+      ).run()
+    } else if prompts.prompts != nil {
       try EvaluatePrompts(
         model: weights, steps: steps, options: prompts, sampler: sampler, output: output,
         engine: engine.open()

@@ -17,13 +17,21 @@ struct EvaluatePrompts {
   let output: String?
   let engine: Engine
 
+  private var measured: EvaluatedModel { evaluated(model) }
+
+  private func evaluated(_ path: String) -> EvaluatedModel {
+    EvaluatedModel(path: path, sampler: sampler, engine: engine)
+  }
+
   func run() throws {
     let set = try PromptSet(options.prompts!)
     let weights = try PictureFeatures.weights(at: options.features)
-    let pipeline = try open(model)
+    let pipeline = try measured.pipeline()
     let earlier = options.against.flatMap { $0.hasSuffix(".json") ? $0 : nil }
-    let base = try earlier == nil ? options.against.map { try open($0) } : nil
-    let requests = try steps.map { try resolved(request(steps: $0), pipeline, set) }
+    let base = try earlier == nil ? options.against.map { try evaluated($0).pipeline() } : nil
+    let requests = try steps.map {
+      try resolved(measured.request(steps: $0, size: options.size), pipeline, set)
+    }
     var baseRequest = ImageRequest(prompt: "")
     (baseRequest.steps, baseRequest.guidance) = (options.againstSteps, options.againstGuidance)
     baseRequest.size = requests[0].size
@@ -65,32 +73,9 @@ struct EvaluatePrompts {
   /// The names of the models in the report: the last parts of their paths, where they differ.
   private func names() -> (model: String, base: String) {
     let paths = [model, options.against ?? ""]
-    let names = paths.map { URL(filePath: $0).lastPathComponent }
+    let names = paths.map { evaluated($0).name }
     let differ = names[0] != names[1]
     return (differ ? names[0] : paths[0], differ ? names[1] : paths[1])
-  }
-
-  /// Opens the model of a run or in a folder.
-  private func open(_ path: String) throws -> ImagePipeline {
-    var pipelineOptions = ImagePipeline.Options()
-    pipelineOptions.compute = sampler.precision
-    // Prompts are padded to one length anyway, and most are short.
-    pipelineOptions.textMultiple = 16
-    return try ModelOfRun.pipeline(
-      at: SharedFiles.standard.path(path), pipelineOptions, on: engine,
-      log: { FileHandle.standardError.write($0 + "\n") })
-  }
-
-  private func request(steps: Int) -> ImageRequest {
-    var request = ImageRequest(prompt: "")
-    (request.steps, request.guidance, request.size) = (steps, sampler.guidance, options.size)
-    if sampler.style != nil || sampler.stochastic != nil {
-      var settings = SamplerSettings.preset(steps)
-      if let style = sampler.style { settings.style = style }
-      if let stochastic = sampler.stochastic { settings.stochasticity = .ratio(stochastic) }
-      request.sampler = settings
-    }
-    return request
   }
 
   /// A request with the size of its pictures, after a check of what a model would make of it.
@@ -119,7 +104,7 @@ struct EvaluatePrompts {
   ) throws -> PromptEvaluation {
     var wanted = PromptEvaluation.Options()
     (wanted.splits, wanted.promptsPerSplit) = (options.splits, options.promptsPerSplit)
-    (wanted.samplesPerPrompt, wanted.batch) = (options.samplesPerPrompt, options.batch)
+    (wanted.samplesPerPrompt, wanted.batch) = (options.samplesPerPrompt ?? 1, options.batch)
     wanted.seed = sampler.seed
     let bar = ProgressBar("Real pictures", of: Set(set.lines.compactMap(\.picture)).count)
     defer { bar.finish() }

@@ -31,9 +31,10 @@ struct PromptEvaluationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The pictures of each prompt, by default 1; diversity needs 2 or more.", valueName: "number"),
+      "The pictures of each prompt, by default 1; diversity needs 2 or more.",
+      discussion: "By default of a benchmark as many as published.", valueName: "number"),
     transform: integer(1...PromptEvaluation.mostSamples))
-  var samplesPerPrompt = 1
+  var samplesPerPrompt: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -84,18 +85,15 @@ struct PromptEvaluationOptions: ParsableArguments {
     transform: pathOption)
   var sheet: String?
 
-  func validate() throws {
-    guard prompts == nil else { return }
+  /// The options that were given, apart from the prompts.
+  var given: [String] {
     let given: [(String, Bool)] = [
       ("splits", !splits.isEmpty), ("prompts-per-split", promptsPerSplit != nil),
-      ("samples-per-prompt", samplesPerPrompt != 1), ("against", against != nil),
+      ("samples-per-prompt", samplesPerPrompt != nil), ("against", against != nil),
       ("against-steps", againstSteps != 50), ("against-guidance", againstGuidance != nil),
       ("features", features != nil), ("size", size != nil), ("batch", batch != nil),
       ("sheet", sheet != nil),
     ]
-    if let (name, _) = given.first(where: \.1) {
-      throw ValidationError(
-        "--\(name) is for text-to-image models: give their prompts with --prompts.")
-    }
+    return given.filter(\.1).map(\.0)
   }
 }

@@ -63,6 +63,24 @@ import Weights
     #expect(try abs(narrow(real, 16).frechetDistance(to: narrow(real, 16), on: engine)) < 1e-9)
   }
 
+  /// Of pictures that all differ by the same shift the distance is its square.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["TWINFLOW_SLOW_TESTS"] != nil))
+  func frechetDistanceOfManyFeatures() throws {
+    let (width, count) = (2048, 4096)
+    var state: UInt32 = 1
+    let values = (0..<width * count).map { _ -> Float in
+      state = state &* 1_664_525 &+ 1_013_904_223
+      return Float(state >> 24) / 256
+    }
+    let real = FeatureSet(values, width: width)
+    let shifted = FeatureSet(values.map { $0 + 0.25 }, width: width)
+    let clock = ContinuousClock()
+    var found = 0.0
+    let time = try clock.measure { found = try real.frechetDistance(to: shifted, on: engine) }
+    #expect(abs(found - Double(width) / 16) < 1e-6 * Double(width), "\(found)")
+    print("Fréchet distance of \(count) × \(width) features: \(time)")
+  }
+
   @Test(arguments: ["d64", "d2048"]) func kernelDistance(_ set: String) throws {
     let size = inputs.types["\(set).kid_real_idx"]!.shape[1]
     let (real, fake) = (try integers("\(set).kid_real_idx"), try integers("\(set).kid_fake_idx"))

@@ -1,3 +1,4 @@
+import Runtime
 import Testing
 
 @testable import Evaluation
@@ -52,6 +53,17 @@ import Testing
     let cross = (trace + 2 * determinant.squareRoot()).squareRoot()
     let expected = p[0] + p[3] + q[0] + q[3] - 2 * cross
     #expect(try abs(a.distance(to: b) - expected) < 1e-9)
+  }
+
+  @Test func aDeviceMultipliesTheSame() throws {
+    let a = statistics([[2, 1, 0], [-2, -1, 1], [1, -1, 3], [-1, 1, 2], [0, 5, 1]])
+    // A singular covariance, of which the third feature repeats the first.
+    let b = statistics([[0, 3, 0], [0, -3, 0], [1, 1, 1], [-1, -1, -1]])
+    for (first, second) in [(a, b), (b, a)] {
+      let plain = try first.distance(to: second)
+      #expect(try abs(first.distance(to: second, on: Engine()) - plain) < 1e-9 && plain > 1)
+    }
+    #expect(try abs(a.distance(to: b) - b.distance(to: a)) < 1e-7)
   }
 
   @Test func nonFiniteStatisticsAreAnError() {

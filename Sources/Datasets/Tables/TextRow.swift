@@ -1,10 +1,12 @@
 import Foundation
 
 /// What is wrong with a row.
-struct RowFault: Error {
-  let reason: String
+package struct RowFault: Error, Equatable {
+  /// The reason.
+  package let reason: String
 
-  init(_ reason: String) { self.reason = reason }
+  /// Names the reason.
+  package init(_ reason: String) { self.reason = reason }
 }
 
 /// A JSON object whose values are texts.

@@ -4,9 +4,9 @@ import Foundation
 /// A table in a text file, whose rows are read one by one: a line of JSON, or a record of CSV, each.
 ///
 /// Of each row only its place in the file is kept.
-struct TextTable: Sendable {
+package struct TextTable: Sendable {
   /// The file.
-  let path: String
+  package let path: String
   /// The file's bytes.
   let file: MappedFile
   private let form: Form
@@ -22,7 +22,7 @@ struct TextTable: Sendable {
   /// Finds the rows of a file: JSON lines, CSV, or where its ending is `.tsv` columns between tabs.
   ///
   /// - Throws: `DatasetError` where it is none of these, `FileError.unreadable`.
-  init(_ path: String) throws {
+  package init(_ path: String) throws {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DatasetError.missing(path: path, package: nil)
     }
@@ -56,7 +56,7 @@ struct TextTable: Sendable {
   }
 
   /// The number of rows.
-  var count: Int { starts.count - 1 }
+  package var count: Int { starts.count - 1 }
 
   /// The places where rows begin that are not blank, and the end of the file.
   ///
@@ -82,7 +82,7 @@ struct TextTable: Sendable {
   }
 
   /// The number of a row's first line in the file, from 1.
-  func line(_ row: Int) -> Int {
+  package func line(_ row: Int) -> Int {
     1 + file.bytes[..<starts[row]].count { $0 == UInt8(ascii: "\n") }
   }
 
@@ -94,7 +94,7 @@ struct TextTable: Sendable {
   /// The texts of a row by the names of its columns; one column may have several.
   ///
   /// - Throws: `RowFault`.
-  func row(_ row: Int) throws(RowFault) -> [String: [String]] {
+  package func row(_ row: Int) throws(RowFault) -> [String: [String]] {
     switch form {
     case .jsonLines: return try JSONRow.texts(bytes(row))
     case .separated(let separator, let columns):
@@ -107,7 +107,7 @@ struct TextTable: Sendable {
   }
 
   /// The error for what is wrong with a row, with its line, which takes a pass over the lines before it.
-  func error(_ fault: RowFault, _ row: Int) -> DatasetError {
+  package func error(_ fault: RowFault, _ row: Int) -> DatasetError {
     .damagedRow(path: path, line: line(row), reason: fault.reason)
   }
 }

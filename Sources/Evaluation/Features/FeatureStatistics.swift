@@ -60,48 +60,87 @@ public struct FeatureStatistics: Sendable, Equatable {
   ///
   /// It decreases with the number of vectors: compare only distances of equal counts.
   ///
-  /// - Throws: `EvaluationError.noEigenvalues`.
-  public func distance(to other: FeatureStatistics) throws(EvaluationError) -> Double {
+  /// - Parameter engine: multiplies large matrices; nil for none.
+  /// - Throws: `EvaluationError.noEigenvalues`, and the plugin's errors.
+  public func distance(to other: FeatureStatistics, on engine: Engine? = nil) throws -> Double {
     precondition(width == other.width, "distances are between equally wide features")
     let shift = zip(mean, other.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     let (a, b) = (covariance, other.covariance)
-    // tr((AB)^½) = tr((√A·B·√A)^½), whose matrix is symmetric.
-    let (values, vectors) = try eigen(a)
-    let roots = values.map { max(0, $0).squareRoot() }
-    var root = [Double](repeating: 0, count: width * width)
-    for k in 0..<width {
-      for i in 0..<width {
-        let scaled = vectors[i * width + k] * roots[k]
-        for j in 0..<width { root[i * width + j] += scaled * vectors[j * width + k] }
-      }
+    // tr((AB)^½) = tr((LᵀBL)^½) for A = LLᵀ, whose matrix is symmetric.
+    let (factor, order) = try cholesky(a)
+    var permuted = b
+    for i in 0..<width {
+      for j in 0..<width { permuted[i * width + j] = b[order[i] * width + order[j]] }
     }
-    let inner = multiply(multiply(root, b), root)
-    let trace = try eigen(inner).values.reduce(0) { $0 + max(0, $1).squareRoot() }
+    let inner =
+      try engine.map { try congruence(permuted, factor, on: $0) } ?? congruence(permuted, factor)
+    let trace = try eigenvalues(inner).reduce(0) { $0 + max(0, $1).squareRoot() }
     let diagonal = (0..<width).reduce(0.0) { $0 + a[$1 * width + $1] + b[$1 * width + $1] }
     return max(0, shift + diagonal - 2 * trace)
   }
 
-  private func multiply(_ a: [Double], _ b: [Double]) -> [Double] {
-    var result = [Double](repeating: 0, count: width * width)
+  /// The product `LᵀBL`.
+  private func congruence(_ b: [Double], _ factor: [Double]) -> [Double] {
+    var inner = [Double](repeating: 0, count: width * width)
+    var result = inner
     for i in 0..<width {
       for k in 0..<width {
-        let factor = a[i * width + k]
-        for j in 0..<width { result[i * width + j] += factor * b[k * width + j] }
+        let value = b[i * width + k]
+        for j in 0...k { inner[i * width + j] += value * factor[k * width + j] }
+      }
+    }
+    for k in 0..<width {
+      for i in 0...k {
+        let value = factor[k * width + i]
+        for j in 0..<width { result[i * width + j] += value * inner[k * width + j] }
       }
     }
     return result
   }
 
-  /// Eigenvalues of a symmetric matrix, and its eigenvectors as columns.
-  private func eigen(
+  /// The product `LᵀBL` on a device.
+  private func congruence(
+    _ b: [Double], _ factor: [Double], on engine: Engine
+  ) throws -> [Double] {
+    let type = TensorType([width, width], .float64)
+    let function = try engine.compile(Named([("b", type), ("factor", type)])) { t in
+      let inner = t["b"]!.dot(t["factor"]!, contracting: ([1], [0]))
+      return Named([("product", t["factor"]!.dot(inner, contracting: ([0], [0])))])
+    }
+    return try function(
+      Named([
+        ("b", try engine.array(b, shape: [width, width])),
+        ("factor", try engine.array(factor, shape: [width, width])),
+      ]))["product"]!.array()
+  }
+
+  /// The Cholesky factor of a covariance with its rows in another order; where the covariance is singular
+  /// the last columns are 0.
+  ///
+  /// - Returns: the factor, lower and row-major, and for each of its rows that of the covariance.
+  private func cholesky(
     _ matrix: [Double]
-  ) throws(EvaluationError) -> (values: [Double], vectors: [Double]) {
-    var (vectors, values) = (matrix, [Double](repeating: 0, count: width))
+  ) throws(EvaluationError) -> (factor: [Double], order: [Int]) {
+    var (factor, order, rank) = (matrix, [Int32](repeating: 0, count: width), Int32(0))
+    let size = Int32(width)
+    let status = LAPACKE_dpstrf(
+      LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "L")), size, &factor, size, &order, &rank, -1)
+    // 1 says that the rank is not full.
+    guard status == 0 || status == 1 else { throw .noEigenvalues(status: Int(status)) }
+    for i in 0..<width {
+      for j in 0..<width where j > i || j >= Int(rank) { factor[i * width + j] = 0 }
+    }
+    return (factor, order.map { Int($0) - 1 })
+  }
+
+  /// The eigenvalues of a symmetric matrix.
+  private func eigenvalues(_ matrix: [Double]) throws(EvaluationError) -> [Double] {
+    var (matrix, values) = (matrix, [Double](repeating: 0, count: width))
     let size = Int32(width)
     let status = LAPACKE_dsyevd(
-      LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "U")), size, &vectors, size,
+      LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "U")), size, &matrix, size,
       &values)
     guard status == 0 else { throw .noEigenvalues(status: Int(status)) }
-    return (values, vectors)
+    return values
   }
 }

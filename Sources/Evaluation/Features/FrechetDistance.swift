@@ -16,8 +16,9 @@ extension FeatureSet {
     for set in [self, other] where set.count < 2 {
       throw EvaluationError.tooFewFeatures(found: set.count, needed: 2)
     }
-    guard min(count, other.count) <= Self.mostBySingularValues * width else {
-      return try statistics(on: engine).distance(to: other.statistics(on: engine))
+    let (least, most) = (min(count, other.count), max(count, other.count))
+    guard least <= Self.mostBySingularValues * width, least * least * most <= Self.mostWork else {
+      return try statistics(on: engine).distance(to: other.statistics(on: engine), on: engine)
     }
     let (a, b) = (centred, other.centred)
     let shift = zip(a.mean, b.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
@@ -43,6 +44,8 @@ extension FeatureSet {
 
   /// The most vectors, as a multiple of the features, of which singular values are computed.
   private static let mostBySingularValues = 4
+  /// The most multiplications for singular values, about: a few seconds of LAPACK.
+  private static let mostWork = 10_000_000_000
 
   /// The mean vector, and the vectors without it.
   private var centred: (mean: [Double], values: [Double]) {

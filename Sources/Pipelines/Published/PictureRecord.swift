@@ -207,3 +207,19 @@ extension ImagePipeline {
       + (encoder.vision?.component.files ?? [])
   }
 }
+
+extension PictureRecord {
+  /// Whether this record and another one describe the same picture: all that it depends on is the same.
+  /// Versions of the program, devices and the paths of files are not compared.
+  public func makesSame(as other: PictureRecord) -> Bool {
+    /// The record with the hashes of files in place of their paths.
+    func settled(_ record: PictureRecord) -> PictureRecord {
+      var settled = record
+      (settled.version, settled.model, settled.replaced, settled.device) = ("", "", [:], "")
+      for place in settled.loras.indices { settled.loras[place].file.path = "" }
+      for place in settled.images.indices { settled.images[place].path = "" }
+      return settled
+    }
+    return settled(self) == settled(other)
+  }
+}

@@ -1,0 +1,67 @@
+/// The benchmarks of text-to-image models that are generated for and scored.
+public enum Benchmark: String, Codable, CaseIterable, Sendable {
+  /// GenEval: objects, their number, colors and places, by a detector.
+  case geneval
+  /// DPG-Bench: long prompts, by questions.
+  case dpg
+  /// GenEval 2: prompts of up to ten parts, by the probabilities of answers.
+  case geneval2
+  /// LongText-Bench: long texts in pictures, by a reader.
+  case longText = "longtext"
+  /// OneIG-Bench: pictures of six kinds; texts in pictures are scored, by a reader.
+  case oneIG = "oneig"
+
+  /// The name in publications.
+  public var title: String {
+    switch self {
+    case .geneval: "GenEval"
+    case .dpg: "DPG-Bench"
+    case .geneval2: "GenEval 2"
+    case .longText: "LongText-Bench"
+    case .oneIG: "OneIG-Bench"
+    }
+  }
+
+  /// The published number of pictures of a prompt.
+  public var picturesPerPrompt: Int {
+    switch self {
+    case .geneval, .dpg, .longText, .oneIG: 4
+    case .geneval2: 1
+    }
+  }
+
+  /// Where the prompts are published, and under which license.
+  public var source: String {
+    switch self {
+    case .geneval: "prompts/evaluation_metadata.jsonl of github.com/djghosh13/geneval (MIT)"
+    case .dpg: "dpg_bench/dpg_bench.csv of github.com/TencentQQGYLab/ELLA"
+    case .geneval2:
+      "geneval2_data.jsonl of github.com/facebookresearch/GenEval2 (CC BY-NC 4.0)"
+    case .longText:
+      "textbench/text_prompts.jsonl and text_prompts_zh.jsonl of github.com/X-Omni-Team/X-Omni "
+        + "(Apache 2.0)"
+    case .oneIG: "OneIG-Bench.csv of github.com/OneIG-Bench/OneIG-Benchmark"
+    }
+  }
+
+  /// The file of prompts that this program comes with, nil for none.
+  public var shipped: String? {
+    switch self {
+    case .geneval: "Assets/benchmarks/geneval/evaluation_metadata.jsonl"
+    case .longText: "Assets/benchmarks/longtext/text_prompts.jsonl"
+    case .dpg, .geneval2, .oneIG: nil
+    }
+  }
+
+  /// What is found in pictures, and the file of a run that holds it.
+  public var findings: (name: String, file: String) {
+    switch self {
+    case .geneval: ("detections", "detections.jsonl")
+    case .dpg, .geneval2: ("answers", "answers.jsonl")
+    case .longText, .oneIG: ("texts", "texts.jsonl")
+    }
+  }
+
+  /// Whether all pictures of a prompt are in one file, two in a row.
+  var usesGrids: Bool { self == .dpg || self == .oneIG }
+}

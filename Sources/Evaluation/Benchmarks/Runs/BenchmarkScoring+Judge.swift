@@ -1,0 +1,43 @@
+import Files
+import Foundation
+
+extension BenchmarkScoring {
+  /// Lets a judge look at the pictures that the run's file has no line of, and adds them to it.
+  func look(_ judge: BenchmarkJudge, _ progress: (Int) throws -> Void) throws {
+    let path = findingsPath
+    let manager = FileManager.default
+    if !manager.fileExists(atPath: path) {
+      try StagedFile.write(Data(), to: path, as: .jsonLines)
+    }
+    let hashes = try Dictionary(
+      uniqueKeysWithValues: files.map { file in
+        (file.path, try ContentHash.ofFile("\(pictures)/\(file.path)"))
+      })
+    let known = try BenchmarkFindings(path, files: files.map(\.path))
+    let left = files.filter { file in
+      guard needsFindings(file) else { return false }
+      guard let (_, members) = known.lines[file.path] else { return true }
+      // What was found in another picture of this name does not count.
+      guard case .string(let hash)? = members["hash"] else { return false }
+      return hash != hashes[file.path]
+    }
+    guard let handle = FileHandle(forUpdatingAtPath: path) else {
+      throw FileError.unwritable(path: path, reason: "it cannot be opened")
+    }
+    defer { try? handle.close() }
+    // A line that a killed process did not finish is written again.
+    let content = try handle.readToEnd() ?? Data()
+    let end = content.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    try handle.truncate(atOffset: UInt64(end))
+    for (number, file) in left.enumerated() {
+      let own = try images(of: file)
+      let members: [(key: String, value: JSON)] =
+        [
+          ("file", .string(file.path)), ("hash", .string(hashes[file.path]!)),
+          ("judge", .string(judge.name)),
+        ] + (try judge.findings(own, file.item, of: set))
+      try handle.write(contentsOf: Data((PythonJSON.text(.object(members)) + "\n").utf8))
+      try progress(number + 1)
+    }
+  }
+}
