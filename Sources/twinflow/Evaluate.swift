@@ -12,7 +12,7 @@ import Weights
 /// `twinflow evaluate`
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures generated pictures against real ones.",
+    abstract: "Measures generated pictures against real ones, and makes those of benchmarks.",
     discussion: """
       Networks of Fashion-MNIST: prints the Fréchet distance of a classifier's features to those of the \
       10,000 test pictures, and the fraction of the pictures classified as the requested class. The same \

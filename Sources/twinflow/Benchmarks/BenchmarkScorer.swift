@@ -26,12 +26,11 @@ struct BenchmarkScorer {
     for folder in folders {
       do {
         try score(folder)
-      } catch let error as BenchmarkError {
-        guard case .notJudged = error, !requiresScores else {
-          hasFailed = true
-          FileHandle.standardError.write("\(error)\n")
-          continue
-        }
+      } catch {
+        // What is wrong with one run does not keep the others from being scored.
+        var isExpected = false
+        if case BenchmarkError.notJudged = error { isExpected = !requiresScores }
+        hasFailed = hasFailed || !isExpected
         FileHandle.standardError.write("\(error)\n")
       }
     }
