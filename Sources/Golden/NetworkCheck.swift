@@ -11,7 +11,8 @@ extension GoldenCase.Kind {
     switch self {
     case .full, .lora, .tutorial, .objective, .sampler, .tokenizer: false
     case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
-      .trainingStepLoRA, .pipeline, .samplerOnModel, .clipJudge, .questionJudge, .detectionJudge:
+      .trainingStepLoRA, .pipeline, .samplerOnModel, .clipJudge, .visionLanguageJudge,
+      .detectionJudge:
       true
     }
   }
