@@ -51,7 +51,7 @@ public struct GoldenCase: Sendable {
     /// A CLIP that compares pictures with texts.
     case clipJudge = "judge_clip"
     /// A Qwen2.5-VL that answers questions about pictures.
-    case questionJudge = "judge_qwen2_5_vl"
+    case visionLanguageJudge = "judge_qwen2_5_vl"
     /// A Mask2Former that finds things in pictures.
     case detectionJudge = "judge_mask2former"
     /// GenEval's verdicts on detections.
@@ -158,7 +158,7 @@ public struct GoldenCase: Sendable {
     case .samplerOnModel: try checkSamplerOnModel(on: client)
     case .loraInference: try checkLoRAFiles(on: client)
     case .clipJudge: try checkCLIPJudge(on: client)
-    case .questionJudge: try checkQuestionJudge(on: client)
+    case .visionLanguageJudge: try checkVisionLanguageJudge(on: client)
     case .detectionJudge: try checkDetectionJudge(on: client)
     case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
     case .geneval: try checkGenEval()

@@ -13,7 +13,8 @@ extension GoldenCase.Kind {
       .longText, .metricFeatures:
       false
     case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
-      .trainingStepLoRA, .pipeline, .samplerOnModel, .clipJudge, .questionJudge, .detectionJudge:
+      .trainingStepLoRA, .pipeline, .samplerOnModel, .clipJudge, .visionLanguageJudge,
+      .detectionJudge:
       true
     }
   }

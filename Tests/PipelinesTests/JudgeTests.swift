@@ -141,7 +141,7 @@ import Weights
 
   @Test func questionsAreAnswered() throws {
     let name = "judge_qwen2_5_vl_a"
-    let judge = try QuestionJudge(
+    let judge = try VisionLanguageJudge(
       "\(Self.fixtures)/\(name)/model", precision: .float32, on: SharedEngine.get())
     let pictures = try [0, 1].map { try image(name, "image_\($0).png") }
     let questions = [
@@ -165,7 +165,7 @@ import Weights
     judge.release()
     #expect(!judge.model.isLoaded && !judge.vision.component.isLoaded)
     // Half the bits give nearly the same.
-    let half = try QuestionJudge(
+    let half = try VisionLanguageJudge(
       "\(Self.fixtures)/\(name)/model", precision: .bfloat16, on: SharedEngine.get())
     expectClose(
       try half.probabilities(of: answers, to: questions)[0], together[0], relative: 0.3)
@@ -179,7 +179,9 @@ import Weights
     let name = "judge_qwen2_5_vl_a"
     let bare = try copy(name)
     try FileManager.default.removeItem(atPath: bare.path + "/preprocessor_config.json")
-    expectError("has no preprocessor_config.json") { try QuestionJudge(bare.path, on: engine) }
+    expectError("has no preprocessor_config.json") {
+      try VisionLanguageJudge(bare.path, on: engine)
+    }
     // Qwen-Image-Edit has it beside its text encoder.
     let whole = try TemporaryFolder()
     try FileManager.default.createDirectory(
@@ -189,22 +191,30 @@ import Weights
     try FileManager.default.copyItem(
       atPath: "\(Self.fixtures)/\(name)/model/preprocessor_config.json",
       toPath: whole.path + "/processor/preprocessor_config.json")
-    _ = try QuestionJudge(whole.path + "/text_encoder", on: engine)
+    _ = try VisionLanguageJudge(whole.path + "/text_encoder", on: engine)
+    let index =
+      #"{"_class_name": "QwenImageEditPipeline", "text_encoder": ["transformers", "Qwen"]}"#
+    try Data(index.utf8).write(to: URL(fileURLWithPath: whole.path + "/model_index.json"))
+    _ = try VisionLanguageJudge(whole.path, on: engine)
 
     let blind = try copy(name)
     try replace("\"visual.", "\"xisual.", in: blind.path + "/model.safetensors")
-    expectError("holds no vision tower") { try QuestionJudge(blind.path, on: engine) }
+    expectError("holds no vision tower") { try VisionLanguageJudge(blind.path, on: engine) }
     let mute = try copy(name)
     try replace("\"lm_head.", "\"xm_head.", in: mute.path + "/model.safetensors")
-    expectError("lm_head.weight", "no map to logits") { try QuestionJudge(mute.path, on: engine) }
+    expectError("lm_head.weight", "no map to logits") {
+      try VisionLanguageJudge(mute.path, on: engine)
+    }
     let other = try copy(name)
     try setting("model_type", "llama", in: other.path + "/config.json")
-    expectError("of the kind llama", "qwen2_5_vl") { try QuestionJudge(other.path, on: engine) }
+    expectError("of the kind llama", "qwen2_5_vl") {
+      try VisionLanguageJudge(other.path, on: engine)
+    }
     let text = try copy(name)
     try replace("\"vision_config\"", "\"xision_config\"", in: text.path + "/config.json")
-    expectError("no `vision_config`") { try QuestionJudge(text.path, on: engine) }
+    expectError("no `vision_config`") { try VisionLanguageJudge(text.path, on: engine) }
     let empty = try TemporaryFolder()
-    expectError("has no config.json") { try QuestionJudge(empty.path, on: engine) }
+    expectError("has no config.json") { try VisionLanguageJudge(empty.path, on: engine) }
   }
 
   // MARK: Mask2Former

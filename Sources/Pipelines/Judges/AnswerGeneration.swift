@@ -3,7 +3,7 @@ import Models
 import Runtime
 import Tensors
 
-extension QuestionJudge {
+extension VisionLanguageJudge {
   /// The tokens of the most probable answer, and the logits before each of them.
   package struct Answer: Sendable {
     /// The tokens, with the one that ends the answer; behind it others follow where another answer of the

@@ -1,16 +1,21 @@
-import Files
 import Foundation
 import Models
 import Weights
 
 /// The folder of a network that judges pictures.
 struct JudgeFolder {
-  let path: String
+  private(set) var path: String
 
   /// Finds a folder by its path or by a name for `ModelLibrary`.
   ///
-  /// - Throws: `PipelineError.unknownModel`.
-  init(_ name: String) throws { path = try ModelLibrary().path(of: name) }
+  /// - Parameter component: the folder in it for the network of a whole model; nil for networks alone.
+  /// - Throws: the errors of `ModelLibrary.path` and of `ModelFolder`.
+  init(_ name: String, component: String? = nil) throws {
+    let found = try ModelLibrary().path(of: name)
+    path = found
+    guard let component, has(ModelFolder.index) else { return }
+    path = try ModelFolder(found).folder(component)
+  }
 
   private init(path: String) { self.path = path }
 

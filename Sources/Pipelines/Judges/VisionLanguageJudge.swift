@@ -9,10 +9,10 @@ import Weights
 
 /// A Qwen2.5-VL that answers questions about pictures.
 ///
-/// Its folder is one of transformers' `Qwen2_5_VLForConditionalGeneration`, or the `text_encoder` of
-/// Qwen-Image-Edit, whose tokenizer and settings of the preprocessing are in the folders `tokenizer` and
+/// Its folder is one of transformers' `Qwen2_5_VLForConditionalGeneration`, or Qwen-Image-Edit's, whose
+/// `text_encoder` it is; then tokenizer and settings of the preprocessing are in the folders `tokenizer` and
 /// `processor` beside it.
-public final class QuestionJudge: Sendable {
+public final class VisionLanguageJudge: Sendable {
   /// The network's sizes.
   public let config: Qwen2_5VLConfig
   /// The preprocessing of pictures.
@@ -20,7 +20,7 @@ public final class QuestionJudge: Sendable {
   /// The tokenizer.
   package let tokenizer: Tokenizer
   /// The language model's weights, which are loaded on first use.
-  let model: Component
+  public let model: Component
   /// The map to logits; nil where it is the embedding of the tokens.
   let head: Component?
   let vision: VisionTower
@@ -76,7 +76,7 @@ public final class QuestionJudge: Sendable {
     _ name: String, storage: BaseDType = .stored, precision: Precision = .bfloat16,
     multiple: Int = 32, on engine: Engine
   ) throws {
-    let folder = try JudgeFolder(name)
+    let folder = try JudgeFolder(name, component: "text_encoder")
     path = folder.path
     if let kind = try? NetworkKind("\(path)/config.json").modelType, kind != "qwen2_5_vl" {
       throw PipelineError.unknownNetwork(
@@ -179,7 +179,7 @@ public final class QuestionJudge: Sendable {
   }
 }
 
-extension QuestionJudge {
+extension VisionLanguageJudge {
   /// Conversations as the network takes them.
   package struct Prompts: Sendable {
     /// The tokens and their positions.

@@ -35,11 +35,11 @@ extension GoldenCase {
   }
 
   /// Compares a network's prompts, logits, probabilities of answers, and texts.
-  func checkQuestionJudge(on client: Client) throws -> [Comparison] {
+  func checkVisionLanguageJudge(on client: Client) throws -> [Comparison] {
     let settings: QuestionSettings = try settings()
     let engine = Engine(client: client, cache: ExecutableCache())
     return try naming {
-      let judge = try QuestionJudge(modelPath, precision: .float32, multiple: 1, on: engine)
+      let judge = try VisionLanguageJudge(modelPath, precision: .float32, multiple: 1, on: engine)
       let answers = [settings.yes, settings.no]
       var found = Named([
         (
@@ -79,7 +79,7 @@ extension GoldenCase {
   }
 
   private func outputs(
-    of judge: QuestionJudge, _ run: String, _ conversations: [Conversation],
+    of judge: VisionLanguageJudge, _ run: String, _ conversations: [Conversation],
     _ settings: QuestionSettings
   ) throws -> Named<HostArray> {
     let prompts = try judge.prompts(conversations)
@@ -129,7 +129,7 @@ extension GoldenCase {
 
   /// The tokens of padded prompts; at padding, what the case has.
   private func layout(
-    _ prompts: QuestionJudge.Prompts, isLeft: Bool, name: String, _ judge: QuestionJudge
+    _ prompts: VisionLanguageJudge.Prompts, isLeft: Bool, name: String, _ judge: VisionLanguageJudge
   ) throws -> Named<HostArray> {
     let rows = prompts.rows
     let (batch, length) = (rows.count, rows.map(\.tokens.count).max() ?? 0)
