@@ -71,7 +71,7 @@ import Weights
     for (prompt, text) in [
       (" A red\tfox \n", "Generate an image: A red\tfox"), ("", "Generate an image."),
     ] {
-      let expected = pipeline.tokenizer.encode("<|im_start|>user\n\(text)\(end)")
+      let expected = pipeline.tokenizer!.encode("<|im_start|>user\n\(text)\(end)")
       #expect(try pipeline.tokens([prompt]).prompts[0].tokens == expected)
     }
     let tokens = try pipeline.tokens(["a fox", "a lighthouse in the storm, by an old master"])
@@ -89,7 +89,7 @@ import Weights
     }
     let ids = tokens.prompts[0].tokens
     #expect(ids.count == 2048 && said.count == 1 && said[0].contains("takes 2048"))
-    let encode = { (text: String) in pipeline.tokenizer.encode(text) }
+    let encode = { (text: String) in pipeline.tokenizer!.encode(text) }
     #expect(ids.starts(with: encode("<|im_start|>user\nGenerate an image: zebra zebra")))
     let end = encode("<|im_end|>\n<|im_start|>assistant\n<img>")
     #expect(ids.suffix(end.count) == end[...])
