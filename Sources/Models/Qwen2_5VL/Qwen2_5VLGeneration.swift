@@ -75,7 +75,9 @@ extension Qwen2_5VL {
         values[0], windows.applied(to: options, cache == nil ? own : []), rotary, after: earlier)
       return [x.sharded(.batch), new.keys, new.values]
     }
-    let last = decoder.norm(outputs.last[0].slice(1, length - 1..<length)).reshape([batch, config.width])
+    let last = decoder.norm(outputs.last[0].slice(1, length - 1..<length)).reshape([
+      batch, config.width,
+    ])
     func stacked(_ part: Int) -> Tensor { .stack(outputs.chosen.map { $0[part] }) }
     return (last, KeyValueCache(keys: stacked(1), values: stacked(2)))
   }
