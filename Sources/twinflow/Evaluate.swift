@@ -71,10 +71,14 @@ struct Evaluate: ParsableCommand {
 
   @OptionGroup(title: "Text-to-image options") var prompts: PromptEvaluationOptions
   @OptionGroup(title: "Benchmark options") var benchmark: BenchmarkOptions
+  @OptionGroup(title: "Judges of benchmarks") var judges: JudgeOptions
   @OptionGroup var sampler: SamplerOptions
   @OptionGroup var engine: EngineOptions
 
   func validate() throws {
+    if benchmark.benchmark == nil, let name = judges.given.first {
+      throw ValidationError("--\(name) is for benchmarks: name one with --benchmark.")
+    }
     guard benchmark.benchmark != nil || prompts.prompts != nil else {
       if let name = prompts.given.first {
         throw ValidationError(
@@ -101,10 +105,12 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     if let kind = benchmark.benchmark {
-      let model = try EvaluatedModel(path: weights, sampler: sampler, engine: engine.open())
+      let engine = try engine.open()
+      let model = EvaluatedModel(path: weights, sampler: sampler, engine: engine)
       try EvaluateBenchmark(
         benchmark: kind, model: model, steps: steps, options: prompts,
-        name: benchmark.name ?? model.name, out: benchmark.out ?? BenchmarkOptions.standardOut
+        name: benchmark.name ?? model.name, out: benchmark.out ?? BenchmarkOptions.standardOut,
+        judge: judges.given.isEmpty ? nil : { try judges.judge(of: $0, on: engine) }
       ).run()
     } else if prompts.prompts != nil {
       try EvaluatePrompts(

@@ -18,6 +18,8 @@ public enum BenchmarkError: Error, Equatable, CustomStringConvertible {
   case unknownPictures(path: String, names: [String])
   /// A run has been made, and nobody has judged it.
   case notJudged(folder: String, file: String, content: String)
+  /// A network cannot judge the pictures of a benchmark.
+  case otherJudge(path: String, reason: String)
   /// A folder has no runs of benchmarks.
   case noRuns(path: String)
   /// The record of a run cannot be read.
@@ -54,8 +56,11 @@ public enum BenchmarkError: Error, Equatable, CustomStringConvertible {
         + "\(names.count == 1 ? "is" : "are") not among those of the prompts (\(Self.some(names))). Name the "
         + "file of these pictures, or score those that are known with --partial."
     case .notJudged(let folder, let file, let content):
-      "The pictures in \(folder) have not been judged: put \(content) into \(file) and run twinflow score "
-        + "again. docs/evaluation.md describes the file."
+      "The pictures in \(folder) have not been judged: name networks that judge them, see twinflow score "
+        + "--help, or put \(content) into \(file) and run twinflow score again. docs/evaluation.md describes "
+        + "the file."
+    case .otherJudge(let path, let reason):
+      "\(path) cannot judge the pictures: \(reason)."
     case .noRuns(let path):
       "No run of a benchmark is in \(path): name the --out folder of twinflow evaluate --benchmark, or a "
         + "folder of pictures with --benchmark."

@@ -12,6 +12,8 @@ struct EvaluateBenchmark {
   let options: PromptEvaluationOptions
   let name: String
   let out: String
+  /// The network that judges the pictures, nil for none.
+  let judge: ((Benchmark) throws -> BenchmarkJudge?)?
 
   func run() throws {
     let set = try BenchmarkOptions.prompts(benchmark, options.prompts)
@@ -30,7 +32,9 @@ struct EvaluateBenchmark {
       withExtendedLifetime(lock) {}
     }
     log("The pictures are in \(folders.joined(separator: " and ")).")
-    try BenchmarkScorer(folders: folders, reportIn: out).run(requiresScores: false)
+    // The model and the judge are not on the devices together.
+    pipeline.release()
+    try BenchmarkScorer(folders: folders, reportIn: out, judge: judge).run(requiresScores: false)
   }
 
   private func log(_ text: String) { FileHandle.standardError.write(text + "\n") }

@@ -9,12 +9,13 @@ struct Score: ParsableCommand {
     abstract: "Scores the pictures of benchmarks, and writes a report.",
     discussion: """
       Takes what twinflow evaluate --benchmark has made, or pictures that other programs made in a benchmark's \
-      own layout, and what judges found in them: a file with a JSON object for each picture, which \
-      docs/evaluation.md describes. The arithmetic is that of the published scripts; where it has a mistake, the \
+      own layout, and what judges found in them: networks that are named here, or a file with a JSON object for \
+      each picture, which docs/evaluation.md describes. The arithmetic is that of the published scripts; where it has a mistake, the \
       figure without it is given as well. Writes report.json and report.html into the folder.
 
       EXAMPLES
         twinflow score runs/eval
+        twinflow score runs/eval --detector mask2former_swin-s.pth --clip CLIP-ViT-L-14
         twinflow score runs/eval/geneval/emoji-1-step --detections detections.jsonl
         twinflow score runs/eval --diversity --real photographs
         twinflow score pictures --benchmark dpg --prompts dpg_bench.csv --answers answers.jsonl
@@ -97,7 +98,15 @@ struct Score: ParsableCommand {
     transform: pathOption)
   var features: String?
 
+  @OptionGroup(title: "Judges") var judges: JudgeOptions
   @OptionGroup var engine: EngineOptions
+
+  /// What judges pictures, nil without networks.
+  private func judge() throws -> ((Benchmark) throws -> BenchmarkJudge?)? {
+    guard !judges.given.isEmpty else { return nil }
+    let engine = try engine.open()
+    return { try judges.judge(of: $0, on: engine) }
+  }
 
   /// What measures features, nil where none are asked for.
   private func measure() throws -> ((BenchmarkScoring) throws -> [BenchmarkScores.Figure])? {
@@ -126,6 +135,10 @@ struct Score: ParsableCommand {
         "--\(findings[0].option) and --\(findings[1].option) are of different benchmarks.")
     }
     if let name { try BenchmarkOptions.check(name) }
+    if let given = findings.first, let network = judges.given.first {
+      throw ValidationError(
+        "--\(given.option) says what is in pictures already: leave it or --\(network) out.")
+    }
     if features != nil, !diversity, real == nil {
       throw ValidationError("--features are for --diversity and --real: give one of them.")
     }
@@ -154,7 +167,7 @@ struct Score: ParsableCommand {
       }
       return try BenchmarkScorer(
         folders: own, reportIn: folder, findings: findings.first?.path, isPartial: partial,
-        measure: measure()
+        judge: judge(), measure: measure()
       ).run(requiresScores: true)
     }
     guard own.isEmpty else {
@@ -172,7 +185,7 @@ struct Score: ParsableCommand {
     try run.write(to: place)
     try BenchmarkScorer(
       folders: [place], reportIn: out, findings: findings.first?.path, isPartial: partial,
-      measure: measure()
+      judge: judge(), measure: measure()
     ).run(requiresScores: true)
   }
 

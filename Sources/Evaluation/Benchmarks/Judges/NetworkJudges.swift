@@ -1,0 +1,111 @@
+import Files
+import Pictures
+import Pipelines
+
+/// GenEval's judge by networks: Mask2Former finds the objects, and CLIP names their colors.
+public struct ObjectJudge: GenEvalJudge {
+  /// The name, with what identifies the weights.
+  public let name: String
+  private let detector: DetectionJudge
+  private let colors: CLIPJudge
+
+  /// What the detector's least score is below in no task.
+  private static let least: Float = 0.3
+  /// The colors among which one is chosen, in the published order.
+  private static let names = [
+    "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white",
+  ]
+
+  /// Makes a judge.
+  ///
+  /// - Parameters:
+  ///   - detector: of COCO's 80 classes; they get GenEval's names.
+  ///   - colors: the network that compares objects with the names of colors.
+  /// - Throws: `BenchmarkError.otherJudge` for a detector of other classes, and the errors of files.
+  public init(_ detector: DetectionJudge, colors: CLIPJudge) throws {
+    let count = detector.config.labels.count
+    guard count == GenEvalRule.classes.count else {
+      throw BenchmarkError.otherJudge(
+        path: detector.component.path,
+        reason: "it finds things of \(count) classes, and GenEval asks for COCO's "
+          + "\(GenEvalRule.classes.count)")
+    }
+    (self.detector, self.colors) = (detector, colors)
+    name =
+      "Mask2Former \(try detector.component.shortHash), CLIP \(try colors.component.shortHash)"
+  }
+
+  public func detections(
+    in picture: RGBImage, for prompt: GenEvalPrompt
+  ) throws -> [GenEvalDetection] {
+    let found = try detector(picture, above: Self.least)
+    var all = found.map {
+      GenEvalDetection(
+        className: GenEvalRule.classes[$0.label], box: Array($0.box.prefix(4)), score: $0.score)
+    }
+    let asked = Set(all.map(\.className)).filter(prompt.needsColors)
+    for className in asked.sorted() {
+      let own = all.indices.filter { all[$0].className == className }
+      let crops = own.map { ObjectCrop()(picture, box: found[$0].box, mask: found[$0].mask) }
+      let scores = try colors.colorScores(Self.names, of: className, in: crops)
+      for (number, row) in zip(own, scores) {
+        let best = row.firstIndex(of: row.max() ?? 0) ?? 0
+        all[number].color = Self.names[best]
+      }
+    }
+    return all
+  }
+}
+
+/// A Qwen2.5-VL that answers the questions of DPG-Bench, and of which GenEval 2 takes the first token. It is the
+/// published judge of neither, so that figures are comparable only with others of its own.
+public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
+  /// The name, with what identifies the weights.
+  public let name: String
+  private let network: VisionLanguageJudge
+
+  /// Makes a judge.
+  ///
+  /// - Parameter storage: how its weights are kept, for the name.
+  /// - Throws: the errors of files.
+  public init(_ network: VisionLanguageJudge, storage: BaseDType = .stored) throws {
+    self.network = network
+    let kept = storage == .stored ? "" : " in \(storage.rawValue)"
+    name = "Qwen2.5-VL \(try network.model.shortHash)\(kept)"
+  }
+
+  /// The most tokens of an answer of one word.
+  private static let limit = 4
+
+  public func answers(to questions: [String], about picture: RGBImage) throws -> [String] {
+    let asked = questions.map {
+      Conversation(asking: "\($0) Answer the question with yes or no.", about: [picture])
+    }
+    return try network.answers(to: asked, limit: Self.limit).map(Self.plain)
+  }
+
+  /// An answer as DPG-Bench compares it: the first word in small letters.
+  static func plain(_ answer: String) -> String {
+    String(answer.lowercased().drop { !$0.isLetter }.prefix { $0.isLetter })
+  }
+
+  public func answers(
+    to instructions: [(text: String, spellings: [String])], about picture: RGBImage
+  ) throws -> [GenEval2Answer] {
+    let asked = instructions.map { Conversation(asking: $0.text, about: [picture]) }
+    let logits = try network.logits(network.prompts(asked))
+    return zip(instructions, logits).map { instruction, row in
+      GenEval2Answer(
+        logits: row, spellings: instruction.spellings,
+        firstToken: { Int(network.firstToken(of: $0)) },
+        text: { network.tokenizer.decode([Int32($0)]) })
+    }
+  }
+}
+
+extension Component {
+  /// The beginning of the hash of the weights.
+  fileprivate var shortHash: String {
+    get throws { String(try HashCache().hash(ofAll: files).prefix(8)) }
+  }
+}
