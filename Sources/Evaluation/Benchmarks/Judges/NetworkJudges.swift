@@ -35,6 +35,9 @@ public struct ObjectJudge: GenEvalJudge {
       "Mask2Former \(try detector.component.shortHash), CLIP \(try colors.component.shortHash)"
   }
 
+  /// The objects of a picture, with the colors of those whose color the prompt asks for.
+  ///
+  /// - Throws: the plugin's errors, and those of CLIP's tokenizer.
   public func detections(
     in picture: RGBImage, for prompt: GenEvalPrompt
   ) throws -> [GenEvalDetection] {
@@ -77,6 +80,9 @@ public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
   /// The most tokens of an answer of one word.
   private static let limit = 4
 
+  /// The first word of the answer to each question, in small letters.
+  ///
+  /// - Throws: the errors of the network.
   public func answers(to questions: [String], about picture: RGBImage) throws -> [String] {
     let asked = questions.map {
       Conversation(asking: "\($0) Answer the question with yes or no.", about: [picture])
@@ -89,6 +95,9 @@ public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
     String(answer.lowercased().drop { !$0.isLetter }.prefix { $0.isLetter })
   }
 
+  /// The probability of the spellings of each right answer, and the most likely first token.
+  ///
+  /// - Throws: the errors of the network.
   public func answers(
     to instructions: [(text: String, spellings: [String])], about picture: RGBImage
   ) throws -> [GenEval2Answer] {
