@@ -132,8 +132,12 @@ public struct Comparison {
     let failure = try key(of: stages, steps)
     if let saved = SavedRow(in: training.output), saved.isFailure, saved.isIntact {
       if saved.key == failure { return saved.row.named(name) }
-      // A run that failed before its first checkpoint cannot go on.
-      try FileManager.default.removeItem(atPath: training.output)
+      // A run that failed before its first checkpoint cannot go on. Its folder may hold those of others.
+      let others = ["trial-", "seed-"]
+      for entry in try namesInFolder(training.output)
+      where !others.contains(where: entry.hasPrefix) {
+        try FileManager.default.removeItem(atPath: "\(training.output)/\(entry)")
+      }
     }
     func row(
       _ scores: [ComparisonReport.Scores?], _ trainer: Trainer? = nil, saved: SavedRow? = nil

@@ -6,6 +6,9 @@ public enum ImageAutoencoders {
     AutoencoderDCConfig.self,
   ]
 
+  /// The published names of their classes.
+  public static var classNames: [String] { all.map { $0.className } }
+
   /// Reads a `config.json` as the configuration of the class that its `_class_name` names.
   ///
   /// - Throws: `FileError.unreadable`, and `PublishedConfigError` for a file that does not describe a
@@ -13,7 +16,7 @@ public enum ImageAutoencoders {
   public static func config(from path: String) throws -> any ImageAutoencoderConfig {
     let name = try PublishedConfig.read(PublishedClass.self, from: path).name
     guard let type = all.first(where: { $0.className == name }) else {
-      let known = all.map { $0.className }.joined(separator: " or ")
+      let known = classNames.joined(separator: " or ")
       throw PublishedConfigError(
         path: path,
         reason: "`_class_name` is \(name), and the supported autoencoders are \(known)")

@@ -19,10 +19,10 @@ extension ModelFolder {
       try self.init(path)
       return
     }
-    if let autoencoder = try? ImageAutoencoders.config(from: config) {
+    if let name = kind.className, ImageAutoencoders.classNames.contains(name) {
       self.init(
-        path: path, className: PipelineKind.siT.className,
-        classes: ["vae": type(of: autoencoder).className], places: ["vae": place])
+        path: path, className: PipelineKind.siT.className, classes: ["vae": name],
+        places: ["vae": place])
       return
     }
     guard kind.modelType != nil else {
