@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 import time
 
@@ -66,6 +67,13 @@ def count_flop(work):
     from torch.utils import flop_counter
 
     aten = torch.ops.aten
+
+    def convolution_backward(
+            grad, image, weight, bias, stride, padding, dilation, transposed, output_padding, groups, wanted, **_):
+        # PyTorch's own formula takes grouped convolutions for full ones.
+        pixels = image if transposed else grad
+        return sum(wanted[:2]) * 2 * math.prod(pixels) * math.prod(weight[1:])
+
     formulas = {
         aten._scaled_dot_product_flash_attention_for_cpu:
             lambda q, k, v, *_, out_shape=None, **__: flop_counter.sdpa_flop_count(q, k, v),
@@ -74,6 +82,7 @@ def count_flop(work):
                 flop_counter.sdpa_backward_flop_count(g, q, k, v),
     }
     missing = {op: f for op, f in formulas.items() if op not in flop_counter.flop_registry}
+    missing[aten.convolution_backward] = convolution_backward
     with flop_counter.FlopCounterMode(display=False, custom_mapping=missing) as counter:
         work()
     return counter.get_total_flops()
