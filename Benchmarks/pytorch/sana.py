@@ -38,7 +38,8 @@ def prepared(options):
         network.to(memory_format=torch.channels_last)
     if options.compile:
         for part in parts:
-            part.compile()
+            # Its compiler fails on the autoencoder's attention once it takes sizes for variables.
+            part.compile(dynamic=False)
     if not backwards:
         network.eval().requires_grad_(False)
 

@@ -68,8 +68,8 @@ struct HostProgram {
   private let client: Client
   private let weights: Named<ShardedArray>
 
-  /// Compiles a function of arrays of the given types, with few optimizations, because it runs once
-  /// or twice.
+  /// Compiles a function of arrays of the given types, or loads it from the cache; with few optimizations,
+  /// because it runs once or twice.
   ///
   /// - Parameter weights: further arguments, which are already on the device.
   init(
@@ -88,8 +88,10 @@ struct HostProgram {
         "xla_llvm_disable_expensive_passes": .bool(true),
       ]
     }
-    executable = try client.compile(
-      program.text, Signature(program.arguments.values.map(\.bufferType)), options: options)
+    executable = try ExecutableCache().executable(
+      for: program.text, Signature(program.arguments.values.map(\.bufferType)), on: client,
+      options: options
+    ).executable
   }
 
   func callAsFunction(_ arguments: Named<HostArray>) throws -> Named<HostArray> {

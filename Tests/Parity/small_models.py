@@ -298,6 +298,35 @@ def write_openuni(folder, generator, twinflow, dtype, **sizes):
     return parts
 
 
+def write_sit(folder, generator, width=64, depth=3, side=8, channels=4, classes=10):
+    """Writes SiT as its authors publish it: `SiT.pt`, and the folder of an autoencoder, `vae`."""
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=channels, norm_num_groups=4,
+        layers_per_block=1, scaling_factor=0.18215)
+    randomized(vae, generator).save_pretrained(os.path.join(folder, "vae"))
+    patch, weights = 2, {}
+
+    def linear(name, outputs, inputs):
+        weights[f"{name}.weight"] = torch.randn(outputs, inputs, generator=generator) / inputs**0.5
+        weights[f"{name}.bias"] = 0.05 * torch.randn(outputs, generator=generator)
+
+    linear("x_embedder.proj", width, channels * patch**2)
+    weights["x_embedder.proj.weight"] = weights["x_embedder.proj.weight"].view(width, channels, patch, patch)
+    weights["pos_embed"] = 0.5 * torch.randn(1, (side // patch) ** 2, width, generator=generator)
+    linear("t_embedder.mlp.0", width, 256)
+    linear("t_embedder.mlp.2", width, width)
+    weights["y_embedder.embedding_table.weight"] = torch.randn(classes + 1, width, generator=generator)
+    for block in range(depth):
+        for name, outputs, inputs in (
+                ("attn.qkv", 3, 1), ("attn.proj", 1, 1), ("mlp.fc1", 4, 1), ("mlp.fc2", 1, 4),
+                ("adaLN_modulation.1", 6, 1)):
+            linear(f"blocks.{block}.{name}", outputs * width, inputs * width)
+    linear("final_layer.adaLN_modulation.1", 2 * width, width)
+    linear("final_layer.linear", 2 * channels * patch**2, width)
+    torch.save(weights, os.path.join(folder, "SiT.pt"))
+
+
 def model(kind, generator, heads=2, layers=3, channels=4, **further):
     if kind == "sd3":
         return sd3(generator, heads, layers, channels, **further)
@@ -375,6 +404,9 @@ def write(folder, kind, seed=0, twinflow=False, dtype=torch.bfloat16, **sizes):
     if kind == "openuni":
         write_openuni(folder, generator, twinflow, dtype, **sizes)
         return
+    if kind == "sit":
+        write_sit(folder, generator, **sizes)
+        return
     pipeline = model(kind, generator, **sizes)
     for part in (pipeline.text_encoder, pipeline.transformer,
                  getattr(pipeline, "text_encoder_2", None), getattr(pipeline, "text_encoder_3", None)):
@@ -400,7 +432,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
     parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image", "sd3", "sana",
-                                           "sana-sprint", "openuni"],
+                                           "sana-sprint", "openuni", "sit"],
                         default="qwen-image")
     parser.add_argument("--twinflow", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
