@@ -141,6 +141,7 @@ let package = Package(
       dependencies: ["Tensors", "Runtime", "Weights", "Models", "Pipelines", "TestSupport"],
       path: "Tests/SupportModels"),
     .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT", "TestSupport"]),
+    .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "ProcessesTests", dependencies: ["PJRT", "Processes"]),
     .testTarget(name: "FilesTests", dependencies: ["CFiles", "Files"]),

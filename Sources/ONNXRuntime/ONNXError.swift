@@ -29,10 +29,12 @@ public enum ONNXError: Error, Equatable, CustomStringConvertible {
         case .notALibrary(let message): "it cannot be loaded: \(message)"
         case .noEntryPoint: "it has no function OrtGetApiBase"
         }
-      return "\(path) is not the library of ONNX Runtime: \(found). scripts/fetch-ocr downloads it, or name "
+      return
+        "\(path) is not the library of ONNX Runtime: \(found). scripts/fetch-ocr downloads it, or name "
         + "another one with TWINFLOW_ONNXRUNTIME."
     case .versionMismatch(let path, let found, let needed):
-      return "\(path) is ONNX Runtime \(found), which does not have version \(needed) of the interface. "
+      return
+        "\(path) is ONNX Runtime \(found), which does not have version \(needed) of the interface. "
         + "scripts/fetch-ocr downloads one that has; from 1.\(needed) on they do."
     case .unreadableModel(let path, let message):
       return "\(path) is not a complete network in ONNX's format: \(message). Download it again."

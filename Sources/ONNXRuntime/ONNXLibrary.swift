@@ -43,7 +43,7 @@ public final class ONNXLibrary: @unchecked Sendable {
     guard let symbol = dlsym(library, "OrtGetApiBase"),
       let base = unsafeBitCast(symbol, to: EntryPoint.self)()
     else {
-      dlclose(library)
+      // It stays loaded: not every library can be unloaded.
       throw ONNXError.notONNXRuntime(path: path, reason: .noEntryPoint)
     }
     self.path = path

@@ -76,16 +76,19 @@ public final class ONNXSession: @unchecked Sendable {
   private static func ports(
     _ session: OpaquePointer, _ library: ONNXLibrary, _ path: String,
     count: @convention(c) (OpaquePointer?, UnsafeMutablePointer<Int>?) -> OpaquePointer?,
-    name: @convention(c) (
-      OpaquePointer?, Int, OpaquePointer?, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-    ) -> OpaquePointer?,
-    type: @convention(c) (OpaquePointer?, Int, UnsafeMutablePointer<OpaquePointer?>?) ->
+    name:
+      @convention(c) (
+        OpaquePointer?, Int, OpaquePointer?, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+      ) -> OpaquePointer?,
+    type:
+      @convention(c) (OpaquePointer?, Int, UnsafeMutablePointer<OpaquePointer?>?) ->
       OpaquePointer?
   ) throws -> [Port] {
     let api = library.api
     func check(_ status: OpaquePointer?) throws {
       guard let message = library.message(status) else { return }
-      throw ONNXError.failure(path: path, operation: "reading the inputs and outputs", message: message)
+      throw ONNXError.failure(
+        path: path, operation: "reading the inputs and outputs", message: message)
     }
     var total = 0
     try check(count(session, &total))

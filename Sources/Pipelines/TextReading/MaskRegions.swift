@@ -89,7 +89,9 @@ private struct MaskRuns {
       let run = all[number]
       // Set pixels touch by their corners too.
       let reach = run.isSet ? 1 : 0
-      while other < above.upperBound, all[other].columns.upperBound + reach <= run.columns.lowerBound {
+      while other < above.upperBound,
+        all[other].columns.upperBound + reach <= run.columns.lowerBound
+      {
         other += 1
       }
       var next = other
@@ -97,8 +99,6 @@ private struct MaskRuns {
         if all[next].isSet == run.isSet { join(next, number) }
         next += 1
       }
-      // The last one may touch the next run as well.
-      other = max(above.lowerBound, other - 1)
     }
     above = own
   }

@@ -102,7 +102,8 @@ extension ONNXSession {
     guard fits(inputs, input), fits(outputs, output) else {
       throw PipelineError.unableNetwork(
         path: path,
-        reason: "it turns \(found(inputs)) into \(found(outputs)), and a network that \(purpose) turns "
+        reason:
+          "it turns \(found(inputs)) into \(found(outputs)), and a network that \(purpose) turns "
           + "\(text(input)) into \(text(output)), of f32")
     }
   }

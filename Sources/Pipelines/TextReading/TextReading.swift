@@ -65,7 +65,8 @@ public final class TextReading: Sendable {
         let found = own.isEmpty ? "none" : own.joined(separator: ", ")
         throw PipelineError.unableNetwork(
           path: path,
-          reason: "of files *\(part)*.onnx with the network that \(purpose) one was expected, and there is "
+          reason:
+            "of files *\(part)*.onnx with the network that \(purpose) one was expected, and there is "
             + found + ". scripts/fetch-ocr downloads such a folder")
       }
       return "\(path)/\(own[0])"

@@ -86,7 +86,8 @@ public struct BenchmarkReport: Codable, Hashable, Sendable {
       let isShared = others.allSatisfy { $0.judges == scores.judges }
       add(
         "\(isShared ? title : "\(title), \(scores.run.title)"): judged by \(judges); the published judge is "
-          + "\(scores.run.benchmark.publishedJudge), and figures of different judges are not comparable.")
+          + "\(scores.run.benchmark.publishedJudge), and figures of different judges are not comparable."
+      )
     }
     return notes
   }
