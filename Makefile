@@ -22,7 +22,8 @@ help:
 	@echo "make demo              draw emoji from words, and turn a base model into a one-step generator"
 	@echo "make install           PREFIX=/usr/local: install the program, recipes, weights and completions"
 	@echo "make test              run the quick tests; make test-all runs the slow ones too"
-	@echo "make parity            compare pipelines with diffusers, which also reads what is trained here"
+	@echo "make parity            compare pipelines with diffusers, which also reads what is trained here, and"
+	@echo "                       the reader of texts with rapidocr"
 	@echo "make train-base        train the base model from scratch"
 	@echo "make train-classifier  train the classifier for evaluation"
 	@echo "make train-twinflow    train the base model to one step with the long recipe"
@@ -63,6 +64,7 @@ uninstall:
 test-setup:
 	@scripts/setup --tests
 	@scripts/fetch-minilm >/dev/null
+	@scripts/fetch-ocr >/dev/null
 
 test: lint test-setup
 	@$(QUICK) $(TEST)
@@ -78,7 +80,8 @@ test-all: lint test-setup
 
 parity: build
 	@Tests/Parity/setup
-	@for script in pipelines written_files; do \
+	@scripts/fetch-ocr >/dev/null
+	@for script in pipelines written_files ocr; do \
 	  "$${XDG_CACHE_HOME:-$$HOME/.cache}/twinflow/peers/bin/python" -W ignore Tests/Parity/$$script.py \
 	    --twinflow $(TWINFLOW) || exit 1; \
 	done

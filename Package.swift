@@ -33,6 +33,7 @@ let package = Package(
       name: "CAllocator",
       linkerSettings: [.linkedLibrary("jemalloc", .when(platforms: [.linux]))]),
     .target(name: "CFiles"),
+    .target(name: "CONNXRuntime"),
     .target(name: "CPJRT"),
     .target(name: "CPOSIX"),
     .target(name: "CQuantization"),
@@ -58,6 +59,8 @@ let package = Package(
       ]),
     .target(name: "Flow", dependencies: ["Tensors", "Recipe"]),
     .target(name: "Tokenizers", dependencies: ["Files"]),
+    // Networks that others have exported.
+    .target(name: "ONNXRuntime", dependencies: ["CONNXRuntime"]),
     .target(
       name: "Models", dependencies: ["Files", "Tensors", "Recipe", "Layers", "Weights", "Flow"]),
 
@@ -67,8 +70,8 @@ let package = Package(
     .target(
       name: "Pipelines",
       dependencies: [
-        "Files", "PJRT", "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Tokenizers",
-        "Models", "Pictures",
+        "Files", "PJRT", "ONNXRuntime", "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow",
+        "Tokenizers", "Models", "Pictures",
       ]),
 
     // Data in, figures out.
@@ -138,6 +141,7 @@ let package = Package(
       dependencies: ["Tensors", "Runtime", "Weights", "Models", "Pipelines", "TestSupport"],
       path: "Tests/SupportModels"),
     .testTarget(name: "PJRTTests", dependencies: ["CPJRT", "PJRT", "TestSupport"]),
+    .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["PJRT", "Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "ProcessesTests", dependencies: ["PJRT", "Processes"]),
     .testTarget(name: "FilesTests", dependencies: ["CFiles", "Files"]),

@@ -48,8 +48,8 @@ public enum WeightsError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .damaged(let path, let reason):
-      let format =
-        path.hasSuffix(".gguf") ? "GGUF" : path.hasSuffix(".pth") ? "PyTorch" : "safetensors"
+      let isOfTorch = [".pth", ".pt", ".bin"].contains(where: path.hasSuffix)
+      let format = path.hasSuffix(".gguf") ? "GGUF" : isOfTorch ? "PyTorch" : "safetensors"
       return "\(path) is not a complete \(format) file: \(reason). Download or train it again."
     case .missingFiles(let path, let files):
       return "\(path) needs files that are not beside it: \(Self.list(files)). Download them too."

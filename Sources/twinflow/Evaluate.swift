@@ -110,7 +110,7 @@ struct Evaluate: ParsableCommand {
       try EvaluateBenchmark(
         benchmark: kind, model: model, steps: steps, options: prompts,
         name: benchmark.name ?? model.name, out: benchmark.out ?? BenchmarkOptions.standardOut,
-        judge: judges.given.isEmpty ? nil : { try judges.judge(of: $0, on: engine) }
+        judge: { try judges.judge(of: $0, on: engine) }
       ).run()
     } else if prompts.prompts != nil {
       try EvaluatePrompts(

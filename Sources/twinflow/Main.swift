@@ -26,7 +26,8 @@ struct TwinFlow: ParsableCommand {
     version: programVersion,
     subcommands: [
       Train.self, RunsCommand.self, Generate.self, Serve.self, Sample.self, Evaluate.self,
-      Score.self, Compare.self, Demo.self, Convert.self, Export.self, RecipeCommand.self,
+      Score.self, ReadCommand.self, Compare.self, Demo.self, Convert.self, Export.self,
+      RecipeCommand.self,
       PlanCommand.self,
       Launch.self, CheckProcesses.self, CheckGolden.self, DataCommand.self, Devices.self,
       ModelsCommand.self,

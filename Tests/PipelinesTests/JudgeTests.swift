@@ -133,6 +133,10 @@ import Weights
     let without = try copy("judge_clip")
     try replace("vision_model.post", "vision_model.xost", in: without.path + "/model.safetensors")
     expectError("vision_model.post_layernorm.weight") { try CLIPJudge(without.path, on: engine) }
+    expectError("is a file alone", "open_clip_config.json", "clip-vit-large-patch14") {
+      try CLIPJudge(
+        "\(Self.fixtures)/judge_clip/model_open_clip/open_clip_model.safetensors", on: engine)
+    }
     let wordless = try copy("judge_clip", "model_open_clip")
     expectError("tokenizer") { try CLIPJudge(wordless.path, on: engine) }
   }

@@ -55,6 +55,7 @@ import Testing
   @Test func codeIsRefused() throws {
     for (name, hint) in [
       ("code.pt", "argparse.Namespace"), ("no-arrays.pt", "its dictionaries are a"),
+      ("script.pt", "TorchScript"),
     ] {
       let error = #expect(throws: WeightsError.self) {
         try WeightFiles(path: "\(Self.folder)/\(name)")

@@ -30,6 +30,16 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
     }
   }
 
+  /// The networks that judge its pictures where it is published.
+  public var publishedJudge: String {
+    switch self {
+    case .geneval: "Mask2Former with Swin-S and CLIP ViT-L/14"
+    case .dpg: "mPLUG"
+    case .geneval2: "Qwen3-VL"
+    case .longText, .oneIG: "Qwen2.5-VL"
+    }
+  }
+
   /// Where the prompts are published, and under which license.
   public var source: String {
     switch self {

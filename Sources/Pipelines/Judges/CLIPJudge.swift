@@ -41,6 +41,15 @@ public final class CLIPJudge: Sendable {
     _ name: String, tokenizer: String? = nil, precision: Precision = .float32, on engine: Engine
   ) throws {
     let folder = try JudgeFolder(name)
+    guard !folder.isFile else {
+      throw PipelineError.unableNetwork(
+        path: folder.path,
+        reason:
+          "it is a file alone, and a CLIP is a folder with its weights, its tokenizer and its sizes: "
+          + "open_clip_config.json as open_clip publishes it, or config.json and preprocessor_config.json as "
+          + "transformers does. OpenAI's own .pt files have no such folder: use one of these, such as "
+          + "openai/clip-vit-large-patch14")
+    }
     let files: WeightFiles
     if folder.has("open_clip_config.json") && !Self.isTransformers(folder) {
       let settings: OpenCLIPConfig = try folder.read(

@@ -13,6 +13,7 @@ public struct ModelLibrary: Sendable {
   /// The models that a script of this program fetches, and the script.
   private static let fetched = [
     "all-MiniLM-L6-v2": "scripts/fetch-minilm", "efficientnet-lite0": "scripts/fetch-efficientnet",
+    TextReading.fetched: "scripts/fetch-ocr",
   ]
 
   /// The library of an environment: folders in `TWINFLOW_MODELS`, separated by colons, the folder

@@ -91,6 +91,12 @@ private struct Contents {
     {
       throw ByteFault(reason: "its numbers have the byte order of another kind of computer")
     }
+    guard archive.records["constants.pkl"] == nil else {
+      throw ByteFault(
+        reason:
+          "it is a program with its weights (TorchScript), and only weights are read (save its "
+          + "`state_dict` alone, or get the weights as transformers or open_clip publishes them)")
+    }
     var reader = PickleReader(UnsafeRawBufferPointer(rebasing: bytes[place]))
     try add(Self.arrays(in: try reader.next()).chosen) { archive.records["data/\($0)"] }
   }

@@ -13,8 +13,8 @@ struct BenchmarkScorer {
   var findings: String?
   /// Whether pictures that are there are scored where others are missing.
   var isPartial = false
-  /// The network that judges the pictures of a benchmark, nil for none.
-  var judge: ((Benchmark) throws -> BenchmarkJudge?)?
+  /// The network that judges the pictures of a run, nil for none.
+  var judge: ((BenchmarkScoring) throws -> BenchmarkJudge?)?
   /// Measures features, nil for none.
   var measure: ((BenchmarkScoring) throws -> [BenchmarkScores.Figure])?
 
@@ -43,7 +43,7 @@ struct BenchmarkScorer {
   private func score(_ folder: String) throws {
     let run = try BenchmarkRun(in: folder)
     let scoring = try BenchmarkScoring(run, in: folder, isPartial: isPartial)
-    let judge = try judge?(run.benchmark)
+    let judge = try judge?(scoring)
     let bar = judge.map { _ in ProgressBar("\(run.title), judged", of: scoring.files.count) }
     var scores = try scoring.scores(findings: findings, judge: judge) { bar?.show($0) }
     bar?.finish()

@@ -12,8 +12,8 @@ struct EvaluateBenchmark {
   let options: PromptEvaluationOptions
   let name: String
   let out: String
-  /// The network that judges the pictures, nil for none.
-  let judge: ((Benchmark) throws -> BenchmarkJudge?)?
+  /// The network that judges the pictures of a run, nil for none.
+  let judge: (BenchmarkScoring) throws -> BenchmarkJudge?
 
   func run() throws {
     let set = try BenchmarkOptions.prompts(benchmark, options.prompts)

@@ -36,13 +36,18 @@ struct JudgeOptions: ParsableArguments {
     completion: .directory, transform: pathOption)
   var clip: String?
 
+  @OptionGroup var reader: ReaderOption
+
   /// The options that are given.
   var given: [String] {
     [
       ("judge", judge != nil), ("judge-weights", judgeWeights != nil),
-      ("detector", detector != nil), ("clip", clip != nil),
+      ("detector", detector != nil), ("clip", clip != nil), ("reader", reader.reader != nil),
     ].filter(\.1).map(\.0)
   }
+
+  /// Whether one of the networks is computed by an engine, as the reader of texts is not.
+  var needEngine: Bool { given.contains { $0 != "reader" } }
 
   func validate() throws {
     guard (detector == nil) == (clip == nil) else {
@@ -54,18 +59,21 @@ struct JudgeOptions: ParsableArguments {
     }
   }
 
-  /// The judge of a benchmark, nil where none of the networks is for it.
+  /// The judge of a run's pictures, nil where none of the networks is for its benchmark. Texts that another
+  /// reader has found stay as they are, unless a reader is given.
   ///
-  /// - Throws: the errors of opening a model.
-  func judge(of benchmark: Benchmark, on engine: Engine) throws -> BenchmarkJudge? {
+  /// - Parameter engine: nil where no network needs one.
+  /// - Throws: the errors of opening a model, and of the findings that are there.
+  func judge(of scoring: BenchmarkScoring, on engine: Engine?) throws -> BenchmarkJudge? {
+    let benchmark = scoring.run.benchmark
     switch benchmark {
     case .geneval:
-      guard let detector, let clip else { return nil }
+      guard let detector, let clip, let engine else { return nil }
       return .detector(
         try ObjectJudge(
           DetectionJudge(detector, on: engine), colors: CLIPJudge(clip, on: engine)))
     case .dpg, .geneval2:
-      guard let judge else { return nil }
+      guard let judge, let engine else { return nil }
       let storage = judgeWeights ?? .stored
       let precision: Precision = engine.client.platformName == "cpu" ? .float32 : .bfloat16
       let network = try AnswerJudge(
@@ -73,7 +81,10 @@ struct JudgeOptions: ParsableArguments {
         storage: storage)
       return benchmark == .dpg ? .questions(network) : .firstTokens(network)
     case .longText, .oneIG:
-      return nil
+      guard reader.reader != nil || TextReading.isFetched() else { return nil }
+      let judge = BenchmarkJudge.reader(try TextJudge(TextReading(reader.reader)))
+      let isAsked = try reader.reader != nil || !scoring.hasFindings(otherThanBy: judge)
+      return isAsked ? judge : nil
     }
   }
 }

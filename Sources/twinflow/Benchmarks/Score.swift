@@ -101,10 +101,10 @@ struct Score: ParsableCommand {
   @OptionGroup(title: "Judges") var judges: JudgeOptions
   @OptionGroup var engine: EngineOptions
 
-  /// What judges pictures, nil without networks.
-  private func judge() throws -> ((Benchmark) throws -> BenchmarkJudge?)? {
-    guard !judges.given.isEmpty else { return nil }
-    let engine = try engine.open()
+  /// What judges pictures, nil where a file says what is in them.
+  private func judge() throws -> ((BenchmarkScoring) throws -> BenchmarkJudge?)? {
+    guard findings.isEmpty else { return nil }
+    let engine = judges.needEngine ? try engine.open() : nil
     return { try judges.judge(of: $0, on: engine) }
   }
 

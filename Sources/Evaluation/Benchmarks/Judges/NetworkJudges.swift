@@ -115,6 +115,13 @@ public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
 extension Component {
   /// The beginning of the hash of the weights.
   fileprivate var shortHash: String {
-    get throws { String(try HashCache().hash(ofAll: files).prefix(8)) }
+    get throws { try HashCache().shortHash(ofAll: files) }
+  }
+}
+
+extension HashCache {
+  /// The beginning of the hash of several files, for names.
+  func shortHash(ofAll files: [String]) throws -> String {
+    String(try hash(ofAll: files).prefix(8))
   }
 }

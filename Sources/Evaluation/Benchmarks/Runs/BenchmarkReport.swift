@@ -78,9 +78,16 @@ public struct BenchmarkReport: Codable, Hashable, Sendable {
         let isShared = others.allSatisfy { $0.notes.contains(note) }
         add(isShared ? "\(title): \(note)" : "\(title), \(scores.run.title): \(note)")
       }
-      if scores.judges.isEmpty {
+      let judges = scores.judges.joined(separator: " and ")
+      guard !judges.isEmpty else {
         add("\(title), \(scores.run.title): the judge is not named in its file.")
+        continue
       }
+      let isShared = others.allSatisfy { $0.judges == scores.judges }
+      add(
+        "\(isShared ? title : "\(title), \(scores.run.title)"): judged by \(judges); the published judge is "
+          + "\(scores.run.benchmark.publishedJudge), and figures of different judges are not comparable."
+      )
     }
     return notes
   }

@@ -2,6 +2,18 @@ import Files
 import Foundation
 
 extension BenchmarkScoring {
+  /// Whether pictures have findings in the run's file that are not by a judge of a name.
+  ///
+  /// - Throws: `FileError.unreadable`, `BenchmarkError.damagedLine`.
+  public func hasFindings(otherThanBy judge: BenchmarkJudge) throws -> Bool {
+    guard FileManager.default.fileExists(atPath: findingsPath) else { return false }
+    let known = try BenchmarkFindings(findingsPath, files: files.map(\.path))
+    return known.lines.values.contains { _, members in
+      guard case .string(let name)? = members["judge"] else { return true }
+      return name != judge.name
+    }
+  }
+
   /// Lets a judge look at the pictures that the run's file has no line of, and adds them to it.
   func look(_ judge: BenchmarkJudge, _ progress: (Int) throws -> Void) throws {
     let path = findingsPath
