@@ -126,8 +126,8 @@ let package = Package(
     .executableTarget(
       name: "twinflow-bench",
       dependencies: [
-        "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models", "Pipelines",
-        "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Tensors", "Runtime", "Recipe", "Layers", "Weights", "Flow", "Models", "Pictures",
+        "Pipelines", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/Steps"),
 

@@ -45,7 +45,7 @@ extension Bench.Work {
       return ModelConfig(config)
     case .ditStep, .ditSample, .product, .linear, .decoder, .frameDecoder, .qwenBlock, .textLayer,
       .sanaBlock, .sanaGradient, .deepDecoder, .deepGradient, .recipe, .waiting, .count,
-      .evaluation, .operations, .load:
+      .evaluation, .operations, .load, .judge, .judgeWeights:
       var config = DiTConfig()
       config.patch = 2
       return ModelConfig(config)
@@ -100,7 +100,7 @@ extension Bench.Work {
       return try deepCompression(backwards: self == .deepGradient, on: engine)
     case .unetSample, .ditSample: return try sample(on: engine)
     case .unetStep, .ditStep, .deepStep, .product, .linear, .recipe, .waiting, .count, .evaluation,
-      .operations, .load:
+      .operations, .load, .judge, .judgeWeights:
       preconditionFailure("\(self) is prepared elsewhere")
     }
   }

@@ -51,6 +51,10 @@ struct Bench: ParsableCommand {
     case operations
     /// A folder of weights, read to the device.
     case load
+    /// A folder of a network that judges pictures: seconds a picture, and memory.
+    case judge
+    /// The answers of such a network with its weights in fewer bits, beside those as stored.
+    case judgeWeights = "judge-weights"
   }
 
   @Argument(help: "What is timed.")
@@ -74,7 +78,7 @@ struct Bench: ParsableCommand {
   @Option(name: .customLong("set"), help: "Replaces a value of the recipe.")
   var settings: [String] = []
 
-  @Option(help: "The folder that is loaded, with config.json and safetensors files.")
+  @Option(help: "The folder that is loaded or judges, with config.json and safetensors files.")
   var folder: String?
 
   @Option(
@@ -85,8 +89,12 @@ struct Bench: ParsableCommand {
   @Option(help: "The rows of the product's matrices, or the features of linear maps.")
   var size = 2048
 
-  @Option(help: "The height and width of the image that Qwen-Image's decoder makes.")
+  @Option(
+    help: "The height and width of the image that Qwen-Image's decoder makes, or that is judged.")
   var image = 512
+
+  @Option(help: "How many questions are asked about a picture that is judged.")
+  var questions = 4
 
   @Option(help: "The tokens of text of the text encoder's layer.")
   var tokens = 512
@@ -106,6 +114,8 @@ struct Bench: ParsableCommand {
     switch work {
     case .recipe: try runRecipe(decoded(), on: engine)
     case .load: try runLoad(on: engine)
+    case .judge: try runJudge(on: engine)
+    case .judgeWeights: try compareJudgeWeights(on: engine)
     case .waiting: try measureWaiting(decoded(), on: engine)
     case .evaluation: try runEvaluation(on: engine)
     case .operations:

@@ -52,6 +52,8 @@ public struct GoldenCase: Sendable {
     case clipJudge = "judge_clip"
     /// A Qwen2.5-VL that answers questions about pictures.
     case visionLanguageJudge = "judge_qwen2_5_vl"
+    /// A Qwen3-VL that does.
+    case qwen3VLJudge = "judge_qwen3_vl"
     /// A Mask2Former that finds things in pictures.
     case detectionJudge = "judge_mask2former"
     /// GenEval's verdicts on detections.
@@ -158,7 +160,7 @@ public struct GoldenCase: Sendable {
     case .samplerOnModel: try checkSamplerOnModel(on: client)
     case .loraInference: try checkLoRAFiles(on: client)
     case .clipJudge: try checkCLIPJudge(on: client)
-    case .visionLanguageJudge: try checkVisionLanguageJudge(on: client)
+    case .visionLanguageJudge, .qwen3VLJudge: try checkVisionLanguageJudge(on: client)
     case .detectionJudge: try checkDetectionJudge(on: client)
     case .trainingStep, .trainingSteps, .trainingStepLoRA: try checkTrainingSteps(on: client)
     case .geneval: try checkGenEval()

@@ -14,6 +14,7 @@ extension GoldenCase.Kind {
       false
     case .transformer, .autoencoder, .textEncoder, .loraInference, .trainingStep, .trainingSteps,
       .trainingStepLoRA, .pipeline, .samplerOnModel, .clipJudge, .visionLanguageJudge,
+      .qwen3VLJudge,
       .detectionJudge:
       true
     }

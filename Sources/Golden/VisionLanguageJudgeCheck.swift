@@ -51,7 +51,7 @@ extension GoldenCase {
       ])
       for (name, messages) in settings.runs {
         let conversations = try messages.map { try conversation($0) }
-        if let texts = settings.chat_text?[name], texts != conversations.map(\.text) {
+        if let texts = settings.chat_text?[name], texts != conversations.map(judge.text) {
           throw fail("the text of its run \(name) is another one")
         }
         found = try found.merging(
@@ -95,10 +95,12 @@ extension GoldenCase {
     found["\(run).image_grid_thw"] = HostArray(
       patches.grids.map { [1, $0.height, $0.width] }, [patches.grids.count, 3])
     if let features = try judge.features(of: prompts) {
-      let all = HostArray(
-        try features.array(of: Float.self), features.type.shape.sizes)
       let places = prompts.rows.flatMap { $0.imageRows.filter { $0 >= 0 }.map { Int($0) } }
-      found["\(run).image_embeds"] = all.rows(places.map { $0..<$0 + 1 })
+      for (name, array) in features.pairs {
+        let all = HostArray(try array.array(of: Float.self), array.type.shape.sizes)
+        let output = name == "images" ? "image_embeds" : name
+        found["\(run).\(output)"] = all.rows(places.map { $0..<$0 + 1 })
+      }
     }
     let logits = try judge.logits(prompts)
     for side in ["", "_left", "_right"] { found["\(run)\(side).last_logits"] = HostArray(logits) }

@@ -68,12 +68,23 @@ extension Tensor {
   ///
   /// - Parameters:
   ///   - sections: the number of pairs for each axis; their sum is width/2.
+  ///   - isInterleaved: whether the axes alternate from pair to pair until the section of one is full, and the
+  ///     first axis has the rest: Qwen Team, "Qwen3-VL technical report", 2025.
   /// - Returns: `[batch, tokens, width/2]` in f32.
-  public func multimodalAngles(width: Int, sections: [Int], base: Double = 10_000) -> Tensor {
+  public func multimodalAngles(
+    width: Int, sections: [Int], base: Double = 10_000, isInterleaved: Bool = false
+  ) -> Tensor {
     precondition(
       rank == 3 && shape[0] == sections.count && sections.reduce(0, +) == width / 2,
       "sections \(sections) of \(width / 2) pairs do not fit positions \(type)")
-    let angles = rotaryAngles(width: width, base: base).split(sizes: sections, axis: -1)
-    return .concatenate(angles.enumerated().map { axis, part in part[axis] }, axis: -1)
+    let angles = rotaryAngles(width: width, base: base)
+    guard isInterleaved else {
+      let parts = angles.split(sizes: sections, axis: -1)
+      return .concatenate(parts.enumerated().map { axis, part in part[axis] }, axis: -1)
+    }
+    let count = sections.count
+    let axes = (0..<width / 2).map { $0 / count < sections[$0 % count] ? $0 % count : 0 }
+    let chosen = (0..<count).flatMap { axis in axes.map { $0 == axis ? Float(1) : 0 } }
+    return (angles * .constant(chosen, shape: [count, 1, 1, width / 2])).sum([0])
   }
 }

@@ -64,6 +64,9 @@ public enum PublishedNetworks {
       ["Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLModel", "Qwen2_5_VLTextModel"],
       Qwen2_5VL.init(_:_:)),
     .encoder(
+      ["Qwen3VLForConditionalGeneration", "Qwen3VLModel", "Qwen3VLTextModel"],
+      Qwen3VL.init(_:_:)),
+    .encoder(
       [
         "Qwen2Model", "Qwen2ForCausalLM", "InternVLChatModel", "InternVLModel",
         "InternVLForConditionalGeneration",

@@ -162,6 +162,17 @@ import Testing
     #expect(scores.pictures[0].reason.contains("0.25 two: How many foxes"))
     let lists = try Data(contentsOf: URL(fileURLWithPath: files.path + "/score_lists.json"))
     #expect(try JSONDecoder().decode([[Double]].self, from: lists) == [[0.25, 1], [0.5]])
+    #expect(!scores.notes.contains { $0.contains("Qwen3-VL-8B-Instruct") })
+    let lines = try String(contentsOfFile: files.path + "/answers.jsonl", encoding: .utf8)
+    for (judge, note) in [
+      ("Qwen3-VL-8B 0123abcd", "is the published one"),
+      ("Qwen2.5-VL 0123abcd", "is not Qwen3-VL-8B"),
+    ] {
+      let named = lines.replacing("{\"file\"", with: "{\"judge\": \"\(judge)\", \"file\"")
+      let path = try files.write(named, to: "named.jsonl")
+      let notes = try scoring.scores(findings: path).notes
+      #expect(notes.contains { $0.contains(note) }, "\(notes)")
+    }
     let again = try scoring.scores(findings: files.path + "/score_lists.json")
     #expect(again.overall == scores.overall && again.categories == scores.categories)
     let short = try files.write("[[0.25, 1]]", to: "short.json")

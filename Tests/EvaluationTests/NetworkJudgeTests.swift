@@ -40,6 +40,23 @@ import Testing
     #expect(judge.name.wholeMatch(of: /Qwen2\.5-VL [0-9a-f]{8}/) != nil, "\(judge.name)")
   }
 
+  /// The name tells what the network is, by which reports know the published judge.
+  @Test func namesOfJudges() throws {
+    let path = "\(Self.fixtures)/judge_qwen3_vl/model"
+    let network = try VisionLanguageJudge(path, storage: .int8, on: SharedEngine.get())
+    let judge = try AnswerJudge(network, storage: .int8)
+    #expect(judge.name.wholeMatch(of: /Qwen3-VL [0-9a-f]{8} in int8/) != nil, "\(judge.name)")
+    #expect(GenEval2Answer.isPublished(judge: "Qwen3-VL-8B 0123abcd"))
+    for other in [
+      judge.name, "Qwen3-VL 0123abcd", "Qwen3-VL-8B 0123abcd in int8", "Qwen2.5-VL 0123abcd",
+    ] {
+      #expect(!GenEval2Answer.isPublished(judge: other), "\(other)")
+    }
+    let instruction = (text: "Is the cat red? Answer in one word.", spellings: GenEval2Prompt.yes)
+    let answers = try judge.answers(to: [instruction], about: picture)
+    #expect(answers[0].probability > 0 && answers[0].probability < 1)
+  }
+
   @Test func answersAreOneWordInSmallLetters() throws {
     #expect(AnswerJudge.plain("Yes.") == "yes" && AnswerJudge.plain(" No, it is") == "no")
     #expect(AnswerJudge.plain("**Yes**") == "yes" && AnswerJudge.plain("7") == "")

@@ -5,7 +5,9 @@ import Testing
 
 /// Networks that judge pictures, against transformers: from pixels to features, answers and things.
 @Suite struct JudgeCaseTests {
-  private static let cases = ["judge_clip", "judge_qwen2_5_vl_a", "judge_mask2former"]
+  private static let cases = [
+    "judge_clip", "judge_qwen2_5_vl_a", "judge_qwen3_vl", "judge_mask2former",
+  ]
 
   @Test(arguments: cases) func equalsThePublishedClass(_ name: String) throws {
     let golden = try #require(try GoldenCase(folder: "\(CaseCopy.fixtures)/\(name)"))

@@ -73,6 +73,20 @@ import Testing
       results[0] == Numbers([2, 4, 6], .float32) { results[1][axes[$0[2]], $0[0], $0[1], $0[2]] })
   }
 
+  /// The axes alternate until a section is full; the first axis has what is left.
+  @Test func alternatingSectionsOfPositions() throws {
+    let positions = Numbers([3, 2, 4], .int32) { Double(100 * $0[0] + 10 * $0[1] + $0[2]) }
+    let results = try evaluate([positions]) {
+      [
+        $0[0].multimodalAngles(width: 16, sections: [4, 3, 1], base: 100, isInterleaved: true),
+        $0[0].rotaryAngles(width: 16, base: 100),
+      ]
+    }
+    let axes = [0, 1, 2, 0, 1, 0, 0, 1]
+    #expect(
+      results[0] == Numbers([2, 4, 8], .float32) { results[1][axes[$0[2]], $0[0], $0[1], $0[2]] })
+  }
+
   @Test func inSelfAttention() throws {
     let declared = Scope.declare { SelfAttention($0, width: 8, heads: 2) }
     let weights = declared.values.enumerated().map {

@@ -77,11 +77,12 @@ import Testing
         let options = AttentionOptions(
           mask: .full(given[config.fullLayers.contains(layer) ? "full" : "windows"]!))
         let normed = block.attentionNorm(x)
-        let parts = [block.queries, block.keys, block.values].map {
+        let attention = block.attention
+        let parts = [attention.queries, attention.keys, attention.values].map {
           $0(normed).reshape([1, places.count, config.heads, -1])
         }
         let mixed = rotary(parts[0]).attention(keys: rotary(parts[1]), values: parts[2], options)
-        let h = x + block.output(mixed.reshape(x.shape))
+        let h = x + attention.output(mixed.reshape(x.shape))
         x = h + block.mlp(block.mlpNorm(h))
       }
       let merged = tower.merger(tower.norm(x).reshape([1, places.count / 4, -1]))
@@ -218,7 +219,8 @@ import Testing
       return try evaluate(given) { given in
         let encoding = Scope.bind(given.group("weights"), build)(
           given["tokens"]!,
-          images: Qwen2_5VL.Images(embeddings: given["images"]!, rows: given["rows"]!),
+          images: ImageEmbeddings(
+            VisionFeatures(embeddings: given["images"]!), rows: given["rows"]!),
           positions: given["positions"], hidden: [0])
         return Named([("first", encoding.hidden[0]!), ("last", encoding.last)])
       }

@@ -119,6 +119,56 @@ import Testing
     #expect(tower + text + head == 8_292_166_656)
   }
 
+  /// Those of Qwen3-VL-8B-Instruct and Qwen3-VL-2B-Instruct, with the numbers of their weights.
+  @Test(arguments: [
+    (4096, 12_288, 36, 32, false, [27, 1152, 4304], [8, 16, 24], 8_767_123_696),
+    (2048, 6144, 28, 16, true, [24, 1024, 4096], [5, 11, 17], 2_127_532_032),
+  ])
+  func qwen3VL(
+    width: Int, hidden: Int, depth: Int, heads: Int, isTied: Bool, tower: [Int], deep: [Int],
+    count: Int
+  ) throws {
+    let json = """
+      {"architectures": ["Qwen3VLForConditionalGeneration"], "model_type": "qwen3_vl",
+       "image_token_id": 151655, "tie_word_embeddings": \(isTied),
+       "text_config": {"model_type": "qwen3_vl_text", "attention_bias": false, "head_dim": 128,
+         "hidden_act": "silu", "hidden_size": \(width), "intermediate_size": \(hidden),
+         "num_attention_heads": \(heads), "num_hidden_layers": \(depth), "num_key_value_heads": 8,
+         "rms_norm_eps": 1e-06, "rope_theta": 5000000, "vocab_size": 151936, "rope_scaling":
+           {"mrope_interleaved": true, "mrope_section": [24, 20, 20], "rope_type": "default"}},
+       "vision_config": {"model_type": "qwen3_vl", "deepstack_visual_indexes": \(deep),
+         "depth": \(tower[0]), "hidden_act": "gelu_pytorch_tanh", "hidden_size": \(tower[1]),
+         "in_channels": 3, "intermediate_size": \(tower[2]), "num_heads": 16,
+         "num_position_embeddings": 2304, "out_hidden_size": \(width), "patch_size": 16,
+         "spatial_merge_size": 2, "temporal_patch_size": 2}}
+      """
+    let config = try read(Qwen3VLConfig.self, json)
+    let vision = try #require(config.vision)
+    #expect(config.heads == .init(heads, keys: 8, width: 128) && config.theta == 5e6)
+    #expect(
+      config.sections == [24, 20, 20] && vision.positions == 2304 && vision.deepLayers == deep)
+    #expect(config.title == (depth == 36 ? "Qwen3-VL-8B" : "Qwen3-VL"))
+    let weights = Scope.declare { Qwen3VL($0, config) }.elements
+    let images = Scope.declare { Qwen3VLVision($0, vision) }.elements
+    let head = Scope.declare { LanguageModelHead($0, width: width, vocabulary: 151_936) }.elements
+    #expect(weights + images + (isTied ? 0 : head) == count)
+    let embedding = "model.language_model.embed_tokens.weight"
+    #expect(config.names(in: [embedding]).diskName(of: "embed_tokens.weight") == embedding)
+    #expect(config.ignores("lm_head.weight") && config.ignores("model.visual.pos_embed.weight"))
+  }
+
+  @Test func errorsOfQwen3VL() {
+    for (json, hint) in [
+      (#"{"model_type": "qwen3_vl_moe"}"#, "only qwen3_vl"),
+      (#"{"rope_parameters": {"mrope_section": [24, 20, 24]}}"#, "the sum 64"),
+      (#"{"rope_parameters": {"rope_type": "yarn"}}"#, "`rope_type`"),
+      (#"{"vision_config": {"deepstack_visual_indexes": [3, 3]}}"#, "each once"),
+      (#"{"vision_config": {"deepstack_visual_indexes": [27]}}"#, "0 to 26"),
+      (#"{"vision_config": {"num_heads": 7}}"#, "a quarter of `hidden_size`"),
+      (#"{"num_hidden_layers": 2, "vision_config": {}}"#, "as many layers"),
+    ] { expectError(Qwen3VLConfig.self, json, hint) }
+  }
+
   @Test func defaultsAndErrorsOfQwen2_5VL() throws {
     let config = try read(Qwen2_5VLConfig.self, "{}")
     #expect(config.vocabulary == 152_064 && config.width == 8192 && config.hidden == 29_568)

@@ -2,8 +2,8 @@
 
     python judges.py --twinflow ../../.build/release/twinflow [--folder out/parity/judges] [--seeds 2]
 
-The cases are small random CLIPs in the layouts of transformers and of open_clip, Qwen2.5-VLs with and without
-a map to logits of their own, and Mask2Formers with Swin backbones, on random pictures of several shapes: from
+The cases are small random CLIPs in the layouts of transformers and of open_clip, Qwen2.5-VLs and Qwen3-VLs with
+and without a map to logits of their own, and Mask2Formers with Swin backbones, on random pictures of several shapes: from
 the pixels to features, answers, and the things that two published rules find.
 """
 import argparse
@@ -21,7 +21,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import (AutoTokenizer, CLIPConfig, CLIPModel, Mask2FormerConfig,
                           Mask2FormerForUniversalSegmentation, Qwen2_5_VLConfig,
-                          Qwen2_5_VLForConditionalGeneration, SwinConfig)
+                          Qwen2_5_VLForConditionalGeneration, Qwen3VLConfig,
+                          Qwen3VLForConditionalGeneration, SwinConfig)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.mask2former.image_processing_pil_mask2former import Mask2FormerImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -204,9 +205,9 @@ def clip(folder, seed, quick=True, size=32, patch=8, ratio=4, width=32, end=None
     write(folder, "judge_clip", dict(texts=TEXTS, images=modes), {}, expected, expected64)
 
 
-def chat(messages):
-    """The published chat template."""
-    if messages[0]["role"] != "system":
+def chat(messages, system=True):
+    """The published chat template: of Qwen2.5-VL, or without a system message of its own that of Qwen3-VL."""
+    if system and messages[0]["role"] != "system":
         messages = [{"role": "system", "content": "You are a helpful assistant."}] + messages
     text = ""
     for message in messages:
@@ -236,7 +237,7 @@ RUNS = {
 def qwen(folder, seed, tied=False, ends_early=False):
     generator = torch.Generator().manual_seed(seed)
     words = small_models.tokenizer()
-    ids = {text: words.convert_tokens_to_ids(text) for text in small_models.SPECIAL}
+    ids = special_ids(words)
     text = dict(
         vocab_size=len(words) + 5, hidden_size=64, intermediate_size=96, num_hidden_layers=3,
         num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-6, tie_word_embeddings=tied,
@@ -244,22 +245,69 @@ def qwen(folder, seed, tied=False, ends_early=False):
     vision = dict(depth=4, hidden_size=32, intermediate_size=48, num_heads=2, out_hidden_size=64,
                   fullatt_block_indexes=[1, 3], window_size=112)
     config = Qwen2_5_VLConfig(
-        text_config=text, vision_config=vision, image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"], vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=tied)
-    model = randomized(Qwen2_5_VLForConditionalGeneration(config), generator)
+        text_config=text, vision_config=vision, tie_word_embeddings=tied, **tokens(ids))
+    processor = Qwen2VLImageProcessorPil(min_pixels=3136, max_pixels=12544)
+    answering(folder, Qwen2_5_VLForConditionalGeneration, config, processor, words, generator, ends_early,
+              [(96, 70), (50, 44), (150, 210)])
+
+
+QWEN3 = [
+    dict(), dict(tied=True, ends_early=True, deep=(2, 0), depth=4, positions=30),
+    dict(deep=(), layers=1, bias=True, merge=1, patch=14, heads=(6, 1), sections=(3, 3, 2)),
+    dict(deep=(0, 1, 4), depth=5, layers=3, positions=16, merge=3, patch=8, head=24, sections=(6, 4, 2),
+         sizes=[(70, 30), (24, 24), (50, 110)]),
+]
+
+
+def qwen3(folder, seed, tied=False, ends_early=False, deep=(0, 2), depth=3, layers=3, positions=49, bias=False,
+          merge=2, patch=16, heads=(4, 2), head=16, sections=(4, 2, 2), width=64, vision_width=32,
+          sizes=((96, 70), (50, 44), (150, 210)), pixels=(4096, 16384)):
+    generator = torch.Generator().manual_seed(seed)
+    words = small_models.tokenizer()
+    ids = special_ids(words)
+    text = dict(
+        vocab_size=len(words) + 5, hidden_size=width, intermediate_size=96, num_hidden_layers=layers,
+        num_attention_heads=heads[0], num_key_value_heads=heads[1], head_dim=head, attention_bias=bias,
+        rms_norm_eps=1e-6, tie_word_embeddings=tied, rope_parameters={
+            "rope_type": "default", "rope_theta": 5e6, "mrope_section": list(sections),
+            "mrope_interleaved": True})
+    vision = dict(
+        depth=depth, hidden_size=vision_width, intermediate_size=48, num_heads=2, out_hidden_size=width,
+        patch_size=patch, spatial_merge_size=merge, num_position_embeddings=positions,
+        deepstack_visual_indexes=list(deep))
+    config = Qwen3VLConfig(
+        text_config=text, vision_config=vision, tie_word_embeddings=tied, **tokens(ids))
+    processor = Qwen2VLImageProcessorPil(
+        size={"shortest_edge": pixels[0], "longest_edge": pixels[1]}, patch_size=patch, merge_size=merge,
+        image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    answering(folder, Qwen3VLForConditionalGeneration, config, processor, words, generator, ends_early, sizes)
+
+
+def special_ids(words):
+    return {text: words.convert_tokens_to_ids(text) for text in small_models.SPECIAL}
+
+
+def tokens(ids):
+    return dict(
+        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"])
+
+
+def answering(folder, kind, config, processor, words, generator, ends_early, sizes):
+    """Writes a random network that answers questions about pictures, with what it answers."""
+    ids, tied = special_ids(words), config.tie_word_embeddings
+    merged = config.vision_config.spatial_merge_size ** 2
+    is_new = kind is Qwen3VLForConditionalGeneration
+    model = randomized(kind(config), generator)
     with torch.no_grad():
         model.model.language_model.embed_tokens.weight.mul_(3 if tied else 1)
         model.lm_head.weight.mul_(1 if tied else 4)
     place = os.path.join(folder, "model")
     model.to(torch.bfloat16).save_pretrained(place)
     words.save_pretrained(place)
-    processor = Qwen2VLImageProcessorPil(min_pixels=3136, max_pixels=12544)
     processor.save_pretrained(place)
     # Read again, since the tables of rotary frequencies were rounded with the weights.
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        place, dtype=torch.float32, attn_implementation="eager").eval()
-    sizes = [(96, 70), (50, 44), (150, 210)]
+    model = kind.from_pretrained(place, dtype=torch.float32, attn_implementation="eager").eval()
     for number, (across, down) in enumerate(sizes):
         picture(generator, across, down).save(os.path.join(folder, f"image_{number}.png"))
     model.generation_config.eos_token_id = [ids["<|im_end|>"], ids["<|endoftext|>"]]
@@ -271,7 +319,7 @@ def qwen(folder, seed, tied=False, ends_early=False):
     limit, runs = 6, {}
 
     def inputs(run):
-        texts, images = [chat(messages) for messages in run], []
+        texts, images = [chat(messages, not is_new) for messages in run], []
         for messages in run:
             for message in messages:
                 if not isinstance(message["content"], str):
@@ -281,7 +329,7 @@ def qwen(folder, seed, tied=False, ends_early=False):
         counts = []
         if images:
             given = dict(processor([Image.open(path) for path in images], return_tensors="pt"))
-            counts = [int(row.prod()) // 4 for row in given["image_grid_thw"]]
+            counts = [int(row.prod()) // merged for row in given["image_grid_thw"]]
         rest = iter(counts)
         rows = []
         for each in texts:
@@ -316,6 +364,8 @@ def qwen(folder, seed, tied=False, ends_early=False):
                 into[f"{name}.pixel_values"] = given["pixel_values"]
                 features = network.model.visual(given["pixel_values"], grid_thw=given["image_grid_thw"])
                 into[f"{name}.image_embeds"] = features.pooler_output
+                for number, each in enumerate(getattr(features, "deepstack_features", None) or []):
+                    into[f"{name}.deep.{number}"] = each
         chances = logits.softmax(-1)
         into[f"{name}.p_yes"] = chances[:, first[0]].sum(-1)
         into[f"{name}.p_no"] = chances[:, first[1]].sum(-1)
@@ -348,9 +398,9 @@ def qwen(folder, seed, tied=False, ends_early=False):
         expected[f"{name}.generated_top8_ids"] = best.indices
         if "image_grid_thw" in given:
             expected[f"{name}.image_grid_thw"] = given["image_grid_thw"]
-    write(folder, "judge_qwen2_5_vl", dict(
+    write(folder, "judge_qwen3_vl" if is_new else "judge_qwen2_5_vl", dict(
         runs=RUNS, yes=yes, no=no, max_new_tokens=limit,
-        chat_text={name: [chat(messages) for messages in RUNS[name]] for name in RUNS}),
+        chat_text={name: [chat(messages, not is_new) for messages in RUNS[name]] for name in RUNS}),
         {}, expected, expected64)
 
 
@@ -560,6 +610,9 @@ DETECTORS = [
     dict(image=(40, 40), size=(64, 64), projected=True, window=7, depths=(2, 2, 1, 1), heads=2),
 ]
 FIXTURES = [
+    ("judge_qwen3_vl", qwen3, dict(
+        width=16, vision_width=16, heads=(2, 1), head=8, sections=(2, 1, 1), depth=2, layers=2, deep=(1, 0), positions=16, patch=8,
+        sizes=[(24, 17), (12, 11), (30, 50)], pixels=(256, 1024))),
     ("judge_clip", clip, dict(size=16, patch=5, ratio=2, width=16)),
     ("judge_mask2former", detector, dict(
         image=(41, 33), size=(32, 48), window=3, width=8, layers=(1, 3), inner=16, heads=2)),
@@ -572,10 +625,13 @@ if __name__ == "__main__":
     parser.add_argument("--folder", default="out/parity/judges")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--fixtures", help="writes the small cases of the tests to this folder, and stops")
+    parser.add_argument("--only", help="with --fixtures: the one to write")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.fixtures:
         for name, make, settings in FIXTURES:
+            if given.only and name != given.only:
+                continue
             folder = os.path.join(given.fixtures, name)
             shutil.rmtree(folder, ignore_errors=True)
             os.makedirs(folder)
@@ -593,6 +649,8 @@ if __name__ == "__main__":
         clip(case(f"clip-gelu-seed{seed}"), seed, quick=False, size=30, patch=7, ratio=2, end=True, suffix="bin")
         qwen(case(f"qwen-seed{seed}"), seed)
         qwen(case(f"qwen-tied-seed{seed}"), seed, tied=True, ends_early=True)
+        for number, settings in enumerate(QWEN3):
+            qwen3(case(f"qwen3-{number}-seed{seed}"), seed, **settings)
         for number, settings in enumerate(DETECTORS):
             detector(case(f"mask2former-{number}-seed{seed}"), seed, **settings)
     sys.exit(subprocess.run([given.twinflow, "check-golden", given.folder]).returncode)

@@ -221,6 +221,92 @@ import Weights
     expectError("has no config.json") { try VisionLanguageJudge(empty.path, on: engine) }
   }
 
+  // MARK: Qwen3-VL
+
+  @Test func qwen3VLAnswersQuestions() throws {
+    let model = "\(Self.fixtures)/judge_qwen3_vl/model"
+    let judge = try VisionLanguageJudge(model, precision: .float32, on: SharedEngine.get())
+    let pictures = try [0, 2].map { try image("judge_qwen3_vl", "image_\($0).png") }
+    let questions = [
+      Conversation(asking: "Does this image show a clock?", about: [pictures[0]]),
+      Conversation(asking: "Are these two pictures of a dog? Answer yes or no.", about: pictures),
+    ]
+    #expect(judge.text(of: questions[0]).hasPrefix("<|im_start|>user\n<|vision_start|>"))
+    let answers = ["Yes", "No"]
+    let together = try judge.probabilities(of: answers, to: questions)
+    let texts = try judge.answers(to: questions, limit: 4)
+    for (number, question) in questions.enumerated() {
+      let alone = try judge.probabilities(of: answers, to: [question])[0]
+      expectClose(alone, together[number], relative: 1e-3)
+      #expect(try judge.answers(to: [question], limit: 4) == [texts[number]])
+    }
+    // Weights in fewer bits give nearly the same.
+    for (storage, tolerance) in [(BaseDType.int8, 0.1), (.int4, 0.9)] {
+      let small = try VisionLanguageJudge(
+        model, storage: storage, precision: .float32, on: SharedEngine.get())
+      let found = try small.probabilities(of: answers, to: questions)[0]
+      expectClose(found, together[0], relative: tolerance)
+      #expect(found != together[0] && small.model.byteCount < judge.model.byteCount)
+    }
+  }
+
+  @Test func otherFoldersThanOfQwen3VLAreNamed() throws {
+    let engine = try SharedEngine.get()
+    func changed(_ change: (String) throws -> Void) throws -> TemporaryFolder {
+      let folder = try copy("judge_qwen3_vl")
+      try change(folder.path)
+      return folder
+    }
+    func expect(_ hints: [String], _ change: (String) throws -> Void) throws {
+      let folder = try changed(change)
+      do {
+        try VisionLanguageJudge(folder.path, on: engine).model.load()
+        Issue.record("nothing was thrown, instead of \(hints)")
+      } catch {
+        for hint in hints { #expect("\(error)".contains(hint), "\(error)") }
+        #expect(!"\(error)".contains("\n"), "\(error)")
+      }
+    }
+    try expect(["qwen3_vl_moe", "mixture of experts", "8B"]) {
+      try setting("model_type", "qwen3_vl_moe", in: $0 + "/config.json")
+    }
+    try expect(["of the kind qwen3_5", "qwen2_5_vl, qwen3_vl"]) {
+      try setting("model_type", "qwen3_5", in: $0 + "/config.json")
+    }
+    try expect(["`patch_size`", "is 14", "config.json 8"]) {
+      try setting("patch_size", 14, in: $0 + "/preprocessor_config.json")
+    }
+    try expect(["no `vision_config`"]) {
+      try replace("\"vision_config\"", "\"xision_config\"", in: $0 + "/config.json")
+    }
+    try expect(["holds no vision tower"]) {
+      try replace("\"model.visual.", "\"model.xisual.", in: $0 + "/model.safetensors")
+    }
+    try expect(["lm_head.weight", "no map to logits"]) {
+      try replace("\"lm_head.", "\"xm_head.", in: $0 + "/model.safetensors")
+    }
+    for name in [
+      "language_model.layers.1.self_attn.q_norm.weight", "visual.pos_embed.weight",
+      "visual.deepstack_merger_list.1.linear_fc1.weight", "visual.blocks.1.attn.qkv.bias",
+    ] {
+      try expect([name]) {
+        try replace(name, "x" + name.dropFirst(), in: $0 + "/model.safetensors")
+      }
+    }
+    try expect(["deepstack_visual_indexes", "0 to 1"]) {
+      try replace(
+        "\"deepstack_visual_indexes\": [\n      1", "\"deepstack_visual_indexes\": [\n      2",
+        in: $0 + "/config.json")
+    }
+    try expect(["32 features", "takes 16"]) {
+      try replace("\"out_hidden_size\": 16", "\"out_hidden_size\": 32", in: $0 + "/config.json")
+    }
+    try expect(["think before it answers", "Instruct"]) {
+      let template = "{{- '<|im_start|>assistant\\n<think>\\n' }}"
+      try Data(template.utf8).write(to: URL(fileURLWithPath: $0 + "/chat_template.jinja"))
+    }
+  }
+
   // MARK: Mask2Former
 
   @Test func thingsAreFound() throws {

@@ -194,7 +194,8 @@ import Weights
       let model = Scope.bind(given.group("weights"), build)
       let encoding = model(
         given["tokens"]!, valid: given["valid"]!,
-        images: Qwen2_5VL.Images(embeddings: given["embeddings"]!, rows: given["rows"]!),
+        images: ImageEmbeddings(
+          VisionFeatures(embeddings: given["embeddings"]!), rows: given["rows"]!),
         positions: given["positions"]!)
       let states = last.enumerated().map { row, place in encoding.last[row][place] }
       let logits = Scope.bind(given.group("head"), head)(.stack(states))

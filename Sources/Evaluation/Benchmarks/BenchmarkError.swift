@@ -20,6 +20,8 @@ public enum BenchmarkError: Error, Equatable, CustomStringConvertible {
   case notJudged(folder: String, file: String, content: String)
   /// A network cannot judge the pictures of a benchmark.
   case otherJudge(path: String, reason: String)
+  /// What a run's file holds was found by another judge.
+  case mixedJudges(path: String, found: String, given: String)
   /// A folder has no runs of benchmarks.
   case noRuns(path: String)
   /// The record of a run cannot be read.
@@ -61,6 +63,9 @@ public enum BenchmarkError: Error, Equatable, CustomStringConvertible {
         + "the file."
     case .otherJudge(let path, let reason):
       "\(path) cannot judge the pictures: \(reason)."
+    case .mixedJudges(let path, let found, let given):
+      "\(path) holds what another judge found, \(found), and the given one is \(given). Score with the same "
+        + "judge or with none; to have all pictures judged anew, move the file away."
     case .noRuns(let path):
       "No run of a benchmark is in \(path): name the --out folder of twinflow evaluate --benchmark, or a "
         + "folder of pictures with --benchmark."

@@ -3,7 +3,7 @@ import Recipe
 import Weights
 
 /// The sizes of Qwen2.5-VL, in the form of transformers' `config.json`.
-public struct Qwen2_5VLConfig: DecoderConfig {
+public struct Qwen2_5VLConfig: DecoderConfig, VisionLanguageConfig {
   /// The number of token ids.
   public var vocabulary: Int
   /// The features of a token.
@@ -58,18 +58,6 @@ public struct Qwen2_5VLConfig: DecoderConfig {
     case execution
   }
 
-  private struct Rotary: Encodable {
-    let theta: Double
-    let sections: [Int]
-    let kind = "default"
-
-    enum CodingKeys: String, CodingKey {
-      case theta = "rope_theta"
-      case sections = "mrope_section"
-      case kind = "rope_type"
-    }
-  }
-
   /// Reads the sizes; those that are absent are those of the published class.
   ///
   /// The language model's are under `text_config`, or beside `vision_config` as older versions of
@@ -104,15 +92,8 @@ public struct Qwen2_5VLConfig: DecoderConfig {
     epsilon = try keys.value(.epsilon, default: 1e-5, in: 0...1)
     let rotary = try RotaryTheta(from: inner, default: 1e6, kinds: ["default", "mrope"])
     theta = rotary.value
-    sections = rotary.sections ?? [16, 24, 24]
-    let pairs = heads.width / 2
-    guard sections.count == 3, sections.allSatisfy({ (0...pairs).contains($0) }),
-      sections.reduce(0, +) == pairs
-    else {
-      throw InvalidRecipeValue(
-        CodingKeys.rotary, "`mrope_section` \(sections)",
-        "three numbers with the sum \(pairs) were expected")
-    }
+    sections = try rotary.sections(
+      default: [16, 24, 24], pairs: heads.width / 2, CodingKeys.rotary)
     let usesWindow = try keys.value(.usesWindow, default: false)
     window = usesWindow ? try keys.window(.window, default: 4096) : nil
     let (first, window) = (try keys.value(.firstWindow, default: 80), window)
@@ -143,7 +124,7 @@ public struct Qwen2_5VLConfig: DecoderConfig {
     try keys.encode(heads.keys, forKey: .keyHeads)
     try keys.encode(activation, forKey: .activation)
     try keys.encode(epsilon, forKey: .epsilon)
-    try keys.encode(Rotary(theta: theta, sections: sections), forKey: .rotary)
+    try keys.encode(RotaryTheta.Written(theta: theta, sections: sections), forKey: .rotary)
     try keys.encode(window != nil, forKey: .usesWindow)
     try keys.encode(window, forKey: .window)
     try keys.encode(layers, forKey: .layers)
@@ -159,15 +140,20 @@ extension Qwen2_5VLConfig {
   }
 
   /// The vision tower and the map to logits are ignored.
-  public func ignores(_ array: String) -> Bool {
-    NameMap.isOfLanguageModel(array) || array.hasSuffix("lm_head.weight")
-      || array.hasPrefix("visual.") || array.hasPrefix("model.visual.")
-  }
+  public func ignores(_ array: String) -> Bool { NameMap.isOutsideOfDecoder(array) }
+}
 
-  /// The name of the map to logits in a checkpoint with these arrays, for `LanguageModelHead`.
-  public func headNames(in arrays: [String]) -> NameMap {
-    let own = ["lm_head", "language_model.lm_head"].first { arrays.contains("\($0).weight") }
-    let embedding = names(in: arrays).diskName(of: "embed_tokens")
-    return NameMap([.rename("lm_head", to: isTied ? embedding : own ?? "lm_head")])
-  }
+extension Qwen2_5VLConfig {
+  /// Its `model_type`.
+  public static let modelType = "qwen2_5_vl"
+  /// That of its chat template.
+  public static let systemMessage: String? = "You are a helpful assistant."
+
+  /// Of all sizes.
+  public var title: String { "Qwen2.5-VL" }
+  /// The vision tower.
+  public var tower: (any VisionTowerConfig)? { vision }
+
+  /// Binds the language model.
+  public func model(_ scope: Scope) -> any VisionLanguageModel { Qwen2_5VL(scope, self) }
 }

@@ -7,7 +7,7 @@ import Tensors
 /// A transformer on patches with rotary positions along rows and columns. In most layers a patch sees the
 /// patches of its window, in some the whole image. At the end, squares of patches are merged into one
 /// token; `Qwen2_5_VisionTransformerPretrainedModel` of transformers.
-public struct Qwen2_5VLVision {
+public struct Qwen2_5VLVision: VisionTowerNetwork {
   let config: Qwen2_5VLVisionConfig
   let embedding: Tensor
   let blocks: Stack<Qwen2_5VLVisionBlock>
@@ -31,29 +31,25 @@ public struct Qwen2_5VLVision {
     ) { $0.gelu() }
   }
 
-  /// Embeds images.
+  /// Embeds images, see `VisionTowerNetwork`.
+  public func features(_ patches: Tensor, grids: [TokenGrid], in dtype: DType) -> VisionFeatures {
+    VisionFeatures(embeddings: self(patches, grids: grids, in: dtype))
+  }
+
+  /// Embeds images, see `VisionTowerNetwork`.
   ///
-  /// - Parameters:
-  ///   - patches: `[patches, channels · frames · patch²]`, the patches of all images: by squares of
-  ///     `merge`² patches in reading order, and so within a square; a patch's values in the order
-  ///     channel, frame, row, column.
-  ///   - grids: the sizes of the images in patches.
-  ///   - dtype: the element type of the computation; norms and softmax are computed in f32 or wider.
   /// - Returns: `[merged patches, output]`, the tokens of all images in reading order.
   public func callAsFunction(
     _ patches: Tensor, grids: [TokenGrid], in dtype: DType = .float32
   ) -> Tensor {
-    let count = grids.reduce(0) { $0 + $1.count }
-    precondition(
-      patches.shape == [count, config.patchValues],
-      "images of \(count) patches of \(config.patchValues) values are not \(patches.type)")
+    config.check(patches, grids)
     let layout = VisionWindows(grids, merge: config.merge, window: config.windowSize)
     let units = layout.order.count
     let matrix = embedding.reshape([config.width, -1]).cast(to: dtype)
     let embedded = patches.cast(to: dtype).dot(matrix, contracting: ([1], [1]))
       .reshape([units, -1]).take(.constant(layout.order, shape: [units]))
-    var x = embedded.reshape([1, count, config.width])
-    let rotary = rotary(layout)
+    var x = embedded.reshape([1, -1, config.width])
+    let rotary = layout.rotary(width: config.headWidth, base: config.theta)
     for run in runs {
       x = blocks(x, layers: run.layers) { block, x in
         block(x, run.isFull ? layout.images : layout.windows, rotary)
@@ -61,15 +57,6 @@ public struct Qwen2_5VLVision {
     }
     let merged = merger(norm(x).reshape([1, units, -1])).reshape([units, config.output])
     return merged.take(.constant(layout.inverse, shape: [units]))
-  }
-
-  /// The rotary embedding: half of a head's pairs are turned by the row, half by the column.
-  private func rotary(_ layout: VisionWindows) -> Rotary {
-    let angles = [layout.positions.rows, layout.positions.columns].map {
-      Tensor.constant($0, shape: [$0.count])
-        .rotaryAngles(width: config.headWidth / 2, base: config.theta)
-    }
-    return Rotary(angles: .concatenate(angles, axis: -1), layout: .halfSplit)
   }
 
   /// Consecutive layers of one kind.
@@ -83,26 +70,17 @@ public struct Qwen2_5VLVision {
 /// One layer: attention, then a gated MLP, each on normalized patches.
 struct Qwen2_5VLVisionBlock {
   let attentionNorm: RMSNorm
-  let queries: LinearMap
-  let keys: LinearMap
-  let values: LinearMap
-  let output: LinearMap
+  let attention: VisionAttention
   let mlpNorm: RMSNorm
   let mlp: GatedMLP
-  let heads: Int
 
   init(_ scope: Scope, _ config: Qwen2_5VLVisionConfig) {
-    let (width, attention) = (config.width, scope / "attn")
+    let width = config.width
     attentionNorm = RMSNorm(scope / "norm1", width)
-    let maps = ["q", "k", "v"].map {
-      attention.linear($0, width, width, from: .embed, to: .heads)
-    }
-    (queries, keys, values) = (maps[0], maps[1], maps[2])
-    output = attention.linear("proj", width, width, from: .heads, to: .embed)
+    attention = VisionAttention(scope / "attn", width: width, heads: config.heads)
     mlpNorm = RMSNorm(scope / "norm2", width)
     mlp = GatedMLP(
       scope / "mlp", width, hidden: config.hidden, bias: true, activation: config.activation)
-    heads = config.heads
   }
 
   /// Patches `[1, patches, width]` to the same shape.
@@ -111,23 +89,5 @@ struct Qwen2_5VLVisionBlock {
   func callAsFunction(_ x: Tensor, _ groups: [VisionWindows.Groups], _ rotary: Rotary) -> Tensor {
     let h = x + attention(attentionNorm(x), groups, rotary)
     return h + mlp(mlpNorm(h))
-  }
-
-  private func attention(
-    _ x: Tensor, _ groups: [VisionWindows.Groups], _ rotary: Rotary
-  ) -> Tensor {
-    func split(_ map: LinearMap) -> Tensor {
-      map(x).reshape([1, x.shape[1], heads, -1]).sharded(nil, nil, .heads)
-    }
-    let (q, k, v) = (rotary(split(queries)), rotary(split(keys)), split(values))
-    let mixed = groups.map { group in
-      func part(_ tokens: Tensor) -> Tensor {
-        tokens.slice(1, group.patches)
-          .reshape([group.count, group.patches.count / group.count, heads, -1])
-      }
-      return part(q).attention(keys: part(k), values: part(v))
-        .reshape([1, group.patches.count, -1])
-    }
-    return output(.concatenate(mixed, axis: 1))
   }
 }

@@ -1,10 +1,9 @@
 import Layers
 import Recipe
-import Weights
 
 /// The sizes of the vision tower of Qwen2.5-VL, in the form of `vision_config` in transformers'
 /// `config.json`.
-public struct Qwen2_5VLVisionConfig: Codable, Hashable, Sendable {
+public struct Qwen2_5VLVisionConfig: VisionTowerConfig {
   /// The number of layers.
   public var depth: Int
   /// The features of a patch.
@@ -52,22 +51,10 @@ public struct Qwen2_5VLVisionConfig: Codable, Hashable, Sendable {
     case execution
   }
 
-  private struct Rotary: Encodable {
-    let theta: Double
-    let kind = "axial"
-
-    enum CodingKeys: String, CodingKey {
-      case theta = "rope_theta"
-      case kind = "rope_type"
-    }
-  }
-
   /// The features of a head.
   var headWidth: Int { width / heads }
   /// The height and width of a window in merged patches.
   var windowSize: Int { window / merge / patch }
-  /// The values of a patch.
-  public var patchValues: Int { channels * frames * patch * patch }
 
   /// Reads the sizes; those that are absent are those of the published class.
   ///
@@ -120,25 +107,10 @@ public struct Qwen2_5VLVisionConfig: Codable, Hashable, Sendable {
     try keys.encode(window, forKey: .window)
     try keys.encode(fullLayers, forKey: .fullLayers)
     try keys.encode(activation, forKey: .activation)
-    try keys.encode(Rotary(theta: theta), forKey: .rotary)
+    try keys.encode(RotaryTheta.Written(theta: theta, kind: "axial"), forKey: .rotary)
     try keys.encode(execution, .execution, depth: depth)
   }
 
-  /// The names of the parameters in a checkpoint with these arrays: of the whole model as published or
-  /// as transformers 5 names its modules, or of the tower alone. Queries, keys and values are one map.
-  public func names(in arrays: [String]) -> NameMap {
-    let prefixes = ["visual.", "model.visual.", ""]
-    let parts = ["q", "k", "v"].map { "blocks.*.attn.\($0)" }
-    var names = NameMap([.split(disk: "blocks.*.attn.qkv", parts)])
-    names.prefix =
-      prefixes.first { arrays.contains($0 + "patch_embed.proj.weight") } ?? prefixes[0]
-    return names
-  }
-
-  /// Whether an array of a checkpoint does not belong to the tower.
-  ///
-  /// - Parameter names: the names of the tower's parameters in the checkpoint.
-  public func ignores(_ array: String, named names: NameMap) -> Bool {
-    !array.hasPrefix(names.prefix) || array.hasSuffix(".rotary_pos_emb.inv_freq")
-  }
+  /// Binds the tower.
+  public func network(_ scope: Scope) -> any VisionTowerNetwork { Qwen2_5VLVision(scope, self) }
 }

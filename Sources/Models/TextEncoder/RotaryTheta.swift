@@ -64,4 +64,37 @@ struct RotaryTheta {
       throw InvalidRecipeValue(CodingKeys.theta, value, "it must be above 0")
     }
   }
+
+  /// The pairs of features for the time, the row and the column of a token.
+  ///
+  /// - Parameters:
+  ///   - standard: those where a config does not say.
+  ///   - pairs: their number in a head.
+  ///   - key: what errors name.
+  /// - Throws: an error that names the key for other than three numbers with that sum.
+  func sections(
+    default standard: [Int], pairs: Int, _ key: some CodingKey
+  ) throws -> [Int] {
+    let sections = sections ?? standard
+    guard sections.count == 3, sections.allSatisfy({ (0...pairs).contains($0) }),
+      sections.reduce(0, +) == pairs
+    else {
+      throw InvalidRecipeValue(
+        key, "`mrope_section` \(sections)", "three numbers with the sum \(pairs) were expected")
+    }
+    return sections
+  }
+
+  /// The form of transformers 5.
+  struct Written: Encodable {
+    let theta: Double
+    var sections: [Int]?
+    var kind = "default"
+
+    enum CodingKeys: String, CodingKey {
+      case theta = "rope_theta"
+      case sections = "mrope_section"
+      case kind = "rope_type"
+    }
+  }
 }

@@ -4,7 +4,7 @@ import Pictures
 import Recipe
 import Tensors
 
-/// The preprocessing of images for the vision tower of Qwen2-VL and Qwen2.5-VL, in the form of
+/// The preprocessing of images for the vision towers of Qwen2-VL, Qwen2.5-VL and Qwen3-VL, in the form of
 /// `preprocessor_config.json`: Wang and others, "Qwen2-VL", 2024.
 ///
 /// Images keep nearly their aspect ratio and resolution: their sides become multiples of a merged patch,
@@ -78,7 +78,7 @@ public struct Qwen2VLImageProcessor: Decodable, Hashable, Sendable {
   /// The patches of images as the vision tower takes them.
   public struct Patches: Sendable {
     /// The patches of all images, f32 `[patches, 3 · frames · patch²]`, in the order that
-    /// `Qwen2_5VLVision` takes.
+    /// `VisionTowerNetwork` takes.
     public let values: HostArray
     /// The sizes of the images in patches.
     public let grids: [TokenGrid]

@@ -63,7 +63,7 @@ extension VisionLanguageJudge {
 
   /// The logits of each token from the states of the last ones.
   private func head(
-    _ weights: Named<Tensor>, _ model: Qwen2_5VL, _ last: Tensor
+    _ weights: Named<Tensor>, _ model: any VisionLanguageModel, _ last: Tensor
   ) -> Tensor {
     guard head != nil else { return model.tiedLogits(last) }
     return Scope.bind(weights) {
@@ -85,8 +85,8 @@ extension VisionLanguageJudge {
     return own.merging(try head?.load().prefixed("head") ?? Named())
   }
 
-  /// The features of pictures, one row a token of theirs.
-  package func features(of prompts: Prompts) throws -> ShardedArray? {
+  /// The features of pictures, one row a token of theirs, see `VisionTower.program`; nil without pictures.
+  package func features(of prompts: Prompts) throws -> Named<ShardedArray>? {
     let grids = prompts.patches.grids
     guard !grids.isEmpty else { return nil }
     let program = try programs(.images(grids)) {
@@ -94,7 +94,7 @@ extension VisionLanguageJudge {
     }
     var arguments = try vision.component.load().prefixed("weights")
     arguments["patches"] = try engine.array(prompts.patches.values)
-    return try RuntimeError.reportingMemory(of: program) { try program(arguments)["images"]! }
+    return try RuntimeError.reportingMemory(of: program) { try program(arguments) }
   }
 
   /// Runs the network on prompts, padded on the left.
@@ -108,13 +108,13 @@ extension VisionLanguageJudge {
     let longest = prompts.rows.map(\.tokens.count).max() ?? 0
     let length = (longest + multiple - 1) / multiple * multiple
     let batch = MultimodalBatch(prompts.rows, length: length, padding: .left, token: filler)
-    let (count, imageCount) = (prompts.rows.count, images?.type.shape[0] ?? 0)
+    let (count, imageCount) = (prompts.rows.count, images?["images"]!.type.shape[0] ?? 0)
     var inputs = try Named([
       ("tokens", engine.array(batch.tokens)), ("valid", engine.array(batch.valid)),
       ("positions", engine.array(batch.positions)),
     ])
     if let images {
-      inputs["images"] = images
+      inputs.merge(images)
       inputs["rows"] = try engine.array(batch.imageRows)
     }
     let key = Work.prompts(batch: count, tokens: length, images: imageCount, room: room)
@@ -123,13 +123,13 @@ extension VisionLanguageJudge {
       return try engine.compile(
         weights.types.merging(inputs.types), shardings: weights.shardings
       ) { [config, compute] arguments in
-        let model = Scope.bind(arguments.group("model")) { Qwen2_5VL($0, config) }
-        let images = arguments["images"].map {
-          Qwen2_5VL.Images(embeddings: $0, rows: arguments["rows"]!)
+        let model = Scope.bind(arguments.group("model")) { config.model($0) }
+        let images = VisionTower.features(in: arguments).map {
+          ImageEmbeddings($0, rows: arguments["rows"]!)
         }
         let (last, own) = model.generation(
           arguments["tokens"]!, valid: arguments["valid"]!, images: images,
-          positions: arguments["positions"]!, in: compute)
+          positions: arguments["positions"]!, after: nil, in: compute)
         var results = Named([("logits", self.head(arguments.group("head"), model, last))])
         if room > 0 {
           let cache = own.padded(by: room)
@@ -170,11 +170,11 @@ extension VisionLanguageJudge {
         weights.types.merging(inputs.types), shardings: weights.shardings,
         donating: { ["keys", "values"].contains($0) }
       ) { [config, compute] arguments in
-        let model = Scope.bind(arguments.group("model")) { Qwen2_5VL($0, config) }
+        let model = Scope.bind(arguments.group("model")) { config.model($0) }
         let cache = KeyValueCache(keys: arguments["keys"]!, values: arguments["values"]!)
         let (last, own) = model.generation(
-          arguments["tokens"]!, valid: arguments["valid"]!, positions: arguments["positions"]!,
-          after: cache, in: compute)
+          arguments["tokens"]!, valid: arguments["valid"]!, images: nil,
+          positions: arguments["positions"]!, after: cache, in: compute)
         let updated = cache.updated(from: arguments["place"]!, with: own)
         return Named([
           ("logits", self.head(arguments.group("head"), model, last)),

@@ -2,7 +2,8 @@ import Models
 import Pictures
 import Tokenizers
 
-/// What is said to a model that sees pictures, in the format of Qwen2.5-VL's chat template.
+/// What is said to a model that sees pictures, in the format of the chat templates of Qwen2.5-VL
+/// and Qwen3-VL.
 public struct Conversation: Hashable, Sendable {
   /// A part of a message.
   public enum Part: Hashable, Sendable {
@@ -23,7 +24,7 @@ public struct Conversation: Hashable, Sendable {
     public init(role: String = "user", _ parts: [Part]) { (self.role, self.parts) = (role, parts) }
   }
 
-  /// The messages in their order. Without a `system` message at the start, the published one is used.
+  /// The messages in their order.
   public var messages: [Message]
 
   /// Makes a conversation.
@@ -42,9 +43,12 @@ public struct Conversation: Hashable, Sendable {
   }
 
   /// The text with a token for each picture, up to where the answer begins.
-  public var text: String {
-    let system = Message(role: "system", [.text("You are a helpful assistant.")])
-    let all = messages.first?.role == "system" ? messages : [system] + messages
+  ///
+  /// - Parameter system: the message of the role `system` where the first message has another role; nil for
+  ///   none.
+  public func text(system: String?) -> String {
+    let first = system.map { Message(role: "system", [.text($0)]) }
+    let all = messages.first?.role == "system" ? messages : [first].compactMap { $0 } + messages
     let texts = all.map { message in
       let parts = message.parts.map { part in
         switch part {

@@ -7,14 +7,14 @@ import Tensors
 import Tokenizers
 import Weights
 
-/// A Qwen2.5-VL that answers questions about pictures.
+/// A Qwen2.5-VL or a dense Qwen3-VL that answers questions about pictures.
 ///
-/// Its folder is one of transformers' `Qwen2_5_VLForConditionalGeneration`, or Qwen-Image-Edit's, whose
-/// `text_encoder` it is; then tokenizer and settings of the preprocessing are in the folders `tokenizer` and
-/// `processor` beside it.
+/// Its folder is one of transformers' `Qwen2_5_VLForConditionalGeneration` or
+/// `Qwen3VLForConditionalGeneration`, or Qwen-Image-Edit's, whose `text_encoder` is one; then tokenizer and
+/// settings of the preprocessing are in the folders `tokenizer` and `processor` beside it.
 public final class VisionLanguageJudge: Sendable {
   /// The network's sizes.
-  public let config: Qwen2_5VLConfig
+  public let config: any VisionLanguageConfig
   /// The preprocessing of pictures.
   public let processor: Qwen2VLImageProcessor
   /// The tokenizer.
@@ -24,6 +24,7 @@ public final class VisionLanguageJudge: Sendable {
   /// The map to logits; nil where it is the embedding of the tokens.
   let head: Component?
   let vision: VisionTower
+  private let tower: any VisionTowerConfig
   let engine: Engine
   let compute: DType
   let programs = ProgramCache<Work>()
@@ -43,25 +44,6 @@ public final class VisionLanguageJudge: Sendable {
     case next(batch: Int, tokens: Int)
   }
 
-  /// The tokens that end an answer, in `generation_config.json`.
-  private struct Generation: Decodable {
-    let ends: [Int32]
-    let filler: Int32?
-
-    private enum CodingKeys: String, CodingKey {
-      case end = "eos_token_id"
-      case filler = "pad_token_id"
-    }
-
-    init(from decoder: any Decoder) throws {
-      let keys = try decoder.container(keyedBy: CodingKeys.self)
-      ends =
-        try (try? keys.decode([Int32].self, forKey: .end))
-        ?? keys.decodeIfPresent(Int32.self, forKey: .end).map { [$0] } ?? []
-      filler = try keys.decodeIfPresent(Int32.self, forKey: .filler)
-    }
-  }
-
   /// Opens a network; its weights are read on first use.
   ///
   /// - Parameters:
@@ -78,13 +60,8 @@ public final class VisionLanguageJudge: Sendable {
   ) throws {
     let folder = try JudgeFolder(name, component: "text_encoder")
     path = folder.path
-    if let kind = try? NetworkKind("\(path)/config.json").modelType, kind != "qwen2_5_vl" {
-      throw PipelineError.unknownNetwork(
-        path: "\(path)/config.json", found: kind, known: ["qwen2_5_vl"])
-    }
-    let config: Qwen2_5VLConfig = try folder.read(
-      "config.json", for: "the sizes of the network")
-    guard config.vision != nil else {
+    let config = try folder.visionLanguageConfig()
+    guard let tower = config.tower else {
       throw PipelineError.unableNetwork(
         path: path, reason: "its config.json has no `vision_config`, and pictures are to be seen")
     }
@@ -92,15 +69,23 @@ public final class VisionLanguageJudge: Sendable {
       throw PipelineError.unableNetwork(
         path: path, reason: "its attention is limited to windows, with which no text is generated")
     }
-    (self.config, self.engine, self.multiple) = (config, engine, multiple)
+    guard try !folder.thinksFirst() else {
+      throw PipelineError.unableNetwork(
+        path: path,
+        reason:
+          "its chat template lets it think before it answers, and the first token is to be the "
+          + "answer: take the Instruct model")
+    }
+    (self.config, self.tower, self.engine, self.multiple) = (config, tower, engine, multiple)
     compute = precision.dtype
     processor = try folder.place(of: "preprocessor_config.json", orIn: "processor").read(
       "preprocessor_config.json", for: "how pictures are prepared for the network")
+    try processor.check(tower, width: config.width, in: path)
     tokenizer = try Tokenizer(
       folder: folder.place(of: "tokenizer_config.json", orIn: "tokenizer").path)
     let files = try folder.weights("model.safetensors")
     let arrays = files.types.names
-    let towerNames = config.vision!.names(in: arrays)
+    let towerNames = tower.names(in: arrays)
     guard arrays.contains(towerNames.diskName(of: "patch_embed.proj.weight")) else {
       throw PipelineError.unableNetwork(
         path: files.path, reason: "it holds no vision tower, and pictures are to be seen")
@@ -113,7 +98,7 @@ public final class VisionLanguageJudge: Sendable {
     }
     vision = try VisionTower(config, files.path, storage, on: engine)
     model = try Component(
-      Scope.declare { Qwen2_5VL($0, config) }, in: files, names: config.names(in: arrays),
+      Scope.declare { config.model($0) }, in: files, names: config.names(in: arrays),
       ignoring: { config.ignores($0) }, storage: storage, on: engine)
     head =
       config.isTied
@@ -122,7 +107,7 @@ public final class VisionLanguageJudge: Sendable {
         Scope.declare {
           LanguageModelHead($0, width: config.width, vocabulary: config.vocabulary)
         }, in: files, names: headNames, ignoring: { _ in true }, storage: storage, on: engine)
-    let generation: Generation? =
+    let generation: AnswerEnds? =
       folder.has("generation_config.json")
       ? try folder.read("generation_config.json", for: "where answers end") : nil
     let end = tokenizer.id(of: "<|im_end|>") ?? tokenizer.endToken
@@ -188,6 +173,11 @@ extension VisionLanguageJudge {
     package let patches: Qwen2VLImageProcessor.Patches
   }
 
+  /// The text of a conversation as the network's chat template has it.
+  package func text(of conversation: Conversation) -> String {
+    conversation.text(system: type(of: config).systemMessage)
+  }
+
   /// Lays out conversations.
   ///
   /// - Throws: `PipelineError.tooNarrow` for a picture that the network cannot see, `unfitComponents` for
@@ -204,7 +194,7 @@ extension VisionLanguageJudge {
     }
     let patches = try processor(pictures)
     let rows = try zip(conversations, numbers).map { conversation, numbers in
-      let ids = tokenizer.encode(conversation.text, addSpecialTokens: false)
+      let ids = tokenizer.encode(text(of: conversation), addSpecialTokens: false)
       if let wrong = ids.first(where: { $0 < 0 || $0 >= config.vocabulary }) {
         throw PipelineError.unfitComponents(
           path: path,
@@ -213,7 +203,7 @@ extension VisionLanguageJudge {
       }
       return try MultimodalPrompt(
         ids, imageToken: config.imageToken, grids: patches.grids, images: numbers,
-        merge: config.vision!.merge)
+        merge: tower.merge)
     }
     return Prompts(rows: rows, patches: patches)
   }

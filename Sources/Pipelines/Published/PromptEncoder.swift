@@ -68,8 +68,8 @@ package struct PromptEncoder: Sendable {
         config, Scope.declare(build), folder, path, layer, storage, engine, vision,
         imageToken: config.imageToken
       ) { weights, prompts, dtype in
-        let images = prompts["images"].map {
-          Qwen2_5VL.Images(embeddings: $0, rows: prompts["image_rows"]!)
+        let images = VisionTower.features(in: prompts).map {
+          ImageEmbeddings($0, rows: prompts["image_rows"]!)
         }
         return Scope.bind(weights, build)(
           prompts["tokens"]!, valid: prompts["valid"]!, images: images,

@@ -9,15 +9,15 @@ package struct VisionTower: Sendable {
   /// Its weights.
   package let component: Component
   /// Its sizes.
-  let config: Qwen2_5VLVisionConfig
+  let config: any VisionTowerConfig
 
   /// Opens the tower of an encoder in a folder.
   ///
   /// - Throws: `PipelineError.unfitComponents` for an encoder without a tower, and the errors of weights.
   init(
-    _ encoder: Qwen2_5VLConfig, _ folder: String, _ storage: BaseDType, on engine: Engine
+    _ encoder: any VisionLanguageConfig, _ folder: String, _ storage: BaseDType, on engine: Engine
   ) throws {
-    guard let config = encoder.vision else {
+    guard let config = encoder.tower else {
       throw PipelineError.unfitComponents(
         path: folder, reason: "images are to be edited, and its config.json has no `vision_config`")
     }
@@ -25,11 +25,11 @@ package struct VisionTower: Sendable {
     let files = try WeightFiles(path: folder)
     let names = config.names(in: files.types.names)
     component = try Component(
-      Scope.declare { Qwen2_5VLVision($0, config) }, in: files, names: names,
+      Scope.declare { config.network($0) }, in: files, names: names,
       ignoring: { config.ignores($0, named: names) }, storage: storage, on: engine)
   }
 
-  /// The program that embeds images of given sizes.
+  /// The program that embeds images of given sizes, to the arrays of `features`.
   func program(_ grids: [TokenGrid], _ dtype: DType, on engine: Engine) throws -> CompiledFunction {
     var arguments = component.types.prefixed("weights")
     let count = grids.reduce(0) { $0 + $1.count }
@@ -37,9 +37,16 @@ package struct VisionTower: Sendable {
     return try engine.compile(
       arguments, shardings: component.shardings.prefixed("weights")
     ) { [config] arguments in
-      let tower = Scope.bind(arguments.group("weights")) { Qwen2_5VLVision($0, config) }
-      return Named([("images", tower(arguments["patches"]!, grids: grids, in: dtype))])
+      let tower = Scope.bind(arguments.group("weights")) { config.network($0) }
+      let features = tower.features(arguments["patches"]!, grids: grids, in: dtype)
+      return Named([("images", features.embeddings)])
+        .merging(Named(features.deep.enumerated().map { ("deep.\($0)", $1) }))
     }
+  }
+
+  /// The features of images among the arrays of a program, nil without images.
+  static func features(in arrays: Named<Tensor>) -> VisionFeatures? {
+    arrays["images"].map { VisionFeatures(embeddings: $0, deep: arrays.group("deep").values) }
   }
 
   /// The number of image tokens of all images.

@@ -7,10 +7,10 @@ import Runtime
 struct JudgeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A Qwen2.5-VL that answers the questions of dpg and geneval2.",
+      "A Qwen3-VL or Qwen2.5-VL that answers the questions of dpg and geneval2.",
       discussion: """
-        Its folder or name, or those of a Qwen-Image-Edit, which has one. It is the published judge of neither, \
-        and reports name it.
+        Its folder or name, or those of a Qwen-Image-Edit, which has one. Qwen3-VL-8B-Instruct is the published \
+        judge of geneval2; reports name the judge.
         """, valueName: "model"),
     completion: .directory, transform: pathOption)
   var judge: String?

@@ -35,6 +35,12 @@ public struct GenEval2Answer: Hashable, Sendable, Codable {
     self.firstToken = text(logits.firstIndex(of: most) ?? 0)
   }
 
+  /// Whether a judge is the published one by its name: a Qwen3-VL of the sizes of Qwen3-VL-8B-Instruct, with its
+  /// weights as its files hold them.
+  public static func isPublished(judge name: String) -> Bool {
+    name.wholeMatch(of: /Qwen3-VL-8B [0-9a-f]{8}/) != nil
+  }
+
   /// Whether the first token is a spelling of the right answer in lower case.
   public func isRight(_ spellings: [String]) -> Bool {
     spellings.contains(firstToken.lowercased())

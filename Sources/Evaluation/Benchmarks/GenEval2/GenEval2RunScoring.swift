@@ -32,6 +32,13 @@ extension BenchmarkScoring {
       let token = answers[file][place].firstToken
       return token.isEmpty ? "" : ", said \"\(token)\""
     }
+    if !findings.judges.isEmpty {
+      scores.notes.append(
+        findings.judges.allSatisfy(GenEval2Answer.isPublished)
+          ? "The judge is the published one by its sizes, those of Qwen3-VL-8B-Instruct."
+          : "The judge is not Qwen3-VL-8B-Instruct with its weights as published: figures are comparable only "
+            + "with those of the same judge.")
+    }
     if answers.joined().allSatisfy({ !$0.firstToken.isEmpty }) {
       let hard = zip(files, answers).map { file, answers in
         zip(answers, prompts[file.item].questions).map { $0.isRight($1.spellings) ? 1.0 : 0 }

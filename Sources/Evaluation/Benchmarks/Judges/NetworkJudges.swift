@@ -60,8 +60,10 @@ public struct ObjectJudge: GenEvalJudge {
   }
 }
 
-/// A Qwen2.5-VL that answers the questions of DPG-Bench, and of which GenEval 2 takes the first token. It is the
-/// published judge of neither, so that figures are comparable only with others of its own.
+/// A language model that answers the questions of DPG-Bench, and of which GenEval 2 takes the first token.
+///
+/// The published judge of GenEval 2 is Qwen3-VL-8B-Instruct, see `GenEval2Answer.isPublished`; with others, and of
+/// DPG-Bench with all, figures are comparable only with those of the same judge.
 public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
   /// The name, with what identifies the weights.
   public let name: String
@@ -74,7 +76,7 @@ public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
   public init(_ network: VisionLanguageJudge, storage: BaseDType = .stored) throws {
     self.network = network
     let kept = storage == .stored ? "" : " in \(storage.rawValue)"
-    name = "Qwen2.5-VL \(try network.model.shortHash)\(kept)"
+    name = "\(network.config.title) \(try network.model.shortHash)\(kept)"
   }
 
   /// The most tokens of an answer of one word.

@@ -55,10 +55,13 @@ struct BenchmarkFindings {
   }
 
   /// The judges that are named in the lines.
-  var judges: [String] {
+  var judges: [String] { judges(of: Set(lines.keys)) }
+
+  /// The judges that are named in the lines about some pictures.
+  func judges(of files: Set<String>) -> [String] {
     Set(
-      lines.values.compactMap { _, members -> String? in
-        if case .string(let name)? = members["judge"] { name } else { nil }
+      files.compactMap { file -> String? in
+        if case .string(let name)? = lines[file]?.members["judge"] { name } else { nil }
       }
     ).sorted()
   }

@@ -15,6 +15,9 @@ extension BenchmarkScoring {
   }
 
   /// Lets a judge look at the pictures that the run's file has no line of, and adds them to it.
+  ///
+  /// - Throws: `BenchmarkError.mixedJudges` where another one looked at some of them, and the errors of the judge
+  ///   and of files.
   func look(_ judge: BenchmarkJudge, _ progress: (Int) throws -> Void) throws {
     let path = findingsPath
     let manager = FileManager.default
@@ -32,6 +35,10 @@ extension BenchmarkScoring {
       // What was found in another picture of this name does not count.
       guard case .string(let hash)? = members["hash"] else { return false }
       return hash != hashes[file.path]
+    }
+    let kept = Set(files.map(\.path)).subtracting(left.map(\.path))
+    if let other = known.judges(of: kept).first(where: { $0 != judge.name }) {
+      throw BenchmarkError.mixedJudges(path: path, found: other, given: judge.name)
     }
     guard let handle = FileHandle(forUpdatingAtPath: path) else {
       throw FileError.unwritable(path: path, reason: "it cannot be opened")

@@ -1,7 +1,7 @@
 import Tensors
 
-/// A prompt of text and images as Qwen2.5-VL takes it: with a token for each merged patch of an image, and
-/// with positions along time, rows and columns: Wang and others, "Qwen2-VL", 2024.
+/// A prompt of text and images as Qwen2.5-VL and Qwen3-VL take it: with a token for each merged patch of an
+/// image, and with positions along time, rows and columns: Wang and others, "Qwen2-VL", 2024.
 public struct MultimodalPrompt: Hashable, Sendable {
   /// The tokens.
   public private(set) var tokens: [Int32] = []
@@ -65,7 +65,7 @@ public struct MultimodalPrompt: Hashable, Sendable {
   }
 }
 
-/// Prompts of one length as the arrays that `Qwen2_5VL` takes.
+/// Prompts of one length as the arrays that networks take.
 public struct MultimodalBatch: Hashable, Sendable {
   /// Where shorter prompts are filled up.
   public enum Padding: Sendable {

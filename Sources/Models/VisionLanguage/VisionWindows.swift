@@ -1,7 +1,7 @@
+import Layers
 import Tensors
 
-/// The order in which the vision tower of Qwen2.5-VL holds the patches of images, and the groups of them
-/// that see each other.
+/// The order in which vision towers hold the patches of images, and the groups of them that see each other.
 ///
 /// Patches come in merged patches, the squares of `merge`² patches that become one token. The windows of
 /// an image are squares of merged patches, cut off at the right and the lower edge. Windows of one shape
@@ -29,8 +29,9 @@ struct VisionWindows {
   /// - Parameters:
   ///   - grids: the sizes of the images in patches, multiples of `merge`.
   ///   - merge: the height and width of a merged patch in patches.
-  ///   - window: the height and width of a window in merged patches.
-  init(_ grids: [TokenGrid], merge: Int, window: Int) {
+  ///   - window: the height and width of a window in merged patches; nil for whole images, which keeps the
+  ///     order.
+  init(_ grids: [TokenGrid], merge: Int, window: Int? = nil) {
     var (order, windows, images) = ([Int32](), [Groups](), [Groups]())
     var (rows, columns) = ([Int32](), [Int32]())
     var first = 0
@@ -39,7 +40,7 @@ struct VisionWindows {
         grid.count > 0 && grid.height % merge == 0 && grid.width % merge == 0,
         "an image of \(grid.height) × \(grid.width) patches has no whole squares of \(merge)")
       let (height, width) = (grid.height / merge, grid.width / merge)
-      let start = rows.count
+      let (start, window) = (rows.count, window ?? max(height, width))
       for tall in Self.bands(height, window) {
         for wide in Self.bands(width, window) {
           let groupStart = rows.count
@@ -71,6 +72,14 @@ struct VisionWindows {
     let whole = stride(from: 0, through: size - window, by: window).map { $0..<$0 + window }
     let rest = size / window * window..<size
     return [whole, rest.isEmpty ? [] : [rest]].filter { !$0.isEmpty }
+  }
+
+  /// The rotary embedding of heads: half of a head's pairs are turned by the row, half by the column.
+  func rotary(width: Int, base: Double) -> Rotary {
+    let angles = [positions.rows, positions.columns].map {
+      Tensor.constant($0, shape: [$0.count]).rotaryAngles(width: width / 2, base: base)
+    }
+    return Rotary(angles: .concatenate(angles, axis: -1), layout: .halfSplit)
   }
 
   /// The place in this order of each merged patch in reading order.
