@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import Files
 import Pipelines
 import Runtime
 
@@ -54,24 +55,29 @@ struct JudgeOptions: ParsableArguments {
     }
   }
 
-  /// The judge of a benchmark, nil where none of the networks is for it.
+  /// The judge of a benchmark, nil where none of the networks is for it; emoji-compositions has one of its own.
   ///
+  /// - Parameter engine: called where there is a judge.
   /// - Throws: the errors of opening a model.
-  func judge(of benchmark: Benchmark, on engine: Engine) throws -> BenchmarkJudge? {
+  func judge(of benchmark: Benchmark, on engine: () throws -> Engine) throws -> BenchmarkJudge? {
     switch benchmark {
     case .geneval:
       guard let detector, let clip else { return nil }
       return .detector(
         try ObjectJudge(
-          DetectionJudge(detector, on: engine), colors: CLIPJudge(clip, on: engine)))
+          DetectionJudge(detector, on: engine()), colors: CLIPJudge(clip, on: engine())))
     case .dpg, .geneval2:
       guard let judge else { return nil }
       let storage = judgeWeights ?? .stored
+      let engine = try engine()
       let precision: Precision = engine.client.platformName == "cpu" ? .float32 : .bfloat16
       let network = try AnswerJudge(
         VisionLanguageJudge(judge, storage: storage, precision: precision, on: engine),
         storage: storage)
       return benchmark == .dpg ? .questions(network) : .firstTokens(network)
+    case .emojiCompositions:
+      return .detector(
+        try SceneDetector(SharedFiles.standard.path(SceneDetector.shipped), on: engine()))
     case .longText, .oneIG:
       return nil
     }
