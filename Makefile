@@ -1,6 +1,6 @@
 # The tasks of this project; `make` lists them.
 .PHONY: help setup build demo install uninstall test test-setup test-all parity lint train-base train-classifier evaluate \
-	bench emoji-data train-emoji
+	bench emoji-data train-emoji emoji-scenes train-detector train-emoji-compositions
 
 SWIFT_FLAGS ?=
 PREFIX ?= /usr/local
@@ -28,6 +28,7 @@ help:
 	@echo "make train-classifier  train the classifier for evaluation"
 	@echo "make train-twinflow    train the base model to one step with the long recipe"
 	@echo "make train-emoji       train the emoji model in four parts, a day or so"
+	@echo "make train-detector    train the detector of emoji-compositions; make train-emoji-compositions the model"
 	@echo "make evaluate          evaluate the model of make train-twinflow with 10,000 samples"
 	@echo "make bench             time training and sampling against PyTorch"
 	@echo "make lint              check the formatting, and that imports are declared"
@@ -109,6 +110,17 @@ train-emoji: emoji-data
 	@$(TWINFLOW) train Recipes/emoji/twinflow.yaml
 	@$(TWINFLOW) train Recipes/emoji/refine.yaml
 	@$(TWINFLOW) train Recipes/emoji/finish.yaml
+
+emoji-scenes: emoji-data
+	@[ -e out/emoji-scenes ] || $(TWINFLOW) data emoji-scenes out/emoji-data out/emoji-scenes
+
+train-detector: emoji-scenes
+	@$(TWINFLOW) train Recipes/emoji-compositions/detector.yaml
+	@$(TWINFLOW) evaluate out/emoji-detector/weights.safetensors --data out/emoji-scenes
+
+train-emoji-compositions: emoji-scenes
+	@$(TWINFLOW) train Recipes/emoji-compositions/base.yaml
+	@$(TWINFLOW) train Recipes/emoji-compositions/twinflow.yaml --set start=out/emoji-scenes-base
 
 evaluate: build
 	@$(TWINFLOW) evaluate out/twinflow/weights.safetensors --steps 1 2 --samples 10000

@@ -134,7 +134,9 @@ let package = Package(
     // What tests share, and the tests.
     .target(
       name: "TestSupport",
-      dependencies: ["PJRT", "Tensors", "Runtime", "Layers", "Weights", "Models"],
+      dependencies: [
+        "PJRT", "Tensors", "Runtime", "Layers", "Weights", "Models", "Pictures", "Datasets",
+      ],
       path: "Tests/Support"),
     .target(
       name: "TestModels",
@@ -149,7 +151,8 @@ let package = Package(
       name: "WeightsTests",
       dependencies: ["Files", "PJRT", "Tensors", "Runtime", "Layers", "Weights", "TestSupport"]),
     .testTarget(
-      name: "DatasetsTests", dependencies: ["CZlib", "Files", "Tensors", "Pictures", "Datasets"]),
+      name: "DatasetsTests",
+      dependencies: ["CZlib", "Files", "Tensors", "Pictures", "Datasets", "TestSupport"]),
     .testTarget(name: "PicturesTests", dependencies: ["CZlib", "Files", "Pictures"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Runtime", "TestSupport"]),
     .testTarget(name: "LayersTests", dependencies: ["Tensors", "Layers", "TestSupport"]),

@@ -62,6 +62,7 @@ public enum DataSets: Catalogue {
     FashionMNISTData.self,
     PointData.self,
     NoiseData.self,
+    SceneData.self,
     ClassImageData.self,
     ImageData.self,
     ManifestData.self,

@@ -88,3 +88,14 @@ public struct ImageSize: Hashable, Sendable, CustomStringConvertible {
   /// The size as width × height.
   public var description: String { "\(width)x\(height)" }
 }
+
+/// An architecture whose network is trained on answers, not as the velocity of a flow.
+public protocol SupervisedArchitecture: Architecture {
+  /// The kind of the objective that trains it.
+  static var objective: String { get }
+
+  /// The scalars of a batch; `loss` is minimized.
+  ///
+  /// - Parameter batch: the arrays of `inputs`, each with a first axis for the samples.
+  func metrics(_ weights: Named<Tensor>, _ batch: Named<Tensor>) -> Named<Tensor>
+}

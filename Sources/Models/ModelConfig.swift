@@ -35,6 +35,11 @@ public struct ModelConfig: Sendable {
   /// Whether the network can generate; a classifier cannot.
   public var isGenerative: Bool { type(of: architecture).isGenerative }
 
+  /// The architecture where it is trained on answers, nil for networks of flows.
+  public var supervised: (any SupervisedArchitecture)? {
+    architecture as? any SupervisedArchitecture
+  }
+
   /// The network as a velocity model bound to weights, nil for one that cannot generate.
   public func velocityModel(
     _ weights: Named<Tensor>, lora: LoRA? = nil

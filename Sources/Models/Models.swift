@@ -8,6 +8,7 @@ public enum Models: Catalogue {
     TutorialUNetConfig.self,
     PointNetworkConfig.self,
     ClassifierConfig.self,
+    DetectorConfig.self,
     QwenImageConfig.self,
     ZImageConfig.self,
     SD3Config.self,

@@ -45,7 +45,8 @@ struct StepInputs: Sendable {
         preconditionFailure("data are arrays, or pictures and texts that are encoded")
       }
       conditioner = recipe.model.conditioner
-      let names = conditioner.inputs.map(\.name)
+      let names =
+        recipe.model.supervised.map { $0.inputs(nil).map(\.name) } ?? conditioner.inputs.map(\.name)
       samples = [data.arrays[0]]
       arrays = samples + data.arrays.dropFirst().filter { names.contains($0.name) }
       return

@@ -107,19 +107,12 @@ extension TrainingRecipe {
         )
       }
     }
-    let classifies = objective.settings is ClassificationSettings
-    guard classifies != model.isGenerative else {
-      throw invalid(
-        \.objective, found: objective.kind,
-        classifies
-          ? "classification trains a classifier; this network is trained by twinflow or tutorial"
-          : "a classifier is trained by classification")
-    }
+    try checkSupervision()
     do {
       let whole = try objective.settings.objective(batch: batch)
       guard whole != nil || accumulation == 1 else {
         throw invalid(
-          \.accumulation, "classification has no micro-batches: set it to 1")
+          \.accumulation, "\(objective.kind) has no micro-batches: set it to 1")
       }
       _ = try whole?.microBatch(of: accumulation)
     } catch let error as FlowError {
@@ -127,6 +120,39 @@ extension TrainingRecipe {
     }
     if let misfit = misfit(of: mesh) {
       throw invalid(\.mesh, misfit.description)
+    }
+  }
+
+  /// Checks that the objective is one for the network, and that the data have its answers.
+  private func checkSupervision() throws {
+    let trained = type(of: objective.settings).supervised
+    guard let network = model.supervised else {
+      guard let trained else { return }
+      throw invalid(
+        \.objective, found: objective.kind,
+        "\(objective.kind) trains a \(trained); this network is trained by twinflow or tutorial")
+    }
+    let needed = type(of: network).objective
+    guard objective.kind == needed else {
+      throw invalid(
+        \.objective, found: objective.kind, "a \(model.kind) is trained by \(needed)")
+    }
+    guard let detector = network as? DetectorConfig else { return }
+    guard let scenes = data.dataSet as? SceneData else {
+      throw invalid(
+        \.data, found: data.kind,
+        "it has no boxes of objects, which a detector learns: set kind to emoji-scenes")
+    }
+    let (classes, colors) = (SceneClass.all.count, SceneClass.colors.count)
+    guard (detector.classes, detector.colors) == (classes, colors),
+      scenes.arrays[1] == detector.inputs(nil)[1]
+    else {
+      throw invalid(
+        \.model,
+        found: "classes: \(detector.classes), colors: \(detector.colors), "
+          + "objects: \(detector.objects)",
+        "emoji-scenes have \(classes) classes and \(colors) colors, and up to "
+          + "\(SceneRequest.mostObjects) objects")
     }
   }
 

@@ -19,7 +19,7 @@ struct TrainingStep: Sendable {
   let specs: TrainState<ArraySpec>
   /// What the step takes of each sample.
   let inputs: StepInputs
-  /// nil for a classifier.
+  /// nil for a network that is trained on answers.
   private let objective: (any Objective)?
 
   /// Makes the step of a recipe.
@@ -275,8 +275,11 @@ struct TrainingStep: Sendable {
     for trained: [(network: String, weights: Named<Tensor>)]
   ) throws -> (metrics: Named<Tensor>, gradients: [Named<Tensor>]) {
     guard let objective else {
-      let loss = classification(state.live.trained, batch)
-      return (loss.metrics, trained.map { loss.total.gradients(for: $0.weights) })
+      guard let network = recipe.model.supervised else {
+        preconditionFailure("\(recipe.objective.kind) does not train \(recipe.model.kind)")
+      }
+      let metrics = network.metrics(state.live.trained, batch)
+      return (metrics, trained.map { metrics["loss"]!.gradients(for: $0.weights) })
     }
     func bind(
       _ weights: Named<Tensor>, _ lora: LoRA?, as model: ModelConfig? = nil
@@ -348,17 +351,6 @@ struct TrainingStep: Sendable {
       }
       return weight.cast(to: recipe.precision.dtype).sharded(declared.sharding)
     }
-  }
-
-  private func classification(_ weights: Named<Tensor>, _ batch: Named<Tensor>) -> Loss {
-    guard let config = recipe.model.architecture as? ClassifierConfig else {
-      preconditionFailure("classification needs a classifier")
-    }
-    let classes = batch[conditioner.inputs[0].name]!
-    let logits = Scope.bind(weights) { Classifier($0, config) }(batch[InputSpec.sample]!).logits
-    let total = logits.crossEntropy(classes).mean()
-    let accuracy = logits.argmax().equal(classes).cast(to: .float32).mean()
-    return Loss(total: total, metrics: Named([("loss", total), ("accuracy", accuracy)]))
   }
 }
 

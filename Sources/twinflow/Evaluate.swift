@@ -26,8 +26,10 @@ struct Evaluate: ParsableCommand {
       pictures of one prompt differ. One half of the real pictures is measured against the other as well. \
       scripts/fetch-efficientnet downloads the network.
 
-      Benchmarks, with --benchmark: makes the pictures of GenEval, DPG-Bench, GenEval 2, LongText-Bench or \
-      OneIG-Bench in its own layout, in a folder for each number of steps. A run that was stopped goes on, and a \
+      Detectors: prints how well they find the objects of the scenes of twinflow data emoji-scenes.
+
+      Benchmarks, with --benchmark: makes the pictures of GenEval, DPG-Bench, GenEval 2, LongText-Bench, \
+      OneIG-Bench or emoji-compositions in its own layout, in a folder for each number of steps. A run that was stopped goes on, and a \
       picture that is there is made again only where the weights, the prompt or a setting differ. Pictures that \
       were judged are scored, see twinflow score.
 
@@ -38,6 +40,7 @@ struct Evaluate: ParsableCommand {
         twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl --steps 1 2 \\
           --samples-per-prompt 2 --prompts-per-split 200 --against out/emoji-base
         twinflow evaluate Qwen-Image --benchmark geneval --steps 1 2 --out runs/eval
+        twinflow evaluate Assets/emoji --benchmark emoji-compositions --steps 1 50
       """)
 
   @Argument(
@@ -63,7 +66,9 @@ struct Evaluate: ParsableCommand {
   var classifier: String?
 
   @Option(
-    help: ArgumentHelp("The folder of Fashion-MNIST.", valueName: "folder"), transform: pathOption)
+    help: ArgumentHelp(
+      "The folder of Fashion-MNIST; of a detector that of twinflow data emoji-scenes.",
+      valueName: "folder"), transform: pathOption)
   var data: String?
 
   @Option(name: .shortAndLong, help: "A JSON file for the measurements.", transform: pathOption)
@@ -110,7 +115,7 @@ struct Evaluate: ParsableCommand {
       try EvaluateBenchmark(
         benchmark: kind, model: model, steps: steps, options: prompts,
         name: benchmark.name ?? model.name, out: benchmark.out ?? BenchmarkOptions.standardOut,
-        judge: { try judges.judge(of: $0, on: engine) }
+        judge: { try judges.judge(of: $0) { engine } }
       ).run()
     } else if prompts.prompts != nil {
       try EvaluatePrompts(
@@ -118,14 +123,36 @@ struct Evaluate: ParsableCommand {
         engine: engine.open()
       ).run()
     } else {
-      try evaluateClasses()
+      let weights = try weightsPath(weights)
+      if try SceneDetector.isDetector(weights) {
+        try evaluateDetector(weights)
+      } else {
+        try evaluateClasses(weights)
+      }
     }
   }
 
+  /// Measures a detector on scenes of emoji.
+  private func evaluateDetector(_ weights: String) throws {
+    guard let data else {
+      throw ValidationError(
+        "A detector is measured on scenes: name the folder of twinflow data emoji-scenes with --data."
+      )
+    }
+    let detector = try SceneDetector(weights, on: engine.open())
+    var bar: ProgressBar?
+    let report = try DetectorReport(detector, folder: data) { done, all in
+      if bar == nil { bar = ProgressBar("scene", of: all) }
+      bar?.show(done)
+    }
+    bar?.finish()
+    print(report.text)
+    if let output { try JSONFile.write(report, to: output) }
+  }
+
   /// Measures a network that takes classes by a classifier.
-  private func evaluateClasses() throws {
+  private func evaluateClasses(_ weights: String) throws {
     let samples = samples.isEmpty ? [2000] : samples
-    let weights = try weightsPath(weights)
     let classifier = try SharedFiles.standard.path(classifier ?? shippedClassifier)
     let engine = try engine.open()
     let evaluator = try Evaluator(classifier: classifier, on: engine)

@@ -10,6 +10,8 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
   case longText = "longtext"
   /// OneIG-Bench: pictures of six kinds; texts in pictures are scored, by a reader.
   case oneIG = "oneig"
+  /// Emoji at boxes: objects, their number, colors and places, by a detector of this project.
+  case emojiCompositions = "emoji-compositions"
 
   /// The name in publications.
   public var title: String {
@@ -19,6 +21,7 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
     case .geneval2: "GenEval 2"
     case .longText: "LongText-Bench"
     case .oneIG: "OneIG-Bench"
+    case .emojiCompositions: "emoji-compositions"
     }
   }
 
@@ -27,6 +30,7 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
     switch self {
     case .geneval, .dpg, .longText, .oneIG: 4
     case .geneval2: 1
+    case .emojiCompositions: 2
     }
   }
 
@@ -37,6 +41,7 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
     case .dpg: "mPLUG"
     case .geneval2: "Qwen3-VL"
     case .longText, .oneIG: "Qwen2.5-VL"
+    case .emojiCompositions: "the detector that this program comes with"
     }
   }
 
@@ -51,6 +56,7 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
       "textbench/text_prompts.jsonl and text_prompts_zh.jsonl of github.com/X-Omni-Team/X-Omni "
         + "(Apache 2.0)"
     case .oneIG: "OneIG-Bench.csv of github.com/OneIG-Bench/OneIG-Benchmark"
+    case .emojiCompositions: "twinflow data emoji-scenes"
     }
   }
 
@@ -59,6 +65,7 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
     switch self {
     case .geneval: "Assets/benchmarks/geneval/evaluation_metadata.jsonl"
     case .longText: "Assets/benchmarks/longtext/text_prompts.jsonl"
+    case .emojiCompositions: "Assets/benchmarks/emoji-compositions/prompts.jsonl"
     case .dpg, .geneval2, .oneIG: nil
     }
   }
@@ -66,7 +73,7 @@ public enum Benchmark: String, Codable, CaseIterable, Sendable {
   /// What is found in pictures, and the file of a run that holds it.
   public var findings: (name: String, file: String) {
     switch self {
-    case .geneval: ("detections", "detections.jsonl")
+    case .geneval, .emojiCompositions: ("detections", "detections.jsonl")
     case .dpg, .geneval2: ("answers", "answers.jsonl")
     case .longText, .oneIG: ("texts", "texts.jsonl")
     }

@@ -3,7 +3,7 @@ import Foundation
 
 /// Where the pictures of a benchmark lie in a folder, as its own scripts read them.
 ///
-/// - GenEval: `00000/samples/0000.png`, with the prompt in `00000/metadata.jsonl`.
+/// - GenEval and emoji-compositions: `00000/samples/0000.png`, with the prompt in `00000/metadata.jsonl`.
 /// - DPG-Bench: `ITEM.png`, a grid of two columns.
 /// - GenEval 2: any names, in a JSON object of prompts and paths; `00000.png` from here.
 /// - LongText-Bench: `0000_1.png`.
@@ -52,7 +52,7 @@ public struct BenchmarkLayout: Sendable {
         File(path: path, item: item, samples: sample..<sample + 1)
       }
       switch prompts.benchmark {
-      case .geneval:
+      case .geneval, .emojiCompositions:
         return (0..<count).map {
           file("\(id)/samples/\(BenchmarkSet.padded($0, to: 4)).png", $0)
         }
@@ -114,7 +114,7 @@ public struct BenchmarkLayout: Sendable {
     let parts = name.split(separator: "/").map(String.init)
     let stem = String(parts.last!.prefix { $0 != "." })
     switch prompts.benchmark {
-    case .geneval:
+    case .geneval, .emojiCompositions:
       guard parts.count == 3, parts[1] == "samples", name.hasSuffix(".png"), Self.isNumber(stem),
         Self.isNumber(parts[0]), let number = Int(parts[0]), prompts.items.indices.contains(number)
       else { return nil }

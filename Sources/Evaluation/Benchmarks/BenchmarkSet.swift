@@ -15,6 +15,7 @@ public struct BenchmarkSet: Sendable {
 
   /// What belongs to the prompts, in their order.
   public enum Content: Sendable {
+    /// Also of emoji-compositions.
     case geneval([GenEvalPrompt])
     case dpg(DPGQuestions)
     case geneval2([GenEval2Prompt])
@@ -41,7 +42,7 @@ public struct BenchmarkSet: Sendable {
     (self.benchmark, self.path) = (benchmark, path)
     hash = try ContentHash.ofFile(path)
     switch benchmark {
-    case .geneval:
+    case .geneval, .emojiCompositions:
       let prompts = try GenEvalPrompt.read(path)
       content = .geneval(prompts)
       items = prompts.enumerated().map { number, prompt in

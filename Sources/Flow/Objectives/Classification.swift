@@ -14,6 +14,9 @@ public struct ClassificationSettings: ObjectiveSettings {
   /// The description in the reference.
   public static let summary = "Naming an image's class; it trains a classifier."
 
+  /// It trains a classifier.
+  public static var supervised: String? { "classifier" }
+
   /// There are no keys.
   public static let fields: [Field] = []
 

@@ -7,10 +7,14 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
   /// The name in recipes.
   static var kind: String { get }
 
-  /// The objective on batches of a size; nil for classification, whose network has no velocity.
+  /// The objective on batches of a size; nil for classification and detection, whose networks have no
+  /// velocity.
   ///
   /// - Throws: `FlowError` for a batch that it cannot work on.
   func objective(batch: Int) throws -> (any Objective)?
+
+  /// What kind of network it trains in place of a flow's, such as a classifier; nil for a flow's.
+  static var supervised: String? { get }
 
   /// Whether the network learns target times other than the current one.
   var teachesAnyStep: Bool { get }
@@ -44,6 +48,8 @@ public protocol ObjectiveSettings: RecipeGroup, Hashable {
 }
 
 extension ObjectiveSettings {
+  /// Most objectives train networks of flows.
+  public static var supervised: String? { nil }
   /// Most objectives teach target times.
   public var teachesAnyStep: Bool { true }
   /// Most objectives can start from fresh weights.
@@ -78,6 +84,7 @@ public enum Objectives: Catalogue {
     TwinDistributionMatchingSettings.self,
     ScoreIdentitySettings.self,
     ClassificationSettings.self,
+    DetectionSettings.self,
   ]
 
   /// The objectives' settings by their names.

@@ -74,12 +74,15 @@ public struct ClassifierConfig {
   ]
 }
 
-extension ClassifierConfig: Architecture {
+extension ClassifierConfig: SupervisedArchitecture {
   /// The name in recipes.
   public static let kind = "classifier"
 
   /// The description in the reference.
   public static let summary = "A small convolutional classifier."
+
+  /// The objective that trains it.
+  public static let objective = "classification"
 
   /// The network, bound to the weights of a scope.
   public func network(_ scope: Scope) -> Classifier { Classifier(scope, self) }
@@ -87,5 +90,13 @@ extension ClassifierConfig: Architecture {
   /// Images of the one size that it has, and the classes that it learns.
   public func inputs(_ size: ImageSize?) -> [InputSpec] {
     [.sample([self.size, self.size, channels]), .classIndex(of: classes)]
+  }
+
+  /// The cross-entropy, and the fraction of the images that are classified correctly.
+  public func metrics(_ weights: Named<Tensor>, _ batch: Named<Tensor>) -> Named<Tensor> {
+    let classes = batch[inputs(nil)[1].name]!
+    let logits = Scope.bind(weights) { network($0) }(batch[InputSpec.sample]!).logits
+    let accuracy = logits.argmax().equal(classes).cast(to: .float32).mean()
+    return Named([("loss", logits.crossEntropy(classes).mean()), ("accuracy", accuracy)])
   }
 }

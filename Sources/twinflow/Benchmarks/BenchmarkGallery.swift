@@ -99,8 +99,22 @@ struct BenchmarkGallery {
       let whole = try? RGBImage(contentsOf: "\(run.pictures(in: folder))/\(picture.file)"),
       let data = try? part(whole, picture, run).picture.jpeg(quality: 82)
     else { return "<div class=gone>the picture is gone</div>" }
-    return "<img loading=lazy alt=\"\(picture.prompt.html)\" "
+    return "<div class=frame><img loading=lazy alt=\"\(picture.prompt.html)\" "
       + "src=\"data:image/jpeg;base64,\(data.base64EncodedString())\">"
+      + "\(boxes(picture, width: whole.width, height: whole.height))</div>"
+  }
+
+  /// The boxes of the objects that were found, over the picture.
+  private func boxes(_ picture: BenchmarkScores.Picture, width: Int, height: Int) -> String {
+    guard let objects = picture.objects, !objects.isEmpty else { return "" }
+    let shapes = objects.map { object in
+      let (left, top, size) = (object.box[0], object.box[1], object.size)
+      let name = [object.color, object.className].compactMap { $0 }.joined(separator: " ")
+      return String(
+        format: "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>", left, top,
+        size.width, size.height) + "\(name.html)</title></rect>"
+    }
+    return "<svg viewBox=\"0 0 \(width) \(height)\">\(shapes.joined())</svg>"
   }
 
   private func part(

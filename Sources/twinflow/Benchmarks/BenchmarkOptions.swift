@@ -11,7 +11,7 @@ struct BenchmarkOptions: ParsableArguments {
     help: ArgumentHelp(
       "Makes the pictures of a benchmark.",
       discussion: """
-        --prompts names its file of prompts; those of geneval and longtext come with the program. \
+        --prompts names its file of prompts; those of geneval, longtext and emoji-compositions come with the program. \
         --samples-per-prompt, --size and --batch are as for other prompts.
         """, valueName: "benchmark"))
   var benchmark: Benchmark?

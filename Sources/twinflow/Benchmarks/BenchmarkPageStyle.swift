@@ -41,6 +41,9 @@ enum BenchmarkPageStyle {
     .pictures img, .gone { display: block; width: 118px; min-height: 24px; border-radius: 6px;
       border: 3px solid var(--line); }
     .gone { padding: 40px 8px; text-align: center; color: var(--dim); }
+    .frame { position: relative; }
+    .frame svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+    .frame rect { fill: none; stroke: var(--c3); stroke-width: 1.5px; vector-effect: non-scaling-stroke; }
     .right img { border-color: var(--c2); } .wrong img { border-color: var(--c1); }
     .partly img { border-color: var(--c4); }
     .pictures p { margin: 3px 0 0; white-space: pre-line; overflow-wrap: anywhere; max-height: 9em;

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import Files
 import Pipelines
 import Runtime
 
@@ -46,9 +47,6 @@ struct JudgeOptions: ParsableArguments {
     ].filter(\.1).map(\.0)
   }
 
-  /// Whether one of the networks is computed by an engine, as the reader of texts is not.
-  var needEngine: Bool { given.contains { $0 != "reader" } }
-
   func validate() throws {
     guard (detector == nil) == (clip == nil) else {
       throw ValidationError(
@@ -59,27 +57,33 @@ struct JudgeOptions: ParsableArguments {
     }
   }
 
-  /// The judge of a run's pictures, nil where none of the networks is for its benchmark. Texts that another
-  /// reader has found stay as they are, unless a reader is given.
+  /// The judge of a run's pictures, nil where none of the networks is for its benchmark; emoji-compositions has one
+  /// of its own. Texts that another reader has found stay as they are, unless a reader is given.
   ///
-  /// - Parameter engine: nil where no network needs one.
+  /// - Parameter engine: called where a network needs one.
   /// - Throws: the errors of opening a model, and of the findings that are there.
-  func judge(of scoring: BenchmarkScoring, on engine: Engine?) throws -> BenchmarkJudge? {
+  func judge(of scoring: BenchmarkScoring, on engine: () throws -> Engine) throws -> BenchmarkJudge?
+  {
     let benchmark = scoring.run.benchmark
     switch benchmark {
     case .geneval:
-      guard let detector, let clip, let engine else { return nil }
+      guard let detector, let clip else { return nil }
+      let engine = try engine()
       return .detector(
         try ObjectJudge(
           DetectionJudge(detector, on: engine), colors: CLIPJudge(clip, on: engine)))
     case .dpg, .geneval2:
-      guard let judge, let engine else { return nil }
+      guard let judge else { return nil }
       let storage = judgeWeights ?? .stored
+      let engine = try engine()
       let precision: Precision = engine.client.platformName == "cpu" ? .float32 : .bfloat16
       let network = try AnswerJudge(
         VisionLanguageJudge(judge, storage: storage, precision: precision, on: engine),
         storage: storage)
       return benchmark == .dpg ? .questions(network) : .firstTokens(network)
+    case .emojiCompositions:
+      return .detector(
+        try SceneDetector(SharedFiles.standard.path(SceneDetector.shipped), on: engine()))
     case .longText, .oneIG:
       guard reader.reader != nil || TextReading.isFetched() else { return nil }
       let judge = BenchmarkJudge.reader(try TextJudge(TextReading(reader.reader)))

@@ -34,7 +34,7 @@ struct Score: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The benchmark's file of prompts; those of geneval and longtext come with the program.",
+      "The benchmark's file of prompts; those of geneval, longtext and emoji-compositions come with the program.",
       valueName: "file"),
     transform: pathOption)
   var prompts: String?
@@ -102,10 +102,9 @@ struct Score: ParsableCommand {
   @OptionGroup var engine: EngineOptions
 
   /// What judges pictures, nil where a file says what is in them.
-  private func judge() throws -> ((BenchmarkScoring) throws -> BenchmarkJudge?)? {
+  private var judge: ((BenchmarkScoring) throws -> BenchmarkJudge?)? {
     guard findings.isEmpty else { return nil }
-    let engine = judges.needEngine ? try engine.open() : nil
-    return { try judges.judge(of: $0, on: engine) }
+    return { try judges.judge(of: $0) { try engine.open() } }
   }
 
   /// What measures features, nil where none are asked for.
@@ -167,7 +166,7 @@ struct Score: ParsableCommand {
       }
       return try BenchmarkScorer(
         folders: own, reportIn: folder, findings: findings.first?.path, isPartial: partial,
-        judge: judge(), measure: measure()
+        judge: judge, measure: measure()
       ).run(requiresScores: true)
     }
     guard own.isEmpty else {
@@ -185,7 +184,7 @@ struct Score: ParsableCommand {
     try run.write(to: place)
     try BenchmarkScorer(
       folders: [place], reportIn: out, findings: findings.first?.path, isPartial: partial,
-      judge: judge(), measure: measure()
+      judge: judge, measure: measure()
     ).run(requiresScores: true)
   }
 

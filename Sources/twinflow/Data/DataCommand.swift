@@ -3,6 +3,6 @@ import ArgumentParser
 /// `twinflow data`
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "data", abstract: "Shows what training data hold.",
-    subcommands: [InspectData.self])
+    commandName: "data", abstract: "Shows what training data hold, and makes scenes of emoji.",
+    subcommands: [InspectData.self, EmojiScenes.self])
 }

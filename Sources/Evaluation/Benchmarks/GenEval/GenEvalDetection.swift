@@ -39,7 +39,7 @@ public struct GenEvalDetection: Hashable, Sendable, Codable {
   /// The center.
   var center: (x: Float, y: Float) { ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) }
   /// The width and height.
-  var size: (width: Float, height: Float) { (abs(box[2] - box[0]), abs(box[3] - box[1])) }
+  public var size: (width: Float, height: Float) { (abs(box[2] - box[0]), abs(box[3] - box[1])) }
 
   /// The intersection of two boxes over their union, with sides that both count as pixels.
   func overlap(with other: GenEvalDetection) -> Float {

@@ -31,6 +31,8 @@ public struct GenEvalPrompt: Hashable, Sendable {
   public let include: [Clause]
   /// What must not be there.
   public let exclude: [Clause]
+  /// Whether it has a combination that training scenes of emoji-compositions do not have.
+  public let isHeldOut: Bool
   /// The prompt's whole line as Python's `json.dumps` writes it.
   public let metadata: String
 
@@ -49,6 +51,7 @@ public struct GenEvalPrompt: Hashable, Sendable {
       clauses.append(try Clause(element, number: 0))
     }
     exclude = clauses
+    isHeldOut = if case .bool(true)? = members["held_out"] { true } else { false }
     metadata = PythonJSON.text(value)
   }
 

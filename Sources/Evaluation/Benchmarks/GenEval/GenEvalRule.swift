@@ -1,3 +1,5 @@
+import Datasets
+
 /// Whether pictures show what prompts of GenEval say, by objects that a detector found.
 ///
 /// Everything is compared in f32, as the published code does: a score of f32(0.3) is not above 0.3.
@@ -148,4 +150,15 @@ extension GenEvalRule {
     "computer keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator",
     "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
   ]
+}
+
+extension Benchmark {
+  /// The rule of a benchmark whose pictures are judged by objects.
+  var objectRule: GenEvalRule {
+    guard self == .emojiCompositions else { return GenEvalRule() }
+    var options = GenEvalRule.Options()
+    // The detector is as sure of several objects as of one.
+    options.countingThreshold = options.threshold
+    return GenEvalRule(options, classNames: SceneClass.all.map(\.name))
+  }
 }

@@ -20,11 +20,11 @@ extension BenchmarkScoring {
     return items.map { shares[$0] ?? .init() }
   }
 
-  /// The scores of GenEval.
+  /// The scores of GenEval and emoji-compositions.
   func geneval(
     _ prompts: [GenEvalPrompt], _ files: [BenchmarkLayout.File], _ findings: BenchmarkFindings
   ) throws -> BenchmarkScores {
-    let rule = GenEvalRule()
+    let rule = set.benchmark.objectRule
     let known = Set(rule.classNames)
     let results = try files.map { file -> GenEvalResult in
       try findings.value(file.path) { members in
@@ -32,8 +32,8 @@ extension BenchmarkScoring {
           let detection = try GenEvalDetection(element)
           guard known.contains(detection.className) else {
             throw RowFault(
-              "it has a \"\(detection.className)\", which is not one of the 80 classes of the detector"
-            )
+              "it has a \"\(detection.className)\", which is not one of the \(known.count) classes of "
+                + "the detector")
           }
           return detection
         }
@@ -68,6 +68,17 @@ extension BenchmarkScoring {
         "prompts with a correct picture",
         shares(items, items) { ($0, anyCorrect[$0]! ? 1 : 0, 1) }, bootstrap),
     ].compactMap { $0 }
+    let heldOut = Set(items.filter { prompts[$0].isHeldOut })
+    if !heldOut.isEmpty {
+      scores.further += [(true, "held-out combinations"), (false, "combinations of training")]
+        .compactMap { isHeldOut, name in
+          let shares = shares(items, pairs) { file, result in
+            heldOut.contains(file.item) == isHeldOut
+              ? (file.item, result.isCorrect ? 1 : 0, 1) : nil
+          }
+          return .init(name, shares, bootstrap)
+        }
+    }
     if summary.prompts < items.count {
       scores.notes.append(
         "The published summary counts equal prompts once: \(summary.prompts), of which "
@@ -80,9 +91,11 @@ extension BenchmarkScoring {
         }
         return "\(kept.className) \(objects.joined(separator: ", "))"
       }
-      return picture(
+      var scored = picture(
         file, score: result.isCorrect ? 1 : 0, found: found.joined(separator: "; "),
         reason: result.reason)
+      scored.objects = result.kept.flatMap(\.objects)
+      return scored
     }
     try write(
       pairs.map { $1.line(file: "\(pictures)/\($0.path)") }.joined(separator: "\n") + "\n",

@@ -37,6 +37,8 @@ public struct BenchmarkScores: Codable, Hashable, Sendable {
     public let found: String
     /// What is wrong, empty for nothing.
     public let reason: String
+    /// The objects that were found, with their boxes; nil where objects are not looked for.
+    public var objects: [GenEvalDetection]?
   }
 
   /// The run.
