@@ -3,7 +3,8 @@
 usage: measure.py BENCH FOLDER KIND...
 
 KIND is one of folder.py, which may have a type of weights and the side of the pictures behind it, as in
-`qwen3-vl-2b:int8:512`. For small ones also how far answers change with weights in fewer bits.
+`qwen3-vl-2b:int8:512`. For small ones how far answers change with weights in fewer bits.
+STEPS is the number of further pictures, 2.
 """
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 
 bench, place, kinds = sys.argv[1], sys.argv[2], sys.argv[3:]
+steps = os.environ.get("STEPS", "2")
 here = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -38,7 +40,7 @@ if large:
 for text in large:
     kind, storage, side = (text.split(":") + ["stored", "512"][text.count(":"):])[:3]
     found = lines("judge", "--folder", made(kind), "--storage", storage, "--image", side,
-                  "--warmup", "1", "--steps", "2", "--questions", "4")
+                  "--warmup", "1", "--steps", steps, "--questions", "4")
     again = min(found[1:], key=lambda each: each["seconds"])
     print(f"| {kind} | {storage} | {side} x {side} | {found[0]['seconds']:.1f} | {again['seconds']:.2f} "
           f"| {again['cpu_seconds']:.1f} "
