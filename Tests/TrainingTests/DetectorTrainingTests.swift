@@ -39,13 +39,13 @@ import Testing
   }
 
   @Test(arguments: [
-    ("data={kind: fashion-mnist}", "it has no boxes of objects"),
+    ("data={kind: noise, size: 64, channels: 3}", "it has no boxes of objects"),
     ("model.classes=10", "emoji-scenes have 34 classes and 6 colors"),
     ("model.objects=2", "up to 4 objects"),
     ("model.size=32", "its samples are [64, 64, 3]"),
     ("objective={kind: classification}", "a detector is trained by detection"),
-    ("model={kind: dit, size: 64, channels: 3}", "detection trains a detector"),
-    ("accumulation=2", "detection has no micro-batches"),
+    ("objective={preset: flow-matching}", "a detector is trained by detection"),
+    ("gradient_accumulation_steps=2", "detection has no micro-batches"),
   ])
   func unfitSettingsAreNamed(_ setting: String, _ expected: String) throws {
     let error = #expect(throws: (any Error).self) { try recipe(setting).validate() }
