@@ -52,7 +52,8 @@ struct MinimumAreaRectangle {
     return [left.upper, right.upper, right.lower, left.lower]
   }
 
-  /// The corners of the convex hull, without points on its sides: Andrew's monotone chain.
+  /// The corners of the convex hull, without points on its sides: Andrew's monotone chain. The first one is the
+  /// lowest of those on the right, as in OpenCV, which decides between rectangles of equal area.
   static func hull(_ points: [SIMD2<Int>]) -> [SIMD2<Int>] {
     let sorted = points.sorted { ($0.x, $0.y) < ($1.x, $1.y) }
     func chain(_ points: some Sequence<SIMD2<Int>>) -> [SIMD2<Int>] {
@@ -68,7 +69,7 @@ struct MinimumAreaRectangle {
       return chain
     }
     let (lower, upper) = (chain(sorted), chain(sorted.reversed()))
-    return lower.count > 1 ? lower.dropLast() + upper.dropLast() : lower
+    return lower.count > 1 ? upper.dropLast() + lower.dropLast() : lower
   }
 }
 
