@@ -57,7 +57,10 @@ import Testing
       (["train", "pints"], "Recipes/pints.yaml"),
       (["compare", "compare/pints"], "Recipes/compare/pints.yaml"),
       (["sample", "Assets/none.safetensors"], "Assets/none.safetensors"),
-      (["evaluate", "w.safetensors", "--classifier", "Assets/none"], "Assets/none"),
+      (
+        ["evaluate", "Assets/fashion-mnist-base.safetensors", "--classifier", "Assets/none"],
+        "Assets/none"
+      ),
       (["train", "points", "--set", "start=Assets/none"], "Assets/none"),
     ] {
       let result = try Command.start(

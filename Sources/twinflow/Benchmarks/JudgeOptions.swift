@@ -58,7 +58,7 @@ struct JudgeOptions: ParsableArguments {
   }
 
   /// The judge of a run's pictures, nil where none of the networks is for its benchmark; emoji-compositions has one
-  /// of its own. Texts that another reader has found stay as they are, unless a reader is given.
+  /// of its own. Where another reader has found texts there is none, unless a reader is given.
   ///
   /// - Parameter engine: called where a network needs one.
   /// - Throws: the errors of opening a model, and of the findings that are there.
