@@ -3,6 +3,7 @@ import Layers
 import Models
 import Pictures
 import Runtime
+import Synchronization
 import Tensors
 import Tokenizers
 import Weights
@@ -22,12 +23,18 @@ public final class CLIPJudge: Sendable {
   private let engine: Engine
   private let compute: DType
   private let tokenizer: Tokenizer
-  private let programs = ProgramCache<Work>()
+  private let programs = ProgramCache<Batch>()
+  private let classifiers = Mutex<[[[String]]: [[Float]]]>([:])
 
-  private enum Work: Hashable { case texts, images }
+  /// What is encoded together.
+  private struct Batch: Hashable {
+    enum Kind { case texts, images }
+    let kind: Kind
+    let count: Int
+  }
 
-  /// The texts or pictures that are encoded together.
-  private static let batch = 16
+  /// The most texts or pictures that are encoded together; fewer are filled up to a power of two.
+  private static let largestBatch = 16
 
   /// Opens a network; its weights are read on first use.
   ///
@@ -120,7 +127,7 @@ public final class CLIPJudge: Sendable {
   /// The features of texts, not normalized.
   package func rawFeatures(ofTexts texts: [String]) throws -> [[Float]] {
     let length = config.text.positions
-    return try features(tokens(texts), .texts, TensorType([Self.batch, length], .int32)) {
+    return try features(tokens(texts), .texts, TensorType([length], .int32)) {
       $0.textFeatures($1, in: $2)
     }
   }
@@ -143,39 +150,41 @@ public final class CLIPJudge: Sendable {
   /// The features of prepared pictures, not normalized.
   package func rawFeatures(ofPixels pixels: [[Float]]) throws -> [[Float]] {
     let size = config.vision.size
-    return try features(pixels, .images, TensorType([Self.batch, size, size, 3], .float32)) {
+    return try features(pixels, .images, TensorType([size, size, 3], .float32)) {
       $0.imageFeatures($1, in: $2)
     }
   }
 
   /// Features of rows of one type, batch by batch.
   private func features<Value: Element>(
-    _ rows: [[Value]], _ work: Work, _ type: TensorType,
+    _ rows: [[Value]], _ kind: Batch.Kind, _ row: TensorType,
     _ encode: @escaping (CLIP, Tensor, DType) -> Tensor
   ) throws -> [[Float]] {
-    let program = try programs(work) {
-      var arguments = component.types.prefixed("weights")
-      arguments["rows"] = type
-      return try engine.compile(
-        arguments, shardings: component.shardings.prefixed("weights")
-      ) { arguments in
-        let network = Scope.bind(arguments.group("weights")) { CLIP($0, config) }
-        return Named([("features", encode(network, arguments["rows"]!, compute).wide)])
-      }
-    }
     var arguments = try component.load().prefixed("weights")
     var found: [[Float]] = []
-    for start in stride(from: 0, to: rows.count, by: Self.batch) {
-      let part = rows[start..<min(start + Self.batch, rows.count)]
-      let missing = [[Value]](repeating: part[start], count: Self.batch - part.count)
+    while found.count < rows.count {
+      let part = rows[found.count..<min(found.count + Self.largestBatch, rows.count)]
+      var count = 1
+      while count < part.count { count *= 2 }
+      let type = TensorType(Shape([count] + row.shape.sizes), row.dtype)
+      let program = try programs(Batch(kind: kind, count: count)) {
+        var arguments = component.types.prefixed("weights")
+        arguments["rows"] = type
+        return try engine.compile(
+          arguments, shardings: component.shardings.prefixed("weights")
+        ) { arguments in
+          let network = Scope.bind(arguments.group("weights")) { CLIP($0, config) }
+          return Named([("features", encode(network, arguments["rows"]!, compute).wide)])
+        }
+      }
+      let missing = [[Value]](repeating: part[part.startIndex], count: count - part.count)
       arguments["rows"] = try engine.array(
         (Array(part) + missing).flatMap { $0 }, shape: type.shape.sizes)
       let values: [Float] = try RuntimeError.reportingMemory(of: program) {
         try program(arguments)["features"]!.array()
       }
-      found += part.indices.map { row in
-        Array(values[(row - start) * config.projection..<(row - start + 1) * config.projection])
-      }
+      let width = config.projection
+      found += (0..<part.count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }
     return found
   }
@@ -193,11 +202,13 @@ public final class CLIPJudge: Sendable {
 }
 
 extension CLIPJudge {
-  /// The features of labels, each of several texts: the mean of their normalized features, normalized again.
+  /// The features of labels, each of several texts: the mean of their normalized features, normalized again. Those
+  /// of equal labels are computed once.
   ///
   /// - Parameter labels: the texts of each label, at least one.
   /// - Throws: as `features(ofTexts:)`.
   public func classifier(_ labels: [[String]]) throws -> [[Float]] {
+    if let known = classifiers.withLock({ $0[labels] }) { return known }
     let all = try features(ofTexts: labels.flatMap { $0 })
     var start = 0
     let means = labels.map { texts in
@@ -206,7 +217,9 @@ extension CLIPJudge {
         all[start..<start + texts.count].reduce(0) { $0 + $1[place] } / Float(texts.count)
       }
     }
-    return Self.normalized(means)
+    let classifier = Self.normalized(means)
+    classifiers.withLock { $0[labels] = classifier }
+    return classifier
   }
 
   /// 100 times the cosine of each picture's features with those of each label, `[picture][label]`.
