@@ -7,9 +7,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 TWINFLOW = .build/release/twinflow
 # Many tests share a process: memory that one has freed is given back, which a training run keeps instead.
-# Two tests at a time: tests that check how a process ends keep a core busy while they wait behind others.
-TEST = MALLOC_CONF=dirty_decay_ms:5000,muzzy_decay_ms:0 SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 \
-  swift test --explicit-target-dependency-import-check error $(SWIFT_FLAGS)
+TEST = MALLOC_CONF=dirty_decay_ms:5000,muzzy_decay_ms:0 swift test --explicit-target-dependency-import-check error $(SWIFT_FLAGS)
 # Compiling takes most of the quick tests' time: XLA's older code for fusions compiles in half of it. The slow tests
 # compile as the program does.
 QUICK = XLA_FLAGS="--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters --xla_cpu_parallel_codegen_split_count=1"
