@@ -18,7 +18,8 @@ enum Command {
     let errors: String
   }
 
-  /// Starts the program.
+  /// Starts the program. It gets the signals that a terminal sends, also where these tests run behind `nohup` or in
+  /// the background of a script, which ignore some for all that they start.
   static func start(
     _ arguments: [String], environment: [String: String] = [:], program: String = program,
     in folder: String = root
@@ -34,6 +35,7 @@ enum Command {
     for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
     process.standardOutput = FileHandle(forWritingAtPath: output)
     process.standardError = FileHandle(forWritingAtPath: errors)
+    for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] { signal(number, SIG_DFL) }
     try process.run()
     return (
       process,
