@@ -179,7 +179,7 @@ let package = Package(
       name: "ComparisonTests",
       dependencies: [
         "Runtime", "Recipe", "Weights", "Pipelines", "Datasets", "Training", "Evaluation",
-        "Comparison",
+        "Comparison", "TestSupport",
       ]),
     .testTarget(
       name: "ServingTests",
@@ -200,7 +200,7 @@ let package = Package(
       dependencies: [
         "twinflow", "Recipe", "Pictures", "Training", "Evaluation", "Comparison", "TestSupport",
       ]),
-    .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden"]),
+    .testTarget(name: "GoldenTests", dependencies: ["PJRT", "Golden", "TestSupport"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
     .testTarget(name: "RecipeTests", dependencies: ["Files", "Recipe"]),
     .testTarget(

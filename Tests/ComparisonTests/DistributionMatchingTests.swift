@@ -4,6 +4,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Recipe
+import TestSupport
 import Testing
 import Weights
 
@@ -38,9 +39,9 @@ import Weights
       try made.array(of: Float.self), Points.eightGaussians.sample(2000, seed: 99))
   }
 
-  @Test(arguments: [
-    ("{kind: distribution-matching, interval: 2}", 5e-4), ("{preset: twin-dmd}", 1e-3),
-  ])
+  @Test(
+    arguments: SlowTests.arguments(
+      [("{kind: distribution-matching, interval: 2}", 5e-4)], slow: [("{preset: twin-dmd}", 1e-3)]))
   func learnsToGenerateInOneStep(objective: String, learningRate: Double) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let engine = try Engine()

@@ -152,6 +152,23 @@ import Testing
     }
   }
 
+  @Test func eachPromptHasARealScene() throws {
+    struct Line: Decodable {
+      let prompt: String
+      let picture: String
+      let split: String
+    }
+    let path = folder.path + "/a"
+    try SceneFolder(pictures, seed: 5).write(to: path, training: 1, test: 1, samples: 1)
+    let lines = try String(contentsOfFile: path + "/real.jsonl", encoding: .utf8)
+      .split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+    let requests = SceneRequest.benchmark
+    #expect(lines.map(\.prompt) == requests.map(\.prompt))
+    #expect(lines.map { $0.split == "held-out" } == requests.map(\.isHeldOut))
+    #expect(Set(lines.map(\.picture)).count == requests.count)
+    #expect(lines.allSatisfy { FileManager.default.fileExists(atPath: "\(path)/\($0.picture)") })
+  }
+
   @Test func trainingScenesLackHeldOutCombinations() {
     var found = 0
     for object in SceneClass.all {

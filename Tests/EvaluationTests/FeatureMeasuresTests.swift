@@ -1,6 +1,7 @@
 import Foundation
 import Runtime
 import Tensors
+import TestSupport
 import Testing
 import Weights
 
@@ -64,7 +65,7 @@ import Weights
   }
 
   /// Of pictures that all differ by the same shift the distance is its square.
-  @Test(.enabled(if: ProcessInfo.processInfo.environment["TWINFLOW_SLOW_TESTS"] != nil))
+  @Test(.enabled(if: SlowTests.areRun))
   func frechetDistanceOfManyFeatures() throws {
     let (width, count) = (2048, 4096)
     var state: UInt32 = 1

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Golden
@@ -28,9 +29,8 @@ import Testing
 
   /// The real vocabularies, which `scripts/vocabularies` downloads; `make test-all` has them.
   @Test(
-    .enabled(
-      if: ProcessInfo.processInfo.environment["TWINFLOW_SLOW_TESTS"] != nil
-        && PublishedVocabulary.folder != nil), arguments: ["tok_qwen2_a", "tok_clip_a"])
+    .enabled(if: SlowTests.areRun && PublishedVocabulary.folder != nil),
+    arguments: ["tok_qwen2_a", "tok_clip_a"])
   func realVocabulariesAreCompared(_ name: String) throws {
     let golden = try #require(try GoldenCase(folder: "\(CaseCopy.fixtures)/\(name)"))
     #expect(golden.notCompared.isEmpty)

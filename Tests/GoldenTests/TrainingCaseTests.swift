@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Golden
@@ -30,30 +31,34 @@ import Testing
     #expect(compared.contains("adapter_after_peft") == name.contains("lora"))
   }
 
+  private static let wrongSettings = SlowTests.arguments(
+    [
+      ("train_qwenimage_a", "method.enhanced_ratio", "0.81", "target_enhanced", "x_t"),
+      ("train_qwenimage_lora_a", "lora.alpha", "4", "adapter_in_peft", "adapter_none"),
+    ],
+    slow: [
+      (
+        "train_qwenimage_a", "method.dist_match_cof", "0.25", "grad.img_in.weight",
+        "loss0.per_sample"
+      ),
+      ("train_qwenimage_a", "optimizer.lr", "0.0011", "after.img_in.weight", "grad.img_in.weight"),
+      ("train_qwenimage_a", "optimizer.eps", "0.001", "after.img_in.weight", "grad_norm"),
+      (
+        "train_qwenimage_3steps_a", "optimizer.betas", "[0.9, 0.8]", "after.img_in.weight",
+        "step0.loss"
+      ),
+      (
+        "train_qwenimage_3steps_a", "optimizer.max_grad_norm", "100", "after.img_in.weight",
+        "step0.loss"
+      ),
+      (
+        "train_qwenimage_3steps_a", "method.ema_decay_rate", "0.5", "ema_after.img_in.weight",
+        "step0.loss"
+      ),
+    ])
+
   /// What a wrong setting changes is found, and nothing else.
-  @Test(arguments: [
-    ("train_qwenimage_a", "method.enhanced_ratio", "0.81", "target_enhanced", "x_t"),
-    (
-      "train_qwenimage_a", "method.dist_match_cof", "0.25", "grad.img_in.weight", "loss0.per_sample"
-    ),
-    ("train_qwenimage_a", "optimizer.lr", "0.0011", "after.img_in.weight", "grad.img_in.weight"),
-    ("train_qwenimage_a", "optimizer.eps", "0.001", "after.img_in.weight", "grad_norm"),
-    (
-      "train_qwenimage_3steps_a", "optimizer.betas", "[0.9, 0.8]", "after.img_in.weight",
-      "step0.loss"
-    ),
-    (
-      "train_qwenimage_3steps_a", "optimizer.max_grad_norm", "100", "after.img_in.weight",
-      "step0.loss"
-    ),
-    (
-      "train_qwenimage_3steps_a", "method.ema_decay_rate", "0.5", "ema_after.img_in.weight",
-      "step0.loss"
-    ),
-    (
-      "train_qwenimage_lora_a", "lora.alpha", "4", "adapter_in_peft", "adapter_none"
-    ),
-  ])
+  @Test(arguments: wrongSettings)
   func wrongSettingsAreFound(
     name: String, key: String, json: String, changed: String, same: String
   ) throws {

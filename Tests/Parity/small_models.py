@@ -434,8 +434,11 @@ if __name__ == "__main__":
     parser.add_argument("--kind", choices=["qwen-image", "qwen-image-edit", "z-image", "sd3", "sana",
                                            "sana-sprint", "openuni", "sit"],
                         default="qwen-image")
-    parser.add_argument("--twinflow", action="store_true")
+    parser.add_argument("--twinflow", action="store_true", help="add the second time embedder of TwinFlow")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if given.twinflow and given.kind == "sit":
+        parser.error("published SiT models have no second time embedder: --twinflow is not for --kind sit; "
+                     "training Recipes/imagenet/twinflow.yaml adds one")
     write(given.folder, given.kind, given.seed, given.twinflow)
     print(f"Wrote {given.folder}: random weights of a small {given.kind}.")

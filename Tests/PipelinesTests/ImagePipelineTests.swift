@@ -36,7 +36,7 @@ import Testing
     return request
   }
 
-  @Test(arguments: [qwen, twin, zImage])
+  @Test(arguments: SlowTests.arguments([qwen], slow: [twin, zImage]))
   func aPictureDoesNotDependOnItsBatch(_ path: String) throws {
     let pipeline = try pipeline(path)
     let requests = try [("a fox", 5), ("一只橘猫坐在窗台上", 6)].map {

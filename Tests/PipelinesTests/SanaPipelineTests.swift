@@ -37,7 +37,7 @@ import Weights
     try pipeline([[pipeline.resolve(request)]])[0].array(of: Float.self)
   }
 
-  @Test(arguments: [sana, sprint, twin])
+  @Test(arguments: SlowTests.arguments([sana], slow: [sprint, twin]))
   func aPictureDoesNotDependOnItsBatch(_ path: String) throws {
     let pipeline = try pipeline(path)
     let requests = try [("a fox", 5), ("a lighthouse in the storm", 6)].map {

@@ -11,7 +11,7 @@ import Weights
 @testable import Training
 
 /// LoRA beside a frozen network of a billion weights, on images of 16 tokens.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["TWINFLOW_SLOW_TESTS"] != nil))
+@Suite(.enabled(if: SlowTests.areRun))
 struct LargeBaseTests {
   let folder: TemporaryFolder
 

@@ -39,11 +39,11 @@ import Testing
     return norm(zip(a, b).map { Double($0) - Double($1) }) / norm(a.map { Double($0) })
   }
 
-  private static let meshes =
-    ["{data: 2}", "{fsdp: 2, tensor: 2}", "{data: 2, fsdp: 2, tensor: 2}"]
-    + (ProcessInfo.processInfo.environment["TWINFLOW_SLOW_TESTS"] != nil
-      ? ["{fsdp: 2}", "{tensor: 2}", "{data: 4}", "{data: 2, fsdp: 2}", "{fsdp: 8}", "{tensor: 8}"]
-      : [])
+  private static let meshes = SlowTests.arguments(
+    ["{data: 2}", "{fsdp: 2, tensor: 2}", "{data: 2, fsdp: 2, tensor: 2}"],
+    slow: [
+      "{fsdp: 2}", "{tensor: 2}", "{data: 4}", "{data: 2, fsdp: 2}", "{fsdp: 8}", "{tensor: 8}",
+    ])
 
   @Test(arguments: meshes) func everyMeshTrainsTheSame(mesh: String) throws {
     let engine = try Self.engines.get()

@@ -9,13 +9,21 @@ import Pictures
 ///   line; `train.jsonl` has their boxes.
 /// - `test/00000.png`, `test.jsonl`: scenes of all combinations with their boxes.
 /// - `prompts.jsonl`: the prompts of the benchmark, as GenEval has them.
-/// - `real/00000/samples/0000.png`: scenes of these prompts, in the layout of the benchmark.
+/// - `real/00000/samples/0000.png`: scenes of these prompts, in the layout of the benchmark; `real.jsonl` names
+///   the first one of each prompt.
 public struct SceneFolder {
   private let pictures: ScenePictures
   private let seed: UInt64
 
   /// The file of the boxes of test scenes.
   public static let test = "test.jsonl"
+
+  /// A prompt with a real scene of it.
+  private struct RealLine: Encodable {
+    let prompt: String
+    let picture: String
+    let split: String
+  }
 
   /// Prepares a folder.
   public init(_ pictures: ScenePictures, seed: UInt64) {
@@ -117,6 +125,7 @@ public struct SceneFolder {
     }
     try save(tested, Self.test)
     try save(ScenePromptLine.benchmark, "prompts.jsonl")
+    var real: [String] = []
     for (number, request) in SceneRequest.benchmark.enumerated() {
       let place = "real/\(Self.padded(number))/samples"
       try manager.createDirectory(
@@ -127,7 +136,13 @@ public struct SceneFolder {
           pictures.scene(request, using: &random),
           "\(place)/000\(sample).png")
       }
+      real.append(
+        try JSONFile.text(
+          RealLine(
+            prompt: request.prompt, picture: "\(place)/0000.png",
+            split: request.isHeldOut ? "held-out" : "training")))
     }
+    if samples > 0 { try save(real, "real.jsonl") }
     try folder.commit()
   }
 
