@@ -74,7 +74,8 @@ extension GoldenCase {
       (
         "masks",
         HostArray(
-          masks.flatMap { $0.mask.map { $0 ? 1 : 0 } }, [masks.count, image.height, image.width])
+          masks.flatMap { $0.mask.map { $0 ? 1 : 0 } as [Float] },
+          [masks.count, image.height, image.width])
       ),
     ])
   }

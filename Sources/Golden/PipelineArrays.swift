@@ -28,7 +28,8 @@ extension ImagePipeline.TextFeatures {
     let (rows, length) = (counts.count, features.shape[1])
     func mask(_ counts: [Int], _ length: Int) -> HostArray {
       HostArray(
-        counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } }, [rows, length])
+        counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } as [Float] },
+        [rows, length])
     }
     let longest = tokens.counts.max()!
     let ids = tokens.prompts.map(\.tokens).flatMap { row in

@@ -276,7 +276,8 @@ extension HostArray {
   /// 1 in the first elements of each row, as many as its count, and 0 behind them.
   static func mask(_ counts: [Int], _ length: Int) -> HostArray {
     HostArray(
-      counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } }, [counts.count, length])
+      counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } as [Float] },
+      [counts.count, length])
   }
 
   /// Of an array `[rows, tokens, …]` the first tokens of each row, as many as its count.

@@ -11,14 +11,14 @@ struct CheckGolden: ParsableCommand {
     abstract:
       "Compares the method, networks, tokenizers and scores with cases computed by published code.",
     discussion: """
-      A case is a folder with config.json, inputs.safetensors (with every random draw) and
-      expected.safetensors. For each case the table shows the number of compared outputs, and the
-      one closest to its tolerance: ten times the case's f32 noise, or 1e-5 of the norm, 2e-4 for
-      targets and gradients, which amplify differences, 1e-4 for networks, 1e-3 for targets and
-      gradients in their training. A case of a network has its config and weights in a folder
-      "model". The ids of a tokenizer's texts must all be equal; those of a real vocabulary are
-      compared if TWINFLOW_VOCABULARIES names the folder of its file. Cases of the scores of pictures
-      have files of their own; decisions, texts and counts must be equal. A case that cannot be
+      A case is a folder with config.json, inputs.safetensors (with every random draw) and \
+      expected.safetensors. For each case the table shows the number of compared outputs, and the \
+      one closest to its tolerance: ten times the case's f32 noise, or 1e-5 of the norm, 2e-4 for \
+      targets and gradients, which amplify differences, 1e-4 for networks, 1e-3 for targets and \
+      gradients in their training. A case of a network has its config and weights in a folder \
+      "model". The ids of a tokenizer's texts must all be equal; those of a real vocabulary are \
+      compared if TWINFLOW_VOCABULARIES names the folder of its file. Cases of the scores of pictures \
+      have files of their own; decisions, texts and counts must be equal. A case that cannot be \
       compared counts as failed, and the others are still checked.
 
       EXAMPLE

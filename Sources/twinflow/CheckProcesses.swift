@@ -8,7 +8,7 @@ struct CheckProcesses: ParsableCommand {
     commandName: "check-processes",
     abstract: "Checks that the processes of a run find each other and notice failures.",
     discussion: """
-      Waits until all processes have joined, then repeats a barrier for some seconds. Start it in the
+      Waits until all processes have joined, then repeats a barrier for some seconds. Start it in the \
       same way as the training.
 
       EXAMPLES

@@ -15,9 +15,9 @@ struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains methods under the same budget and compares their samples.",
     discussion: """
-      The recipe names a training recipe shared by all methods, the settings of each method, and the
-      budget in network evaluations. The folder "output" gets a run for each method, report.md and
-      report.json with distances at several numbers of steps, memory, parameters and seconds, and
+      The recipe names a training recipe shared by all methods, the settings of each method, and the \
+      budget in network evaluations. The folder "output" gets a run for each method, report.md and \
+      report.json with distances at several numbers of steps, memory, parameters and seconds, and \
       charts. Ctrl-C saves and stops; the same command continues.
 
       EXAMPLES

@@ -15,12 +15,13 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes trained weights with smaller or wider numbers.",
     discussion: """
-      LoRA are added to the weights that they belong to, and the whole network is written. Files of
+      LoRA are added to the weights that they belong to, and the whole network is written. Files of \
       earlier versions are written under the names that are used now.
 
       EXAMPLES
         twinflow convert out/base/weights.safetensors base.safetensors --dtype bf16
-        twinflow convert out/emoji/transformer emoji.safetensors --dtype bf16 --largest 9MB
+        twinflow convert out/emoji/transformer emoji.safetensors --dtype bf16 \\
+          --largest 9MB
       """)
 
   @Argument(

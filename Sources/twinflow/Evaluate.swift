@@ -35,10 +35,13 @@ struct Evaluate: ParsableCommand {
 
       EXAMPLES
         twinflow evaluate out/twinflow/weights.safetensors --steps 1 2
-        twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 --samples 2000 10000
-        twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl --sheet sheet.png
-        twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl --steps 1 2 \\
-          --samples-per-prompt 2 --prompts-per-split 200 --against out/emoji-base
+        twinflow evaluate Assets/fashion-mnist-base.safetensors --steps 50 \\
+          --samples 2000 10000
+        twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl \\
+          --sheet sheet.png
+        twinflow evaluate out/emoji --prompts out/emoji-data/splits.jsonl \\
+          --steps 1 2 --samples-per-prompt 2 --prompts-per-split 200 \\
+          --against out/emoji-base
         twinflow evaluate Qwen-Image --benchmark geneval --steps 1 2 --out runs/eval
         twinflow evaluate Assets/emoji --benchmark emoji-compositions --steps 1 50
       """)

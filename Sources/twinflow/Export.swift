@@ -10,14 +10,15 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes what a run has trained for other programs.",
     discussion: """
-      All weights of a published network are written as a folder that diffusers reads, with --whole together
-      with the other networks of the model; LoRA as a file that diffusers, PEFT and ComfyUI read; other
-      networks as a file of weights of this program. A run of text-dit is written as a model, whose encoders
+      All weights of a published network are written as a folder that diffusers reads, with --whole together \
+      with the other networks of the model; LoRA as a file that diffusers, PEFT and ComfyUI read; other \
+      networks as a file of weights of this program. A run of text-dit is written as a model, whose encoders \
       stay where they are.
 
       EXAMPLES
         twinflow export out/qwen-image-lora fox.safetensors
-        twinflow export out/qwen-image-full Qwen-Image-fox --step 2000 --whole --dtype bf16
+        twinflow export out/qwen-image-full Qwen-Image-fox --step 2000 --whole \\
+          --dtype bf16
         twinflow export out/emoji Assets/emoji --dtype bf16 --largest 9MB
       """)
 

@@ -12,18 +12,19 @@ import Tensors
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Makes pictures from words with a published model.",
-    discussion: #"""
-      Writes PNG files, whose text chunks hold everything that repeats the picture; other tools read
-      them as those of AUTOMATIC1111's web interface. A model is a folder as diffusers saves it, or
+    discussion: """
+      Writes PNG files, whose text chunks hold everything that repeats the picture; other tools read \
+      them as those of AUTOMATIC1111's web interface. A model is a folder as diffusers saves it, or \
       the name of a folder in TWINFLOW_MODELS or in Hugging Face's cache.
 
       EXAMPLES
-        twinflow generate "a red fox in snow" --model Qwen-Image --steps 50 --guidance 4
-        twinflow generate "a red fox in snow" --model Qwen-Image --steps 2 \
+        twinflow generate "a red fox in snow" --model Qwen-Image --steps 50 \\
+          --guidance 4
+        twinflow generate "a red fox in snow" --model Qwen-Image --steps 2 \\
           --transformer TwinFlow-Qwen-Image-v1.0
         twinflow generate "make it night" --model Qwen-Image-Edit --image day.png
         twinflow generate --like picture.png
-      """#)
+      """)
 
   @Argument(help: "What the picture shows, or how the images are edited.")
   var prompt: String?

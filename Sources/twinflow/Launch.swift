@@ -7,15 +7,15 @@ struct Launch: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Starts a command in several cooperating processes.",
     discussion: """
-      Starts COMMAND in --processes processes on this machine and prefixes their output with their
-      ranks. When one fails, the others are stopped. Signals are forwarded; if this command itself is
-      killed, the processes save and stop. Processes find each other by a store: if none is named, a
+      Starts COMMAND in --processes processes on this machine and prefixes their output with their \
+      ranks. When one fails, the others are stopped. Signals are forwarded; if this command itself is \
+      killed, the processes save and stop. Processes find each other by a store: if none is named, a \
       temporary folder, which is removed at the end.
 
-      On several machines start one process on each, with Slurm's srun, with torchrun's variables
-      (RANK, WORLD_SIZE), or by hand with TWINFLOW_PROCESS (its rank, from 0),
-      TWINFLOW_PROCESSES (their number), and TWINFLOW_STORE (a folder that all can access, or
-      redis://host:port). Without TWINFLOW_STORE the store is in the run's folder, which all must be
+      On several machines start one process on each, with Slurm's srun, with torchrun's variables \
+      (RANK, WORLD_SIZE), or by hand with TWINFLOW_PROCESS (its rank, from 0), \
+      TWINFLOW_PROCESSES (their number), and TWINFLOW_STORE (a folder that all can access, or \
+      redis://host:port). Without TWINFLOW_STORE the store is in the run's folder, which all must be \
       able to access anyway.
 
       EXAMPLES

@@ -13,17 +13,18 @@ struct PlanCommand: ParsableCommand {
     commandName: "plan",
     abstract: "Estimates what a training run would need on devices that need not be present.",
     discussion: """
-      Compiles the training step for every mesh up to --devices, on virtual devices of the CPU and
-      without running it, and prints the memory of each device as planned by the compiler, then the
-      smallest mesh that fits. Weights are sharded over all devices (fsdp); a tensor axis of the
-      recipe's mesh is preserved. Activations are those of the CPU compiler's schedule, which widens
-      bf16 to f32 in activations and communication: a GPU needs about half of those. The lower bounds
-      of a step's seconds follow from its matrix multiplications, from reading and writing every byte
+      Compiles the training step for every mesh up to --devices, on virtual devices of the CPU and \
+      without running it, and prints the memory of each device as planned by the compiler, then the \
+      smallest mesh that fits. Weights are sharded over all devices (fsdp); a tensor axis of the \
+      recipe's mesh is preserved. Activations are those of the CPU compiler's schedule, which widens \
+      bf16 to f32 in activations and communication: a GPU needs about half of those. The lower bounds \
+      of a step's seconds follow from its matrix multiplications, from reading and writing every byte \
       once, and from the bytes that collectives send, at the given speeds of a device.
 
       EXAMPLES
         twinflow plan Recipes/scale/dit-6b.yaml --devices 64 --device-memory 141GB
-        twinflow plan Recipes/scale/dit-20b.yaml --devices 8 --set 'objective={preset: flow-matching}'
+        twinflow plan Recipes/scale/dit-20b.yaml --devices 8 \\
+          --set 'objective={preset: flow-matching}'
       """)
 
   @OptionGroup var recipe: RecipeOptions

@@ -19,7 +19,7 @@ struct RecipeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Prints a whole recipe with a comment on every field.",
       discussion: """
-        The text is a recipe as it stands: on Fashion-MNIST, from the base model that comes with the
+        The text is a recipe as it stands: on Fashion-MNIST, from the base model that comes with the \
         project where the method needs one.
 
         EXAMPLES
@@ -66,11 +66,12 @@ extension RecipeCommand {
     static let configuration = CommandConfiguration(
       abstract: "Turns a configuration of the published PyTorch trainer into a recipe.",
       discussion: """
-        The recipe is printed. What has no counterpart is named in its comments, and on standard error
+        The recipe is printed. What has no counterpart is named in its comments, and on standard error \
         where the recipe has to be changed before it can be run.
 
         EXAMPLE
-          twinflow recipe import src/configs/qwenimage_task/qwenimage_full.yaml > qwen-image.yaml
+          twinflow recipe import src/configs/qwenimage_task/qwenimage_full.yaml \\
+            > qwen-image.yaml
         """)
 
     @Argument(

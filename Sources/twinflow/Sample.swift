@@ -21,9 +21,11 @@ struct Sample: ParsableCommand {
 
       EXAMPLES
         twinflow sample out/twinflow/weights.safetensors --steps 1
-        twinflow sample Assets/fashion-mnist-base.safetensors --steps 50 --output base.png
+        twinflow sample Assets/fashion-mnist-base.safetensors --steps 50 \\
+          --output base.png
         twinflow sample out/imagenet --steps 1 --samples 50000 --output samples.npz
-        twinflow sample sd-vae-ft-ema --transformer SiT-XL-2-256.pt --steps 50 --guidance 1.5
+        twinflow sample sd-vae-ft-ema --transformer SiT-XL-2-256.pt --steps 50 \\
+          --guidance 1.5
       """)
 
   @Argument(

@@ -11,7 +11,7 @@ import Synchronization
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Serves pictures over HTTP, with a page to try prompts.",
-    discussion: #"""
+    discussion: """
       Speaks OpenAI's images API (/v1/images/generations, /v1/images/edits, /v1/models) and the part of \
       AUTOMATIC1111's that clients use (/sdapi/v1/txt2img, img2img, options, sd-models, progress). The \
       page is at /, metrics for Prometheus are at /metrics. Without --model the model that comes with \
@@ -21,7 +21,7 @@ struct Serve: ParsableCommand {
         twinflow serve
         twinflow serve --model z=Z-Image-Turbo --model emoji --memory 20GB
         twinflow serve --host 0.0.0.0 --api-key key.txt
-      """#)
+      """)
 
   @Option(help: ArgumentHelp("The name or address to listen at.", valueName: "host"))
   var host = "127.0.0.1"

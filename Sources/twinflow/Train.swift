@@ -27,19 +27,21 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains a network with a recipe.",
     discussion: """
-      The run's folder, "output" in the recipe, gets checkpoints/step-000500 and so on (the training
-      state, and weights), the newest weights.safetensors (the weights for generation; with LoRA
-      adapter.safetensors, which holds LoRA only; for published networks the folder transformer, which
-      twinflow generate and diffusers read) and log.jsonl (metrics). Ctrl-C saves and stops, and so do
-      SIGTERM and SIGHUP, with 128 and the signal's number as the exit code; --resume continues. A mesh
-      in the recipe shards the run over devices: with twinflow launch, srun or torchrun's variables
+      The run's folder, "output" in the recipe, gets checkpoints/step-000500 and so on (the training \
+      state, and weights), the newest weights.safetensors (the weights for generation; with LoRA \
+      adapter.safetensors, which holds LoRA only; for published networks the folder transformer, which \
+      twinflow generate and diffusers read) and log.jsonl (metrics). Ctrl-C saves and stops, and so do \
+      SIGTERM and SIGHUP, with 128 and the signal's number as the exit code; --resume continues. A mesh \
+      in the recipe shards the run over devices: with twinflow launch, srun or torchrun's variables \
       over those of several processes.
 
       EXAMPLES
         twinflow train Recipes/fashion-mnist-twinflow.yaml
-        twinflow train Recipes/fashion-mnist-base.yaml --set steps=200 --set output=out/short
+        twinflow train Recipes/fashion-mnist-base.yaml --set steps=200 \\
+          --set output=out/short
         twinflow train Recipes/fashion-mnist-base.yaml --resume
-        twinflow train Recipes/qwen-image/twinflow-lora.yaml --set data.folder=pictures
+        twinflow train Recipes/qwen-image/twinflow-lora.yaml \\
+          --set data.folder=pictures
         twinflow train Recipes/qwen-image/twinflow-lora.yaml --dry-run
       """)
 

@@ -20,6 +20,32 @@ import Testing
     #expect(result.output.contains("EXAMPLE"))
   }
 
+  /// The terminal breaks the lines of paragraphs, and examples, which are to be copied, fit into one of
+  /// 80 columns.
+  @Test func helpIsBrokenByTheTerminalAlone() throws {
+    struct Help: Decodable {
+      let commandName: String
+      let discussion: String?
+      let subcommands: [Help]?
+    }
+    struct Dump: Decodable { let command: Help }
+    let result = try Command.run("--experimental-dump-help")
+    var commands = try [JSONDecoder().decode(Dump.self, from: Data(result.output.utf8)).command]
+    var count = 0
+    while let command = commands.popLast() {
+      commands += command.subcommands ?? []
+      count += 1
+      let lines = (command.discussion ?? "").split(
+        separator: "\n", omittingEmptySubsequences: false)
+      for (line, next) in zip(lines, lines.dropFirst() + [""]) {
+        let endsParagraph = next.isEmpty || next.hasPrefix("  ")
+        #expect(endsParagraph || line.isEmpty, "\(command.commandName): \(line)")
+        #expect(line.count <= 80 || !line.hasPrefix("  "), "\(command.commandName): \(line)")
+      }
+    }
+    #expect(count > 25)
+  }
+
   @Test func devicesAreListed() throws {
     let result = try Command.run("devices")
     #expect(result.status == 0, "\(result.errors)")

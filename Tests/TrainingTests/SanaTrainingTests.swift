@@ -13,80 +13,23 @@ import Weights
 
 @testable import Training
 
+private let sana = PublishedModels.sana
+private let openUni = PublishedModels.openUni
+
 /// Training of SANA, with its own text encoder and with OpenUni's, on small ones with random weights.
 @Suite(.serialized) struct SanaTrainingTests {
-  static let sana = "\(TextToImageTests.fixtures)/pipe_sana_a/model"
-  static let openUni = "\(TextToImageTests.fixtures)/pipe_openuni_a/model"
-
-  let folder: TemporaryFolder
+  let folder: TextToImageFolder
 
   init() throws {
-    folder = try TemporaryFolder()
-    try Data("a fox\na cat on a hill\n\na dog\na house by the sea\n".utf8)
-      .write(to: URL(filePath: "\(folder.path)/prompts.txt"))
-    let data = "\(folder.path)/data"
-    try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-    for number in 0..<5 {
-      try Picture(
-        width: 70 + number, height: 66, channels: 3,
-        values: (0..<(70 + number) * 66 * 3).map { UInt8(truncatingIfNeeded: $0 * (number + 3)) }
-      ).write(to: "\(data)/p\(number).png")
-      try Data("a fox number \(number)".utf8).write(to: URL(filePath: "\(data)/p\(number).txt"))
-    }
+    folder = try TextToImageFolder(
+      ImageSize(height: 64, width: 64), pictures: ImageSize(height: 66, width: 70))
   }
 
   /// A recipe of a few steps.
   private func recipe(
     _ output: String, of model: String, set settings: [String] = []
   ) throws -> TrainingRecipe {
-    let yaml = """
-      model: {kind: sana}
-      objective: {preset: twinflow}
-      data: {kind: images, folder: \(folder.path)/data, size: [64, 64]}
-      optimizer: {kind: radam, learning_rate: 1e-3, max_grad_norm: 1}
-      start: \(model)
-      condition_dropout: 0.2
-      batch: 4
-      steps: 4
-      seed: 3
-      output: \(folder.path)/\(output)
-      log_every: 1
-      checkpoint_every: 2
-      """
-    return try RecipeDecoder.decode(
-      yaml: yaml, file: "small.yaml", settings: settings.map { try RecipeSetting($0) })
-  }
-
-  private func trained(_ recipe: TrainingRecipe) throws -> Trainer {
-    let trainer = try Trainer(recipe, on: SharedEngine.get())
-    try trainer.run()
-    let log = try String(contentsOfFile: recipe.output + "/log.jsonl", encoding: .utf8)
-    let losses = log.matches(of: /"loss": ([-0-9.e]+)/).compactMap { Double($0.1) }
-    #expect(losses.count == recipe.steps && losses.allSatisfy { $0.isFinite })
-    #expect(Set(losses).count == losses.count)
-    return trainer
-  }
-
-  /// A picture in two steps for any number of steps.
-  private func picture(
-    _ model: String, transformer: String? = nil, lora: String? = nil
-  ) throws -> [Float] {
-    var replacing = ImagePipeline.Replacements()
-    replacing.transformer = transformer
-    replacing.loras = lora.map { [LoRAUse($0)] } ?? []
-    return try picture(
-      of: ImagePipeline(ModelFolder(model), replacing: replacing, on: SharedEngine.get()))
-  }
-
-  private func picture(of pipeline: ImagePipeline) throws -> [Float] {
-    var request = ImageRequest(prompt: "a fox", seed: 1)
-    (request.size, request.steps) = (ImageSize(height: 64, width: 64), 2)
-    let resolved = try pipeline.resolve(request)
-    guard case .anyStep = resolved.schedule else {
-      Issue.record("the weights are sampled by the scheduler's steps")
-      return []
-    }
-    return try pipeline([[resolved]])[0].array(of: Float.self)
+    try folder.recipe(output, model, kind: "sana", optimizer: "radam", set: settings)
   }
 
   @Test(arguments: [sana, openUni], [false, true])
@@ -104,14 +47,14 @@ import Weights
     let files = try WeightFiles(path: result)
     // Kernels of one tap are written as diffusers has them.
     let kernel = try #require(files.types["transformer_blocks.1.ff.conv_inverted.weight"])
-    #expect(kernel.shape == (model == Self.sana ? [160, 32, 1, 1] : [80, 16, 1, 1]))
-    let made = try picture(model, transformer: result)
+    #expect(kernel.shape == (model == sana ? [160, 32, 1, 1] : [80, 16, 1, 1]))
+    let made = try folder.picture(of: model, transformer: result)
     #expect(made.count == 64 * 64 * 3 && made.allSatisfy { $0.isFinite })
     // A whole model has all networks, also the connector that was with the transformer.
     let whole = "\(folder.path)/whole"
     _ = try TrainedRun(trainer.recipe.output)?.export(
       to: whole, as: .float32, in: ModelFolder(model), on: SharedEngine.get())
-    #expect(try picture(whole) == made)
+    #expect(try folder.picture(of: whole) == made)
   }
 
   @Test(arguments: [sana, openUni]) func aRunThatGoesOnEqualsAnUnbrokenOne(model: String) throws {
@@ -136,17 +79,17 @@ import Weights
           "base_dtype=bf16", "precision=bf16",
         ]))
     let file = try LoRAFile(path: trainer.recipe.result)
-    #expect(file.rank == 2 && file.modules.count == (model == Self.sana ? 18 : 27))
-    let made = try picture(model, lora: trainer.recipe.result)
+    #expect(file.rank == 2 && file.modules.count == (model == sana ? 18 : 27))
+    let made = try folder.picture(of: model, lora: trainer.recipe.result)
     #expect(made.count == 64 * 64 * 3 && made.allSatisfy { $0.isFinite })
   }
 
   /// A checkpoint of OpenUni's holds the transformer, which is trained, and the connector, which encodes.
   @Test func trainingStartsFromACheckpointAlone() throws {
-    let checkpoint = "\(Self.openUni)/transformer/openuni.pth"
+    let checkpoint = "\(openUni)/transformer/openuni.pth"
     // This model has no connector.
     let bare = "\(folder.path)/bare"
-    try FileManager.default.copyItem(atPath: Self.openUni, toPath: bare)
+    try FileManager.default.copyItem(atPath: openUni, toPath: bare)
     try FileManager.default.removeItem(atPath: "\(bare)/transformer/openuni.pth")
     let files = try WeightFiles(path: checkpoint)
     let transformer = files.types.filter { $0.hasPrefix("transformer.") }
@@ -161,15 +104,15 @@ import Weights
     let settings = [
       "model={kind: sana, \(sizes)}", "start=\(checkpoint)", "encoders=\(bare)",
     ]
-    let alone = try trained(recipe("alone", of: Self.openUni, set: settings))
-    let whole = try trained(recipe("whole", of: Self.openUni))
+    let alone = try trained(recipe("alone", of: openUni, set: settings))
+    let whole = try trained(recipe("whole", of: openUni))
     for (name, weight) in try alone.weights().pairs {
       #expect(try weight.bytes() == whole.weights()[name]?.bytes(), "\(name)")
     }
     // Both encode prompts for pictures too.
     let pipeline = try ModelOfRun.pipeline(
       at: alone.recipe.output, ImagePipeline.Options(), on: SharedEngine.get())
-    #expect(
-      try picture(of: pipeline) == picture(Self.openUni, transformer: alone.recipe.result))
+    let made = try folder.picture(of: openUni, transformer: alone.recipe.result)
+    #expect(try folder.picture(of: pipeline) == made)
   }
 }

@@ -55,12 +55,6 @@ import Weights
       yaml: yaml, file: "small.yaml", settings: settings.map { try RecipeSetting($0) })
   }
 
-  private func trained(_ recipe: TrainingRecipe) throws -> Trainer {
-    let trainer = try Trainer(recipe, on: SharedEngine.get())
-    try trainer.run()
-    return trainer
-  }
-
   private func pixels(_ pipeline: ImagePipeline, _ prompt: String = "a fox") throws -> [Float] {
     var request = ImageRequest(prompt: prompt, seed: 1)
     request.steps = 2

@@ -15,33 +15,18 @@ import Weights
 
 @testable import Training
 
-/// Training of published text-to-image models, on small ones with random weights.
-@Suite(.serialized) struct TextToImageTests {
-  static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "../Fixtures/golden").standardized.path
-  static let qwen = "\(fixtures)/pipe_qwenimage_a/model"
-  static let edit = "\(fixtures)/pipe_qwenimage_edit_a/model"
-  static let zImage = "\(fixtures)/pipe_zimage_a/model"
-  static let sd3 = "\(fixtures)/pipe_sd3_a/model"
+private let qwen = PublishedModels.qwen
+private let edit = PublishedModels.edit
+private let zImage = PublishedModels.zImage
+private let sd3 = PublishedModels.sd3
 
-  let folder: TemporaryFolder
+/// Training of all weights of published text-to-image models, on small ones with random weights.
+@Suite(.serialized) struct TextToImageTests {
+  let folder: TextToImageFolder
 
   init() throws {
-    folder = try TemporaryFolder()
-    let data = "\(folder.path)/data"
-    try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-    for number in 0..<5 {
-      for (name, size) in [("p\(number).png", 40 + number), ("p\(number).ref1.png", 50)] {
-        try Picture(
-          width: size, height: 36, channels: 3,
-          values: (0..<size * 36 * 3).map { UInt8(truncatingIfNeeded: $0 * (number + 3)) }
-        ).write(to: "\(data)/\(name)")
-      }
-      try Data("a fox number \(number)\na picture of a fox in the snow at dawn\n".utf8)
-        .write(to: URL(filePath: "\(data)/p\(number).txt"))
-    }
-    try Data("a fox\na cat on a hill\na dog\na house by the sea\n".utf8)
-      .write(to: URL(filePath: "\(folder.path)/prompts.txt"))
+    folder = try TextToImageFolder(
+      ImageSize(height: 32, width: 48), pictures: ImageSize(height: 36, width: 40))
   }
 
   /// A recipe of a few steps.
@@ -49,53 +34,7 @@ import Weights
     _ output: String, _ start: String = qwen, kind: String = "qwen_image",
     set settings: [String] = []
   ) throws -> TrainingRecipe {
-    let yaml = """
-      model: {kind: \(kind)}
-      objective: {preset: twinflow}
-      data: {kind: images, folder: \(folder.path)/data, size: [32, 48]}
-      optimizer: {kind: adamw, learning_rate: 1e-3, betas: [0.9, 0.99], max_grad_norm: 1}
-      start: \(start)
-      condition_dropout: 0.2
-      batch: 4
-      steps: 4
-      seed: 3
-      output: \(folder.path)/\(output)
-      log_every: 1
-      checkpoint_every: 2
-      """
-    return try RecipeDecoder.decode(
-      yaml: yaml, file: "small.yaml", settings: settings.map { try RecipeSetting($0) })
-  }
-
-  /// Trains, and checks that the losses are finite and differ from step to step.
-  @discardableResult private func trained(_ recipe: TrainingRecipe) throws -> Trainer {
-    let trainer = try Trainer(recipe, on: SharedEngine.get())
-    try trainer.run()
-    let log = try String(contentsOfFile: recipe.output + "/log.jsonl", encoding: .utf8)
-    let losses = log.matches(of: /"loss": ([-0-9.e]+)/).compactMap { Double($0.1) }
-    #expect(losses.count == recipe.steps && losses.allSatisfy { $0.isFinite })
-    #expect(Set(losses).count == losses.count)
-    return trainer
-  }
-
-  /// A picture that a whole pipeline makes.
-  private func picture(
-    _ model: String, transformer: String? = nil, lora: String? = nil, editing: [RGBImage] = []
-  ) throws -> [Float] {
-    var replacing = ImagePipeline.Replacements()
-    replacing.transformer = transformer
-    replacing.loras = lora.map { [LoRAUse($0)] } ?? []
-    let pipeline = try ImagePipeline(
-      ModelFolder(model), replacing: replacing, on: SharedEngine.get())
-    var request = ImageRequest(prompt: "a fox", seed: 1)
-    request.size = ImageSize(height: 32, width: 48)
-    request.steps = 2
-    let resolved = try pipeline.resolve(request, editing: editing)
-    guard case .anyStep = resolved.schedule else {
-      Issue.record("the weights are sampled by Euler steps")
-      return []
-    }
-    return try pipeline([[resolved]], editing: editing)[0].array(of: Float.self)
+    try folder.recipe(output, start, kind: kind, set: settings)
   }
 
   @Test func gridsAreDrawnFromPromptsAndReferences() throws {
@@ -103,8 +42,8 @@ import Weights
       "sample_every=2", "sample_count=2", "sample_steps=[1, 2]", "sample_base_steps=2",
     ]
     for (name, start, settings, rows) in [
-      ("qwen", Self.qwen, ["sample_prompts=[a fox, a dog]"], 2),
-      ("edit", Self.edit, ["data.references=1", "data.reference_size=[64, 64]"], 4),
+      ("qwen", qwen, ["sample_prompts=[a fox, a dog]"], 2),
+      ("edit", edit, ["data.references=1", "data.reference_size=[64, 64]"], 4),
     ] {
       let plain = try trained(recipe(name, start, set: settings))
       let drawn = try trained(recipe("\(name)-drawn", start, set: settings + grids))
@@ -126,7 +65,7 @@ import Weights
       set: ["sample_every=4", "sample_count=1", "sample_base_steps=2", "sample_prompts=[a fox]"])
     try trained(recipe)
     let found = try Picture.read(SampleFolder(of: recipe.output).base).picture
-    let pipeline = try ImagePipeline(ModelFolder(Self.qwen), on: SharedEngine.get())
+    let pipeline = try ImagePipeline(ModelFolder(qwen), on: SharedEngine.get())
     let size = ImageSize(height: 32, width: 48)
     let key = try Named([
       ("key", SharedEngine.get().array([UInt64(0), 0], shape: [2])),
@@ -192,22 +131,22 @@ import Weights
       #expect(try after[name]!.bytes() == before[name])
     }
 
-    let folder = recipe.output + "/transformer"
-    #expect(trainer.recipe.result == folder)
-    let config = try TransformerComponent.config(folder + "/config.json")
+    let result = recipe.output + "/transformer"
+    #expect(trainer.recipe.result == result)
+    let config = try TransformerComponent.config(result + "/config.json")
     #expect(config.hasTargetTime)
     if let config = config as? ZImageConfig { #expect(config.times == .signed) }
-    let made = try picture(start, transformer: folder)
+    let made = try folder.picture(of: start, transformer: result)
     #expect(made.count == 32 * 48 * 3 && made.allSatisfy { $0.isFinite })
     // The run's own weights are a start too, whose second embedder is read and not replaced.
-    let base = try StartWeights(folder, like: trainer.recipe.model)
+    let base = try StartWeights(result, like: trainer.recipe.model)
     #expect(base.model == trainer.recipe.model)
     #expect(base.notices(for: base.model).isEmpty)
     let read = try base.weights(of: base.model, on: SharedEngine.get()) { _ in nil }
     #expect(try read[second]!.bytes() == after[second]!.bytes())
     // A file of these weights is no class-conditional network.
     let file = try ModelFile(
-      folder + "/diffusion_pytorch_model.safetensors", on: SharedEngine.get())
+      result + "/diffusion_pytorch_model.safetensors", on: SharedEngine.get())
     #expect(throws: PipelineError.takesText(path: file.path)) {
       try Generator(file, batch: 1, on: SharedEngine.get())
     }
@@ -219,7 +158,7 @@ import Weights
     let first = try Trainer(recipe("halves"), on: engine)
     try first.run(stopping: { first.step == 2 })
     // The weights that it started from are not needed any more.
-    let encoders = "encoders=\(Self.qwen)"
+    let encoders = "encoders=\(qwen)"
     try Trainer(recipe("halves", "nowhere", set: [encoders]), on: engine, start: .resumed).run()
     let weights = "transformer/diffusion_pytorch_model.safetensors"
     for file in ["checkpoints/step-000004/state.safetensors", weights] {
@@ -297,73 +236,19 @@ import Weights
     let recipe = try trained(recipe("full", start, kind: kind, set: ["steps=2"])).recipe
     let run = try #require(try TrainedRun(recipe.output))
     #expect(run.isTransformer && run.model == start)
-    let expected = try picture(start, transformer: recipe.result)
+    let expected = try folder.picture(of: start, transformer: recipe.result)
     let (alone, whole) = ("\(folder.path)/alone", "\(folder.path)/whole")
     #expect(try run.export(to: alone, on: engine) == [alone])
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: alone).sorted()
         == ["config.json", "diffusion_pytorch_model.safetensors"])
-    #expect(try picture(start, transformer: alone) == expected)
+    #expect(try folder.picture(of: start, transformer: alone) == expected)
     _ = try run.export(to: whole, in: ModelFolder(start), on: engine)
     #expect(
       try Set(FileManager.default.contentsOfDirectory(atPath: whole))
         == Set(FileManager.default.contentsOfDirectory(atPath: start)))
-    #expect(try picture(whole) == expected)
+    #expect(try folder.picture(of: whole) == expected)
     #expect(throws: FileError.exists(path: whole)) { try run.export(to: whole, on: engine) }
-  }
-
-  @Test(arguments: [
-    ("twinflow-lora-2", "qwen_image", qwen), ("twinflow-lora-1", "z_image", zImage),
-    ("twinflow-lora-2", "sd3", sd3),
-  ])
-  func loRAIsTrainedWithOneTime(preset: String, kind: String, start: String) throws {
-    let recipe = try recipe(
-      "lora", start, kind: kind,
-      set: [
-        "objective={preset: \(preset)}", "lora={rank: 2, layers: [to_q]}", "base_dtype=bf16",
-        "precision=bf16",
-      ])
-    let trainer = try trained(recipe)
-    #expect(trainer.recipe.embedderResult == nil)
-    let file = try LoRAFile(path: trainer.recipe.result)
-    #expect(file.rank == 2 && file.style == .diffusers)
-    #expect(file.sampling?.contains("middle") == true)
-    #expect(throws: PipelineError.publishedLoRA(path: trainer.recipe.result)) {
-      try ModelFile(trainer.recipe.result, on: SharedEngine.get())
-    }
-    let made = try picture(start, lora: trainer.recipe.result)
-    #expect(made.count == 32 * 48 * 3 && made.allSatisfy { $0.isFinite })
-  }
-
-  @Test func loRAIsTrainedBesideASecondEmbedder() throws {
-    let recipe = try recipe(
-      "lora", set: ["lora={rank: 2, layers: [to_q], full: [time_text_embed_2]}"])
-    let trainer = try trained(recipe)
-    let embedder = try #require(trainer.recipe.embedderResult)
-    #expect(try WeightFiles(path: embedder).types.count == 4)
-    #expect(try LoRAFile(path: trainer.recipe.result).modules.count == 2)
-    let made = try picture(Self.qwen, transformer: embedder, lora: trainer.recipe.result)
-    #expect(made.allSatisfy { $0.isFinite })
-    #expect(made != (try picture(Self.qwen, transformer: embedder)))
-    // What is added must be trained.
-    let error = #expect(throws: (any Error).self) {
-      try Trainer(
-        self.recipe("other", set: ["lora={rank: 2, layers: [to_q]}"]), on: SharedEngine.get())
-    }
-    #expect("\(error!)".contains("set lora.full to [time_text_embed_2]"))
-  }
-
-  @Test func editingIsTrainedWithReferences() throws {
-    let recipe = try recipe(
-      "edit", Self.edit,
-      set: [
-        "data.references=1", "data.reference_size=[64, 96]", "objective={preset: twinflow-lora-2}",
-        "lora={rank: 2, layers: [to_q]}", "steps=2",
-      ])
-    let trainer = try trained(recipe)
-    let image = try RGBImage(contentsOf: "\(folder.path)/data/p0.ref1.png")
-    let made = try picture(Self.edit, lora: trainer.recipe.result, editing: [image])
-    #expect(made.allSatisfy { $0.isFinite })
   }
 
   @Test func promptsAloneTrainOnTheNetworksOwnSamples() throws {
@@ -386,7 +271,7 @@ import Weights
     let batch = try batches.next(rows: 0..<4)
     #expect(batch.mapValues(\.type) == data.inputs.types(batch: 4))
     var sampler = BatchSampler(count: 5, seed: recipe.seed)
-    let pipeline = try ImagePipeline(ModelFolder(Self.qwen), on: engine)
+    let pipeline = try ImagePipeline(ModelFolder(qwen), on: engine)
     for (row, pick) in sampler.next(4).enumerated() {
       let image = try RGBImage(contentsOf: "\(folder.path)/data/p\(pick.index).png")
         .covering(width: 48, height: 32)
@@ -426,43 +311,6 @@ import Weights
     return Array(values[row * count..<(row + 1) * count])
   }
 
-  @Test(arguments: [
-    (["data.folder=nowhere"], "nowhere"),
-    (["batch=8", "steps=1"], "has 5 samples, and a batch takes 8"),
-    (["data.size=[40, 48]"], "multiples of 16"),
-    (["data.references=1"], "takes no reference images"),
-    (["data.text_tokens=2"], "data.text_tokens is 2"),
-    (["start=\(edit)"], "set data.references"),
-    (["start=\(qwen)/transformer"], "Name its folder under encoders"),
-    (["start=\(zImage)"], "holds the weights of the model {kind: z_image"),
-    (["start=nowhere"], "There is no model nowhere"),
-    (["encoders=\(zImage)"], "it is a z_image"),
-  ])
-  func saysWhatIsWrongBeforeAnythingIsDone(settings: [String], expected: String) throws {
-    let error = #expect(throws: (any Error).self) {
-      try Trainer(recipe("wrong", set: settings), on: SharedEngine.get())
-    }
-    #expect("\(error!)".contains(expected), "\(error!)")
-    #expect(!FileManager.default.fileExists(atPath: folder.path + "/wrong"))
-  }
-
-  @Test(arguments: [
-    ("data={kind: prompts, file: a.txt, size: [32, 32]}", "twinflow-data-free"),
-    ("data={kind: fashion-mnist}", "the network takes text"),
-    ("model={kind: z_image, time_convention: released}", "set it to signed"),
-    ("lora={rank: 2, full: [norm_out]}", "only the embedder of target times"),
-    ("data.size=[33, 32]", "multiples of 2"),
-    ("data.size=[32]", "a height and a width"),
-    ("data.buckets=[[32]]", "a list of heights and widths"),
-    ("data.buckets=[[33, 32]]", "multiples of 2"),
-    ("data.ground=[256, 0, 0]", "red, green and blue"),
-    ("model={kind: dit, size: 48}", "it is for networks such as qwen_image"),
-  ])
-  func refusesSettingsThatDoNotFit(setting: String, expected: String) {
-    let error = #expect(throws: (any Error).self) { try recipe("wrong", set: [setting]) }
-    #expect("\(error!)".contains(expected), "\(error!)")
-  }
-
   /// The encoders and the step are spread over the devices of a mesh.
   @Test func aMeshTrainsTheSame() throws {
     let client = try Client(Plugin.load(), options: ["cpu_device_count": 2])
@@ -479,7 +327,7 @@ import Weights
 
   /// A plan needs neither weights nor data, and takes a published network's sizes then.
   @Test func plansNeedNothing() throws {
-    let path = Self.fixtures + "/../../../Recipes/qwen-image/twinflow-lora.yaml"
+    let path = PublishedModels.fixtures + "/../../../Recipes/qwen-image/twinflow-lora.yaml"
     let recipe = try RecipeDecoder.decode(
       TrainingRecipe.self, contentsOf: path,
       settings: [

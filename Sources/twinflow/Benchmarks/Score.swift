@@ -15,10 +15,12 @@ struct Score: ParsableCommand {
 
       EXAMPLES
         twinflow score runs/eval
-        twinflow score runs/eval --detector mask2former_swin-s.pth --clip CLIP-ViT-L-14
+        twinflow score runs/eval --detector mask2former_swin-s.pth \\
+          --clip CLIP-ViT-L-14
         twinflow score runs/eval/geneval/emoji-1-step --detections detections.jsonl
         twinflow score runs/eval --diversity --real photographs
-        twinflow score pictures --benchmark dpg --prompts dpg_bench.csv --answers answers.jsonl
+        twinflow score pictures --benchmark dpg --prompts dpg_bench.csv \\
+          --answers answers.jsonl
       """)
 
   @Argument(

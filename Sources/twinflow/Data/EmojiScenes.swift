@@ -16,8 +16,10 @@ struct EmojiScenes: ParsableCommand {
       EXAMPLES
         scripts/emoji-data out/emoji-data
         twinflow data emoji-scenes out/emoji-data out/emoji-scenes
-        twinflow evaluate Assets/benchmarks/emoji-compositions/detector.safetensors --data out/emoji-scenes
-        twinflow score out/emoji-scenes/real --benchmark emoji-compositions --name "real scenes"
+        twinflow evaluate Assets/benchmarks/emoji-compositions/detector.safetensors \\
+          --data out/emoji-scenes
+        twinflow score out/emoji-scenes/real --benchmark emoji-compositions \\
+          --name "real scenes"
       """)
 
   @Argument(help: "The folder of scripts/emoji-data.", transform: pathOption)

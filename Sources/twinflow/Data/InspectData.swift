@@ -20,7 +20,8 @@ struct InspectData: ParsableCommand {
       EXAMPLES
         twinflow data inspect pictures
         twinflow data inspect pictures --sheet sheet.png
-        twinflow data inspect --recipe Recipes/qwen-image/twinflow-lora.yaml --set data.folder=pictures
+        twinflow data inspect --recipe Recipes/qwen-image/twinflow-lora.yaml \\
+          --set data.folder=pictures
       """)
 
   @Argument(

@@ -14,7 +14,7 @@ struct RunsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Lists the runs in a folder with their state.",
       discussion: """
-        A run is running while a process has locked its folder. One whose process ended without saving was
+        A run is running while a process has locked its folder. One whose process ended without saving was \
         killed; it and a stopped one continue with twinflow train RECIPE --resume.
 
         EXAMPLES
@@ -40,7 +40,7 @@ struct RunsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Draws a run's losses, and writes a page about it.",
       discussion: """
-        The page, run.html in the run's folder, is one file without any links: losses, speed, samples over
+        The page, run.html in the run's folder, is one file without any links: losses, speed, samples over \
         time, evaluations, recipe and plan.
 
         EXAMPLES
