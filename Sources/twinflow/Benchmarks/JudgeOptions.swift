@@ -57,14 +57,35 @@ struct JudgeOptions: ParsableArguments {
     }
   }
 
-  /// The judge of a run's pictures, nil where none of the networks is for its benchmark; emoji-compositions has one
-  /// of its own. Where another reader has found texts there is none, unless a reader is given.
+  /// The judge of each run's pictures, nil where none of the networks is for its benchmark; emoji-compositions has
+  /// one of its own. Runs of a benchmark that follow each other share one network.
+  ///
+  /// Where another reader has found texts there is no judge, unless a reader is given. The closure throws the errors
+  /// of opening a model, and of the findings that are there.
   ///
   /// - Parameter engine: called where a network needs one.
-  /// - Throws: the errors of opening a model, and of the findings that are there.
-  func judge(of scoring: BenchmarkScoring, on engine: () throws -> Engine) throws -> BenchmarkJudge?
-  {
-    let benchmark = scoring.run.benchmark
+  func judges(
+    on engine: @escaping () throws -> Engine
+  ) -> (BenchmarkScoring) throws -> BenchmarkJudge? {
+    var open: (benchmark: Benchmark, judge: BenchmarkJudge?)?
+    return { scoring in
+      let benchmark = scoring.run.benchmark
+      if open?.benchmark != benchmark {
+        // Two networks are not on the devices together.
+        open = nil
+        open = (benchmark, try judge(for: benchmark, on: engine))
+      }
+      guard let judge = open?.judge else { return nil }
+      if case .reader = judge, reader.reader == nil, try scoring.hasFindings(otherThanBy: judge) {
+        return nil
+      }
+      return judge
+    }
+  }
+
+  private func judge(
+    for benchmark: Benchmark, on engine: () throws -> Engine
+  ) throws -> BenchmarkJudge? {
     switch benchmark {
     case .geneval:
       guard let detector, let clip else { return nil }
@@ -86,9 +107,7 @@ struct JudgeOptions: ParsableArguments {
         try SceneDetector(SharedFiles.standard.path(SceneDetector.shipped), on: engine()))
     case .longText, .oneIG:
       guard reader.reader != nil || TextReading.isFetched() else { return nil }
-      let judge = BenchmarkJudge.reader(try TextJudge(TextReading(reader.reader)))
-      let isAsked = try reader.reader != nil || !scoring.hasFindings(otherThanBy: judge)
-      return isAsked ? judge : nil
+      return .reader(try TextJudge(TextReading(reader.reader)))
     }
   }
 }
