@@ -32,6 +32,13 @@ struct HostArray: Sendable {
   /// One row of the first axis.
   func row(_ row: Int) -> HostArray { rows([row..<row + 1]) }
 
+  /// 1 in the first elements of each row, as many as its count, and 0 behind them.
+  static func mask(_ counts: [Int], _ length: Int) -> HostArray {
+    HostArray(
+      counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } as [Float] },
+      [counts.count, length])
+  }
+
   /// Every array of a file; booleans, integers and f64 are converted to f32.
   ///
   /// - Throws: the errors of files, and `GoldenError.wrongCase` for other element types.

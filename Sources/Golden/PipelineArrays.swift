@@ -25,20 +25,14 @@ extension ImagePipeline.TextFeatures {
     guard tokens.joint.isEmpty else { return try joint(tokens) }
     let text = condition["text"]!
     let features = HostArray(try text.array(of: Float.self), text.type.shape.sizes)
-    let (rows, length) = (counts.count, features.shape[1])
-    func mask(_ counts: [Int], _ length: Int) -> HostArray {
-      HostArray(
-        counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } as [Float] },
-        [rows, length])
-    }
     let longest = tokens.counts.max()!
     let ids = tokens.prompts.map(\.tokens).flatMap { row in
       row.map { Float($0) } + [Float](repeating: Float(padding), count: longest - row.count)
     }
     var found = Named([
-      ("prompt_embeds", features), ("prompt_embeds_mask", mask(counts, length)),
-      ("input_ids", HostArray(ids, [rows, longest])),
-      ("attention_mask", mask(tokens.counts, longest)),
+      ("prompt_embeds", features), ("prompt_embeds_mask", .mask(counts, features.shape[1])),
+      ("input_ids", HostArray(ids, [counts.count, longest])),
+      ("attention_mask", .mask(tokens.counts, longest)),
     ])
     // Pipelines that drop padding keep the features of each prompt alone.
     for (row, count) in counts.enumerated() {

@@ -273,13 +273,6 @@ extension HostArray {
     HostArray(values.map { Float(Double($0) * factor) }, shape)
   }
 
-  /// 1 in the first elements of each row, as many as its count, and 0 behind them.
-  static func mask(_ counts: [Int], _ length: Int) -> HostArray {
-    HostArray(
-      counts.flatMap { count in (0..<length).map { $0 < count ? 1 : 0 } as [Float] },
-      [counts.count, length])
-  }
-
   /// Of an array `[rows, tokens, …]` the first tokens of each row, as many as its count.
   func rows(of counts: [Int]) -> HostArray {
     let width = shape.dropFirst(2).reduce(1, *)

@@ -118,7 +118,7 @@ struct Evaluate: ParsableCommand {
       try EvaluateBenchmark(
         benchmark: kind, model: model, steps: steps, options: prompts,
         name: benchmark.name ?? model.name, out: benchmark.out ?? BenchmarkOptions.standardOut,
-        judge: judges.judges { engine }
+        judge: judges.judgeOfEachRun { engine }
       ).run()
     } else if prompts.prompts != nil {
       try EvaluatePrompts(

@@ -20,8 +20,8 @@ import Testing
     #expect(result.output.contains("EXAMPLE"))
   }
 
-  /// The terminal breaks the lines of paragraphs, and examples, which are to be copied, fit into one of
-  /// 80 columns.
+  /// Paragraphs have no line breaks of their own, so that the terminal breaks them at its width; examples,
+  /// which are to be copied, fit into 80 columns.
   @Test func helpIsBrokenByTheTerminalAlone() throws {
     struct Help: Decodable {
       let commandName: String

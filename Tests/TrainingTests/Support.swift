@@ -1,4 +1,5 @@
 import Recipe
+import TestSupport
 import Testing
 
 @testable import Training
@@ -51,4 +52,17 @@ func expectEqualLogs(_ runs: [String], steps: [Int]) throws {
   }
   #expect(logs[0]["loss"]?.steps == steps && logs[0]["images_per_second"]?.steps == steps)
   #expect(logs[1].series.count == logs[0].series.count)
+}
+
+/// Trains, and checks that the losses are finite and differ.
+///
+/// - Parameter distinct: the number of losses that differ at least; nil for all.
+@discardableResult
+func trained(_ recipe: TrainingRecipe, distinct: Int? = nil) throws -> Trainer {
+  let trainer = try Trainer(recipe, on: SharedEngine.get())
+  try trainer.run()
+  let losses = try RunLog(of: recipe.output)["loss"]?.values ?? []
+  #expect(losses.count == recipe.steps && losses.allSatisfy { $0.isFinite })
+  #expect(Set(losses).count >= distinct ?? losses.count)
+  return trainer
 }

@@ -1,4 +1,3 @@
-import Models
 import Foundation
 import Runtime
 import TestSupport
@@ -14,18 +13,7 @@ private let zImage = PublishedModels.zImage
 @Suite(.serialized) struct TextToImageErrorTests {
   let folder: TextToImageFolder
 
-  init() throws {
-    folder = try TextToImageFolder(
-      ImageSize(height: 32, width: 48), pictures: ImageSize(height: 36, width: 40))
-  }
-
-  /// A recipe of a few steps.
-  private func recipe(
-    _ output: String, _ start: String = qwen, kind: String = "qwen_image",
-    set settings: [String] = []
-  ) throws -> TrainingRecipe {
-    try folder.recipe(output, start, kind: kind, set: settings)
-  }
+  init() throws { folder = try TextToImageFolder() }
 
   @Test(arguments: [
     (["data.folder=nowhere"], "nowhere"),
@@ -41,7 +29,7 @@ private let zImage = PublishedModels.zImage
   ])
   func saysWhatIsWrongBeforeAnythingIsDone(settings: [String], expected: String) throws {
     let error = #expect(throws: (any Error).self) {
-      try Trainer(recipe("wrong", set: settings), on: SharedEngine.get())
+      try Trainer(folder.recipe("wrong", set: settings), on: SharedEngine.get())
     }
     #expect("\(error!)".contains(expected), "\(error!)")
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/wrong"))
@@ -60,7 +48,7 @@ private let zImage = PublishedModels.zImage
     ("model={kind: dit, size: 48}", "it is for networks such as qwen_image"),
   ])
   func refusesSettingsThatDoNotFit(setting: String, expected: String) {
-    let error = #expect(throws: (any Error).self) { try recipe("wrong", set: [setting]) }
+    let error = #expect(throws: (any Error).self) { try folder.recipe("wrong", set: [setting]) }
     #expect("\(error!)".contains(expected), "\(error!)")
   }
 }

@@ -1,4 +1,3 @@
-import Models
 import Pictures
 import Pipelines
 import Runtime
@@ -17,25 +16,14 @@ private let sd3 = PublishedModels.sd3
 @Suite(.serialized) struct TextToImageLoRATests {
   let folder: TextToImageFolder
 
-  init() throws {
-    folder = try TextToImageFolder(
-      ImageSize(height: 32, width: 48), pictures: ImageSize(height: 36, width: 40))
-  }
-
-  /// A recipe of a few steps.
-  private func recipe(
-    _ output: String, _ start: String = qwen, kind: String = "qwen_image",
-    set settings: [String] = []
-  ) throws -> TrainingRecipe {
-    try folder.recipe(output, start, kind: kind, set: settings)
-  }
+  init() throws { folder = try TextToImageFolder() }
 
   @Test(arguments: [
     ("twinflow-lora-2", "qwen_image", qwen), ("twinflow-lora-1", "z_image", zImage),
     ("twinflow-lora-2", "sd3", sd3),
   ])
   func loRAIsTrainedWithOneTime(preset: String, kind: String, start: String) throws {
-    let recipe = try recipe(
+    let recipe = try folder.recipe(
       "lora", start, kind: kind,
       set: [
         "objective={preset: \(preset)}", "lora={rank: 2, layers: [to_q]}", "base_dtype=bf16",
@@ -54,7 +42,7 @@ private let sd3 = PublishedModels.sd3
   }
 
   @Test func loRAIsTrainedBesideASecondEmbedder() throws {
-    let recipe = try recipe(
+    let recipe = try folder.recipe(
       "lora", set: ["lora={rank: 2, layers: [to_q], full: [time_text_embed_2]}"])
     let trainer = try trained(recipe)
     let embedder = try #require(trainer.recipe.embedderResult)
@@ -66,13 +54,13 @@ private let sd3 = PublishedModels.sd3
     // What is added must be trained.
     let error = #expect(throws: (any Error).self) {
       try Trainer(
-        self.recipe("other", set: ["lora={rank: 2, layers: [to_q]}"]), on: SharedEngine.get())
+        folder.recipe("other", set: ["lora={rank: 2, layers: [to_q]}"]), on: SharedEngine.get())
     }
     #expect("\(error!)".contains("set lora.full to [time_text_embed_2]"))
   }
 
   @Test func editingIsTrainedWithReferences() throws {
-    let recipe = try recipe(
+    let recipe = try folder.recipe(
       "edit", edit,
       set: [
         "data.references=1", "data.reference_size=[64, 96]", "objective={preset: twinflow-lora-2}",

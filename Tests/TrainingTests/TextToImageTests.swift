@@ -24,18 +24,7 @@ private let sd3 = PublishedModels.sd3
 @Suite(.serialized) struct TextToImageTests {
   let folder: TextToImageFolder
 
-  init() throws {
-    folder = try TextToImageFolder(
-      ImageSize(height: 32, width: 48), pictures: ImageSize(height: 36, width: 40))
-  }
-
-  /// A recipe of a few steps.
-  private func recipe(
-    _ output: String, _ start: String = qwen, kind: String = "qwen_image",
-    set settings: [String] = []
-  ) throws -> TrainingRecipe {
-    try folder.recipe(output, start, kind: kind, set: settings)
-  }
+  init() throws { folder = try TextToImageFolder() }
 
   @Test func gridsAreDrawnFromPromptsAndReferences() throws {
     let grids = [
@@ -45,8 +34,8 @@ private let sd3 = PublishedModels.sd3
       ("qwen", qwen, ["sample_prompts=[a fox, a dog]"], 2),
       ("edit", edit, ["data.references=1", "data.reference_size=[64, 64]"], 4),
     ] {
-      let plain = try trained(recipe(name, start, set: settings))
-      let drawn = try trained(recipe("\(name)-drawn", start, set: settings + grids))
+      let plain = try trained(folder.recipe(name, start, set: settings))
+      let drawn = try trained(folder.recipe("\(name)-drawn", start, set: settings + grids))
       for (name, weight) in try plain.weights().pairs {
         #expect(try weight.bytes() == drawn.weights()[name]!.bytes(), "\(name)")
       }
@@ -60,7 +49,7 @@ private let sd3 = PublishedModels.sd3
   }
 
   @Test func theBaseOfAGridIsWhatThePipelineMakes() throws {
-    let recipe = try recipe(
+    let recipe = try folder.recipe(
       "base",
       set: ["sample_every=4", "sample_count=1", "sample_base_steps=2", "sample_prompts=[a fox]"])
     try trained(recipe)
@@ -102,7 +91,7 @@ private let sd3 = PublishedModels.sd3
   func allWeightsAreTrainedFromAPublishedModel(
     start: String, kind: String, second: String
   ) throws {
-    let recipe = try recipe("full", start, kind: kind)
+    let recipe = try folder.recipe("full", start, kind: kind)
     var notices: [String] = []
     let trainer = try Trainer(recipe, on: SharedEngine.get()) { notices.append($0) }
     #expect(notices.contains { $0.contains("no second time embedder") })
@@ -154,12 +143,13 @@ private let sd3 = PublishedModels.sd3
 
   @Test func aRunThatGoesOnEqualsAnUnbrokenOne() throws {
     let engine = try SharedEngine.get()
-    try trained(recipe("whole"))
-    let first = try Trainer(recipe("halves"), on: engine)
+    try trained(folder.recipe("whole"))
+    let first = try Trainer(folder.recipe("halves"), on: engine)
     try first.run(stopping: { first.step == 2 })
     // The weights that it started from are not needed any more.
     let encoders = "encoders=\(qwen)"
-    try Trainer(recipe("halves", "nowhere", set: [encoders]), on: engine, start: .resumed).run()
+    try Trainer(folder.recipe("halves", "nowhere", set: [encoders]), on: engine, start: .resumed)
+      .run()
     let weights = "transformer/diffusion_pytorch_model.safetensors"
     for file in ["checkpoints/step-000004/state.safetensors", weights] {
       let files = try ["whole", "halves"].map {
@@ -173,7 +163,7 @@ private let sd3 = PublishedModels.sd3
     // Other pictures are other data.
     try Data("a cat".utf8).write(to: URL(filePath: "\(folder.path)/data/p0.txt"))
     #expect(throws: TrainingError.self) {
-      try Trainer(recipe("halves", set: ["steps=5"]), on: engine, start: .resumed)
+      try Trainer(folder.recipe("halves", set: ["steps=5"]), on: engine, start: .resumed)
     }
   }
 
@@ -190,31 +180,33 @@ private let sd3 = PublishedModels.sd3
     try Data("a fox".utf8).write(to: URL(filePath: "\(folder.path)/data/p5.txt"))
     let settings = ["data.buckets=[[48, 32]]", "data.flip=true", "steps=6"]
     var notices: [String] = []
-    let whole = try Trainer(recipe("whole", set: settings), on: engine) { notices.append($0) }
+    let whole = try Trainer(folder.recipe("whole", set: settings), on: engine) {
+      notices.append($0)
+    }
     #expect(notices.filter { $0.contains("Left out: \(folder.path)/data/p5.jpg") }.count == 1)
     try whole.run()
-    let first = try Trainer(recipe("halves", set: settings), on: engine)
+    let first = try Trainer(folder.recipe("halves", set: settings), on: engine)
     try first.run(stopping: { first.step == 3 })
-    try Trainer(recipe("halves", set: settings), on: engine, start: .resumed).run()
+    try Trainer(folder.recipe("halves", set: settings), on: engine, start: .resumed).run()
     let files = try ["whole", "halves"].map {
       try SafeTensors(path: folder.path + "/\($0)/checkpoints/step-000006/state.safetensors")
     }
     for name in files[0].types.names {
       #expect(Array(files[0].bytes(name)!) == Array(files[1].bytes(name)!), "\(name)")
     }
-    let data = try RunData(recipe("x", set: settings).resolved().recipe, on: engine) { _ in }
+    let data = try RunData(folder.recipe("x", set: settings).resolved().recipe, on: engine) { _ in }
     var batches = try data.prepared(in: folder.path).batches
     let shapes = try (0..<8).map { _ in try batches.next(rows: 0..<4)["sample"]!.type.shape }
     #expect(Set(shapes.map(\.sizes)).count == 2)
     let none = #expect(throws: (any Error).self) {
-      try Trainer(recipe("strict", set: settings + ["data.max_damaged=0"]), on: engine)
+      try Trainer(folder.recipe("strict", set: settings + ["data.max_damaged=0"]), on: engine)
     }
     #expect("\(none!)".contains("1 picture of \(folder.path)/data is damaged"))
   }
 
   /// A run can be stopped while its data are encoded.
   @Test func encodingStopsOnRequest() throws {
-    let recipe = try recipe("stopped")
+    let recipe = try folder.recipe("stopped")
     var asked = 0
     let error = #expect(throws: TrainingError.self) {
       try Trainer(
@@ -233,7 +225,7 @@ private let sd3 = PublishedModels.sd3
   @Test(arguments: [(qwen, "qwen_image"), (zImage, "z_image"), (sd3, "sd3")])
   func aTransformerIsExported(start: String, kind: String) throws {
     let engine = try SharedEngine.get()
-    let recipe = try trained(recipe("full", start, kind: kind, set: ["steps=2"])).recipe
+    let recipe = try trained(folder.recipe("full", start, kind: kind, set: ["steps=2"])).recipe
     let run = try #require(try TrainedRun(recipe.output))
     #expect(run.isTransformer && run.model == start)
     let expected = try folder.picture(of: start, transformer: recipe.result)
@@ -252,7 +244,7 @@ private let sd3 = PublishedModels.sd3
   }
 
   @Test func promptsAloneTrainOnTheNetworksOwnSamples() throws {
-    let recipe = try recipe(
+    let recipe = try folder.recipe(
       "free",
       set: [
         "data={kind: prompts, file: \(folder.path)/prompts.txt, size: [32, 48]}",
@@ -264,7 +256,7 @@ private let sd3 = PublishedModels.sd3
   /// What a batch holds is what the encoders of the pipeline make.
   @Test func batchesHoldWhatTheEncodersMake() throws {
     let engine = try SharedEngine.get()
-    let recipe = try recipe("data", set: ["data.text_tokens=48"])
+    let recipe = try folder.recipe("data", set: ["data.text_tokens=48"])
     let resolved = try recipe.resolved().recipe
     let data = try RunData(resolved, on: engine) { _ in }
     var batches = try data.prepared(in: folder.path).batches
@@ -318,7 +310,7 @@ private let sd3 = PublishedModels.sd3
       directory: NSTemporaryDirectory() + "twinflow-test-executables")
     let losses = try [1, 2].map { count in
       let trainer = try Trainer(
-        recipe("mesh\(count)", set: ["mesh.fsdp=\(count)"]),
+        folder.recipe("mesh\(count)", set: ["mesh.fsdp=\(count)"]),
         on: Engine(client: client, cache: cache))
       return try (0..<2).map { _ in try trainer.advance()["loss"]! }
     }

@@ -64,7 +64,7 @@ struct JudgeOptions: ParsableArguments {
   /// of opening a model, and of the findings that are there.
   ///
   /// - Parameter engine: called where a network needs one.
-  func judges(
+  func judgeOfEachRun(
     on engine: @escaping () throws -> Engine
   ) -> (BenchmarkScoring) throws -> BenchmarkJudge? {
     var open: (benchmark: Benchmark, judge: BenchmarkJudge?)?

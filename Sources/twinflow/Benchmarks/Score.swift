@@ -106,7 +106,7 @@ struct Score: ParsableCommand {
   /// What judges pictures, nil where a file says what is in them.
   private var judge: ((BenchmarkScoring) throws -> BenchmarkJudge?)? {
     guard findings.isEmpty else { return nil }
-    return judges.judges { try engine.open() }
+    return judges.judgeOfEachRun { try engine.open() }
   }
 
   /// What measures features, nil where none are asked for.
