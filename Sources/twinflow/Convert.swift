@@ -8,6 +8,9 @@ import Training
 extension DType: ExpressibleByArgument {
   /// Reads a name such as `bf16`.
   public init?(argument: String) { self.init(rawValue: argument == "int8" ? "i8" : argument) }
+
+  /// None in help: each option takes a few of the types, and names them.
+  public static var allValueStrings: [String] { [] }
 }
 
 /// `twinflow convert`

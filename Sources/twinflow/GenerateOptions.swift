@@ -56,23 +56,17 @@ struct ModelOptions: ParsableArguments {
     transform: loraOption)
   var lora: [LoRAUse] = []
 
-  @Option(
-    help: ArgumentHelp(
-      "How the transformer's weights are kept: \(Self.dtypes).", valueName: "type"))
+  @Option(help: ArgumentHelp("How the transformer's weights are kept.", valueName: "type"))
   var weights: BaseDType?
 
-  @Option(
-    help: ArgumentHelp(
-      "How the text encoder's weights are kept: \(Self.dtypes).", valueName: "type"))
+  @Option(help: ArgumentHelp("How the text encoder's weights are kept.", valueName: "type"))
   var encoderWeights: BaseDType?
 
   @Option(
     help: ArgumentHelp(
-      "The element type that networks compute in: f32 or bf16.",
+      "The element type that networks compute in.",
       discussion: "By default f32 on a CPU, bf16 on GPUs.", valueName: "type"))
   var precision: Precision?
-
-  private static let dtypes = BaseDType.allCases.map(\.rawValue).joined(separator: ", ")
 
   /// These options, with those of a picture where none are given.
   func filled(from record: PictureRecord?) -> ModelOptions {

@@ -164,6 +164,16 @@ import Weights
       #expect(alone[0] == alone[3] && alone.allSatisfy { $0 > 0 && $0 < 1 })
       #expect(try judge.answers(to: [question], limit: 5) == [texts[number]])
     }
+    // Any number of questions needs few programs.
+    for count in 5...7 {
+      let many = [Conversation](repeating: questions[0], count: count - 1) + [questions[1]]
+      let expected = [String](repeating: texts[0], count: count - 1) + [texts[1]]
+      #expect(try judge.answers(to: many, limit: 5) == expected)
+    }
+    let batches = judge.programs.keys.compactMap { work in
+      if case .prompts(let batch, _, _, room: 5) = work { batch } else { nil }
+    }
+    #expect(Set(batches) == [1, 2, 4])
     #expect(try judge.answers(to: [questions[0]], limit: 0) == [""])
     #expect(try judge.probabilities(of: answers, to: []).isEmpty)
     judge.release()
@@ -176,6 +186,23 @@ import Weights
     #expect(throws: ModelError.self) {
       try judge.answers(to: [Conversation(asking: "<|image_pad|>", about: [])])
     }
+  }
+
+  @Test func imageProcessorsAreReadFromTheFileOfTheProcessorToo() throws {
+    let engine = try SharedEngine.get()
+    let folder = try copy("judge_qwen2_5_vl_a")
+    let alone = folder.path + "/preprocessor_config.json"
+    let joint = URL(fileURLWithPath: folder.path + "/processor_config.json")
+    let settings = try String(contentsOfFile: alone, encoding: .utf8)
+    try Data(#"{"processor_class": "Qwen2_5_VLProcessor"}"#.utf8).write(to: joint)
+    let expected = try VisionLanguageJudge(folder.path, on: engine).processor
+
+    try FileManager.default.removeItem(atPath: alone)
+    expectError("processor_config.json cannot be used", "`image_processor` is missing") {
+      try VisionLanguageJudge(folder.path, on: engine)
+    }
+    try Data(#"{"image_processor": \#(settings)}"#.utf8).write(to: joint)
+    #expect(try VisionLanguageJudge(folder.path, on: engine).processor == expected)
   }
 
   @Test func otherFoldersThanOfQwenAreNamed() throws {

@@ -66,8 +66,7 @@ public final class CLIPJudge: Sendable {
         "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "open_clip_pytorch_model.pt")
     } else {
       config = try folder.read("config.json", for: "the sizes of the network")
-      processor = try folder.read(
-        "preprocessor_config.json", for: "how pictures are prepared for the network")
+      processor = try folder.imageProcessor()
       files = try folder.weights("model.safetensors", "pytorch_model.bin")
     }
     guard processor.crop == config.vision.size else {

@@ -41,8 +41,7 @@ public final class DetectionJudge: Sendable {
     var (config, processor): (Mask2FormerConfig, Mask2FormerImageProcessor)
     if folder.has("config.json") || !folder.isFile {
       config = try folder.read("config.json", for: "the sizes of the network")
-      processor = try folder.read(
-        "preprocessor_config.json", for: "how pictures are prepared for the network")
+      processor = try folder.imageProcessor()
       files = try folder.weights("model.safetensors", "pytorch_model.bin")
     } else {
       files = try WeightFiles(path: folder.path)

@@ -19,12 +19,21 @@ struct JudgeFolder {
 
   private init(path: String) { self.path = path }
 
-  /// The folder with a file: this one, or one beside it with a name, as models of several networks have
-  /// it; this one where the file is in neither.
-  func place(of file: String, orIn name: String) -> JudgeFolder {
+  /// The folder with one of some files: this one, or one beside it with a name, as models of several
+  /// networks have it; this one where they are in neither.
+  func place(of files: [String], orIn name: String) -> JudgeFolder {
     let parent = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
     let other = JudgeFolder(path: "\(parent)/\(name)")
-    return !has(file) && other.has(file) ? other : self
+    return !files.contains(where: has) && files.contains(where: other.has) ? other : self
+  }
+
+  /// Reads how pictures are prepared for the network.
+  ///
+  /// - Parameter name: the folder beside this one that may say it instead; nil for none.
+  /// - Throws: the errors of `ImageProcessorFile.read`.
+  func imageProcessor<Config: Decodable>(orIn name: String? = nil) throws -> Config {
+    let place = name.map { self.place(of: ImageProcessorFile.names, orIn: $0) } ?? self
+    return try ImageProcessorFile.read(in: place.path)
   }
 
   /// Whether the path is that of a file.

@@ -5,6 +5,9 @@ import Synchronization
 final class ProgramCache<Key: Hashable & Sendable>: Sendable {
   private let programs = Mutex<[Key: CompiledFunction]>([:])
 
+  /// What programs have been compiled for.
+  var keys: Set<Key> { programs.withLock { Set($0.keys) } }
+
   /// The program for a key.
   func callAsFunction(
     _ key: Key, _ compile: () throws -> CompiledFunction

@@ -78,11 +78,10 @@ public final class VisionLanguageJudge: Sendable {
     }
     (self.config, self.tower, self.engine, self.multiple) = (config, tower, engine, multiple)
     compute = precision.dtype
-    processor = try folder.place(of: "preprocessor_config.json", orIn: "processor").read(
-      "preprocessor_config.json", for: "how pictures are prepared for the network")
+    processor = try folder.imageProcessor(orIn: "processor")
     try processor.check(tower, width: config.width, in: path)
     tokenizer = try Tokenizer(
-      folder: folder.place(of: "tokenizer_config.json", orIn: "tokenizer").path)
+      folder: folder.place(of: ["tokenizer_config.json"], orIn: "tokenizer").path)
     let files = try folder.weights("model.safetensors")
     let arrays = files.types.names
     let towerNames = tower.names(in: arrays)
@@ -129,19 +128,25 @@ public final class VisionLanguageJudge: Sendable {
   ///
   /// - Parameters:
   ///   - answers: texts that are not empty.
-  ///   - questions: all of them are computed together.
+  ///   - questions: any number of them.
   /// - Throws: the errors of `prompts` and of the plugin.
   public func probabilities(
     of answers: [String], to questions: [Conversation]
   ) throws -> [[Double]] {
-    guard !questions.isEmpty else { return [] }
     let tokens = answers.map { firstToken(of: $0) }
-    return try logits(prompts(questions)).map { row in
+    return try logits(ofAnswersTo: questions).map { row in
       let largest = row.max() ?? 0
       let weights = row.map { exp(Double($0 - largest)) }
       let sum = weights.reduce(0, +)
       return tokens.map { weights[Int($0)] / sum }
     }
+  }
+
+  /// The logits of the first token of the answer to each question, `[question][token]`.
+  ///
+  /// - Throws: the errors of `prompts` and of the plugin.
+  package func logits(ofAnswersTo questions: [Conversation]) throws -> [[Float]] {
+    try inBatches(questions) { try logits($0) }
   }
 
   /// The first token of a text.
@@ -157,10 +162,28 @@ public final class VisionLanguageJudge: Sendable {
   /// - Parameter limit: the most tokens of an answer.
   /// - Throws: the errors of `prompts` and of the plugin.
   public func answers(to questions: [Conversation], limit: Int = 16) throws -> [String] {
-    guard !questions.isEmpty else { return [] }
-    return try generate(prompts(questions), limit: limit).map { answer in
+    try inBatches(questions) { try generate($0, limit: limit) }.map { answer in
       tokenizer.decode(answer.tokens.prefix { !ends.contains($0) })
     }
+  }
+
+  /// The most questions that are computed together; fewer are filled up to a power of two, so that any
+  /// numbers of questions need few programs.
+  private static let largestBatch = 4
+
+  /// What a function finds for each question, a batch of them at a time.
+  private func inBatches<Result>(
+    _ questions: [Conversation], _ find: (Prompts) throws -> [Result]
+  ) throws -> [Result] {
+    var found: [Result] = []
+    while found.count < questions.count {
+      let part = questions[found.count...].prefix(Self.largestBatch)
+      var count = 1
+      while count < part.count { count *= 2 }
+      let missing = repeatElement(part[part.startIndex], count: count - part.count)
+      found += try find(prompts(Array(part) + missing)).prefix(part.count)
+    }
+    return found
   }
 }
 

@@ -50,7 +50,7 @@ extension ImagePipeline {
     if let vision = encoder.vision, let use = kind.references {
       content["vision tower"] = try HashCache().hash(ofAll: vision.component.files)
       content["preparation of reference images"] = ContentHash.of(
-        try ContentHash.ofFile(folder.folder("processor") + "/preprocessor_config.json")
+        try ContentHash.ofFile(ImageProcessorFile.path(in: folder.folder("processor")))
           + " \(use.conditionArea) \(use.latentArea) \(use.sharesImage)")
     }
     return content

@@ -135,7 +135,7 @@ public final class ImagePipeline: Sendable {
     instructionTokens =
       kind.template.hasInstruction ? tokenizer?.count(kind.template.before) ?? 0 : 0
     processor = try kind.references.map { _ in
-      try PublishedConfig.read(from: folder.folder("processor") + "/preprocessor_config.json")
+      try ImageProcessorFile.read(in: folder.folder("processor"))
     }
     if let given {
       transformer = given

@@ -16,10 +16,7 @@ struct JudgeOptions: ParsableArguments {
     completion: .directory, transform: pathOption)
   var judge: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "How its weights are kept: \(BaseDType.allCases.map(\.rawValue).joined(separator: ", ")).",
-      valueName: "type"))
+  @Option(help: ArgumentHelp("How its weights are kept.", valueName: "type"))
   var judgeWeights: BaseDType?
 
   @Option(

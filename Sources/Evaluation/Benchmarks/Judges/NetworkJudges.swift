@@ -104,7 +104,7 @@ public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
     to instructions: [(text: String, spellings: [String])], about picture: RGBImage
   ) throws -> [GenEval2Answer] {
     let asked = instructions.map { Conversation(asking: $0.text, about: [picture]) }
-    let logits = try network.logits(network.prompts(asked))
+    let logits = try network.logits(ofAnswersTo: asked)
     return zip(instructions, logits).map { instruction, row in
       GenEval2Answer(
         logits: row, spellings: instruction.spellings,
