@@ -120,7 +120,7 @@ train-detector: emoji-scenes
 
 train-emoji-compositions: emoji-scenes
 	@$(TWINFLOW) train Recipes/emoji-compositions/base.yaml
-	@$(TWINFLOW) train Recipes/emoji-compositions/twinflow.yaml
+	@$(TWINFLOW) train Recipes/emoji-compositions/twinflow.yaml --set start=out/emoji-scenes-base
 
 evaluate: build
 	@$(TWINFLOW) evaluate out/twinflow/weights.safetensors --steps 1 2 --samples 10000
