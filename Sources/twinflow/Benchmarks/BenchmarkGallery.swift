@@ -48,7 +48,7 @@ struct BenchmarkGallery {
       let runs = group.indices.compactMap { run -> String? in
         guard let own = byRun[run][number] else { return nil }
         return """
-          <div class=run><span class=who><i class=c\(run % 8)></i>\(group[run].run.title.html)</span>
+          <div class=run><span class=who><i class="\(BenchmarkPageStyle.mark(run))"></i>\(group[run].run.title.html)</span>
           <div class=pictures>\(own.map { figure($0, group[run].run) }.joined(separator: "\n"))</div></div>
           """
       }

@@ -73,7 +73,7 @@ struct BenchmarkPage {
       if let guidance = run.guidance, guidance != 0 { facts.append("guidance \(guidance)") }
       if let seed = run.seed { facts.append("seed \(seed)") }
       facts += scores.judges.map { "judged by \($0)" }
-      return "<span><i class=c\(number % 8)></i><b>\(run.title.html)</b> "
+      return "<span><i class=\"\(BenchmarkPageStyle.mark(number))\"></i><b>\(run.title.html)</b> "
         + "<small>\(facts.joined(separator: ", ").html)</small></span>"
     }
     return "<div class=\"legend runs\">\(entries.joined())</div>"
@@ -86,7 +86,7 @@ struct BenchmarkPage {
       let bars = group.enumerated().map { number, scores -> String in
         let figure = ([scores.overall] + scores.categories).first { $0.name == name }
         guard let figure else { return "<div class=bar><span class=value>–</span></div>" }
-        return bar(figure, color: number % 8)
+        return bar(figure, mark: BenchmarkPageStyle.mark(number))
       }
       let isOverall = name == group[0].overall.name
       return "<div class=\"figure\(isOverall ? " overall" : "")\"><span class=name>"
@@ -95,7 +95,7 @@ struct BenchmarkPage {
     return "<div class=figures>\(rows.joined(separator: "\n"))</div>"
   }
 
-  private func bar(_ figure: BenchmarkScores.Figure, color: Int) -> String {
+  private func bar(_ figure: BenchmarkScores.Figure, mark: String) -> String {
     func percent(_ value: Double) -> String {
       String(format: "%.2f%%", 100 * min(1, max(0, value)))
     }
@@ -105,7 +105,7 @@ struct BenchmarkPage {
         "<u style=\"left:\(percent(low));width:calc(\(percent(high)) - \(percent(low)))\"></u>"
     }
     return "<div class=bar title=\"\(figure.text.html), of \(figure.count)\"><div class=track>"
-      + "<i class=c\(color) style=\"width:\(percent(figure.value))\"></i>\(interval)</div>"
+      + "<i class=\"\(mark)\" style=\"width:\(percent(figure.value))\"></i>\(interval)</div>"
       + "<span class=value>\(String(format: "%.3f", figure.value))</span></div>"
   }
 

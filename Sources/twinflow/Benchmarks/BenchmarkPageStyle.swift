@@ -1,10 +1,22 @@
 /// What the page about benchmarks has besides `PageStyle`.
 enum BenchmarkPageStyle {
+  /// The classes of a run's color: eight colors, then the same with stripes in three directions.
+  static func mark(_ run: Int) -> String {
+    "c\(run % 8)" + (run < 8 ? "" : " stripes\((run / 8 - 1) % 3)")
+  }
+
   /// The style.
   static let css = """
     .runs { gap: 4px 24px; margin-bottom: 14px; font-size: 14px; }
     .runs b { color: var(--text); }
     .runs i, .who i { height: 10px; width: 10px; }
+    i.stripes0 { background-image: repeating-linear-gradient(45deg, transparent 0 3px,
+      var(--stripe) 3px 6px); }
+    i.stripes1 { background-image: repeating-linear-gradient(-45deg, transparent 0 3px,
+      var(--stripe) 3px 6px); }
+    i.stripes2 { background-image: repeating-linear-gradient(90deg, transparent 0 3px,
+      var(--stripe) 3px 6px); }
+    .runs, .figures, .who { --stripe: rgb(255 255 255 / .6); }
     .figures { display: grid; gap: 8px; }
     .figure { display: grid; grid-template-columns: minmax(84px, 22%) 1fr; gap: 14px;
       align-items: center; }
