@@ -33,7 +33,7 @@ public final class CLIPJudge: Sendable {
     let count: Int
   }
 
-  /// The most texts or pictures that are encoded together; fewer are filled up to a power of two.
+  /// The most texts or pictures that are encoded together.
   private static let largestBatch = 16
 
   /// Opens a network; its weights are read on first use.
@@ -160,11 +160,8 @@ public final class CLIPJudge: Sendable {
     _ encode: @escaping (CLIP, Tensor, DType) -> Tensor
   ) throws -> [[Float]] {
     var arguments = try component.load().prefixed("weights")
-    var found: [[Float]] = []
-    while found.count < rows.count {
-      let part = rows[found.count..<min(found.count + Self.largestBatch, rows.count)]
-      var count = 1
-      while count < part.count { count *= 2 }
+    return try rows.inFilledBatches(of: Self.largestBatch) { rows in
+      let count = rows.count
       let type = TensorType(Shape([count] + row.shape.sizes), row.dtype)
       let program = try programs(Batch(kind: kind, count: count)) {
         var arguments = component.types.prefixed("weights")
@@ -176,16 +173,13 @@ public final class CLIPJudge: Sendable {
           return Named([("features", encode(network, arguments["rows"]!, compute).wide)])
         }
       }
-      let missing = [[Value]](repeating: part[part.startIndex], count: count - part.count)
-      arguments["rows"] = try engine.array(
-        (Array(part) + missing).flatMap { $0 }, shape: type.shape.sizes)
+      arguments["rows"] = try engine.array(rows.flatMap { $0 }, shape: type.shape.sizes)
       let values: [Float] = try RuntimeError.reportingMemory(of: program) {
         try program(arguments)["features"]!.array()
       }
       let width = config.projection
-      found += (0..<part.count).map { Array(values[$0 * width..<($0 + 1) * width]) }
+      return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }
-    return found
   }
 
   /// The factor from the cosine of two features to a logit.

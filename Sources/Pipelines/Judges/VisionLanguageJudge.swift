@@ -146,7 +146,7 @@ public final class VisionLanguageJudge: Sendable {
   ///
   /// - Throws: the errors of `prompts` and of the plugin.
   package func logits(ofAnswersTo questions: [Conversation]) throws -> [[Float]] {
-    try inBatches(questions) { try logits($0) }
+    try questions.inFilledBatches(of: Self.largestBatch) { try logits(prompts($0)) }
   }
 
   /// The first token of a text.
@@ -162,29 +162,15 @@ public final class VisionLanguageJudge: Sendable {
   /// - Parameter limit: the most tokens of an answer.
   /// - Throws: the errors of `prompts` and of the plugin.
   public func answers(to questions: [Conversation], limit: Int = 16) throws -> [String] {
-    try inBatches(questions) { try generate($0, limit: limit) }.map { answer in
+    try questions.inFilledBatches(of: Self.largestBatch) {
+      try generate(prompts($0), limit: limit)
+    }.map { answer in
       tokenizer.decode(answer.tokens.prefix { !ends.contains($0) })
     }
   }
 
-  /// The most questions that are computed together; fewer are filled up to a power of two, so that any
-  /// numbers of questions need few programs.
+  /// The most questions that are computed together.
   private static let largestBatch = 4
-
-  /// What a function finds for each question, a batch of them at a time.
-  private func inBatches<Result>(
-    _ questions: [Conversation], _ find: (Prompts) throws -> [Result]
-  ) throws -> [Result] {
-    var found: [Result] = []
-    while found.count < questions.count {
-      let part = questions[found.count...].prefix(Self.largestBatch)
-      var count = 1
-      while count < part.count { count *= 2 }
-      let missing = repeatElement(part[part.startIndex], count: count - part.count)
-      found += try find(prompts(Array(part) + missing)).prefix(part.count)
-    }
-    return found
-  }
 }
 
 extension VisionLanguageJudge {
