@@ -17,7 +17,7 @@ public struct SceneData: ArrayDataSet {
   /// The description in the reference.
   public static let summary = """
     Scenes of one to four emoji on a light ground, 64 × 64, with the classes, colors and boxes of the emoji; none
-    is seen twice. The emoji are those of `scripts/emoji-data`.
+    is seen twice, and an emoji alone has any size. The emoji are those of `scripts/emoji-data`.
     """
 
   /// The keys of recipes.

@@ -7,7 +7,7 @@ import Pictures
 ///
 /// - `train/00000.png`, `train/00000.txt`: scenes without held-out combinations, and their prompts, one a
 ///   line; `train.jsonl` has their boxes.
-/// - `test/00000.png`, `test.jsonl`: scenes of all combinations with their boxes.
+/// - `test/00000.png`, `test.jsonl`: scenes of all combinations with their boxes; an object alone has any size.
 /// - `prompts.jsonl`: the prompts of the benchmark, as GenEval has them.
 /// - `real/00000/samples/0000.png`: scenes of these prompts, in the layout of the benchmark; `real.jsonl` names
 ///   the first one of each prompt.
@@ -121,7 +121,7 @@ public struct SceneFolder {
       var random = SplitMix64(seed &+ 0xC2B2_AE3D &* UInt64(number + 1))
       let request = SceneRequest(random: tasks[number % tasks.count], using: &random)
       return try write(
-        pictures.scene(request, using: &random), "test/\(Self.padded(number)).png")
+        pictures.scene(request, isFree: true, using: &random), "test/\(Self.padded(number)).png")
     }
     try save(tested, Self.test)
     try save(ScenePromptLine.benchmark, "prompts.jsonl")

@@ -93,12 +93,14 @@ public final class ScenePictures: Sendable {
 
   /// The scene of a request.
   ///
-  /// - Parameter ground: the red, green and blue of what is behind the emoji.
+  /// - Parameters:
+  ///   - ground: the red, green and blue of what is behind the emoji.
+  ///   - isFree: whether an object alone has any size, up to that of the picture, and any place.
   public func scene(
-    _ request: SceneRequest, ground: [UInt8] = [255, 255, 255],
+    _ request: SceneRequest, ground: [UInt8] = [255, 255, 255], isFree: Bool = false,
     using random: inout some RandomNumberGenerator
   ) -> Scene {
-    let layout = SceneLayout(request, using: &random)
+    let layout = SceneLayout(request, isFree: isFree, using: &random)
     var canvas = SceneCanvas(ground: ground)
     var objects: [Scene.Object] = []
     var places = layout.places[...]
