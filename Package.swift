@@ -100,8 +100,8 @@ let package = Package(
     .target(
       name: "Comparison",
       dependencies: [
-        "Files", "Tensors", "Runtime", "Recipe", "Weights", "Flow", "Models", "Pipelines",
-        "Datasets", "Training", "Evaluation",
+        "Files", "Tensors", "Runtime", "Recipe", "Weights", "Flow", "Models", "Pictures",
+        "Pipelines", "Datasets", "Training", "Evaluation",
       ]),
     .target(
       name: "Serving",

@@ -1,6 +1,7 @@
 import Evaluation
 import Files
 import Models
+import Pictures
 import Pipelines
 import Runtime
 import Training
@@ -13,12 +14,16 @@ public struct ComparedPrompts: Hashable, Sendable {
   public var split: String?
   /// The number of pictures of each prompt.
   public var samples = 2
+  /// The benchmark whose score is the accuracy; nil for the retrieval of real pictures.
+  public var benchmark: Benchmark?
 }
 
-/// Measures pictures of prompts by the features of EfficientNet-Lite0.
+/// Measures pictures of prompts by the features of EfficientNet-Lite0, and what they show by the score of a
+/// benchmark.
 struct PromptMetric: Metric {
   let content: String
   private let evaluation: PromptEvaluation
+  private let scoring: SceneScoring?
   private let encoded: EncodedPrompts
   private let size: ImageSize
   private let precision: Precision
@@ -48,13 +53,16 @@ struct PromptMetric: Metric {
     evaluation = try PromptEvaluation(
       set, options, size: size, by: network, on: engine, cache: FeatureCache())
     try Self.checkPictures(evaluation, prompts)
+    scoring = try prompts.benchmark == nil ? nil : SceneScoring(on: engine)
+    try scoring?.check(evaluation.prompts, path: prompts.file)
     let pipeline = try recipe.pipeline(with: nil, on: engine) {
       $0.textMultiple = Self.textMultiple
     }
     var request = ImageRequest(prompt: set.lines[0].prompt)
     request.size = size
     encoded = try EncodedPrompts(evaluation.prompts, like: request, by: pipeline) { _ in }
-    content = "\(set.hash) \(prompts) \(network.hash)"
+    let judge = scoring.map { " \($0.content)" } ?? ""
+    content = "\(set.hash) \(prompts) \(network.hash)\(judge)"
   }
 
   /// Checks that distances and the own pictures of prompts can be measured.
@@ -72,7 +80,9 @@ struct PromptMetric: Metric {
     let nearest = PictureMeasures.neighbors
     return ComparisonReport.Names(
       distance: "Fréchet distance of the features of EfficientNet-Lite0",
-      accuracy: "the fraction nearer to their own real picture than to any other (top 1)",
+      accuracy: scoring == nil
+        ? "the fraction nearer to their own real picture than to any other (top 1)"
+        : "the overall score of emoji-compositions",
       precision: "the fraction nearer to a real picture than its \(nearest)th neighbor is",
       recall: "the fraction of real pictures that are in this way near to a generated one",
       diversity: "the mean of 1 − cosine of the features of two pictures of a prompt")
@@ -94,12 +104,15 @@ struct PromptMetric: Metric {
     let generation = try generation(network)
     return try steps.map { steps in
       do {
-        let row = try result(generation, network.name, steps: steps).rows[0]
+        var results: [GenEvalResult] = []
+        let row = try result(generation, network.name, steps: steps) { picture, prompt in
+          if let scoring { results.append(try scoring.result(of: picture, prompt)) }
+        }.rows[0]
         guard let distance = row.measures.frechetDistance, let top1 = row.measures.top1 else {
           preconditionFailure("the pictures of prompts are checked")
         }
         return ComparisonReport.Scores(
-          distance: distance, accuracy: top1,
+          distance: distance, accuracy: scoring == nil ? top1 : GenEvalSummary(results).overall,
           precision: row.measures.precision, recall: row.measures.recall,
           diversity: row.measures.diversity)
       } catch PipelineError.imagesNotFinite {
@@ -135,10 +148,11 @@ struct PromptMetric: Metric {
   }
 
   private func result(
-    _ generation: PromptGeneration, _ name: String, steps: Int, keeping kept: Set<Int> = []
+    _ generation: PromptGeneration, _ name: String, steps: Int, keeping kept: Set<Int> = [],
+    see: (RGBImage, String) throws -> Void = { _, _ in }
   ) throws -> PromptEvaluation.Result {
     var request = ImageRequest(prompt: "")
     (request.steps, request.size) = (steps, size)
-    return try evaluation.measure(generation, name, like: request, keeping: kept)
+    return try evaluation.measure(generation, name, like: request, keeping: kept, see: see)
   }
 }

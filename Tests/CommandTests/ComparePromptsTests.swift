@@ -54,6 +54,34 @@ import Testing
     #expect(again.output == result.output && !again.errors.contains("from step 0"))
   }
 
+  @Test func accuracyIsTheScoreOfABenchmark() throws {
+    let trained = try model.train()
+    try #require(trained.status == 0, "\(trained.errors)")
+    let prompts = try model.folder.file(
+      "benchmark.jsonl",
+      ["a cat", "three stars"].enumerated().map { number, prompt in
+        #"{"prompt": "\#(prompt)", "picture": "data/\#(number).png"}"# + "\n"
+      }.joined())
+    let recipe = try comparison("prompts: {file: \(prompts), benchmark: emoji-compositions}")
+    let text = try String(contentsOfFile: model.recipe(), encoding: .utf8)
+    _ = try model.folder.file("recipe.yaml", text + "\nstart: \(path)/base\n")
+    let methods = "methods=[{name: flow matching}]"
+    let result = try model.run(["compare", recipe, "--set", methods])
+    try #require(result.status == 0, "\(result.errors)")
+    let report = try JSONDecoder().decode(
+      ComparisonReport.self, from: Data(contentsOf: URL(filePath: path + "/compared/report.json")))
+    #expect(report.names.accuracy == "the overall score of emoji-compositions")
+    // Noise shows nothing.
+    #expect(report.rows.allSatisfy { $0.scores.allSatisfy { $0?.accuracy == 0 } })
+    for (setting, hint) in [
+      ("prompts={file: \(model.prompts), benchmark: emoji-compositions}", "\"a fox\""),
+      ("prompts={file: \(prompts), benchmark: geneval}", "it must be emoji-compositions"),
+    ] {
+      let result = try model.run(["compare", recipe, "--set", methods, "--set", setting])
+      #expect(result.status == 1 && result.errors.contains(hint), "\(result.errors)")
+    }
+  }
+
   @Test func promptsAreNeeded() throws {
     let recipe = try comparison("")
     let text = try String(contentsOfFile: model.recipe(), encoding: .utf8)

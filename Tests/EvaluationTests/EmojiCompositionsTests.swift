@@ -153,17 +153,39 @@ import Testing
     // A red disc of a fourth of the picture's width is a red circle, at its place, at any size.
     for size in [64, 192] {
       let (center, radius) = (Double(size) / 4, Double(size) / 5)
-      let values = (0..<size * size).flatMap { pixel -> [UInt8] in
-        let (x, y) = (Double(pixel % size) - center * 2, Double(pixel / size) - center * 2)
-        return x * x + y * y < radius * radius ? [239, 62, 54] : [255, 255, 255]
-      }
-      let found = try detector.detections(in: RGBImage(width: size, height: size, values: values))
+      let found = try detector.detections(in: Self.redDisc(size: size, radius: radius))
         .filter { $0.score > 0.3 }
       #expect(found.map(\.className) == ["circle"] && found.map(\.color) == ["red"])
       let (middle, width) = (found[0].center, found[0].size.width)
       #expect(abs(Double(middle.x) - center * 2) < Double(size) / 20)
       #expect(abs(Double(width) - radius * 2) < Double(size) / 10)
     }
+  }
+
+  @Test func picturesAreScoredAsTheyAreMade() throws {
+    let scoring = try SceneScoring(on: SharedEngine.get())
+    let prompts = ["a red circle", "a green circle", "three circles", "a cat"]
+    try scoring.check(prompts, path: "real.jsonl")
+    // Also one that nearly fills the picture.
+    for radius in [13.0, 30] {
+      let picture = Self.redDisc(size: 64, radius: radius)
+      let results = try prompts.map { try scoring.result(of: picture, $0) }
+      #expect(results.map(\.isCorrect) == [true, false, false, false])
+    }
+    let error = #expect(throws: BenchmarkError.self) {
+      try scoring.check(["a cat", "a fox"], path: "real.jsonl")
+    }
+    #expect("\(error!)".contains("\"a fox\" is not one of its prompts"))
+  }
+
+  /// A disc in the middle of a white picture.
+  private static func redDisc(size: Int, radius: Double) -> RGBImage {
+    let middle = Double(size) / 2
+    let values = (0..<size * size).flatMap { pixel -> [UInt8] in
+      let (x, y) = (Double(pixel % size) - middle, Double(pixel / size) - middle)
+      return x * x + y * y < radius * radius ? [239, 62, 54] : [255, 255, 255]
+    }
+    return RGBImage(width: size, height: size, values: values)
   }
 
   @Test func otherWeightsAreNoDetector() throws {

@@ -88,10 +88,12 @@ public struct PromptEvaluation: Sendable {
   ///   - request: the settings of the pictures.
   ///   - kept: the lines whose pictures are to be kept.
   ///   - progress: called with the number of pictures made.
-  /// - Throws: `EvaluationError.otherSize`, the errors of `PromptGeneration`, and the plugin's errors.
+  ///   - see: called with each picture and its prompt.
+  /// - Throws: `EvaluationError.otherSize`, the errors of `PromptGeneration`, the plugin's errors, and those of `see`.
   public func measure(
     _ generation: PromptGeneration, _ name: String, like request: ImageRequest,
-    keeping kept: Set<Int> = [], progress: ((Int) throws -> Void)? = nil
+    keeping kept: Set<Int> = [], progress: ((Int) throws -> Void)? = nil,
+    see: (RGBImage, String) throws -> Void = { _, _ in }
   ) throws -> Result {
     let samples = options.samplesPerPrompt
     let lines = chosen.flatMap(\.lines).flatMap { line in
@@ -112,7 +114,9 @@ public struct PromptEvaluation: Sendable {
           expected: size)
       }
       features.append(try network(made).features.values)
-      for (index, picture) in zip(range, made) where kept.contains(lines[index].line) {
+      for (index, picture) in zip(range, made) {
+        try see(picture, items[index].prompt)
+        guard kept.contains(lines[index].line) else { continue }
         pictures[lines[index].line, default: []].append(picture)
       }
     }
