@@ -72,6 +72,33 @@ import Testing
     #expect(try residual(.data) > 0.2)
   }
 
+  /// A long first step of the exact network has an error of second order by Euler's solver, and of third by
+  /// Heun's.
+  @Test func theFirstStepIsTakenByASolver() throws {
+    func residual(_ solver: TwinFlowSettings.Solver, firstStep: Double) throws -> Double {
+      var settings = TwinFlowSettings()
+      (settings.source, settings.enhancedRatio, settings.targetEMADecay) = (.network, 1, 1)
+      settings.groups = GroupWeights(adversarial: 0)
+      (settings.rectification, settings.regressionLoss) = (0, .l2)
+      (settings.firstStep, settings.firstStepSolver) = (firstStep, solver)
+      let results = try evaluate(Self.inputs) { inputs in
+        let batch = Self.parts(inputs).0
+        guard let objective = try? TwinFlow(settings, batch: 64) else { preconditionFailure() }
+        let loss = objective(
+          Networks(live: Self.flow, target: Self.flow), batch, key: Key(seed: 3))
+        let difference = loss.details["velocity"]! - loss.details["regression"]!
+        return Named([("residual", difference.abs().mean())])
+      }
+      return results["residual"]!.values[0]
+    }
+    let (euler, heun) = (try residual(.euler, firstStep: 0.2), try residual(.heun, firstStep: 0.2))
+    #expect(heun < euler / 3, "\(heun), \(euler)")
+    // Half the step has a fourth of the error over it, or half of it for a unit of time; with Heun's a fourth.
+    let halves = try [TwinFlowSettings.Solver.euler, .heun].map { try residual($0, firstStep: 0.1) }
+    #expect((1.7...2.3).contains(euler / halves[0]), "\(euler), \(halves[0])")
+    #expect((3...5).contains(heun / halves[1]), "\(heun), \(halves[1])")
+  }
+
   @Test(arguments: ConsistencySettings.Derivative.allCases, ConsistencySettings.Tangent.allCases)
   func theExactConsistencyModelDoesNotMove(
     derivative: ConsistencySettings.Derivative, tangent: ConsistencySettings.Tangent

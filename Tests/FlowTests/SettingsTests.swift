@@ -32,6 +32,7 @@ import Testing
       groups: {end_to_end: 3, multi_step: 0.5, any_step: 2, to_data: 1}
       order: 3
       first_step: 0.02
+      first_step_solver: euler
       consistency_ratio: 0.75
       source: data
       enhanced_ratio: 4
@@ -49,6 +50,7 @@ import Testing
     #expect(try read(text(settings)) == settings)
     settings.regressionLoss = .l2
     (settings.source, settings.dataFree) = (.network, false)
+    settings.firstStepSolver = .heun
     #expect(try read(text(settings)) == settings)
   }
 
@@ -159,6 +161,7 @@ import Testing
     ("groups: {any_step: 1}", "`rectification`"),
     ("data_free: true\ntarget_ema_decay: 1\nenhanced_ratio: 0", "`enhanced_ratio`"),
     ("data_free: true\ntarget_ema_decay: 1\nsource: network", "`source`"),
+    ("first_step_solver: heun", "`first_step_solver`"),
     ("source: network\nenhanced_ratio: 0", "`enhanced_ratio`"), ("source: teacher", "`source`"),
     ("time_convention: middle\norder: 1", "`order`"),
     ("time_convention: middle\ngroups: {end_to_end: 1, adversarial: 1}", "`order`"),

@@ -193,30 +193,49 @@ public struct TwinFlow: Objective {
   /// The velocity that rows with data follow: that of the path, or the target network's, with guidance added
   /// on rows whose time is within the range.
   private func enhance(_ path: Path, _ batch: Batch, _ network: any VelocityModel) -> Tensor {
-    let (settings, isNetworks) = (settings, settings.source == .network)
+    let isNetworks = settings.source == .network
     guard settings.enhancedRatio != 0 || isNetworks else { return path.flow }
-    let range = settings.enhancedRange
     // End-to-end rows have t = 1: below an upper end of 1 the path's need no evaluation.
-    let first = range.upper > 1 || isNetworks ? 0 : partition.endToEnd
+    let first = settings.enhancedRange.upper > 1 || isNetworks ? 0 : partition.endToEnd
     let rows = partition.realRanges(from: first)
     guard !rows.isEmpty else { return path.flow }
     let (x, t) = (path.point.rows(rows), path.time.rows(rows))
+    func followed(_ x: Tensor, at t: Tensor) -> Tensor {
+      enhanced(path.flow.rows(rows), x, at: t, batch, rows, network)
+    }
+    var flow = followed(x, at: t)
+    if isNetworks, settings.firstStepSolver == .heun {
+      // A target time that is nearer ends the step.
+      let step = (t - path.target.rows(rows)).minimum(settings.firstStep)
+      let wide = step.expanded(toRank: x.rank).cast(to: x.dtype)
+      flow = (flow + followed(x - flow * wide, at: t - step)) / 2
+    }
+    return path.flow.replacing(rows, with: flow)
+  }
+
+  /// The velocity that some rows follow at points and times.
+  ///
+  /// - Parameter flow: the velocity of their paths.
+  private func enhanced(
+    _ flow: Tensor, _ x: Tensor, at t: Tensor, _ batch: Batch, _ rows: [Range<Int>],
+    _ network: any VelocityModel
+  ) -> Tensor {
+    let (settings, isNetworks) = (settings, settings.source == .network)
     let condition = batch.condition.rows(rows)
     if isNetworks, settings.enhancedRatio == 1 {
-      let own = network(x, time: t, target: t, condition: condition).stopGradient()
-      return path.flow.replacing(rows, with: own.cast(to: path.flow.dtype))
+      return network(x, time: t, target: t, condition: condition).stopGradient()
+        .cast(to: flow.dtype)
     }
     let both = network(
       .concatenate([x, x]), time: .concatenate([t, t]), target: .concatenate([t, t]),
       condition: condition.appending(batch.unconditional.rows(rows))
     ).stopGradient().split(2)
-    let flow = isNetworks ? both[0] : path.flow.rows(rows)
+    let start = isNetworks ? both[0] : flow
     let guidance = (both[0] - both[1]) * settings.enhancedRatio
     let replacesFlow = isNetworks || (settings.dataFree && settings.targetEMADecay == 1)
-    let start = replacesFlow ? both[1] : flow
+    let range = settings.enhancedRange
     let inside = (t.greater(range.lower) & t.less(range.upper)).expanded(toRank: x.rank)
-    let enhanced = inside.select(start + guidance, flow)
-    return path.flow.replacing(rows, with: enhanced)
+    return inside.select((replacesFlow ? both[1] : flow) + guidance, start)
   }
 
   /// The regression target of the student's velocity.

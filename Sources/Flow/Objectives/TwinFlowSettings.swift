@@ -8,6 +8,8 @@ public struct TwinFlowSettings: Hashable, Sendable {
   public var order = 2
   /// The length of RCGM's first step along the path to the data.
   public var firstStep = 0.01
+  /// How the first step is taken where the target network gives its velocity.
+  public var firstStepSolver = Solver.euler
   /// The largest distance of the target time from the current one, as a fraction of the latter.
   public var consistencyRatio = 1.0
   /// Where the velocity that rows with data follow comes from.
@@ -41,6 +43,14 @@ public struct TwinFlowSettings: Hashable, Sendable {
     /// The target network, which knows the mean of all paths; with a decay of 1 it is the initial one, which
     /// is distilled.
     case network
+  }
+
+  /// A solver of the flow's differential equation.
+  public enum Solver: String, Codable, Hashable, Sendable, CaseIterable {
+    /// The velocity at the point itself, whose error over a step is of second order.
+    case euler
+    /// The mean of that and the velocity at the end of Euler's step, whose error is of third order.
+    case heun
   }
 
   /// An open range of times.
@@ -119,6 +129,9 @@ extension TwinFlowSettings {
       "first_step", \.firstStep, in: 0.001...1,
       "length of RCGM's first step: a longer one follows the data more"),
     Field(
+      "first_step_solver", \.firstStepSolver,
+      "solver of the first step with source network: Euler's, or Heun's, which evaluates twice"),
+    Field(
       "consistency_ratio", \.consistencyRatio, in: 0...1,
       "largest distance of the target time, as a fraction of the current one"),
     Field(
@@ -176,6 +189,12 @@ extension TwinFlowSettings {
       throw invalid(
         \.enhancedRatio,
         "with the network as the source it is the scale of guidance: set it to 1 for none, or to 2")
+    }
+    if firstStepSolver == .heun, source != .network {
+      throw invalid(
+        \.firstStepSolver,
+        "the path to a sample is straight, so that Euler's step is exact: set source to network, or leave "
+          + "out first_step_solver")
     }
     if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
       throw invalid(
