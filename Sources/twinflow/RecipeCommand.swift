@@ -106,6 +106,8 @@ extension Preset {
     case .twinFlowLoRA1: "TwinFlow with LoRA and one time, order 1."
     case .twinFlowLoRA2: "TwinFlow with LoRA and one time, order 2."
     case .twinFlowDataFree: "TwinFlow without data: the network learns from its own samples."
+    case .twinFlowDistilled:
+      "TwinFlow distilled: the network follows the flow of the one that it starts from."
     case .tutorial: "TwinFlow for small networks, from scratch."
     case .meanFlow: "Mean flows: the mean velocity between two times, by its exact derivative."
     case .improvedMeanFlow:

@@ -12,6 +12,8 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
   case twinFlowLoRA2 = "twinflow-lora-2"
   /// TwinFlow without data: trained on the network's own one-step samples.
   case twinFlowDataFree = "twinflow-data-free"
+  /// TwinFlow on the flow of the initial network in place of the paths of samples.
+  case twinFlowDistilled = "twinflow-distilled"
   /// TwinFlow for small networks, as in the published tutorial.
   case tutorial
   /// Mean flows.
@@ -65,6 +67,13 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
     case .twinFlowDataFree:
       settings.dataFree = true
       (settings.targetEMADecay, settings.enhancedRatio) = (1, 4)
+    case .twinFlowDistilled:
+      settings.groups = GroupWeights(endToEnd: 2, anyStep: 0, toData: 1)
+      (settings.order, settings.firstStep, settings.source) = (1, 0.1, .network)
+      (settings.targetEMADecay, settings.enhancedRatio) = (1, 1)
+      // Also at time 1, where one step starts.
+      settings.enhancedRange = .init(lower: -1, upper: 2)
+      settings.regressionLoss = .l2
     case .tutorial: return TutorialSettings()
     case .meanFlow: return MeanFlowSettings()
     case .improvedMeanFlow:
