@@ -130,7 +130,7 @@ extension TwinFlowSettings {
       "length of RCGM's first step: a longer one follows the data more"),
     Field(
       "first_step_solver", \.firstStepSolver,
-      "solver of the first step with source network: Euler's, or Heun's, which evaluates twice"),
+      "solver of the first step, with source network: Heun's evaluates twice"),
     Field(
       "consistency_ratio", \.consistencyRatio, in: 0...1,
       "largest distance of the target time, as a fraction of the current one"),
