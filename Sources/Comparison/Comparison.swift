@@ -173,6 +173,8 @@ public struct Comparison {
       events(.notice("\(name): the saved measurement is of other weights, data or settings."))
     }
     events(.measuring(name))
+    // Each network has programs of its own, whose memory the next one's would not take.
+    defer { engine.client.giveBackFreedMemory() }
     let found = try row(
       metric.measure(network, steps: steps), trainer, saved: saved?.isIntact == true ? saved : nil)
     try SavedRow(key, found).write(in: training.output)

@@ -97,8 +97,6 @@ extension ComparedPrompts: RecipeGroup {
       "pictures of each prompt; their number is `samples` in all"),
     Field(
       "benchmark", \.benchmark,
-      where: { $0 == nil || $0 == .emojiCompositions },
-      else: "it must be emoji-compositions; for the others use `twinflow evaluate` on each model",
       "benchmark that the prompts are of, and whose score is the accuracy; absent for the fraction of the "
         + "pictures that are nearer to their own real picture than to any other"),
   ]

@@ -15,7 +15,13 @@ public struct ComparedPrompts: Hashable, Sendable {
   /// The number of pictures of each prompt.
   public var samples = 2
   /// The benchmark whose score is the accuracy; nil for the retrieval of real pictures.
-  public var benchmark: Benchmark?
+  public var benchmark: Scored?
+
+  /// A benchmark that needs no judge from elsewhere.
+  public enum Scored: String, Codable, Hashable, Sendable, CaseIterable {
+    /// Scenes of emoji.
+    case emojiCompositions = "emoji-compositions"
+  }
 }
 
 /// Measures pictures of prompts by the features of EfficientNet-Lite0, and what they show by the score of a

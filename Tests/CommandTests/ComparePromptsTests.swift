@@ -75,7 +75,7 @@ import Testing
     #expect(report.rows.allSatisfy { $0.scores.allSatisfy { $0?.accuracy == 0 } })
     for (setting, hint) in [
       ("prompts={file: \(model.prompts), benchmark: emoji-compositions}", "\"a fox\""),
-      ("prompts={file: \(prompts), benchmark: geneval}", "it must be emoji-compositions"),
+      ("prompts={file: \(prompts), benchmark: geneval}", "Valid values: \"emoji-compositions\""),
     ] {
       let result = try model.run(["compare", recipe, "--set", methods, "--set", setting])
       #expect(result.status == 1 && result.errors.contains(hint), "\(result.errors)")

@@ -71,16 +71,16 @@ import Testing
 
   @Test func detectorsSeeObjectsOfAnySize() {
     let request = SceneRequest(.oneObject, [.init(object("star"))])
-    func lengths(isFree: Bool) -> [Int] {
+    func lengths(hasAnySize: Bool) -> [Int] {
       (0..<200 as Range<UInt64>).map { seed in
         var random = SplitMix64(seed)
-        let box = pictures.scene(request, isFree: isFree, using: &random).objects[0].box
+        let box = pictures.scene(request, hasAnySize: hasAnySize, using: &random).objects[0].box
         #expect(box.allSatisfy { (0...Scene.size).contains($0) })
         return max(box[2] - box[0], box[3] - box[1])
       }
     }
-    let (free, usual) = (lengths(isFree: true), lengths(isFree: false))
-    #expect(free.min()! < 28 && free.max()! > 60 && free.max()! <= Scene.size)
+    let (any, usual) = (lengths(hasAnySize: true), lengths(hasAnySize: false))
+    #expect(any.min()! < 28 && any.max()! > 60 && any.max()! <= Scene.size)
     #expect(usual.min()! >= 32 && usual.max()! <= 46)
   }
 

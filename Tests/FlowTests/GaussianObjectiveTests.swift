@@ -50,53 +50,40 @@ import Testing
     Self.near(results["mean"]!, results["identity"]!, 1e-9, "u and v − (t − r)·du/dt")
   }
 
+  /// How far the exact network is from its target, by TwinFlow's loss without the twin trajectory.
+  private func residual(_ change: (inout TwinFlowSettings) -> Void) throws -> Double {
+    var settings = TwinFlowSettings()
+    (settings.source, settings.enhancedRatio, settings.targetEMADecay) = (.network, 1, 1)
+    (settings.groups, settings.rectification) = (GroupWeights(adversarial: 0), 0)
+    change(&settings)
+    let results = try evaluate(Self.inputs) { [settings] inputs in
+      let batch = Self.parts(inputs).0
+      guard let objective = try? TwinFlow(settings, batch: 64) else { preconditionFailure() }
+      let loss = objective(
+        Networks(live: Self.flow, target: Self.flow), batch, key: Key(seed: 3))
+      let difference = loss.details["velocity"]! - loss.details["regression"]!
+      return Named([("residual", difference.abs().mean())])
+    }
+    return results["residual"]!.values[0]
+  }
+
   /// With the exact network as the source nothing is left of RCGM's residual but the error of a first step
   /// of Euler's, while the path of a sample leaves much.
   @Test func theExactNetworkIsItsOwnTargetOfRCGM() throws {
-    func residual(_ source: TwinFlowSettings.Source) throws -> Double {
-      var settings = TwinFlowSettings()
-      (settings.source, settings.enhancedRatio, settings.targetEMADecay) = (source, 1, 1)
-      (settings.groups, settings.rectification) = (GroupWeights(adversarial: 0), 0)
-      if source == .data { settings.enhancedRatio = 0 }
-      let results = try evaluate(Self.inputs) { inputs in
-        let batch = Self.parts(inputs).0
-        guard let objective = try? TwinFlow(settings, batch: 64) else { preconditionFailure() }
-        let loss = objective(
-          Networks(live: Self.flow, target: Self.flow), batch, key: Key(seed: 3))
-        let difference = loss.details["velocity"]! - loss.details["regression"]!
-        return Named([("residual", difference.abs().mean())])
-      }
-      return results["residual"]!.values[0]
-    }
-    #expect(try residual(.network) < 0.02)
-    #expect(try residual(.data) > 0.2)
+    #expect(try residual { _ in } < 0.02)
+    #expect(try residual { ($0.source, $0.enhancedRatio) = (.data, 0) } > 0.2)
   }
 
-  /// A long first step of the exact network has an error of second order by Euler's solver, and of third by
-  /// Heun's.
+  /// The error of the target is of first order in the length of the first step by Euler's solver, and of second
+  /// by Heun's.
   @Test func theFirstStepIsTakenByASolver() throws {
-    func residual(_ solver: TwinFlowSettings.Solver, firstStep: Double) throws -> Double {
-      var settings = TwinFlowSettings()
-      (settings.source, settings.enhancedRatio, settings.targetEMADecay) = (.network, 1, 1)
-      settings.groups = GroupWeights(adversarial: 0)
-      (settings.rectification, settings.regressionLoss) = (0, .l2)
-      (settings.firstStep, settings.firstStepSolver) = (firstStep, solver)
-      let results = try evaluate(Self.inputs) { inputs in
-        let batch = Self.parts(inputs).0
-        guard let objective = try? TwinFlow(settings, batch: 64) else { preconditionFailure() }
-        let loss = objective(
-          Networks(live: Self.flow, target: Self.flow), batch, key: Key(seed: 3))
-        let difference = loss.details["velocity"]! - loss.details["regression"]!
-        return Named([("residual", difference.abs().mean())])
-      }
-      return results["residual"]!.values[0]
+    func error(_ solver: TwinFlowSettings.Solver, _ length: Double) throws -> Double {
+      try residual { ($0.firstStepSolver, $0.firstStep) = (solver, length) }
     }
-    let (euler, heun) = (try residual(.euler, firstStep: 0.2), try residual(.heun, firstStep: 0.2))
+    let (euler, heun) = (try error(.euler, 0.2), try error(.heun, 0.2))
     #expect(heun < euler / 3, "\(heun), \(euler)")
-    // Half the step has a fourth of the error over it, or half of it for a unit of time; with Heun's a fourth.
-    let halves = try [TwinFlowSettings.Solver.euler, .heun].map { try residual($0, firstStep: 0.1) }
-    #expect((1.7...2.3).contains(euler / halves[0]), "\(euler), \(halves[0])")
-    #expect((3...5).contains(heun / halves[1]), "\(heun), \(halves[1])")
+    let ratios = (try euler / error(.euler, 0.1), try heun / error(.heun, 0.1))
+    #expect((1.7...2.3).contains(ratios.0) && (3...5).contains(ratios.1), "\(ratios)")
   }
 
   @Test(arguments: ConsistencySettings.Derivative.allCases, ConsistencySettings.Tangent.allCases)

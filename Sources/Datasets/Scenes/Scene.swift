@@ -40,15 +40,16 @@ struct SceneLayout {
   /// Draws places: one object is around the middle, two lie side by side or one above the other, and
   /// three or four are in cells of their own.
   ///
-  /// - Parameter isFree: whether an object alone has any size, up to that of the picture, and any place.
+  /// - Parameter hasAnySize: whether an object alone has any size, up to that of the picture, and any place.
   init(
-    _ request: SceneRequest, isFree: Bool = false, using random: inout some RandomNumberGenerator
+    _ request: SceneRequest, hasAnySize: Bool = false,
+    using random: inout some RandomNumberGenerator
   ) {
     let middle = Scene.size / 2
     let count = request.groups.reduce(0) { $0 + $1.count }
     func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
     switch count {
-    case 1 where isFree:
+    case 1 where hasAnySize:
       let length = draw(24...Scene.size)
       let side = length / 2...Scene.size - length / 2
       places = [Place(x: draw(side), y: draw(side), length: length)]

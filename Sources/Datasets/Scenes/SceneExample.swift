@@ -22,7 +22,7 @@ extension ScenePictures {
     if isDistorted, chance(50) {
       ground = (0..<3).map { _ in UInt8.random(in: 225...255, using: &random) }
     }
-    let scene = scene(request, ground: ground, isFree: true, using: &random)
+    let scene = scene(request, ground: ground, hasAnySize: true, using: &random)
     var canvas = SceneCanvas(scene.picture)
     if isDistorted, chance(35) { addOther(to: &canvas, beside: scene, using: &random) }
     if isDistorted, chance(35) {

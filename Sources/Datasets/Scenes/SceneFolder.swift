@@ -121,7 +121,8 @@ public struct SceneFolder {
       var random = SplitMix64(seed &+ 0xC2B2_AE3D &* UInt64(number + 1))
       let request = SceneRequest(random: tasks[number % tasks.count], using: &random)
       return try write(
-        pictures.scene(request, isFree: true, using: &random), "test/\(Self.padded(number)).png")
+        pictures.scene(request, hasAnySize: true, using: &random), "test/\(Self.padded(number)).png"
+      )
     }
     try save(tested, Self.test)
     try save(ScenePromptLine.benchmark, "prompts.jsonl")

@@ -95,12 +95,12 @@ public final class ScenePictures: Sendable {
   ///
   /// - Parameters:
   ///   - ground: the red, green and blue of what is behind the emoji.
-  ///   - isFree: whether an object alone has any size, up to that of the picture, and any place.
+  ///   - hasAnySize: whether an object alone has any size, up to that of the picture, and any place.
   public func scene(
-    _ request: SceneRequest, ground: [UInt8] = [255, 255, 255], isFree: Bool = false,
+    _ request: SceneRequest, ground: [UInt8] = [255, 255, 255], hasAnySize: Bool = false,
     using random: inout some RandomNumberGenerator
   ) -> Scene {
-    let layout = SceneLayout(request, isFree: isFree, using: &random)
+    let layout = SceneLayout(request, hasAnySize: hasAnySize, using: &random)
     var canvas = SceneCanvas(ground: ground)
     var objects: [Scene.Object] = []
     var places = layout.places[...]

@@ -89,7 +89,8 @@ public struct PromptEvaluation: Sendable {
   ///   - kept: the lines whose pictures are to be kept.
   ///   - progress: called with the number of pictures made.
   ///   - see: called with each picture and its prompt.
-  /// - Throws: `EvaluationError.otherSize`, the errors of `PromptGeneration`, the plugin's errors, and those of `see`.
+  /// - Throws: `EvaluationError.otherSize`, the errors of `PromptGeneration`, the plugin's errors, and those
+  ///   of `see`.
   public func measure(
     _ generation: PromptGeneration, _ name: String, like request: ImageRequest,
     keeping kept: Set<Int> = [], progress: ((Int) throws -> Void)? = nil,

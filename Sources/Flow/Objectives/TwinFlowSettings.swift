@@ -8,7 +8,7 @@ public struct TwinFlowSettings: Hashable, Sendable {
   public var order = 2
   /// The length of RCGM's first step along the path to the data.
   public var firstStep = 0.01
-  /// How the first step is taken where the target network gives its velocity.
+  /// The solver of the first step where the target network gives its velocity.
   public var firstStepSolver = Solver.euler
   /// The largest distance of the target time from the current one, as a fraction of the latter.
   public var consistencyRatio = 1.0

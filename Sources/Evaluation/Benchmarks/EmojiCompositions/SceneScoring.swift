@@ -17,11 +17,12 @@ public struct SceneScoring: Sendable {
   /// - Throws: `FileError`, and the plugin's errors.
   public init(on engine: Engine) throws {
     let files = SharedFiles.standard
-    let path = try files.path(SceneDetector.shipped)
-    detector = try SceneDetector(path, on: engine)
-    let set = try GenEvalPrompt.read(try files.path(Benchmark.emojiCompositions.shipped!))
-    prompts = Dictionary(uniqueKeysWithValues: set.map { ($0.prompt, $0) })
-    content = "\(try WeightFiles.contentHash(path)) \(ContentHash.of(set.map(\.metadata).joined()))"
+    let weights = try files.path(SceneDetector.shipped)
+    let file = try files.path(Benchmark.emojiCompositions.shipped!)
+    detector = try SceneDetector(weights, on: engine)
+    let all = try GenEvalPrompt.read(file).map { ($0.prompt, $0) }
+    prompts = Dictionary(uniqueKeysWithValues: all)
+    content = "\(try WeightFiles.contentHash(weights)) \(try ContentHash.ofFile(file))"
   }
 
   /// Checks that prompts are of the benchmark.
@@ -43,6 +44,7 @@ public struct SceneScoring: Sendable {
       preconditionFailure("prompts are checked")
     }
     return rule.judge(prompt, try detector.detections(in: picture)) { _, objects in
+      // Prompts name colors of classes that have them alone.
       objects.map { $0.color! }
     }
   }
