@@ -51,14 +51,16 @@ struct ClassMetric: Metric {
     try evaluator.check(recipe.model, name)
   }
 
-  func measure(_ network: ComparedNetwork, steps: [Int]) throws -> [ComparisonReport.Scores?] {
+  func measure(
+    _ network: ComparedNetwork, steps: [Int], progress: @escaping () throws -> Void
+  ) throws -> [ComparisonReport.Scores?] {
     let file = try ModelFile(network.weights, on: engine)
     return try steps.map { steps in
       do {
         return try scores(
           evaluator.measure(
             file, settings: file.card.sampler(steps), samples: [samples], seed: 0,
-            keepsVectors: true, on: engine
+            keepsVectors: true, on: engine, progress: { _ in try progress() }
           ).measurements[0])
       } catch EvaluationError.featuresNotFinite {
         return nil

@@ -55,27 +55,31 @@ public struct Comparison {
     try Self.checkOutputs(recipe.output)
   }
 
-  /// Runs the comparison. Results of an earlier run are reused where all that they depend on is
-  /// unchanged: recipe, initial weights, data, metric and program version.
+  /// Runs the comparison, and writes its report after every method. Results of an earlier run are reused
+  /// where all that they depend on is unchanged: recipe, initial weights, data, metric and program version.
   ///
   /// - Parameters:
   ///   - events: called with the progress.
-  ///   - stopping: called after every training step; returns whether to save and stop.
+  ///   - stopping: called after every training step and before every batch of measured samples; returns
+  ///     whether to save and stop.
   /// - Returns: the report, nil if the run was stopped.
   public func run(
-    events: @escaping (Event) -> Void = { _ in }, stopping: () -> Bool = { false }
+    events: @escaping (Event) -> Void = { _ in }, stopping: @escaping () -> Bool = { false }
   ) throws -> ComparisonReport? {
     var report = ComparisonReport(
       title: recipe.title, names: metric.names, real: metric.real, samples: recipe.samples,
       evaluations: recipe.evaluations, steps: recipe.steps)
+    report.missing = recipe.methods.map(\.name)
     if let base {
       guard let row = try row(ComparisonRecipe.baseName, [base], events, stopping) else {
         return nil
       }
       report.rows.append(row)
     } else if let start {
-      report.rows.append(try row(of: start, events))
+      guard let row = try row(of: start, events, stopping) else { return nil }
+      report.rows.append(row)
     }
+    try report.write(to: recipe.output)
     for method in recipe.methods {
       var best: (rate: Double, distance: Double)?
       for variant in try recipe.trials(method) {
@@ -102,6 +106,8 @@ public struct Comparison {
         rows.append(row)
       }
       report.rows.append(ComparisonReport.Row(method.name, rows))
+      report.missing.removeFirst()
+      try report.write(to: recipe.output)
     }
     return report
   }
@@ -112,7 +118,7 @@ public struct Comparison {
   /// - Parameter isTrial: whether only the first of the numbers of steps is measured.
   private func row(
     _ name: String, _ stages: [TrainingRecipe], _ events: @escaping (Event) -> Void,
-    _ stopping: () -> Bool, isTrial: Bool = false
+    _ stopping: @escaping () -> Bool, isTrial: Bool = false
   ) throws -> ComparisonReport.Row? {
     let training = stages.last!
     var seconds: [Double] = []
@@ -175,27 +181,42 @@ public struct Comparison {
     events(.measuring(name))
     // Each network has programs of its own, whose memory the next one's would not take.
     defer { engine.client.giveBackFreedMemory() }
-    let found = try row(
-      metric.measure(network, steps: steps), trainer, saved: saved?.isIntact == true ? saved : nil)
+    guard let scores = try scores(of: network, steps, stopping) else { return nil }
+    let found = try row(scores, trainer, saved: saved?.isIntact == true ? saved : nil)
     try SavedRow(key, found).write(in: training.output)
     return found
   }
 
-  /// Measures the network that all methods start from.
+  /// Thrown where a measurement is stopped.
+  private struct Stopped: Error {}
+
+  /// The scores of a network; nil if the measurement was stopped.
+  private func scores(
+    of network: ComparedNetwork, _ steps: [Int], _ stopping: @escaping () -> Bool
+  ) throws -> [ComparisonReport.Scores?]? {
+    do {
+      return try metric.measure(network, steps: steps) { if stopping() { throw Stopped() } }
+    } catch is Stopped {
+      return nil
+    }
+  }
+
+  /// Measures the network that all methods start from; nil if that was stopped.
   private func row(
-    of start: ComparedNetwork, _ events: (Event) -> Void
-  ) throws -> ComparisonReport.Row {
+    of start: ComparedNetwork, _ events: (Event) -> Void, _ stopping: @escaping () -> Bool
+  ) throws -> ComparisonReport.Row? {
     let folder = "\(recipe.output)/\(ComparisonRecipe.baseName)"
     let key = try key(of: start, recipe.steps)
     if let saved = SavedRow(in: folder), saved.key == key, saved.isIntact { return saved.row }
     events(.measuring(start.name))
+    guard let scores = try scores(of: start, recipe.steps, stopping) else { return nil }
     let types = try WeightFiles(path: start.weights).types
     let row = ComparisonReport.Row(
       name: start.name, trainingSteps: 0, learningRate: nil, evaluations: 0, seconds: nil,
       memory: nil,
       parameters: .init(
         trained: 0, frozen: types.values.reduce(0) { $0 + $1.shape.count }, auxiliary: 0),
-      scores: try metric.measure(start, steps: recipe.steps))
+      scores: scores)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try SavedRow(key, row).write(in: folder)
     return row

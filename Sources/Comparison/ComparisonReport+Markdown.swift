@@ -6,12 +6,13 @@ extension ComparisonReport {
   public var markdown: String {
     let runs = rows.map(\.runs).max() ?? 1
     let spread = runs > 1 ? " Means of \(runs) seeds, ± their standard deviation." : ""
+    let unfinished = missing.isEmpty ? "" : " Not measured yet: \(missing.joined(separator: ", "))."
     let floor = real.distance.map { "; that of the same number of real ones is \(Self.number($0))" }
     let realDiversity = real.diversity.map { "; that of real samples is \(Self.number($0))" }
     return [
       "# \(title)",
       "Each method was trained for \(Self.short(evaluations)) network evaluations of one sample, one "
-        + "with its gradient counted as three. Figures are of \(samples) samples.\(spread)",
+        + "with its gradient counted as three. Figures are of \(samples) samples.\(spread)\(unfinished)",
       "## Distance and accuracy",
       "The \(names.distance)\(floor ?? ""). In brackets: \(names.accuracy).",
       table { score, spread in

@@ -17,6 +17,8 @@ public struct ComparisonReport: Codable, Sendable {
   public let steps: [Int]
   /// The rows: the base model and the methods.
   public internal(set) var rows: [Row] = []
+  /// The methods that are not measured yet.
+  public internal(set) var missing: [String] = []
 
   /// The meanings of the figures of `Scores`.
   public struct Names: Codable, Sendable {

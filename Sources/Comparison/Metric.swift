@@ -20,8 +20,11 @@ protocol Metric {
 
   /// The scores of a network at some numbers of steps; nil where its samples are not finite.
   ///
-  /// - Throws: the errors of files, of evaluation and of the plugin.
-  func measure(_ network: ComparedNetwork, steps: [Int]) throws -> [ComparisonReport.Scores?]
+  /// - Parameter progress: called before each batch of samples.
+  /// - Throws: the errors of files, of evaluation and of the plugin, and what `progress` throws.
+  func measure(
+    _ network: ComparedNetwork, steps: [Int], progress: @escaping () throws -> Void
+  ) throws -> [ComparisonReport.Scores?]
 }
 
 /// A network whose samples are measured.

@@ -45,9 +45,12 @@ struct PointMetric: Metric {
 
   func check(_ recipe: TrainingRecipe, _ name: String) {}
 
-  func measure(_ network: ComparedNetwork, steps: [Int]) throws -> [ComparisonReport.Scores?] {
+  func measure(
+    _ network: ComparedNetwork, steps: [Int], progress: @escaping () throws -> Void
+  ) throws -> [ComparisonReport.Scores?] {
     let file = try ModelFile(network.weights, on: engine)
     return try steps.map { steps in
+      try progress()
       let made = try points(file, file.card.sampler(steps), count: count).end
       guard made.allSatisfy(\.isFinite) else { return nil }
       let precision = neighborhood.precision(made)

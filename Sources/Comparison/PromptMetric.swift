@@ -106,14 +106,19 @@ struct PromptMetric: Metric {
     }
   }
 
-  func measure(_ network: ComparedNetwork, steps: [Int]) throws -> [ComparisonReport.Scores?] {
+  func measure(
+    _ network: ComparedNetwork, steps: [Int], progress: @escaping () throws -> Void
+  ) throws -> [ComparisonReport.Scores?] {
     let generation = try generation(network)
     return try steps.map { steps in
       do {
         var results: [GenEvalResult] = []
-        let row = try result(generation, network.name, steps: steps) { picture, prompt in
-          if let scoring { results.append(try scoring.result(of: picture, prompt)) }
-        }.rows[0]
+        let row = try result(
+          generation, network.name, steps: steps, progress: { _ in try progress() },
+          see: { picture, prompt in
+            if let scoring { results.append(try scoring.result(of: picture, prompt)) }
+          }
+        ).rows[0]
         guard let distance = row.measures.frechetDistance, let top1 = row.measures.top1 else {
           preconditionFailure("the pictures of prompts are checked")
         }
@@ -155,10 +160,11 @@ struct PromptMetric: Metric {
 
   private func result(
     _ generation: PromptGeneration, _ name: String, steps: Int, keeping kept: Set<Int> = [],
-    see: (RGBImage, String) throws -> Void = { _, _ in }
+    progress: ((Int) throws -> Void)? = nil, see: (RGBImage, String) throws -> Void = { _, _ in }
   ) throws -> PromptEvaluation.Result {
     var request = ImageRequest(prompt: "")
     (request.steps, request.size) = (steps, size)
-    return try evaluation.measure(generation, name, like: request, keeping: kept, see: see)
+    return try evaluation.measure(
+      generation, name, like: request, keeping: kept, progress: progress, see: see)
   }
 }

@@ -97,12 +97,12 @@ extension Evaluator {
   ///   - compute: the element type that the network computes in.
   ///   - progress: called before every batch with the number of pictures made.
   /// - Throws: `EvaluationError` where the classifier cannot evaluate the network,
-  ///   `PipelineError.imagesNotFinite`, and the plugin's errors.
+  ///   `PipelineError.imagesNotFinite`, the plugin's errors, and what `progress` throws.
   public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
     samples: [Int], seed: UInt64, reference: FeatureStatistics, compute: DType = .float32,
     on engine: Engine,
-    progress: (Int) -> Void = { _ in }
+    progress: (Int) throws -> Void = { _ in }
   ) throws -> [Report.Row] {
     let (measured, seconds) = try measure(
       file, settings: settings, guidance: guidance, samples: samples, seed: seed, compute: compute,
@@ -123,7 +123,7 @@ extension Evaluator {
   public func measure(
     _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil, samples: [Int],
     seed: UInt64, compute: DType = .float32, keepsVectors: Bool = false, on engine: Engine,
-    progress: (Int) -> Void = { _ in }
+    progress: (Int) throws -> Void = { _ in }
   ) throws -> (measurements: [Measurement], secondsPerImage: Double) {
     let guidance = guidance ?? file.card.guidance
     try check(file)
@@ -134,7 +134,7 @@ extension Evaluator {
     let classes = self.classes
     let prompts = classes.map { Prompt.classNumber(Int($0)) }
     let results = try measure(samples, keepsVectors: keepsVectors) { number in
-      progress(number * Self.batch)
+      try progress(number * Self.batch)
       let start = clock.now
       let images = try generator(
         prompts, settings, guidance: guidance, seed: seed, number: number)

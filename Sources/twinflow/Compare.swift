@@ -18,7 +18,8 @@ struct Compare: ParsableCommand {
       The recipe names a training recipe shared by all methods, the settings of each method, and the \
       budget in network evaluations. The folder "output" gets a run for each method, report.md and \
       report.json with distances at several numbers of steps, memory, parameters and seconds, and \
-      charts. Ctrl-C saves and stops; the same command continues.
+      charts; both reports are written after every method. Ctrl-C saves and stops; the same command \
+      continues.
 
       EXAMPLES
         twinflow compare Recipes/compare/points.yaml
@@ -94,7 +95,6 @@ struct Compare: ParsableCommand {
       bar?.bar.finish()
       return nil
     }
-    try report.write(to: recipe.output)
     try draw(report, comparison, recipe, engine)
     return report
   }

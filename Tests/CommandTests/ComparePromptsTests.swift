@@ -39,7 +39,7 @@ import Testing
     try #require(result.status == 0, "\(result.errors)")
     let report = try JSONDecoder().decode(
       ComparisonReport.self, from: Data(contentsOf: URL(filePath: path + "/compared/report.json")))
-    #expect(report.rows.map(\.name) == ["base", "flow matching", "RCGM"])
+    #expect(report.rows.map(\.name) == ["base", "flow matching", "RCGM"] && report.missing.isEmpty)
     let base = report.rows[0]
     #expect(base.trainingSteps == 0 && base.learningRate == nil && base.scores.count == 2)
     for row in report.rows {

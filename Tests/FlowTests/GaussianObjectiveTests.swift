@@ -74,6 +74,30 @@ import Testing
     #expect(try residual { ($0.source, $0.enhancedRatio) = (.data, 0) } > 0.2)
   }
 
+  /// With the mixed source multi-step rows have the velocity of their paths as target, not clamped, and all
+  /// others follow the network: the exact one is their target.
+  @Test func rowsOfTheMixedSourceFollowPathsOrTheNetwork() throws {
+    var settings = TwinFlowSettings()
+    (settings.source, settings.enhancedRatio) = (.mixed, 0)
+    settings.groups = GroupWeights(
+      endToEnd: 1, multiStep: 1, anyStep: 1, adversarial: 0, toData: 1)
+    (settings.rectification, settings.firstStepSolver) = (0, .heun)
+    let partition = try Partition(batch: 64, weights: settings.groups)
+    let results = try evaluate(Self.inputs) { [settings] inputs in
+      let loss = TwinFlow(settings, partition: partition)(
+        Networks(live: Self.flow, target: Self.flow), Self.parts(inputs).0, key: Key(seed: 3))
+      let far = loss.details["velocity"]! - loss.details["regression"]!
+      return Named([
+        ("far", far.rows(partition.farRanges).abs().mean()),
+        ("regression", loss.details["regression"]![partition.multiStepRows]),
+        ("path", loss.details["flow"]![partition.multiStepRows]),
+      ])
+    }
+    #expect(results["far"]!.values[0] < 0.02, "\(results["far"]!.values)")
+    #expect(results["regression"] == results["path"])
+    #expect(results["path"]!.values.contains { Swift.abs($0) > 1.5 })
+  }
+
   /// The error of the target is of first order in the length of the first step by Euler's solver, and of second
   /// by Heun's.
   @Test func theFirstStepIsTakenByASolver() throws {

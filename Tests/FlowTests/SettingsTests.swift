@@ -52,6 +52,8 @@ import Testing
     (settings.source, settings.dataFree) = (.network, false)
     settings.firstStepSolver = .heun
     #expect(try read(text(settings)) == settings)
+    (settings.source, settings.targetEMADecay) = (.mixed, 0.9)
+    #expect(try read(text(settings)) == settings)
   }
 
   @Test func everyKeyOfTheTutorialIsRead() throws {
@@ -162,6 +164,8 @@ import Testing
     ("data_free: true\ntarget_ema_decay: 1\nenhanced_ratio: 0", "`enhanced_ratio`"),
     ("data_free: true\ntarget_ema_decay: 1\nsource: network", "`source`"),
     ("first_step_solver: heun", "`first_step_solver`"),
+    ("source: mixed\ntarget_ema_decay: 1", "`source`"),
+    ("source: mixed\ngroups: {end_to_end: 1, adversarial: 1}", "`source`"),
     ("source: network\nenhanced_ratio: 0", "`enhanced_ratio`"), ("source: teacher", "`source`"),
     ("time_convention: middle\norder: 1", "`order`"),
     ("time_convention: middle\ngroups: {end_to_end: 1, adversarial: 1}", "`order`"),

@@ -26,4 +26,11 @@ public final class TemporaryFolder: Sendable {
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// Writes a file and returns its path.
+  public func file(_ name: String, _ content: String) throws -> String {
+    let path = path + "/" + name
+    try Data(content.utf8).write(to: URL(filePath: path))
+    return path
+  }
 }

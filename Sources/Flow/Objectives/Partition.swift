@@ -92,6 +92,11 @@ public struct Partition: Hashable, Sendable, Codable {
     [first..<max(first, adversarialRows.lowerBound), toDataRows].filter { !$0.isEmpty }
   }
 
+  /// The rows whose target time is far from the current one, that of data where not both are drawn.
+  package var farRanges: [Range<Int>] {
+    [endToEndRows, anyStepRows, toDataRows].filter { !$0.isEmpty }
+  }
+
   private static func split(_ batch: Int, _ weights: [Double]) -> [Int] {
     let sum = weights.reduce(0, +)
     let shares = weights.map { Double(batch) * $0 / sum }

@@ -193,36 +193,58 @@ public struct TwinFlow: Objective {
   /// The velocity that rows with data follow: that of the path, or the target network's, with guidance added
   /// on rows whose time is within the range.
   private func enhance(_ path: Path, _ batch: Batch, _ network: any VelocityModel) -> Tensor {
-    let isNetworks = settings.source == .network
-    guard settings.enhancedRatio != 0 || isNetworks else { return path.flow }
-    // End-to-end rows have t = 1: below an upper end of 1 the path's need no evaluation.
-    let first = settings.enhancedRange.upper > 1 || isNetworks ? 0 : partition.endToEnd
-    let rows = partition.realRanges(from: first)
-    guard !rows.isEmpty else { return path.flow }
-    let (x, t) = (path.point.rows(rows), path.time.rows(rows))
-    func followed(_ x: Tensor, at t: Tensor) -> Tensor {
-      enhanced(path.flow.rows(rows), x, at: t, batch, rows, network)
+    let (p, ratio) = (partition, settings.enhancedRatio)
+    /// A flow in which some rows follow the path or the network.
+    func followed(
+      _ flow: Tensor, _ rows: [Range<Int>], _ source: Source, ratio: Double
+    ) -> Tensor {
+      guard !rows.isEmpty, ratio != 0 || source == .network else { return flow }
+      return flow.replacing(
+        rows, with: follow(path, batch, rows, network, source, ratio: ratio))
     }
-    var flow = followed(x, at: t)
-    if isNetworks, settings.firstStepSolver == .heun {
-      // A target time that is nearer ends the step.
-      let step = (t - path.target.rows(rows)).minimum(settings.firstStep)
-      let wide = step.expanded(toRank: x.rank).cast(to: x.dtype)
-      flow = (flow + followed(x - flow * wide, at: t - step)) / 2
+    switch settings.source {
+    case .data:
+      // End-to-end rows have t = 1: below an upper end of 1 the path's need no evaluation.
+      let first = settings.enhancedRange.upper > 1 ? 0 : p.endToEnd
+      return followed(path.flow, p.realRanges(from: first), .data, ratio: ratio)
+    case .network: return followed(path.flow, p.realRanges(), .network, ratio: ratio)
+    case .mixed:
+      let near = [p.multiStepRows].filter { !$0.isEmpty }
+      // The network has learned the guidance that is folded into the path's velocity.
+      return followed(
+        followed(path.flow, near, .data, ratio: ratio), p.farRanges, .network, ratio: 1)
     }
-    return path.flow.replacing(rows, with: flow)
   }
 
-  /// The velocity that some rows follow at points and times.
+  private typealias Source = TwinFlowSettings.Source
+
+  /// The velocity that some rows follow.
+  private func follow(
+    _ path: Path, _ batch: Batch, _ rows: [Range<Int>], _ network: any VelocityModel,
+    _ source: Source, ratio: Double
+  ) -> Tensor {
+    let (x, t, own) = (path.point.rows(rows), path.time.rows(rows), path.flow.rows(rows))
+    func velocity(_ x: Tensor, at t: Tensor) -> Tensor {
+      enhanced(own, x, at: t, batch, rows, network, source, ratio: ratio)
+    }
+    let flow = velocity(x, at: t)
+    guard source == .network, settings.firstStepSolver == .heun else { return flow }
+    // A target time that is nearer ends the step.
+    let step = (t - path.target.rows(rows)).minimum(settings.firstStep)
+    let wide = step.expanded(toRank: x.rank).cast(to: x.dtype)
+    return (flow + velocity(x - flow * wide, at: t - step)) / 2
+  }
+
+  /// The velocity of some rows at points and times.
   ///
   /// - Parameter flow: the velocity of their paths.
   private func enhanced(
     _ flow: Tensor, _ x: Tensor, at t: Tensor, _ batch: Batch, _ rows: [Range<Int>],
-    _ network: any VelocityModel
+    _ network: any VelocityModel, _ source: Source, ratio: Double
   ) -> Tensor {
-    let (settings, isNetworks) = (settings, settings.source == .network)
+    let isNetworks = source == .network
     let condition = batch.condition.rows(rows)
-    if isNetworks, settings.enhancedRatio == 1 {
+    if isNetworks, ratio == 1 {
       return network(x, time: t, target: t, condition: condition).stopGradient()
         .cast(to: flow.dtype)
     }
@@ -231,7 +253,7 @@ public struct TwinFlow: Objective {
       condition: condition.appending(batch.unconditional.rows(rows))
     ).stopGradient().split(2)
     let start = isNetworks ? both[0] : flow
-    let guidance = (both[0] - both[1]) * settings.enhancedRatio
+    let guidance = (both[0] - both[1]) * ratio
     let replacesFlow = isNetworks || (settings.dataFree && settings.targetEMADecay == 1)
     let range = settings.enhancedRange
     let inside = (t.greater(range.lower) & t.less(range.upper)).expanded(toRank: x.rank)
@@ -241,11 +263,12 @@ public struct TwinFlow: Objective {
   /// The regression target of the student's velocity.
   ///
   /// As published, RCGM's target on all rows with data, if any row of the batch has a far target
-  /// time.
+  /// time. With the mixed source, multi-step rows learn the path's velocity without its clamp, which would
+  /// take the mean of the paths for something like their median.
   private func regressionTarget(
     _ velocity: Tensor, _ flow: Tensor, _ path: Path, _ batch: Batch, _ networks: Networks
   ) -> Tensor {
-    let rows = partition.realRanges()
+    let rows = settings.source == .mixed ? partition.farRanges : partition.realRanges()
     guard settings.order >= 1, settings.consistencyRatio != 0, partition.hasFarTargets else {
       return flow.stopGradient()
     }

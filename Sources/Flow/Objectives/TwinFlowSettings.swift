@@ -43,6 +43,8 @@ public struct TwinFlowSettings: Hashable, Sendable {
     /// The target network, which knows the mean of all paths; with a decay of 1 it is the initial one, which
     /// is distilled.
     case network
+    /// On multi-step rows the path to the sample, on all others the target network, which learns from those.
+    case mixed
   }
 
   /// A solver of the flow's differential equation.
@@ -130,13 +132,13 @@ extension TwinFlowSettings {
       "length of RCGM's first step: a longer one follows the data more"),
     Field(
       "first_step_solver", \.firstStepSolver,
-      "solver of the first step, with source network: Heun's evaluates twice"),
+      "solver of the first step, with source network or mixed: Heun's evaluates twice"),
     Field(
       "consistency_ratio", \.consistencyRatio, in: 0...1,
       "largest distance of the target time, as a fraction of the current one"),
     Field(
       "source", \.source,
-      "velocity that rows follow: the path's (data), or the target network's"),
+      "velocity that rows follow: the path's (data), the target network's, or both (mixed)"),
     Field(
       "enhanced_ratio", \.enhancedRatio, in: 0...,
       "guidance in the target: in the end w / (1 - w); without data the scale"),
@@ -181,7 +183,7 @@ extension TwinFlowSettings {
         "without data the initial network teaches only the enhanced target: set it to 1 for its "
           + "flow as it is, or to 4 for guidance")
     }
-    if source == .network, dataFree {
+    if source != .data, dataFree {
       throw invalid(
         \.source, "without data the initial network is the source already: leave out source")
     }
@@ -190,11 +192,23 @@ extension TwinFlowSettings {
         \.enhancedRatio,
         "with the network as the source it is the scale of guidance: set it to 1 for none, or to 2")
     }
-    if firstStepSolver == .heun, source != .network {
+    if source == .mixed, groups.multiStep == 0 {
+      throw invalid(
+        \.source,
+        "the target network learns from data on multi_step rows, which have no weight: set groups to "
+          + "{end_to_end: 2, multi_step: 1, to_data: 1, adversarial: 1}")
+    }
+    if source == .mixed, targetEMADecay == 1 {
+      throw invalid(
+        \.source,
+        "the initial network learns nothing from data: set target_ema_decay to 0.99, or source "
+          + "to network")
+    }
+    if firstStepSolver == .heun, source == .data {
       throw invalid(
         \.firstStepSolver,
-        "the path to a sample is straight, so that Euler's step is exact: set source to network, or leave "
-          + "out first_step_solver")
+        "the path to a sample is straight, so that Euler's step is exact: set source to network or "
+          + "mixed, or leave out first_step_solver")
     }
     if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
       throw invalid(
