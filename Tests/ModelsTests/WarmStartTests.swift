@@ -86,6 +86,22 @@ import Weights
     }
   }
 
+  @Test("The second embedders of text-dit and SiT start from N(0, .02)", arguments: [false, true])
+  func smallValues(isSiT: Bool) throws {
+    let config: any PublishedTransformer = isSiT ? SiTTests.config : TextDiTTests.config
+    let prefix = isSiT ? "t_embedder_2." : "time_embed_2."
+    let (start, written, read) = try start(config) { $0.hasPrefix(prefix) }
+    #expect(start.initialized.count == 4)
+    #expect(start.initialized.names.allSatisfy { $0.hasPrefix(prefix) })
+    #expect(try read().names == written.names)
+    let values = try evaluate(Named<Numbers>()) { _ in start.initialized.initialized(Key(seed: 3)) }
+    for (name, value) in values.pairs {
+      let square = value.values.reduce(0) { $0 + $1 * $1 } / Double(value.count)
+      let isBias = name.hasSuffix(".bias")
+      #expect(isBias ? square == 0 : (0.012...0.028).contains(square.squareRoot()), "\(name)")
+    }
+  }
+
   @Test("A second embedder in the checkpoint is read", arguments: [0, 1, 2])
   func presentOnesAreRead(_ number: Int) throws {
     let (start, written, read) = try start(Self.configs[number]) { _ in false }

@@ -39,9 +39,10 @@ extension SiTConfig: PublishedTransformer {
   /// The second time embedder.
   public static let targetEmbedder = "t_embedder_2"
 
-  /// The second time embedder starts as a copy of the first one.
+  /// The second time embedder starts from small values: a copy of the first one would double the embedding of
+  /// the time at (t, tt) = (1, 0), which the network has never seen.
   public var added: [AddedParameters] {
-    hasTargetTime ? [AddedParameters(Self.targetEmbedder, .copied(from: "t_embedder"))] : []
+    hasTargetTime ? [AddedParameters(Self.targetEmbedder, .initialized)] : []
   }
 
   /// The table of positions is computed.

@@ -45,10 +45,11 @@ extension TextDiTConfig: PublishedTransformer {
   /// The second time embedder.
   public static let targetEmbedder = "time_embed_2"
 
-  /// The second time embedder starts as a copy of the first one, the head for the twin trajectory as one of
-  /// the other head.
+  /// The second time embedder starts from small values: a copy of the first one would double the embedding of
+  /// the time at (t, tt) = (1, 0), which the network has never seen. The head for the twin trajectory starts as
+  /// a copy of the other head.
   public var added: [AddedParameters] {
-    (hasTargetTime ? [AddedParameters(Self.targetEmbedder, .copied(from: "time_embed"))] : [])
+    (hasTargetTime ? [AddedParameters(Self.targetEmbedder, .initialized)] : [])
       + addedHead
   }
 
