@@ -18,12 +18,19 @@ public struct InvalidRecipeValue: Error, CustomStringConvertible {
 
   /// Names a value of the type that throws, by its key.
   public init(_ key: any CodingKey, _ found: some Any, _ reason: String) {
-    self.init(path: [key], found: "\(found)", reason: reason, isAbsolute: false)
+    self.init(path: [key], found: Self.words(found), reason: reason, isAbsolute: false)
   }
 
   /// Names the whole value that the type that throws was reading.
   public init(_ found: some Any, _ reason: String) {
-    self.init(path: [], found: "\(found)", reason: reason, isAbsolute: false)
+    self.init(path: [], found: Self.words(found), reason: reason, isAbsolute: false)
+  }
+
+  /// A value as a recipe has it, where Swift's has an optional around it.
+  fileprivate static func words(_ value: Any) -> String {
+    let mirror = Mirror(reflecting: value)
+    guard mirror.displayStyle == .optional else { return "\(value)" }
+    return mirror.children.first.map { "\($0.value)" } ?? "absent"
   }
 
   init(path: [any CodingKey], found: String, reason: String, isAbsolute: Bool) {
@@ -72,7 +79,8 @@ extension KeyedDecodingContainer {
     let value = try decode(Value.self, forKey: key)
     guard isValid(value) else {
       throw InvalidRecipeValue(
-        path: codingPath + [key], found: "\(value)", reason: reason, isAbsolute: true)
+        path: codingPath + [key], found: InvalidRecipeValue.words(value), reason: reason,
+        isAbsolute: true)
     }
     return value
   }

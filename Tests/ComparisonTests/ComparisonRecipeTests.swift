@@ -36,7 +36,7 @@ import Testing
     ("samples=9223372036854775807", "1000000"), ("methods=[{name: \"a\\nb\"}]", "a line"),
     ("methods=[{name: \"a\\u0085b\"}]", "a line"), ("methods=[{name: base}]", "the base model"),
     ("methods=[{name: a}, {name: a}]", "different names"), ("methods=[]", "different names"),
-    ("seeds=[]", "different seeds"), ("learning_rates=[0, 1]", "above 0"),
+    ("seeds=[]", "different seeds"), ("learning_rates=[0, 1]", "`learning_rates` is [0.0, 1.0]"),
     ("sets=[line]", "swiss-roll"), ("stepps=[1]", "steps"),
   ])
   func impossibleValuesAreNamed(setting: String, hint: String) throws {

@@ -132,13 +132,13 @@ extension TwinFlowSettings {
       "length of RCGM's first step: a longer one follows the data more"),
     Field(
       "first_step_solver", \.firstStepSolver,
-      "solver of the first step, with source network or mixed: Heun's evaluates twice"),
+      "solver of the first step, but for source data"),
     Field(
       "consistency_ratio", \.consistencyRatio, in: 0...1,
       "largest distance of the target time, as a fraction of the current one"),
     Field(
       "source", \.source,
-      "velocity that rows follow: the path's (data), the target network's, or both (mixed)"),
+      "rows follow the path (data), the target network, or both"),
     Field(
       "enhanced_ratio", \.enhancedRatio, in: 0...,
       "guidance in the target: in the end w / (1 - w); without data the scale"),
