@@ -126,6 +126,7 @@ extension DataConfig: RecipeChoice {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: RecipeChoiceKey.self)
     let name: EntryName<DataSets> = try keys.value(.kind)
+    try Self.refuseKeysOfOthers(than: name.rawValue, from: decoder)
     dataSet = try name.entry.init(kind: name.rawValue, from: decoder)
   }
 }

@@ -121,6 +121,7 @@ extension ModelConfig: RecipeChoice {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: RecipeChoiceKey.self)
     let kind: EntryName<Models> = try keys.value(.kind)
+    try Self.refuseKeysOfOthers(than: kind.rawValue, from: decoder)
     architecture = try kind.entry.init(from: decoder)
     guard isCountable else {
       throw InvalidRecipeValue(

@@ -39,7 +39,9 @@ struct RecipeMapping<Key: CodingKey>: KeyedDecodingContainerProtocol {
   func decodeNil(forKey key: Key) throws -> Bool { try value(key).scalar?.isNull == true }
 
   func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
-    try RecipeNode(owner.document, value(key), at: codingPath + [key]).decode(type)
+    let standing = owner.standingGroups[key.stringValue]
+    return try RecipeNode(owner.document, value(key), at: codingPath + [key], over: standing)
+      .decode(type)
   }
 
   func nestedContainer<Inner>(
@@ -140,6 +142,6 @@ struct RecipeValue: SingleValueDecodingContainer {
   func decodeNil() -> Bool { owner.node.scalar?.isNull == true }
 
   func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-    try RecipeNode(owner.document, owner.node, at: codingPath).decode(type)
+    try RecipeNode(owner.document, owner.node, at: codingPath, over: owner.standing).decode(type)
   }
 }

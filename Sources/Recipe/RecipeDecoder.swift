@@ -43,12 +43,21 @@ final class RecipeNode: Decoder {
   private var read: Int?
   /// The nested containers that the type opened.
   private var inner: [RecipeNode] = []
+  /// The group whose keys this node overrides, as those of a preset; nil where absent keys have their
+  /// defaults.
+  let standing: (any RecipeGroup)?
+  /// The groups whose keys are overridden, by the keys of this node that they stand under.
+  var standingGroups: [String: any RecipeGroup] = [:]
 
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-  init(_ document: RecipeDocument, _ node: Node, at path: [any CodingKey]) {
+  init(
+    _ document: RecipeDocument, _ node: Node, at path: [any CodingKey],
+    over standing: (any RecipeGroup)? = nil
+  ) {
     self.document = document
     self.node = node
+    self.standing = standing
     codingPath = path
   }
 
@@ -83,15 +92,27 @@ final class RecipeNode: Decoder {
 
   /// Throws for keys that have been renamed.
   func refuse(oldNames: [String: String]) throws(RecipeError) {
+    try refuse { key in
+      oldNames[key].map { new in { place in .renamedKey(place, key: key, new: new) } }
+    }
+  }
+
+  /// Throws the error that a key has, if any, at the place of the first such key.
+  func refuse(
+    _ fault: (String) -> ((RecipePlace) -> RecipeError)?
+  ) throws(RecipeError) {
     guard case .mapping(let mapping) = node else { return }
     for (key, _) in mapping {
-      guard let name = key.scalar?.string, let new = oldNames[name] else { continue }
-      let own = document.place(of: codingPath + [RecipeKey(name)], mark: key.mark)
-      let around = document.place(of: codingPath).path
-      throw .renamedKey(
-        RecipePlace(source: own.source, line: own.line, column: own.column, path: around),
-        key: name, new: new)
+      guard let name = key.scalar?.string, let error = fault(name) else { continue }
+      throw error(place(of: key, named: name))
     }
+  }
+
+  /// The place of a key, whose path is that of the mapping around it.
+  private func place(of key: Node, named name: String) -> RecipePlace {
+    let own = document.place(of: codingPath + [RecipeKey(name)], mark: key.mark)
+    let around = document.place(of: codingPath).path
+    return RecipePlace(source: own.source, line: own.line, column: own.column, path: around)
   }
 
   /// A nested node, whose unread keys and elements count as this node's.
@@ -126,12 +147,7 @@ final class RecipeNode: Decoder {
             found: "a mapping with \(key.inWords) as a key", expected: "a word as a key")
         }
         if asked.contains(name) { continue }
-        let path = codingPath + [RecipeKey(name)]
-        let own = document.place(of: path, mark: key.mark)
-        let around = document.place(of: codingPath).path
-        throw .unknownKey(
-          RecipePlace(source: own.source, line: own.line, column: own.column, path: around),
-          key: name, valid: asked)
+        throw .unknownKey(place(of: key, named: name), key: name, valid: asked)
       }
     }
     if let read, case .sequence(let sequence) = node, sequence.count > read {

@@ -31,6 +31,9 @@ public enum RecipeError: Error, Equatable, Sendable {
   case duplicateKey(RecipePlace, key: String)
   /// A key is unknown; `valid` are the keys of its group.
   case unknownKey(RecipePlace, key: String, valid: [String])
+  /// A key is one of groups with another `kind`; `example` is such a group where it needs no other key.
+  case keyOfOthers(
+    RecipePlace, key: String, kind: String, others: [String], example: String?, valid: [String])
   /// A key without a default is absent; `similar` is an unknown key of the file.
   case missingKey(RecipePlace, key: String, similar: String?)
   /// A key had this name in an earlier version.
@@ -70,8 +73,11 @@ extension RecipeError: CustomStringConvertible {
       return "\(place): the key `\(key)` is given more than once: keep one"
     case .unknownKey(let place, let key, let valid):
       let hint = nearestName(to: key, among: valid).map { ": did you mean `\($0)`?" } ?? ":"
-      let names = valid.isEmpty ? "none" : valid.map { "`\($0)`" }.joined(separator: ", ")
-      return "\(place): unknown key `\(key)` \(place.scope)\(hint) Valid keys: \(names)"
+      return "\(place): unknown key `\(key)` \(place.scope)\(hint) \(listed(valid))"
+    case .keyOfOthers(let place, let key, let kind, let others, let example, let valid):
+      let others = alternatives(others) + (example.map { ", as in \($0)" } ?? "")
+      return "\(place): `\(key)` \(place.scope) is no key of \(kind): leave it out, or take "
+        + "\(others). \(listed(valid))"
     case .missingKey(let place, let key, let similar):
       let hint = similar.map { "; `\($0)` is no key here: did you mean `\(key)`?" } ?? ": add it"
       return "\(place): the key `\(key)` is missing \(place.scope)\(hint)"
@@ -88,5 +94,9 @@ extension RecipeError: CustomStringConvertible {
     case .badSetting(let origin, let text, let reason):
       return "\(origin) \(text): \(reason)"
     }
+  }
+
+  private func listed(_ keys: [String]) -> String {
+    "Valid keys: " + (keys.isEmpty ? "none" : keys.map { "`\($0)`" }.joined(separator: ", "))
   }
 }

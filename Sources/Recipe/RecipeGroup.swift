@@ -46,10 +46,14 @@ extension RecipeGroup {
   ///
   /// - Throws: an error that names the key whose value cannot be.
   public init(from decoder: any Decoder) throws {
-    self = try Self.defaults.replaced(from: decoder, isPartial: false)
+    if let standing = (decoder as? RecipeNode)?.standing as? Self {
+      self = try standing.replaced(from: decoder)
+    } else {
+      self = try Self.defaults.replaced(from: decoder, isPartial: false)
+    }
   }
 
-  /// These values, with those that a recipe overrides.
+  /// These values, with those that a recipe overrides; groups within this one are overridden key by key.
   ///
   /// - Throws: an error that names the key whose value cannot be.
   public func replaced(from decoder: any Decoder) throws -> Self {
@@ -57,16 +61,35 @@ extension RecipeGroup {
   }
 
   private func replaced(from decoder: any Decoder, isPartial: Bool) throws -> Self {
-    try (decoder as? RecipeNode)?.refuse(oldNames: Self.oldNames)
+    let node = decoder as? RecipeNode
+    try node?.refuse(oldNames: Self.oldNames)
     let keys = try decoder.container(keyedBy: Field.Key.self)
     var group = self
+    if isPartial {
+      for field in Self.fields {
+        node?.standingGroups[field.name] = field.value(self) as? any RecipeGroup
+      }
+    }
     for field in Self.fields { try field.read(into: &group, from: keys, isPartial: isPartial) }
     try group.validate()
     return group
   }
 
+  /// The names of the keys.
+  static var keys: [String] { fields.map(\.name) }
+
+  /// The default of a key as YAML; nil where the key has none, or the group has keys without a default.
+  static func example(of key: String) -> String? {
+    guard let field = fields.first(where: { $0.name == key }),
+      !fields.contains(where: \.isRequired), field.isPart(of: defaults),
+      let value = field.value(defaults) as? any Encodable,
+      (value as? any OptionalValue)?.isNil != true
+    else { return nil }
+    return try? RecipeWriter.line(value)
+  }
+
   /// The new names by the old names.
-  private static var oldNames: [String: String] {
+  static var oldNames: [String: String] {
     fields.reduce(into: [:]) { names, field in
       for old in field.oldNames { names[old] = field.name }
     }

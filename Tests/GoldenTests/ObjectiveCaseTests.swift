@@ -90,7 +90,7 @@ import Testing
     more.expectError("fake.loss, which the objective does not compute")
     try Self.changed("scm", "sigma", "1").expectError("sigma")
     try Self.changed("scm", "kind", "\"consistent\"").expectError("consistent")
-    try Self.changed("scm", "kind", "\"twinflow\"").expectError("unknown key")
+    try Self.changed("scm", "kind", "\"twinflow\"").expectError("is no key of twinflow")
     try Self.changed("dmd2", "adversarial", "{\"weight\": 1, \"layers\": [2]}").expectError("[2]")
     let classes = try CaseCopy("objective_scm")
     try classes.editSettings { $0["objective"] = ["kind": "classification"] }

@@ -49,6 +49,27 @@ private struct Engine: RecipeGroup, Equatable {
   ]
 }
 
+private struct Car: RecipeGroup, Equatable {
+  var body = Body()
+  var trailer: Body?
+
+  static let defaults = Car()
+  static let fields: [Field] = [
+    Field("body", \.body, "what one sits in"), Field("trailer", \.trailer, "what it pulls"),
+  ]
+}
+
+private struct Body: RecipeGroup, Equatable {
+  var length = 0
+  var height = 7
+
+  static let defaults = Body()
+  static let fields: [Field] = [
+    Field("length", \.length, "from end to end").required,
+    Field("height", \.height, "above ground"),
+  ]
+}
+
 private struct Wheels: RecipeGroup, Equatable {
   var count = 4
 
@@ -71,6 +92,7 @@ private struct Part: RecipeChoice {
   init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: RecipeChoiceKey.self)
     let name: EntryName<Parts> = try keys.value(.kind)
+    try Self.refuseKeysOfOthers(than: name.rawValue, from: decoder)
     (kind, group) = (name.rawValue, try name.entry.init(from: decoder))
   }
 }
@@ -195,6 +217,23 @@ private func message<Value: Decodable>(_ yaml: String, as type: Value.Type) -> S
     #expect(message("depth: 33", as: Changed.self).contains("`width` is 32: it must be the depth"))
   }
 
+  /// Groups within are read over those that are given too, and need none of their required keys.
+  @Test func groupsWithinAreReadOverOthers() throws {
+    struct Changed: Decodable {
+      let car: Car
+      init(from decoder: any Decoder) throws {
+        car = try Car(body: Body(length: 4, height: 1), trailer: Body(length: 3, height: 2))
+          .replaced(from: decoder)
+      }
+    }
+    let expected = Car(body: Body(length: 5, height: 1), trailer: Body(length: 3, height: 1))
+    let yaml = "{body: {length: 5}, trailer: {height: 1}}"
+    #expect(try read(yaml, as: Changed.self).car == expected)
+    #expect(try read("trailer: null", as: Changed.self).car.trailer == nil)
+    #expect(message(yaml, as: Car.self).contains("the key `length` is missing in `trailer`"))
+    #expect(try read("body: {length: 5}", as: Car.self).body == Body(length: 5, height: 7))
+  }
+
   @Test func keysAreWrittenInTheOrderOfTheFields() throws {
     var machine = Machine()
     machine.name = "a"
@@ -296,8 +335,14 @@ private func message<Value: Decodable>(_ yaml: String, as type: Value.Type) -> S
     ("{kind: engine, force: 1}", "`force` at the top level is now `power`"),
     (
       "{kind: engine, count: 3}",
-      "unknown key `count` at the top level: Valid keys: `kind`, `power`"
+      "r.yaml:1:16: `count` at the top level is no key of engine: leave it out, or take wheels. "
+        + "Valid keys: `kind`, `power`"
     ),
+    (
+      "{kind: wheels, power: 3}",
+      "is no key of wheels: leave it out, or take engine or motor, as in {kind: engine, power: 1}."
+    ),
+    ("{kind: engine, cont: 3}", "unknown key `cont` at the top level: Valid keys: `kind`, `power`"),
   ])
   func impossibleChoicesAreNamed(yaml: String, expected: String) {
     let found = message(yaml, as: Part.self)

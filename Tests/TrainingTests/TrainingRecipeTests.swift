@@ -42,6 +42,17 @@ import Testing
     #expect(try JSONDecoder().decode(TrainingRecipe.self, from: json) == recipe)
   }
 
+  /// Overriding one setting of a critic leaves it as heavy as the preset has it.
+  @Test func groupsOfAPresetAreOverriddenKeyByKey() throws {
+    let recipe = try tinyRecipe(
+      "out", "objective={preset: dmd2, adversarial: {layers: [0]}}", "start=base.safetensors")
+    var expected = (Preset.dmd2.settings as? DistributionMatchingSettings)?.adversarial
+    #expect((expected?.weight ?? 0) > 0)
+    expected?.layers = [0]
+    let settings = recipe.objective.settings as? DistributionMatchingSettings
+    #expect(settings?.adversarial == expected)
+  }
+
   @Test(arguments: [
     ("batch=3", "a batch of 4 or more"),
     ("gradient_accumulation_steps=2", "cannot be divided equally"),
@@ -51,6 +62,16 @@ import Testing
     ("objective.data_free=true", "set target_ema_decay to 1"),
     ("objective.condition_shift=[1]", "it must be [a, b]"),
     ("objective={preset: mean-flow}", "meanflow"),
+    (
+      "objective={preset: meanflow, order: 2}",
+      "`order` in `objective` is no key of mean-flow: leave it out, or take twinflow or "
+        + "tutorial, as in {kind: twinflow, order: 2}. Valid keys: `kind`, `preset`, `form`"
+    ),
+    (
+      "data={kind: fashion-mnist, folder: a}",
+      "is no key of fashion-mnist: leave it out, or take emoji-scenes"
+    ),
+    ("model={kind: dit, text_width: 3}", "is no key of dit: leave it out, or take text-dit"),
     ("objective={preset: meanflow, time_distribution: [0, 0]}", "a deviation above 0"),
     ("objective={preset: scm, guidance: 2}", "only a teacher has guidance"),
     ("objective={preset: sid}", "name its weights under start"),

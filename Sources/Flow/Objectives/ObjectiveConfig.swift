@@ -139,9 +139,12 @@ extension ObjectiveConfig: RecipeChoice {
   public init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: CodingKeys.self)
     if let preset: Preset = try keys.value(.preset, default: nil) {
-      settings = try preset.settings.replaced(from: decoder)
+      let standing = preset.settings
+      try Self.refuseKeysOfOthers(than: type(of: standing).kind, from: decoder)
+      settings = try standing.replaced(from: decoder)
     } else {
       let kind: EntryName<Objectives> = try keys.value(.kind)
+      try Self.refuseKeysOfOthers(than: kind.rawValue, from: decoder)
       settings = try kind.entry.init(from: decoder)
     }
   }
