@@ -26,6 +26,9 @@ public protocol RecipeGroup: DocumentedKeys, Codable, Sendable {
   /// The description of the group in the reference.
   static var summary: String { get }
 
+  /// Whether keys beside a preset that name this group replace the preset's as a whole, not key by key.
+  static var isReplacedWhole: Bool { get }
+
   /// Checks conditions on several keys.
   ///
   /// - Throws: an error that names the key whose value cannot be.
@@ -38,6 +41,9 @@ extension RecipeGroup {
 
   /// By default no description.
   public static var summary: String { "" }
+
+  /// Most groups are overridden key by key.
+  public static var isReplacedWhole: Bool { false }
 
   /// By default no conditions on several keys.
   public func validate() throws {}
@@ -53,7 +59,8 @@ extension RecipeGroup {
     }
   }
 
-  /// These values, with those that a recipe overrides; groups within this one are overridden key by key.
+  /// These values, with those that a recipe overrides; groups within this one are overridden key by key,
+  /// except those that are replaced as a whole.
   ///
   /// - Throws: an error that names the key whose value cannot be.
   public func replaced(from decoder: any Decoder) throws -> Self {
@@ -67,7 +74,8 @@ extension RecipeGroup {
     var group = self
     if isPartial {
       for field in Self.fields {
-        node?.standingGroups[field.name] = field.value(self) as? any RecipeGroup
+        guard let inner = field.value(self) as? any RecipeGroup else { continue }
+        if !type(of: inner).isReplacedWhole { node?.standingGroups[field.name] = inner }
       }
     }
     for field in Self.fields { try field.read(into: &group, from: keys, isPartial: isPartial) }

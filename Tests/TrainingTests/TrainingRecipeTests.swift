@@ -42,7 +42,7 @@ import Testing
     #expect(try JSONDecoder().decode(TrainingRecipe.self, from: json) == recipe)
   }
 
-  /// Overriding one setting of a critic leaves it as heavy as the preset has it.
+  /// Overriding one setting of a critic leaves it as heavy as the preset has it; rows are named as a whole.
   @Test func groupsOfAPresetAreOverriddenKeyByKey() throws {
     let recipe = try tinyRecipe(
       "out", "objective={preset: dmd2, adversarial: {layers: [0]}}", "start=base.safetensors")
@@ -51,6 +51,11 @@ import Testing
     expected?.layers = [0]
     let settings = recipe.objective.settings as? DistributionMatchingSettings
     #expect(settings?.adversarial == expected)
+    let rows = try tinyRecipe(
+      "out", "objective={preset: twinflow, groups: {end_to_end: 1, multi_step: 1}}")
+    #expect(
+      (rows.objective.settings as? TwinFlowSettings)?.groups
+        == GroupWeights(anyStep: 0, adversarial: 0))
   }
 
   @Test(arguments: [

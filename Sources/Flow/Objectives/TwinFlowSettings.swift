@@ -254,6 +254,9 @@ extension GroupWeights: RecipeGroup {
   public static let defaults = GroupWeights(
     endToEnd: 0, multiStep: 0, anyStep: 0, adversarial: 0, toData: 0)
 
+  /// Groups of rows that are left out beside a preset get no rows either.
+  public static let isReplacedWhole = true
+
   /// The description in the reference.
   public static let summary = """
     The relative sizes of the groups of rows of a batch. Where `groups` is written out, absent ones are
