@@ -81,15 +81,16 @@ public struct Comparison {
     }
     try report.write(to: recipe.output)
     for method in recipe.methods {
-      var best: (rate: Double, distance: Double)?
+      var best: (rate: Double, scores: ComparisonReport.Scores)?
       for variant in try recipe.trials(method) {
         let name = "\(method.name) at \(variant.learningRate!)"
         guard
           let row = try row(
             name, recipe.stages(method, as: variant), events, stopping, isTrial: true)
         else { return nil }
-        if row.distances[0] < best?.distance ?? .infinity {
-          best = (variant.learningRate!, row.distances[0])
+        guard let scores = row.scores[0] else { continue }
+        if best.map({ scores.isBetter(than: $0.scores, by: metric.criterion) }) ?? true {
+          best = (variant.learningRate!, scores)
         }
       }
       if best == nil, try !recipe.trials(method).isEmpty {

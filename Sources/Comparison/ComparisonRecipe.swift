@@ -137,7 +137,8 @@ extension ComparisonRecipe: RecipeGroup {
       where: { $0.map { rates in rates.count > 1 && rates.allSatisfy { $0 > 0 } } ?? true },
       else: "it must be two numbers above 0, or more; a single one belongs into the shared recipe",
       "learning rates that are tried for methods that name none, with the first seed; the one with the "
-        + "smallest distance at the first of `steps` is taken"),
+        + "smallest distance, or the highest score of a benchmark, at the first of `steps` is taken"
+    ),
     Field(
       "trial_share", \.trialShare, in: 0.001...1, "share of the budget that a trial has"),
     Field(

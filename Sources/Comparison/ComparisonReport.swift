@@ -54,6 +54,22 @@ public struct ComparisonReport: Codable, Sendable {
     public let recall: Double?
     /// How much samples differ; nil where there is one of each kind.
     public let diversity: Double?
+
+    /// Whether these are better than others; of equal accuracy the ones with the smaller distance are.
+    func isBetter(than others: Scores, by criterion: Criterion) -> Bool {
+      switch criterion {
+      case .accuracy where accuracy != others.accuracy: accuracy > others.accuracy
+      case .accuracy, .distance: distance < others.distance
+      }
+    }
+  }
+
+  /// What says which of two networks is better.
+  enum Criterion {
+    /// The smaller distance.
+    case distance
+    /// The higher accuracy.
+    case accuracy
   }
 
   /// One trained network, or the means of several that differ in the seed.

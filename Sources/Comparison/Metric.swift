@@ -25,6 +25,14 @@ protocol Metric {
   func measure(
     _ network: ComparedNetwork, steps: [Int], progress: @escaping () throws -> Void
   ) throws -> [ComparisonReport.Scores?]
+
+  /// What the choice of a learning rate follows.
+  var criterion: ComparisonReport.Criterion { get }
+}
+
+extension Metric {
+  /// By default the distance.
+  var criterion: ComparisonReport.Criterion { .distance }
 }
 
 /// A network whose samples are measured.

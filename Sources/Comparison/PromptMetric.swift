@@ -94,6 +94,10 @@ struct PromptMetric: Metric {
       diversity: "the mean of 1 − cosine of the features of two pictures of a prompt")
   }
 
+  /// A benchmark's score, where there is one: in one step, distances hardly differ between pictures that show
+  /// what was asked for and blurred ones.
+  var criterion: ComparisonReport.Criterion { scoring == nil ? .distance : .accuracy }
+
   /// Real pictures are one for each prompt.
   var real: ComparisonReport.Real { ComparisonReport.Real(distance: nil, diversity: nil) }
 

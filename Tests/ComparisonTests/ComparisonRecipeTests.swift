@@ -123,6 +123,16 @@ import Testing
     #expect(ComparisonReport.Row("a", [rows[0]]).spreads == nil)
   }
 
+  /// Learning rates are chosen by the distance, or by a benchmark's score.
+  @Test func scoresAreOrderedByTheCriterion() {
+    #expect(score(1, 0.2).isBetter(than: score(2, 0.5), by: .distance))
+    #expect(!score(1, 0.2).isBetter(than: score(1, 0.5), by: .distance))
+    #expect(score(2, 0.5).isBetter(than: score(1, 0.2), by: .accuracy))
+    #expect(!score(1, 0.2).isBetter(than: score(2, 0.5), by: .accuracy))
+    #expect(score(1, 0.2).isBetter(than: score(2, 0.2), by: .accuracy))
+    #expect(!score(1, 0.2).isBetter(than: score(1, 0.2), by: .accuracy))
+  }
+
   /// Where one of the seeds has diverged there is no mean, and the report says so.
   @Test func divergedRunsHaveNoScores() throws {
     let joined = ComparisonReport.Row(
