@@ -79,13 +79,14 @@ final class RunFolder {
     if let other = otherFile { throw TrainingError.otherFiles(path: other) }
   }
 
-  /// Checks that the run to be replaced was made by the same command.
+  /// Checks that the run to be replaced was made by the same command. The log of a run that was killed before
+  /// its first checkpoint may be replaced.
   ///
-  /// - Throws: `TrainingError.otherCommand`, `otherFiles` for files without a checkpoint, and the
+  /// - Throws: `TrainingError.otherCommand`, `otherFiles` for weights without a checkpoint, and the
   ///   errors of an unreadable checkpoint.
   func checkReplaceable(by command: String) throws {
     guard existingCheckpoint != nil else {
-      if let other = otherFile { throw TrainingError.otherFiles(path: other) }
+      if let weights = existingResult { throw TrainingError.otherFiles(path: weights) }
       return
     }
     let maker = try checkpoints.newestReadable()?.origin?.command
@@ -112,9 +113,11 @@ final class RunFolder {
 
   /// A file of a run without its checkpoint, if there is one.
   private var otherFile: String? {
-    if let found = results.all.first(where: WeightFiles.exist) { return found }
-    return FileManager.default.fileExists(atPath: logPath) ? logPath : nil
+    existingResult ?? (FileManager.default.fileExists(atPath: logPath) ? logPath : nil)
   }
+
+  /// The weights of a run, if there are any.
+  private var existingResult: String? { results.all.first(where: WeightFiles.exist) }
 
   /// The log, truncated to the lines up to a step.
   ///

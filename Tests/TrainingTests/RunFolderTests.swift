@@ -41,11 +41,24 @@ import Testing
     if file == "log.jsonl" {
       try FileManager.default.removeItem(atPath: run("b/weights.safetensors"))
     }
-    for start in [Trainer.Start.fresh, .replacing, .continued] {
+    let starts: [Trainer.Start] = file == "log.jsonl" ? [.fresh] : [.fresh, .replacing, .continued]
+    for start in starts {
       #expect(throws: TrainingError.otherFiles(path: run("b/\(file)"))) {
         try Trainer(tinyRecipe(run("b")), on: engine, start: start)
       }
     }
+  }
+
+  /// A demonstration or a comparison that was killed before the first checkpoint starts again.
+  @Test(arguments: [Trainer.Start.replacing, .continued])
+  func aLogAloneIsReplaced(start: Trainer.Start) throws {
+    let engine = try SharedEngine.get()
+    try FileManager.default.createDirectory(atPath: run("c"), withIntermediateDirectories: true)
+    let line = Data("{\"step\": 3, \"loss\": 7}\n".utf8)
+    try line.write(to: URL(fileURLWithPath: run("c/log.jsonl")))
+    try Trainer(tinyRecipe(run("c"), "log_every=1"), on: engine, start: start).run()
+    let log = try String(contentsOfFile: run("c/log.jsonl"), encoding: .utf8)
+    #expect(log.split(separator: "\n").count == 4 && !log.contains("\"loss\": 7"))
   }
 
   @Test func theStartIsNotReplaced() throws {
