@@ -11,8 +11,7 @@ struct ClassMetric: Metric {
   let content: String
   let real: ComparisonReport.Real
   private let evaluator: Evaluator
-  private let test: FeatureStatistics
-  private let vectors: FeatureSet
+  private let test: Evaluator.Measurement
   private let samples: Int
   private let engine: Engine
 
@@ -26,14 +25,16 @@ struct ClassMetric: Metric {
     evaluator = try Evaluator(classifier: classifier, on: engine)
     let test = try FashionMNIST(.test, folder: data.path)
     let reference = try evaluator.measure(test, counts: [test.count], keepsVectors: true)[0]
-    self.test = reference.features
+    self.test = reference
     let compared = min(samples, test.count)
-    vectors = reference.vectors!.chosen(0..<compared)
     let training = try FashionMNIST(.training, folder: data.path)
     let floor = try evaluator.measure(training, counts: [min(samples, training.count)])[0]
     real = ComparisonReport.Real(
       distance: try floor.features.distance(to: reference.features),
-      diversity: Diversity(vectors, prompts: test.classes.prefix(compared).map { Int($0) }).mean)
+      diversity: Diversity(
+        reference.vectors!.chosen(0..<compared),
+        prompts: test.classes.prefix(compared).map { Int($0) }
+      ).mean)
     content = try WeightFiles.contentHash(classifier) + test.contentHash
   }
 
@@ -71,15 +72,9 @@ struct ClassMetric: Metric {
   }
 
   private func scores(_ made: Evaluator.Measurement) throws -> ComparisonReport.Scores {
-    let features = made.vectors!
-    var measures = PictureMeasures()
-    try measures.measureNeighborhoods(features, of: vectors, on: engine)
-    let classes = evaluator.classes
+    let measures = try evaluator.measures(of: made, comparedTo: test)
     return ComparisonReport.Scores(
-      distance: try made.features.distance(to: test), accuracy: made.accuracy,
-      precision: measures.precision, recall: measures.recall,
-      diversity: Diversity(
-        features, prompts: (0..<features.count).map { Int(classes[$0 % classes.count]) }
-      ).mean)
+      distance: try made.features.distance(to: test.features), accuracy: made.accuracy,
+      precision: measures.precision, recall: measures.recall, diversity: measures.diversity)
   }
 }

@@ -54,8 +54,7 @@ struct PromptMetric: Metric {
     options.promptsPerSplit = max(1, samples / prompts.samples)
     let sides = recipe.data.promptDataSet!.size
     size = ImageSize(height: sides[0], width: sides[1])
-    let weights = try PictureFeatures.weights(at: nil)
-    let network = try PictureFeatures(weights: weights, on: engine)
+    let network = try PictureFeaturesSource(nil).load(on: engine)
     evaluation = try PromptEvaluation(
       set, options, size: size, by: network, on: engine, cache: FeatureCache())
     try Self.checkPictures(evaluation, prompts)

@@ -13,10 +13,13 @@ public struct Evaluator: Sendable {
   /// The numbers of samples that can be measured; a covariance needs two.
   public static let samples = 2...1_000_000
 
-  private let engine: Engine
+  let engine: Engine
   private let classifier: ModelFile
   private let function: CompiledFunction
   private let width: Int
+
+  /// The number of features.
+  public var features: Int { width }
 
   /// The measurement of a set of images.
   public struct Measurement: Sendable {

@@ -23,6 +23,8 @@ public struct Report: Codable, Equatable, Sendable {
     public var accuracy: Double
     /// The seconds to generate one picture, nil for real pictures.
     public var secondsPerImage: Double?
+    /// Further measures by the features, nil where there are none.
+    public var measures: PictureMeasures?
 
     /// Makes a row.
     public init(
@@ -43,6 +45,8 @@ public struct Report: Codable, Equatable, Sendable {
   public var rows: [Row]
   /// The content hash of the weights that were measured, nil where there are several.
   public var weights: String?
+  /// What the features are, nil where no measures but distances are by them.
+  public var features: String?
 
   /// Makes a report.
   public init(rows: [Row] = [], weights: String? = nil) {
@@ -72,18 +76,38 @@ public struct Report: Codable, Equatable, Sendable {
 
   /// The report as an aligned table.
   public var table: String {
-    let cells =
-      [["", "steps", "guidance", "samples", "Fréchet distance", "accuracy", "ms/image"]]
-      + rows.map { row in
-        [
-          row.name, row.steps.map { "\($0)" } ?? "–",
-          row.guidance.map { $0 == 0 ? "–" : String(format: "%.1f", $0) } ?? "–",
-          "\(row.samples)", String(format: "%.2f", row.distance),
-          String(format: "%.3f", row.accuracy),
-          row.secondsPerImage.map { String(format: "%.2f", $0 * 1000) } ?? "–",
-        ]
+    let hasMeasures = rows.contains { $0.measures != nil }
+    let further = ["kernel", "precision", "recall", "density", "coverage", "diversity"]
+    var heads = ["", "steps", "guidance", "samples", "Fréchet distance", "accuracy"]
+    if hasMeasures { heads += further }
+    let body = rows.map { row in
+      var cells = [
+        row.name, row.steps.map { "\($0)" } ?? "–",
+        row.guidance.map { $0 == 0 ? "–" : String(format: "%.1f", $0) } ?? "–",
+        "\(row.samples)", String(format: "%.2f", row.distance),
+        String(format: "%.3f", row.accuracy),
+      ]
+      if hasMeasures {
+        let m = row.measures ?? PictureMeasures()
+        cells.append(m.kernelDistance.map { String(format: "%.4f", $0) } ?? "–")
+        for value in [m.precision, m.recall, m.density, m.coverage, m.diversity] {
+          cells.append(value.map { String(format: "%.3f", $0) } ?? "–")
+        }
       }
-    return AlignedTable.text(cells)
+      cells.append(row.secondsPerImage.map { String(format: "%.2f", $0 * 1000) } ?? "–")
+      return cells
+    }
+    heads.append("ms/image")
+    return AlignedTable.text([heads] + body)
+  }
+
+  /// What a reader of the table must know, a sentence each.
+  public var notes: [String] {
+    guard let features else { return [] }
+    return [
+      "Measures are by the \(features): the Fréchet distance to all pictures of the test set, the kernel "
+        + "distance and what follows it to as many of them as were made. Diversity is that of a class's pictures."
+    ]
   }
 }
 
@@ -93,26 +117,58 @@ extension Evaluator {
   /// - Parameters:
   ///   - guidance: the guidance scale; nil for that of the weights' card.
   ///   - samples: the numbers of pictures, each a row; the smaller sets are subsets of the larger.
-  ///   - reference: the statistics of the test set.
+  ///   - reference: the measurement of the test set, with features for further measures.
   ///   - compute: the element type that the network computes in.
   ///   - progress: called before every batch with the number of pictures made.
   /// - Throws: `EvaluationError` where the classifier cannot evaluate the network,
   ///   `PipelineError.imagesNotFinite`, the plugin's errors, and what `progress` throws.
   public func rows(
     _ name: String, _ file: ModelFile, settings: SamplerSettings, guidance: Double? = nil,
-    samples: [Int], seed: UInt64, reference: FeatureStatistics, compute: DType = .float32,
+    samples: [Int], seed: UInt64, reference: Measurement, compute: DType = .float32,
     on engine: Engine,
     progress: (Int) throws -> Void = { _ in }
   ) throws -> [Report.Row] {
     let (measured, seconds) = try measure(
       file, settings: settings, guidance: guidance, samples: samples, seed: seed, compute: compute,
-      on: engine, progress: progress)
+      keepsVectors: reference.vectors != nil, on: engine, progress: progress)
     return try measured.map { result in
-      Report.Row(
+      var row = Report.Row(
         name: name, steps: settings.count, guidance: guidance ?? file.card.guidance,
-        samples: result.features.count, distance: try result.features.distance(to: reference),
+        samples: result.features.count,
+        distance: try result.features.distance(to: reference.features),
         accuracy: result.accuracy, secondsPerImage: seconds)
+      if reference.vectors != nil { row.measures = try measures(of: result, comparedTo: reference) }
+      return row
     }
+  }
+
+  /// The measures of pictures beside distance and accuracy: by their features the kernel distance to as many
+  /// real ones, precision, recall, density, coverage, and the diversity of a class.
+  ///
+  /// - Parameters:
+  ///   - made: a measurement with the features of each picture.
+  ///   - classes: the classes of the pictures, of at least as many; nil for those of generated ones.
+  ///   - reference: a measurement of real pictures, with the features of each.
+  /// - Throws: the plugin's errors.
+  public func measures(
+    of made: Measurement, classes: [Int]? = nil, comparedTo reference: Measurement
+  ) throws -> PictureMeasures {
+    guard let features = made.vectors, let real = reference.vectors else {
+      preconditionFailure("features are kept for further measures")
+    }
+    var measures = PictureMeasures()
+    let compared = real.chosen(0..<min(features.count, real.count))
+    try measures.compareKernels(features, to: compared, on: engine)
+    try measures.measureNeighborhoods(features, of: compared, on: engine)
+    let requested = self.classes
+    let prompts = classes.map { Array($0.prefix(features.count)) }
+    measures.diversity =
+      Diversity(
+        features,
+        prompts: prompts
+          ?? (0..<features.count).map { Int(requested[$0 % requested.count]) }
+      ).mean
+    return measures
   }
 
   /// Measures the pictures of a network, equally many of each class, see `rows`.

@@ -84,7 +84,7 @@ struct Demo: ParsableCommand {
 
     try drawEmoji(engine, interrupt)
     say("Measuring the base model")
-    let reference = try evaluator.measure(test, counts: [test.count])[0].features
+    let reference = try evaluator.measure(test, counts: [test.count])[0]
     func rows(_ name: String, _ file: ModelFile, guidance: Double) throws -> [Report.Row] {
       try [1, 2].flatMap { steps in
         if interrupt.isNoted { throw Stopped() }

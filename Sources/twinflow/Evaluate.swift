@@ -15,16 +15,18 @@ struct Evaluate: ParsableCommand {
     abstract: "Measures generated pictures against real ones, and makes those of benchmarks.",
     discussion: """
       Networks of Fashion-MNIST: prints the Fréchet distance of a classifier's features to those of the \
-      10,000 test pictures, and the fraction of the pictures classified as the requested class. The same \
+      10,000 test pictures, and the fraction of the pictures classified as the requested class; by the same \
+      features the kernel distance to as many test pictures, precision, recall, density, coverage, and how \
+      much the pictures of a class differ. The same \
       number of real training pictures is measured as well: no generator can be expected to come closer. \
       The distance depends on the number of samples, so compare only equal numbers.
 
-      Text-to-image models, with --prompts: prints by the features of EfficientNet-Lite0 whether a picture \
+      Text-to-image models, with --prompts: prints by the features of a network whether a picture \
       is nearest to its own real picture among all distinct ones of the file (those of all splits \
       together, whatever --splits says), whether that is among the five nearest, the Fréchet and kernel \
       distance to the real pictures of the split, precision, recall, density and coverage, and how much the \
       pictures of one prompt differ. One half of the real pictures is measured against the other as well. \
-      scripts/fetch-efficientnet downloads the network.
+      The network is EfficientNet-Lite0, which scripts/fetch-efficientnet downloads, or a CLIP: --features.
 
       Detectors: prints how well they find the objects of the scenes of twinflow data emoji-scenes.
 
@@ -167,25 +169,31 @@ struct Evaluate: ParsableCommand {
     }
     let test = try FashionMNIST(.test, folder: data)
     let training = try FashionMNIST(.training, folder: data)
-    let reference = try evaluator.measure(test, counts: [test.count])[0]
+    let reference = try evaluator.measure(test, counts: [test.count], keepsVectors: true)[0]
     var report = Report(weights: try WeightFiles.contentHash(weights))
+    report.features = "\(evaluator.features) features of the classifier"
     let name = URL(fileURLWithPath: weights).deletingPathExtension().lastPathComponent
     for count in steps {
       let bar = ProgressBar("\(count) step\(count == 1 ? "" : "s")", of: samples.max() ?? 0)
       report.rows += try evaluator.rows(
         name, file, settings: sampler.settings(file.card, steps: count),
         guidance: sampler.guidance, samples: samples, seed: sampler.seed,
-        reference: reference.features, compute: sampler.precision.dtype, on: engine,
+        reference: reference, compute: sampler.precision.dtype, on: engine,
         progress: { bar.show($0) })
       bar.finish()
     }
     let counts = samples.map { min($0, training.count) }
-    report.rows += try evaluator.measure(training, counts: counts).map { real in
-      try Report.Row(
+    let real = try evaluator.measure(training, counts: counts, keepsVectors: true)
+    for real in real {
+      var row = try Report.Row(
         name: "real training pictures", samples: real.features.count,
         distance: real.features.distance(to: reference.features), accuracy: real.accuracy)
+      row.measures = try evaluator.measures(
+        of: real, classes: training.classes.map(Int.init), comparedTo: reference)
+      report.rows.append(row)
     }
     print(report.table)
+    for note in report.notes { print(note) }
     print(String(format: "The classifier's accuracy on the test set is %.3f.", reference.accuracy))
     if let output { try report.write(to: output) }
   }

@@ -25,7 +25,7 @@ struct EvaluatePrompts {
 
   func run() throws {
     let set = try PromptSet(options.prompts!)
-    let weights = try PictureFeatures.weights(at: options.features)
+    let features = try PictureFeaturesSource(options.features)
     let pipeline = try measured.pipeline()
     let earlier = options.against.flatMap { $0.hasSuffix(".json") ? $0 : nil }
     let base = try earlier == nil ? options.against.map { try evaluated($0).pipeline() } : nil
@@ -37,10 +37,11 @@ struct EvaluatePrompts {
     baseRequest.size = requests[0].size
     if let base { baseRequest = try resolved(baseRequest, base, set) }
     try checkOutputs(
-      replacingNoneOf: [set.path, weights] + set.lines.compactMap(\.picture) + pipeline.inputFiles
+      replacingNoneOf: [set.path, features.path] + set.lines.compactMap(\.picture)
+        + pipeline.inputFiles
         + (base?.inputFiles ?? []) + [earlier].compactMap { $0 })
 
-    let network = try PictureFeatures(weights: weights, on: engine)
+    let network = try features.load(on: engine)
     let evaluation = try evaluation(set, network, size: requests[0].size!)
     var (report, sheet) = (PromptReport(evaluation), PromptSheet(evaluation))
     var baseRows = try earlier.map {
@@ -100,7 +101,7 @@ struct EvaluatePrompts {
   }
 
   private func evaluation(
-    _ set: PromptSet, _ network: PictureFeatures, size: ImageSize
+    _ set: PromptSet, _ network: any PictureFeatures, size: ImageSize
   ) throws -> PromptEvaluation {
     var wanted = PromptEvaluation.Options()
     (wanted.splits, wanted.promptsPerSplit) = (options.splits, options.promptsPerSplit)

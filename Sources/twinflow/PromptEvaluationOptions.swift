@@ -59,8 +59,9 @@ struct PromptEvaluationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The weights of EfficientNet-Lite0; by default those of scripts/fetch-efficientnet.",
-      valueName: "file"),
+      "The network whose features are compared: EfficientNet-Lite0's file, by default that of  "
+        + "scripts/fetch-efficientnet, or a CLIP.",
+      valueName: "network"),
     transform: pathOption)
   var features: String?
 

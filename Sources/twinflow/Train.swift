@@ -106,7 +106,7 @@ struct Train: ParsableCommand {
     let prompts =
       try recipe.evaluateEvery > 0 ? recipe.evaluatePrompts.map { try PromptSet($0) } : nil
     _ = try prompts?.chosen(splits: recipe.evaluateSplits)
-    if prompts != nil { _ = try PictureFeatures.weights(at: nil) }
+    if prompts != nil { _ = try PictureFeaturesSource(nil) }
     let trainer = try Trainer(
       recipe, on: engine, start: resume ? .resumed : .fresh,
       notice: { FileHandle.standardError.write($0 + "\n") }, stopping: { interrupt.isNoted })

@@ -1,6 +1,7 @@
 import Evaluation
 import Foundation
 import Pictures
+import TestSupport
 import Testing
 
 /// `twinflow evaluate --benchmark` and `twinflow score` on a small run.
@@ -88,6 +89,10 @@ import Testing
       ["score", out, "--diversity", "--real", model.folder.path + "/data"])
     #expect(measured.output.contains("diversity of a prompt's pictures (EfficientNet-Lite0"))
     #expect(measured.output.contains("frechet distance to 4 real pictures"), "\(measured.errors)")
+    let clip = model.folder.path + "/clip"
+    try SmallJudges.writeCLIP(clip)
+    let byCLIP = try model.run(["score", out, "--diversity", "--features", clip])
+    #expect(byCLIP.output.contains("pictures (CLIP "), "\(byCLIP.errors)")
 
     // Other noise is another picture, and what was found in the old ones is gone.
     let again = try evaluate("--seed", "7", "--steps", "1", "2")

@@ -122,6 +122,11 @@ import Testing
     let rows = try Report(contentsOf: path).rows
     #expect(rows.count == 2)
     #expect(rows[1].distance < rows[0].distance && rows[1].accuracy > 0.9)
+    let measures = try rows.map { try #require($0.measures) }
+    #expect(measures[1].recall! > 0.9 && measures[0].recall! < 0.1)
+    #expect(measures[1].kernelDistance! < 0.2 && measures[0].kernelDistance! > 1)
+    #expect(measures[1].diversity! > 10 * measures[0].diversity! && measures[1].coverage! > 0.9)
+    #expect(result.output.contains("128 features of the classifier"))
   }
 
   @Test func comparisonTrainsMeasuresAndDraws() throws {

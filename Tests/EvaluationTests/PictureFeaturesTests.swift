@@ -1,5 +1,6 @@
 import Foundation
 import Pictures
+import Pipelines
 import Runtime
 import TestSupport
 import Testing
@@ -19,7 +20,7 @@ import Testing
     let folder = try TemporaryFolder()
     let path = folder.path + "/lite0.safetensors"
     try FeatureWeights.write(.waves, to: path)
-    let features = try PictureFeatures(weights: path, on: Engine())
+    let features = try EfficientNetFeatures(weights: path, on: Engine())
     let other = RGBImage(width: 2, height: 1, values: [0, 0, 0, 255, 255, 255])
     // More than a batch, so that the last one is filled up.
     let found = try features([Self.picture] + [RGBImage](repeating: other, count: 17))
@@ -36,5 +37,27 @@ import Testing
     }
     let isSame = zip(found.features[1], found.features[17]).allSatisfy { abs($0 - $1) < 1e-4 }
     #expect(isSame)
+  }
+
+  /// The features of a CLIP are those that it compares with texts, and its folder is told from other weights.
+  @Test func featuresOfCLIP() throws {
+    let path = "\(NetworkJudgeTests.fixtures)/judge_clip/model"
+    let engine = try SharedEngine.get()
+    let features = try PictureFeaturesSource(path).load(on: engine)
+    let judge = try CLIPJudge(path, on: engine)
+    let pictures = [Self.picture, RGBImage(width: 2, height: 1, values: [0, 0, 0, 255, 255, 255])]
+    let found = try features.features(of: pictures)
+    #expect(found.count == 2 && found.width == judge.config.projection)
+    #expect(features.name.wholeMatch(of: /CLIP [0-9a-f]{8}/) != nil, "\(features.name)")
+    let expected = try judge.features(of: pictures)
+    for (number, row) in expected.enumerated() {
+      let own = found[number].map(Double.init)
+      let norm = own.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      for (value, wanted) in zip(own, row) { #expect(abs(value / norm - Double(wanted)) < 1e-5) }
+    }
+    guard case .efficientNet(let file) = try PictureFeaturesSource("\(path)/config.json") else {
+      throw EvaluationError.tooFewFeatures(found: 0, needed: 1)
+    }
+    #expect(file == "\(path)/config.json")
   }
 }

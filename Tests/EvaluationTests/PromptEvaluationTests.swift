@@ -12,14 +12,14 @@ import Testing
 /// Measuring a small text-to-image model on prompts, by features with weights of a formula.
 @Suite(.serialized) struct PromptEvaluationTests {
   private let files: PromptFiles
-  private let network: PictureFeatures
+  private let network: EfficientNetFeatures
   private let size = ImageSize(height: 16, width: 16)
 
   private static let network = Result {
     let folder = try TemporaryFolder()
     let weights = "\(folder.path)/lite0.safetensors"
     try FeatureWeights.write(to: weights)
-    return try PictureFeatures(weights: weights, on: SharedEngine.get())
+    return try EfficientNetFeatures(weights: weights, on: SharedEngine.get())
   }
 
   init() throws {

@@ -1,100 +1,63 @@
-import Files
 import Foundation
-import Layers
-import Models
 import Pictures
 import Pipelines
 import Runtime
-import Tensors
-import Weights
 
-/// Computes the features of pictures by EfficientNet-Lite0, see `EfficientNetLite`.
-///
-/// Distances by these features are not comparable with published ones, which are by Inception's.
-public final class PictureFeatures: Sendable {
-  /// The hash of the file of the weights.
-  public let hash: String
-  private let engine: Engine
-  private let weights: Named<ShardedArray>
-  private let function: CompiledFunction
-
-  /// The name of the network.
-  public static let name = "EfficientNet-Lite0"
+/// A network whose features describe pictures.
+public protocol PictureFeatures: Sendable {
+  /// The name of the network, with what identifies its weights where several have the name.
+  var name: String { get }
   /// The number of features.
-  public static let width = EfficientNetLite.features
+  var width: Int { get }
+  /// What identifies the weights.
+  var hash: String { get }
 
-  /// The number of pictures that are computed together.
-  private static let batch = 16
-
-  /// The file of the weights.
+  /// The features of pictures of any size.
   ///
-  /// - Parameter given: the file, or a folder with it; nil for what `scripts/fetch-efficientnet` fetches.
-  /// - Throws: `PipelineError.notFetched`.
-  public static func weights(at given: String?) throws -> String {
-    let path = try given ?? ModelLibrary().path(of: "efficientnet-lite0")
-    let inner = "\(path)/efficientnet-lite0.pth"
-    return FileManager.default.fileExists(atPath: inner) ? inner : path
+  /// - Throws: the plugin's errors.
+  func features(of pictures: [RGBImage]) throws -> FeatureSet
+}
+
+/// Where the weights of a network for features are.
+public enum PictureFeaturesSource: Sendable {
+  /// The file of EfficientNet-Lite0.
+  case efficientNet(String)
+  /// The folder or the name of a CLIP.
+  case clip(String)
+
+  /// Finds a network: a folder with sizes of its own is a CLIP.
+  ///
+  /// - Parameter given: a file of EfficientNet-Lite0 or a folder with it, or the folder or name of a CLIP; nil for
+  ///   what `scripts/fetch-efficientnet` fetches.
+  /// - Throws: `PipelineError.notFetched`, and the errors of `ModelLibrary` for an unknown name.
+  public init(_ given: String?) throws {
+    let path = try ModelLibrary().path(of: given ?? "efficientnet-lite0")
+    func has(_ file: String) -> Bool {
+      FileManager.default.fileExists(atPath: "\(path)/\(file)")
+    }
+    if has("efficientnet-lite0.pth") {
+      self = .efficientNet("\(path)/efficientnet-lite0.pth")
+    } else if has("config.json") || has("open_clip_config.json") {
+      self = .clip(path)
+    } else {
+      self = .efficientNet(path)
+    }
+  }
+
+  /// The file or folder.
+  public var path: String {
+    switch self {
+    case .efficientNet(let path), .clip(let path): path
+    }
   }
 
   /// Loads the network.
   ///
-  /// - Parameter path: the file of the weights.
-  /// - Throws: `WeightsError`, `FileError`, and the plugin's errors.
-  public init(weights path: String, on engine: Engine) throws {
-    self.engine = engine
-    hash = try ContentHash.ofFile(path)
-    let specs = Scope.declare { EfficientNetLite($0) }
-    let loader = WeightLoader(engine.client)
-    weights = try loader.load(
-      specs, from: WeightFiles(path: path), as: { _ in .float32 },
-      ignoring: EfficientNetLite.ignores)
-    var arguments = weights.types.prefixed("weights")
-    let side = EfficientNetLite.size
-    arguments["pixels"] = TensorType([Self.batch, side, side, 3], .uint8)
-    function = try engine.compile(arguments) { arguments in
-      let network = Scope.bind(arguments.group("weights")) { EfficientNetLite($0) }
-      let pixels = arguments["pixels"]!.cast(to: .float32)
-      let (features, logits) = network(
-        (pixels - EfficientNetLite.pixelOffset) / EfficientNetLite.pixelScale)
-      return Named([("features", features), ("logits", logits)])
+  /// - Throws: the errors of files and weights, and the plugin's errors.
+  public func load(on engine: Engine) throws -> any PictureFeatures {
+    switch self {
+    case .efficientNet(let path): try EfficientNetFeatures(weights: path, on: engine)
+    case .clip(let path): try CLIPFeatures(CLIPJudge(path, on: engine))
     }
-  }
-
-  /// What the network says of pictures.
-  public struct Result: Sendable {
-    /// The features.
-    public let features: FeatureSet
-    /// The logits of ImageNet's classes, picture by picture.
-    public let logits: [Float]
-  }
-
-  /// The features of pictures, which are first resized to 224 × 224 by bicubic interpolation.
-  ///
-  /// - Throws: the plugin's errors.
-  public func callAsFunction(_ pictures: some Sequence<RGBImage>) throws -> Result {
-    let side = EfficientNetLite.size
-    var features = FeatureSet(width: Self.width)
-    var logits: [Float] = []
-    var pixels: [UInt8] = []
-    var count = 0
-    func flush() throws {
-      guard count > 0 else { return }
-      pixels += [UInt8](repeating: 0, count: (Self.batch - count) * side * side * 3)
-      var arguments = weights.prefixed("weights")
-      arguments["pixels"] = try engine.array(pixels, shape: [Self.batch, side, side, 3])
-      let results = try function(arguments)
-      let all: [Float] = try results["features"]!.array()
-      features.append(all.prefix(count * features.width))
-      logits += try results["logits"]!.array(of: Float.self)
-        .prefix(count * EfficientNetLite.classes)
-      (pixels, count) = ([], 0)
-    }
-    for picture in pictures {
-      pixels += picture.resized(width: side, height: side, filter: .bicubic).values
-      count += 1
-      if count == Self.batch { try flush() }
-    }
-    try flush()
-    return Result(features: features, logits: logits)
   }
 }

@@ -23,7 +23,7 @@ public struct FeatureCache: Sendable {
   /// - Returns: nil for few pictures.
   /// - Throws: `EvaluationError.damagedLine` for a picture that cannot be read.
   func place(
-    _ set: PromptSet, _ size: ImageSize, _ network: PictureFeatures
+    _ set: PromptSet, _ size: ImageSize, _ network: any PictureFeatures
   ) throws -> String? {
     let hash = ContentHash()
     // The version of how pictures are prepared.
@@ -48,10 +48,12 @@ public struct FeatureCache: Sendable {
   }
 
   /// The features and the numbers of the lines' pictures in a file, nil where it is not there or damaged.
-  func read(_ path: String, lines: Int) -> (features: FeatureSet, numbers: [Int?])? {
+  func read(
+    _ path: String, lines: Int, width: Int
+  ) -> (features: FeatureSet, numbers: [Int?])? {
     guard FileManager.default.fileExists(atPath: path), let files = try? WeightFiles(path: path),
       let type = files.types["features"], type.dtype == .float32, type.shape.rank == 2,
-      type.shape[1] == PictureFeatures.width,
+      type.shape[1] == width,
       files.types["numbers"] == TensorType([lines], .int32)
     else { return nil }
     let values = files.bytes("features", Region(whole: type.shape)).withUnsafeBytes {

@@ -43,11 +43,18 @@ public struct PictureMeasures: Codable, Hashable, Sendable {
   mutating func compare(_ pictures: FeatureSet, to real: FeatureSet, on engine: Engine) throws {
     guard pictures.count > 1, real.count > 1 else { return }
     frechetDistance = try pictures.frechetDistance(to: real, on: engine)
+    try compareKernels(pictures, to: real, on: engine)
+    try measureNeighborhoods(pictures, of: real, on: engine)
+  }
+
+  /// Measures the kernel distance over all pictures of both sets, which have two each.
+  mutating func compareKernels(
+    _ pictures: FeatureSet, to real: FeatureSet, on engine: Engine
+  ) throws {
     kernelDistance = try KernelDistance(
       real, pictures,
       subsets: [(first: Array(0..<real.count), second: Array(0..<pictures.count))], on: engine
     ).mean
-    try measureNeighborhoods(pictures, of: real, on: engine)
   }
 
   /// Measures how well pictures cover real ones; nothing for sets of no more than `neighbors`.

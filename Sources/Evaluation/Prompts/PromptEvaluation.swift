@@ -4,7 +4,7 @@ import Pictures
 import Pipelines
 import Runtime
 
-/// Measures pictures that text-to-image models make of prompts, by the features of a classifier, against
+/// Measures pictures that text-to-image models make of prompts, by the features of a network, against
 /// the real pictures of these prompts.
 public struct PromptEvaluation: Sendable {
   /// What is measured.
@@ -34,7 +34,7 @@ public struct PromptEvaluation: Sendable {
   public let chosen: [(split: String, lines: [Int])]
   /// The real pictures of all lines.
   public let real: RealPictures
-  private let network: PictureFeatures
+  let network: any PictureFeatures
   private let engine: Engine
 
   /// The most pictures of a prompt.
@@ -49,8 +49,9 @@ public struct PromptEvaluation: Sendable {
   /// - Throws: `EvaluationError` for an unknown split, for a damaged picture, and where there is nothing to
   ///   measure; the plugin's errors.
   public init(
-    _ set: PromptSet, _ options: Options = Options(), size: ImageSize, by network: PictureFeatures,
-    on engine: Engine, cache: FeatureCache? = nil, progress: (Int) -> Void = { _ in }
+    _ set: PromptSet, _ options: Options = Options(), size: ImageSize,
+    by network: any PictureFeatures, on engine: Engine, cache: FeatureCache? = nil,
+    progress: (Int) -> Void = { _ in }
   ) throws {
     (self.set, self.options, self.size) = (set, options, size)
     (self.network, self.engine) = (network, engine)
@@ -104,7 +105,7 @@ public struct PromptEvaluation: Sendable {
       PromptGeneration.Item(
         prompt: set.lines[line].prompt, seed: seed(line: line, sample: sample))
     }
-    var features = FeatureSet(width: PictureFeatures.width)
+    var features = FeatureSet(width: network.width)
     var pictures: [Int: [RGBImage]] = [:]
     let run = try generation(
       items, like: request, batch: options.batch, progress: progress
@@ -114,7 +115,7 @@ public struct PromptEvaluation: Sendable {
           model: name, found: ImageSize(height: made[0].height, width: made[0].width),
           expected: size)
       }
-      features.append(try network(made).features.values)
+      features.append(try network.features(of: made).values)
       for (index, picture) in zip(range, made) {
         try see(picture, items[index].prompt)
         guard kept.contains(lines[index].line) else { continue }

@@ -56,9 +56,9 @@ public struct PromptReport: Codable, Equatable, Sendable {
   static let real = "real pictures"
 
   /// The network whose features are compared.
-  public private(set) var features = PictureFeatures.name
+  public private(set) var features: String
   /// The number of features.
-  public private(set) var featureCount = PictureFeatures.width
+  public private(set) var featureCount: Int
   /// The hash of the file of prompts.
   public var prompts: String
   /// The number of distinct real pictures that retrieval chooses among.
@@ -80,6 +80,7 @@ public struct PromptReport: Codable, Equatable, Sendable {
 
   /// Makes a report without rows.
   public init(_ evaluation: PromptEvaluation) {
+    (features, featureCount) = (evaluation.network.name, evaluation.network.width)
     (prompts, gallery) = (evaluation.set.hash, evaluation.real.features.count)
     (samplesPerPrompt, promptsPerSplit) = (
       evaluation.options.samplesPerPrompt, evaluation.options.promptsPerSplit

@@ -21,19 +21,20 @@ public struct RealPictures: Sendable {
   ///   - progress: called with the number of files read.
   /// - Throws: `EvaluationError.damagedLine` for a picture that cannot be read, and the plugin's errors.
   public init(
-    _ set: PromptSet, size: ImageSize, by network: PictureFeatures, cache: FeatureCache? = nil,
+    _ set: PromptSet, size: ImageSize, by network: any PictureFeatures,
+    cache: FeatureCache? = nil,
     progress: (Int) -> Void = { _ in }
   ) throws {
     let place = try cache?.place(set, size, network)
-    if let place, let known = cache?.read(place, lines: set.lines.count) {
+    if let place, let known = cache?.read(place, lines: set.lines.count, width: network.width) {
       (features, numbers) = known
       return
     }
-    var features = FeatureSet(width: PictureFeatures.width)
+    var features = FeatureSet(width: network.width)
     var (ofPath, ofContent): ([String: Int], [String: Int]) = ([:], [:])
     var pending: [RGBImage] = []
     func flush() throws {
-      features.append(try network(pending).features.values)
+      features.append(try network.features(of: pending).values)
       pending = []
     }
     numbers = try set.lines.map { line in

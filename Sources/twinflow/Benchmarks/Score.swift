@@ -19,6 +19,7 @@ struct Score: ParsableCommand {
           --clip CLIP-ViT-L-14
         twinflow score runs/eval/geneval/emoji-1-step --detections detections.jsonl
         twinflow score runs/eval --diversity --real photographs
+      twinflow score runs/eval --diversity --features clip-vit-large-patch14
         twinflow score pictures --benchmark dpg --prompts dpg_bench.csv \\
           --answers answers.jsonl
       """)
@@ -82,21 +83,21 @@ struct Score: ParsableCommand {
   var partial = false
 
   @Flag(
-    help:
-      "Measures how much the pictures of a prompt differ, by the features of EfficientNet-Lite0.")
+    help: "Measures how much the pictures of a prompt differ, by the features of a network.")
   var diversity = false
 
   @Option(
     help: ArgumentHelp(
-      "A folder of real pictures, to which the distance of all pictures is measured by the same features.",
+      "A folder of real pictures, to which the distance of all pictures is measured by features too.",
       valueName: "folder"),
     completion: .directory, transform: pathOption)
   var real: String?
 
   @Option(
     help: ArgumentHelp(
-      "The weights of EfficientNet-Lite0; by default those of scripts/fetch-efficientnet.",
-      valueName: "file"),
+      "The network of these features: EfficientNet-Lite0's file, by default that of scripts/fetch-efficientnet, "
+        + "or the folder or name of a CLIP, of transformers or open_clip.",
+      valueName: "network"),
     transform: pathOption)
   var features: String?
 
@@ -112,9 +113,9 @@ struct Score: ParsableCommand {
   /// What measures features, nil where none are asked for.
   private func measure() throws -> ((BenchmarkScoring) throws -> [BenchmarkScores.Figure])? {
     guard diversity || real != nil else { return nil }
-    let weights = try PictureFeatures.weights(at: features)
+    let source = try PictureFeaturesSource(features)
     let engine = try engine.open()
-    let network = try PictureFeatures(weights: weights, on: engine)
+    let network = try source.load(on: engine)
     return { scoring in
       let count = scoring.files.reduce(0) { $0 + $1.samples.count }
       let bar = ProgressBar("\(scoring.run.title), features", of: count)

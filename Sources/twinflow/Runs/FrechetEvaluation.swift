@@ -13,7 +13,7 @@ final class FrechetEvaluation: RunObserver {
   private let recipe: TrainingRecipe
   private let engine: Engine
   private let evaluator: Evaluator
-  private let reference: FeatureStatistics
+  private let reference: Evaluator.Measurement
   private var steps: EvaluationSteps
 
   /// Loads the classifier and measures the test pictures.
@@ -27,7 +27,7 @@ final class FrechetEvaluation: RunObserver {
       classifier: SharedFiles.standard.path(shippedClassifier), on: engine)
     try evaluator.check(recipe.model, "the network of the recipe")
     let test = try FashionMNIST(.test, folder: (recipe.data.dataSet as? FashionMNISTData)?.path)
-    reference = try evaluator.measure(test, counts: [test.count])[0].features
+    reference = try evaluator.measure(test, counts: [test.count])[0]
   }
 
   func begin(_ start: RunStart) throws { try steps.begin() }

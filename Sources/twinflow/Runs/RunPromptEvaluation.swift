@@ -40,7 +40,7 @@ final class RunPromptEvaluation: RunObserver {
     var options = PromptEvaluation.Options()
     (options.splits, options.promptsPerSplit) = (recipe.evaluateSplits, recipe.evaluateSamples)
     options.samplesPerPrompt = recipe.evaluateCount
-    let network = try PictureFeatures(weights: PictureFeatures.weights(at: nil), on: engine)
+    let network = try PictureFeaturesSource(nil).load(on: engine)
     let known = recipe.evaluateSplits.isEmpty ? set.joined : set
     evaluation = try PromptEvaluation(
       known, options, size: request.size!, by: network, on: engine, cache: FeatureCache())

@@ -115,6 +115,11 @@ public struct AnswerJudge: QuestionJudge, FirstTokenJudge {
 }
 
 extension Component {
+  /// The hash of the weights.
+  var contentHash: String {
+    get throws { try HashCache().hash(ofAll: files) }
+  }
+
   /// The beginning of the hash of the weights.
   fileprivate var shortHash: String {
     get throws { try HashCache().shortHash(ofAll: files) }

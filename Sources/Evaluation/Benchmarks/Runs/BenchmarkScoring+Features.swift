@@ -11,23 +11,23 @@ extension BenchmarkScoring {
   ///   - progress: called with the number of pictures whose features are computed.
   /// - Throws: `BenchmarkError`, the errors of pictures, and the plugin's errors.
   public func featureFigures(
-    by network: PictureFeatures, real: String?, on engine: Engine,
+    by network: any PictureFeatures, real: String?, on engine: Engine,
     progress: (Int) -> Void = { _ in }
   ) throws -> [BenchmarkScores.Figure] {
     var done = 0
     /// The features of pictures, of which few are in memory.
     func features(_ count: Int, _ images: (Int) throws -> [RGBImage]) throws -> FeatureSet {
-      var set = FeatureSet(width: PictureFeatures.width)
+      var set = FeatureSet(width: network.width)
       for start in stride(from: 0, to: count, by: 32) {
         let own = try (start..<min(start + 32, count)).flatMap(images)
-        set.append(try network(own).features.values)
+        set.append(try network.features(of: own).values)
         done += own.count
         progress(done)
       }
       return set
     }
     let own = try features(files.count) { try images(of: files[$0]) }
-    let name = "\(PictureFeatures.name), \(PictureFeatures.width) features"
+    let name = "\(network.name), \(network.width) features"
     var figures: [BenchmarkScores.Figure] = []
     let prompts = files.flatMap { file in file.samples.map { _ in file.item } }
     let diversity = Diversity(own, prompts: prompts)
