@@ -257,7 +257,7 @@ extension ComparisonRecipe {
     for (number, own) in all.enumerated() {
       var settings = try shared + settings(own, of: method)
       if let before = recipes.last {
-        settings.append(RecipeSetting(["start"], to: before.result))
+        settings += Self.start(from: before, first: recipes[0])
       } else if base != nil, !settings.contains(where: { $0.path == ["start"] }) {
         settings.append(
           RecipeSetting(["start"], to: "\(output)/\(Self.baseName)/weights.safetensors"))
@@ -269,6 +269,19 @@ extension ComparisonRecipe {
       recipes.append(recipe)
     }
     return recipes
+  }
+
+  /// The settings by which a stage starts from the one before it: from its weights, or from its whole folder
+  /// where that is a model with encoders. Where only the start of the first stage has encoders, they are used.
+  private static func start(
+    from before: TrainingRecipe, first: TrainingRecipe
+  ) -> [RecipeSetting] {
+    guard !before.isModel else { return [RecipeSetting(["start"], to: before.output)] }
+    let start = RecipeSetting(["start"], to: before.result)
+    guard first.encodedData != nil, first.encoders == nil, let model = first.start else {
+      return [start]
+    }
+    return [start, RecipeSetting(["encoders"], to: model)]
   }
 
   /// The number of steps that a budget is enough for.

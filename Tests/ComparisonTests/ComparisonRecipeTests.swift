@@ -95,6 +95,22 @@ import Testing
     #expect(error?.description.contains("two lists") == true)
   }
 
+  /// Later stages of text-to-image models have encoders too: of the folder of the stage before where that is a
+  /// model, otherwise those of the first start.
+  @Test(arguments: [
+    ("emoji-compositions/twinflow.yaml", true), ("z-image/twinflow-full.yaml", false),
+  ])
+  func laterStagesHaveEncoders(name: String, isModel: Bool) throws {
+    let recipe = try comparison(
+      "methods=[{name: a, set: ['objective={preset: progressive}'], stages: "
+        + "[['objective.steps=4'], ['objective.steps=2', 'objective.teacher_targets=next']]}]",
+      "base=null", "recipe=\(Self.root)/Recipes/\(name)")
+    let stages = try recipe.stages(recipe.methods[0])
+    #expect(stages[1].start == (isModel ? stages[0].output : stages[0].result))
+    #expect(stages[1].encoders == (isModel ? nil : stages[0].start))
+    #expect(stages[0].encoders == nil && stages[0].start != nil)
+  }
+
   private func row(_ name: String, _ scores: [ComparisonReport.Scores?]) -> ComparisonReport.Row {
     ComparisonReport.Row(
       name: name, trainingSteps: 10, learningRate: 1e-3, evaluations: 8, seconds: nil, memory: nil,
