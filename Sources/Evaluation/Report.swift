@@ -105,8 +105,8 @@ public struct Report: Codable, Equatable, Sendable {
   public var notes: [String] {
     guard let features else { return [] }
     return [
-      "Measures are by the \(features): the Fréchet distance to all pictures of the test set, the kernel "
-        + "distance and what follows it to as many of them as were made. Diversity is that of a class's pictures."
+      "Measures are by the \(features): the Fréchet distance to all pictures of the test set, the others "
+        + "to as many of them as were made. Diversity is that of a class's pictures."
     ]
   }
 }

@@ -59,7 +59,7 @@ struct PromptEvaluationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The network whose features are compared: EfficientNet-Lite0's file, by default that of  "
+      "The network whose features are compared: EfficientNet-Lite0's file, by default that of "
         + "scripts/fetch-efficientnet, or a CLIP.",
       valueName: "network"),
     transform: pathOption)
