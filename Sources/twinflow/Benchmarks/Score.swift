@@ -9,9 +9,10 @@ struct Score: ParsableCommand {
     abstract: "Scores the pictures of benchmarks, and writes a report.",
     discussion: """
       Takes what twinflow evaluate --benchmark has made, or pictures that other programs made in a benchmark's \
-      own layout, and what judges found in them: networks that are named here, or a file with a JSON object for \
-      each picture, which docs/evaluation.md describes. The arithmetic is that of the published scripts; where it has a mistake, the \
-      figure without it is given as well. Writes report.json and report.html into the folder.
+      own layout, and what judges found in them: networks that are named here, or a file with a JSON object \
+      for each picture, which docs/evaluation.md describes. The arithmetic is that of the published scripts; \
+      where it has a mistake, the figure without it is given as well. Writes report.json and report.html \
+      into the folder.
 
       EXAMPLES
         twinflow score runs/eval
@@ -19,7 +20,7 @@ struct Score: ParsableCommand {
           --clip CLIP-ViT-L-14
         twinflow score runs/eval/geneval/emoji-1-step --detections detections.jsonl
         twinflow score runs/eval --diversity --real photographs
-      twinflow score runs/eval --diversity --features clip-vit-large-patch14
+        twinflow score runs/eval --diversity --features clip-vit-large-patch14
         twinflow score pictures --benchmark dpg --prompts dpg_bench.csv \\
           --answers answers.jsonl
       """)
