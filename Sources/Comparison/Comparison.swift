@@ -238,7 +238,7 @@ public struct Comparison {
     }
     try FileKind.json.checkReplaceable(report)
     try FileKind.text.checkReplaceable(text)
-    for picture in ["distances.png", "one-step.png"] {
+    for picture in ["distances.png", "accuracy.png", "one-step.png"] {
       try FileKind.png.checkReplaceable("\(folder)/\(picture)")
     }
   }

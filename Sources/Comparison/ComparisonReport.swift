@@ -98,6 +98,9 @@ public struct ComparisonReport: Codable, Sendable {
     /// The distances at each number of steps, infinite for samples that are not finite.
     public var distances: [Double] { scores.map { $0?.distance ?? .infinity } }
 
+    /// The accuracies at each number of steps, infinite for samples that are not finite.
+    public var accuracies: [Double] { scores.map { $0?.accuracy ?? .infinity } }
+
     /// The same figures under another name.
     func named(_ name: String) -> Row {
       Row(

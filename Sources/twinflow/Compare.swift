@@ -103,12 +103,16 @@ struct Compare: ParsableCommand {
     _ report: ComparisonReport, _ comparison: Comparison, _ recipe: ComparisonRecipe,
     _ engine: Engine
   ) throws {
-    let chart = LineChart(
-      title: report.title, axis: report.names.distance,
-      places: report.steps.map { "\($0) step\($0 == 1 ? "" : "s")" },
+    let places = report.steps.map { "\($0) step\($0 == 1 ? "" : "s")" }
+    let distances = LineChart(
+      title: report.title, axis: report.names.distance, places: places,
       lines: report.rows.map { ($0.name, $0.distances) },
       level: report.real.distance.flatMap { $0 > 0 ? ("real samples", $0) : nil })
-    try chart.picture.write(to: recipe.output + "/distances.png")
+    try distances.picture.write(to: recipe.output + "/distances.png")
+    let accuracies = LineChart(
+      title: report.title, axis: report.names.accuracy, places: places,
+      lines: report.rows.map { ($0.name, $0.accuracies) }, scale: .linear)
+    try accuracies.picture.write(to: recipe.output + "/accuracy.png")
 
     if let sheet = try comparison.promptSheet() {
       try sheet.write(to: recipe.output + "/one-step.png")

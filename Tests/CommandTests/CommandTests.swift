@@ -185,6 +185,7 @@ import Testing
       """)
     let result = try Command.run("compare", comparison)
     #expect(result.status == 0, "\(result.errors)")
+    #expect(try Picture.read(output + "/accuracy.png").picture.width == 860)
     let picture = try Picture.read(output + "/one-step.png").picture
     // Two rows of twenty images of 28 × 28, each twice as large.
     #expect(picture.width > 20 * 56 && picture.height > 2 * 56)

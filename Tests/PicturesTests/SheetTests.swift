@@ -114,4 +114,32 @@ import Testing
     let whole = try chart([[1, 10], [2, 5, 4]], level: nil)
     #expect(try chart([[1, 10, value], [2, 5, 4]], level: value) == whole)
   }
+
+  /// On a linear scale zero has a place.
+  @Test func aLinearChartStartsAtZero() throws {
+    func chart(_ values: [Double]) throws -> Picture {
+      try LineChart(
+        title: "", axis: "", places: ["1", "2", "3"], lines: [(name: "", values: values)],
+        scale: .linear
+      ).picture
+    }
+    let whole = try chart([0.5, 1])
+    #expect(try chart([0.5, 1, .nan]) == whole)
+    #expect(try chart([0.5, 1, -1]) == whole)
+    #expect(try chart([0.5, 1, 0]) != whole)
+  }
+
+  /// Every chart has some lines to read values from, however narrow its range is.
+  @Test(arguments: [
+    (LineChart.Scale.logarithmic, 1.0...1000, [1.0, 2, 5, 10, 20, 50, 100, 200, 500, 1000]),
+    (.logarithmic, 140...470, [200, 300, 400]),
+    (.logarithmic, 0.051...0.054, [0.051, 0.052, 0.053, 0.054]),
+    (.linear, 0...0.55, [0, 0.1, 0.2, 0.3, 0.4, 0.5]),
+    (.linear, 0...1.05, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+  ]) func chartsHaveAGrid(scale: LineChart.Scale, range: ClosedRange<Double>, expected: [Double]) {
+    let chart = LineChart(title: "", axis: "", places: [], lines: [], scale: scale)
+    let ticks = chart.ticks(in: range)
+    #expect(ticks.count == expected.count)
+    for (found, expected) in zip(ticks, expected) { #expect(abs(found - expected) < 1e-9) }
+  }
 }
