@@ -1,6 +1,6 @@
 # The tasks of this project; `make` lists them.
-.PHONY: help setup build demo install uninstall test test-setup test-all parity lint train-base train-classifier evaluate \
-	bench emoji-data train-emoji emoji-scenes train-detector train-emoji-compositions
+.PHONY: help setup build demo install uninstall test test-setup test-all parity lint train-base train-classifier \
+	train-twinflow train-one-step evaluate bench emoji-data train-emoji emoji-scenes train-detector train-emoji-compositions
 
 SWIFT_FLAGS ?=
 PREFIX ?= /usr/local
@@ -27,6 +27,7 @@ help:
 	@echo "make train-base        train the base model from scratch"
 	@echo "make train-classifier  train the classifier for evaluation"
 	@echo "make train-twinflow    train the base model to one step with the long recipe"
+	@echo "make train-one-step    train it further, then to a better one-step generator, 100 minutes"
 	@echo "make train-emoji       train the emoji model in four parts, a day or so"
 	@echo "make train-detector    train the detector of emoji-compositions; make train-emoji-compositions the model"
 	@echo "make evaluate          evaluate the model of make train-twinflow with 10,000 samples"
@@ -99,6 +100,10 @@ train-classifier: build
 
 train-twinflow: build
 	@$(TWINFLOW) train Recipes/fashion-mnist-twinflow.yaml
+
+train-one-step: build
+	@$(TWINFLOW) train Recipes/fashion-mnist-one-step/base.yaml
+	@$(TWINFLOW) train Recipes/fashion-mnist-one-step/twinflow.yaml
 
 emoji-data: build
 	@scripts/fetch-minilm >/dev/null
