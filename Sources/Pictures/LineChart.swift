@@ -52,9 +52,10 @@ public struct LineChart: Sendable {
       axis + (scale == .logarithmic ? ", logarithmic" : ""), x: 20, y: 52, size: 12, gray: 0.35)
     let all = (lines.flatMap(\.values) + [level?.value].compactMap { $0 }).filter(isDrawn)
     guard let least = all.min(), let greatest = all.max() else { return canvas.picture }
+    let highest = min(greatest * 1.15, .greatestFiniteMagnitude)
     let range =
       scale == .logarithmic
-      ? least / 1.15...greatest * 1.15 : 0...max(greatest, 1e-9) * 1.05
+      ? max(least / 1.15, .leastNormalMagnitude)...highest : 0...max(highest, 1e-9)
     let (plotWidth, plotHeight) = (
       Double(width) - left - right, Double(height) - top - bottom
     )

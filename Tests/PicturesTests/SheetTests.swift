@@ -129,6 +129,18 @@ import Testing
     #expect(try chart([0.5, 1, 0]) != whole)
   }
 
+  /// The chart of a run that has diverged is drawn.
+  @Test(arguments: [LineChart.Scale.logarithmic, .linear]) func extremeValuesAreDrawn(
+    scale: LineChart.Scale
+  ) throws {
+    let chart = LineChart(
+      title: "", axis: "", places: ["1", "2"],
+      lines: [
+        (name: "", values: [.leastNormalMagnitude, .greatestFiniteMagnitude])
+      ], scale: scale)
+    #expect(try chart.picture.width == 860)
+  }
+
   /// Every chart has some lines to read values from, however narrow its range is.
   @Test(arguments: [
     (LineChart.Scale.logarithmic, 1.0...1000, [1.0, 2, 5, 10, 20, 50, 100, 200, 500, 1000]),
