@@ -27,7 +27,7 @@ help:
 	@echo "make train-base        train the base model from scratch"
 	@echo "make train-classifier  train the classifier for evaluation"
 	@echo "make train-twinflow    train the base model to one step with the long recipe"
-	@echo "make train-one-step    train it further, then to a better one-step generator, 100 minutes"
+	@echo "make train-one-step    train it further, then to a better one-step generator, 150 minutes"
 	@echo "make train-emoji       train the emoji model in four parts, a day or so"
 	@echo "make train-detector    train the detector of emoji-compositions; make train-emoji-compositions the model"
 	@echo "make evaluate          evaluate the model of make train-twinflow with 10,000 samples"
