@@ -70,6 +70,7 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
     case .twinFlowDistilled:
       settings.groups = GroupWeights(endToEnd: 2, anyStep: 0, toData: 1)
       (settings.order, settings.firstStep, settings.source) = (1, 0.1, .network)
+      settings.firstStepSolver = .heun
       (settings.targetEMADecay, settings.enhancedRatio) = (1, 1)
       // Also at time 1, where one step starts.
       settings.enhancedRange = .init(lower: -1, upper: 2)

@@ -208,7 +208,7 @@ extension TwinFlowSettings {
       throw invalid(
         \.firstStepSolver,
         "the path to a sample is straight, so that Euler's step is exact: set source to network or "
-          + "mixed, or leave out first_step_solver")
+          + "mixed, or first_step_solver to euler")
     }
     if timeConvention == .middle, order == 1, groups.toData == 0 || groups.anyStep > 0 {
       throw invalid(
