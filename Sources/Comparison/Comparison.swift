@@ -124,7 +124,7 @@ public struct Comparison {
     let training = stages.last!
     var seconds: [Double] = []
     /// Makes a stage; nil if it was stopped.
-    func train(_ stage: TrainingRecipe) throws -> Trainer? {
+    func train(_ stage: TrainingRecipe, as name: String) throws -> Trainer? {
       let trainer = try Trainer(stage, on: engine, start: .continued, by: "compare") {
         events(.notice("\(name): \($0)"))
       }
@@ -158,10 +158,11 @@ public struct Comparison {
     }
     var trainer: Trainer?
     do {
-      for stage in stages {
+      for (number, stage) in zip(1..., stages) {
         // The networks of one stage are released before those of the next are loaded.
         trainer = nil
-        trainer = try train(stage)
+        let part = stages.count > 1 ? ", stage \(number) of \(stages.count)" : ""
+        trainer = try train(stage, as: name + part)
         if trainer == nil { return nil }
       }
     } catch let error as TrainingError {

@@ -82,7 +82,10 @@ struct Compare: ParsableCommand {
       events: { event in
         switch event {
         case .training(let name, let progress):
-          if bar?.name != name { bar = (name, ProgressBar(name, of: progress.total)) }
+          if bar?.name != name {
+            bar?.bar.finish()
+            bar = (name, ProgressBar(name, of: progress.total))
+          }
           bar?.bar.show(progress)
         case .measuring(let name):
           bar?.bar.finish()
