@@ -65,8 +65,8 @@ import Testing
     let recipe = try comparison("prompts: {file: \(prompts), benchmark: emoji-compositions}")
     let text = try String(contentsOfFile: model.recipe(), encoding: .utf8)
     _ = try model.folder.file("recipe.yaml", text + "\nstart: \(path)/base\n")
-    let methods = "methods=[{name: flow matching}]"
-    let result = try model.run(["compare", recipe, "--set", methods])
+    let settings = ["--set", "methods=[{name: flow matching}]", "--set", "learning_rates=null"]
+    let result = try model.run(["compare", recipe] + settings)
     try #require(result.status == 0, "\(result.errors)")
     let report = try JSONDecoder().decode(
       ComparisonReport.self, from: Data(contentsOf: URL(filePath: path + "/compared/report.json")))
@@ -77,7 +77,7 @@ import Testing
       ("prompts={file: \(model.prompts), benchmark: emoji-compositions}", "\"a fox\""),
       ("prompts={file: \(prompts), benchmark: geneval}", "Valid values: \"emoji-compositions\""),
     ] {
-      let result = try model.run(["compare", recipe, "--set", methods, "--set", setting])
+      let result = try model.run(["compare", recipe] + settings + ["--set", setting])
       #expect(result.status == 1 && result.errors.contains(hint), "\(result.errors)")
     }
   }
