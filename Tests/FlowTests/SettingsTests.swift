@@ -1,6 +1,8 @@
-import Flow
+@testable import Flow
 import Foundation
 import Recipe
+import Tensors
+import TestSupport
 import Testing
 
 /// Settings as recipes write them.
@@ -118,7 +120,7 @@ import Testing
   @Test func everyKeyOfMeanFlowIsRead() throws {
     var settings = MeanFlowSettings()
     (settings.form, settings.farShare, settings.stepRatio) = (.solution, 0.5, 0.1)
-    settings.timeDistribution = LogitNormal(mean: -1, deviation: 0.5)
+    settings.timeDistribution = .logitNormal(LogitNormal(mean: -1, deviation: 0.5))
     (settings.reduction, settings.weightPower, settings.weightOffset) = (.mean, 0.75, 0.01)
     (settings.guidance, settings.guidanceMix) = (0.75, 0.5)
     let yaml = """
@@ -135,6 +137,34 @@ import Testing
     #expect(try read(yaml) == settings)
     #expect(try keys(of: settings) == keys(in: yaml))
     #expect(try read(text(settings)) == settings)
+  }
+
+  @Test func timesHaveANormalLogitOrABetaDistribution() throws {
+    var settings = ConsistencySettings()
+    settings.timeDistribution = .beta(BetaDistribution(a: 0.8, b: 1.5, scale: 0.5))
+    #expect(try read("time_distribution: [0.8, 1.5, 0.5]") == settings)
+    #expect(try read(text(settings)) == settings)
+    #expect(try read("time_distribution: [-1, 1.4]") == ConsistencySettings())
+    for text in ["[1]", "[1, 1, 1, 1]", "[0, 0]", "[0, 1, 1]", "[1, 1, 2]"] {
+      expectError(
+        "time_distribution: \(text)", naming: "`time_distribution`", ConsistencySettings.self)
+    }
+    let drawn = try evaluate(Named()) { _ in
+      Named([
+        ("beta", TimeDistribution.beta(BetaDistribution(a: 0.8, scale: 0.5))),
+        ("normal", .logitNormal(LogitNormal(mean: 1, deviation: 0.5))),
+      ]).mapValues { $0.draw(Key(seed: 1), [10000]) }
+    }
+    func share(_ name: String, below limit: Double) -> Double {
+      Double(drawn[name]!.values.count { $0 < limit }) / 10000
+    }
+    // The distribution of Beta(a, 1) is x^a.
+    for x in [0.1, 0.25, 0.4] { #expect(abs(share("beta", below: x) - pow(2 * x, 0.8)) < 0.02) }
+    #expect(share("beta", below: 0.5001) == 1 && share("beta", below: 0) == 0)
+    // Half of a normal distribution lies below its mean, .841 below one deviation above it.
+    for (logit, expected) in [(1, 0.5), (1.5, 0.841)] {
+      #expect(abs(share("normal", below: 1 / (1 + exp(-logit))) - expected) < 0.02)
+    }
   }
 
   @Test func theDeviationOfTheDataIsOfTheTrigonometricPath() throws {

@@ -220,7 +220,7 @@ public struct ConsistencySettings: Hashable, Sendable {
   /// The scale of the teacher's guidance; 1 is none.
   public var guidance = 1.0
   /// The distribution of times.
-  public var timeDistribution = LogitNormal(mean: -1, deviation: 1.4)
+  public var timeDistribution = TimeDistribution.logitNormal(LogitNormal(mean: -1, deviation: 1.4))
   /// The adversarial term, for distillation.
   public var adversarial = AdversarialSettings()
   /// The share of the samples at time 1 where there is an adversarial term.
@@ -266,7 +266,7 @@ public struct ConsistencySettings: Hashable, Sendable {
       "source", \.source, "data: the path to the data; teacher: that of the network before training"
     ),
     Field("guidance", \.guidance, in: 0..., "scale of the teacher's guidance; 1 is none"),
-    Field("time_distribution", \.timeDistribution, "times have this logit"),
+    Field("time_distribution", \.timeDistribution, "distribution of the times"),
     Field("adversarial", \.adversarial, "a critic"),
     Field(
       "highest_share", \.highestShare, in: 0...1, "share of the samples at time 1 beside a critic"

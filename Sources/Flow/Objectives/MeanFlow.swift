@@ -146,7 +146,7 @@ public struct MeanFlowSettings: Hashable, Sendable {
   /// The share of the samples whose target time is not the current one.
   public var farShare = 0.25
   /// The distribution of both times, the later of which is the current one.
-  public var timeDistribution = LogitNormal(mean: -0.4, deviation: 1)
+  public var timeDistribution = TimeDistribution.logitNormal(LogitNormal(mean: -0.4, deviation: 1))
   /// The length of the step of the form without a derivative, as a fraction of the way to the target time.
   public var stepRatio = 0.05
   /// What a sample's loss is of its squared errors.
@@ -174,7 +174,7 @@ public struct MeanFlowSettings: Hashable, Sendable {
     Field(
       "far_share", \.farShare, in: 0...1,
       "share of the samples with a target time of their own"),
-    Field("time_distribution", \.timeDistribution, "both times have this logit"),
+    Field("time_distribution", \.timeDistribution, "distribution of both times"),
     Field(
       "step_ratio", \.stepRatio, in: 0.001...1,
       "length of the step, as a fraction of the way to the target"

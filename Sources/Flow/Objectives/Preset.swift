@@ -93,7 +93,7 @@ public enum Preset: String, Codable, Hashable, Sendable, CaseIterable {
     case .ucgm:
       var settings = ConsistencySettings()
       (settings.derivative, settings.tangent) = (.difference, .clamped)
-      settings.timeDistribution = LogitNormal(mean: 0, deviation: 1.5)
+      settings.timeDistribution = .beta(BetaDistribution(a: 0.8))
       return settings
     case .progressive: return ProgressiveSettings()
     case .dmd: return DistributionMatchingSettings()

@@ -60,7 +60,7 @@ public struct TwinFlow: Objective {
     let row = Shape([type.shape[0]])
     let shape = { (rows: Int) in type.shape.replacing(0, with: rows) }
     return Draws(
-      time: keys[0].beta(settings.timeDistribution.a, settings.timeDistribution.b, row),
+      time: settings.timeDistribution.unscaled(keys[0], row),
       target: keys[1].uniform(row), near: keys[2].uniform(row),
       fakeNoise: keys[3].normal(shape(partition.adversarial), type.dtype),
       noise: keys[4].normal(type.shape, type.dtype),
@@ -144,7 +144,7 @@ public struct TwinFlow: Objective {
 
   private func path(_ live: any VelocityModel, _ batch: Batch, _ draws: Draws) -> Path {
     let p = partition
-    let drawn = draws.time.clamped(0...1) * settings.timeDistribution.scale
+    let drawn = settings.timeDistribution.times(draws.time)
     let far = drawn - draws.target * drawn * settings.consistencyRatio
     let near = drawn - draws.near * drawn * Swift.min(0.05, settings.consistencyRatio)
     let ones = Tensor.ones([p.endToEnd], drawn.dtype)

@@ -19,7 +19,7 @@ public struct TwinFlowSettings: Hashable, Sendable {
   /// The times, ends excluded, at which guidance is folded into the target.
   public var enhancedRange = TimeRange()
   /// The distribution of current times.
-  public var timeDistribution = TimeDistribution()
+  public var timeDistribution = BetaDistribution()
   /// The loss between a prediction and its target.
   public var regressionLoss = RegressionLoss.barron()
   /// The weight of the rectification loss; 0 leaves it out.
@@ -82,39 +82,6 @@ public struct TwinFlowSettings: Hashable, Sendable {
 
     /// Writes `[lower, upper]`.
     public func encode(to encoder: any Encoder) throws { try [lower, upper].encode(to: encoder) }
-  }
-
-  /// A beta distribution, clamped to [0, 1] and scaled.
-  public struct TimeDistribution: Codable, Hashable, Sendable, RecipeForm {
-    /// Three numbers.
-    public static let form = "`[a, b, scale]`, all above 0, the scale at most 1"
-
-    /// The first parameter of the beta distribution.
-    public var a = 1.0
-    /// The second parameter of the beta distribution.
-    public var b = 1.0
-    /// The factor on the draws.
-    public var scale = 1.0
-
-    /// Makes a distribution, by default the uniform one.
-    public init(a: Double = 1, b: Double = 1, scale: Double = 1) {
-      self.a = a
-      self.b = b
-      self.scale = scale
-    }
-
-    /// Reads `[a, b, scale]`.
-    public init(from decoder: any Decoder) throws {
-      let values = try [Double](from: decoder)
-      guard values.count == 3, values[0] > 0, values[1] > 0, values[2] > 0, values[2] <= 1 else {
-        throw InvalidRecipeValue(
-          values, "it must be [a, b, scale] with a and b above 0 and a scale above 0, at most 1")
-      }
-      self.init(a: values[0], b: values[1], scale: values[2])
-    }
-
-    /// Writes `[a, b, scale]`.
-    public func encode(to encoder: any Encoder) throws { try [a, b, scale].encode(to: encoder) }
   }
 }
 
