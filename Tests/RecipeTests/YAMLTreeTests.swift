@@ -4,20 +4,6 @@ import Testing
 
 private typealias Table = [String: [String: Int]]
 
-private func read<Value: Decodable>(
-  _ yaml: String, as type: Value.Type = Value.self
-) throws -> Value {
-  try RecipeDecoder.decode(yaml: yaml, file: "r.yaml")
-}
-
-private func message<Value: Decodable>(_ yaml: String, as type: Value.Type) -> String {
-  do {
-    return "no error: \(try read(yaml, as: type))"
-  } catch {
-    return "\(error)"
-  }
-}
-
 @Suite struct AliasTests {
   @Test(
     arguments: [
