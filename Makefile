@@ -11,6 +11,9 @@ TWINFLOW = .build/release/twinflow
 # these processes keeps a core busy meanwhile.
 TEST = MALLOC_CONF=dirty_decay_ms:5000,muzzy_decay_ms:0 SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 \
   swift test --explicit-target-dependency-import-check error $(SWIFT_FLAGS)
+# Compiling programs takes most of the tests' time: the quick ones have XLA optimize them less, those of `make test-all`
+# are what users run.
+QUICK = XLA_FLAGS="--xla_backend_optimization_level=0 $$XLA_FLAGS"
 
 bin = $(DESTDIR)$(PREFIX)/bin
 share = $(DESTDIR)$(PREFIX)/share
@@ -69,7 +72,7 @@ test-setup:
 	@scripts/fetch-ocr >/dev/null
 
 test: lint test-setup
-	@$(TEST)
+	@$(QUICK) $(TEST)
 
 test-all: lint test-setup
 	@vocabularies="$$(scripts/vocabularies)" && \

@@ -280,7 +280,9 @@ import Testing
     return list + consistency + [ProgressiveSettings(), critics.0, critics.1]
   }()
 
-  @Test("The mean of micro-batches is the batch", arguments: accumulated.indices, [2, 3])
+  @Test(
+    "The mean of micro-batches is the batch", arguments: accumulated.indices,
+    SlowTests.arguments([3], slow: [2]))
   func microBatches(_ index: Int, count: Int) throws {
     let rows = index == 3 ? 36 : 24
     let settings = Self.accumulated[index]

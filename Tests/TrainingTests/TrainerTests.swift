@@ -57,7 +57,7 @@ import Weights
     "Micro-batches train as the whole batch does",
     arguments: [
       "objective={preset: twinflow}", "objective={kind: tutorial}", "objective={preset: rcgm}",
-    ], [2, 3])
+    ], SlowTests.arguments([3], slow: [2]))
   func accumulation(objective: String, count: Int) throws {
     let results = try [1, count].map { count -> (losses: [Float], weights: [Float]) in
       let trainer = try Trainer(
